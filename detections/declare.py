@@ -1,0 +1,102 @@
+"""What a detection is: frozen data and one pure function.
+
+A detection reads a closed hour of one entity (`Hour`, `TrafficHour` in `detections.view`), compares it with
+what was learned of that entity before, and returns a `Finding` or None. It never learns, looks at a
+clock or keeps anything: the engine scores first and then learns from the same hour (`actors.shard`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from detections.organisation import Organisation
+
+Severity = Literal["informational", "low", "medium", "high"]
+Owner = Literal["resource", "principal", "vault"]
+SEVERITIES: tuple[Severity, ...] = ("informational", "low", "medium", "high")
+
+
+class Finding(msgspec.Struct, kw_only=True, array_like=True):
+    """What a detection saw in one entity's hour. Everything an alert says comes from here."""
+
+    evidence: dict[str, Any]  # JSON values only; times as RFC 3339 text, floats rounded (`detections.words`)
+    first_us: int  # first and last record that it rests on
+    last_us: int
+    count: int  # records (or connections) that it rests on
+    improbability: float | None = None  # chance of seeing this or more if nothing were wrong; None: a rule
+    denied: bool = False  # the attempt was refused: severity goes one step down
+    severity: Severity | None = None  # in place of the declared one ('reading only: low')
+    # What joins this with other alerts to an incident, and what the organisation-wide view is asked about.
+    principals: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    vaults: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    # (baseline name, key) that must be learned slowly, since it is suspicious ('' = the whole observation).
+    held: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A baseline that the engine keeps for each entity, and what an hour tells it.
+
+    `make()` gives a new model (`baselines.Model`). `observe(hour)` gives the observations of that hour as
+    dicts, each with `key` ('' if the model has no keys); the engine adds `hour` (hours since 1970) and, for
+    seasonal counts, `profile` and `dispersion`, and calls `model.learn_one(observation, w)`.
+    Two detections of one owner that name the same baseline share it: the declarations must be equal.
+    """
+
+    name: str
+    make: Callable[[], Any]
+    observe: Callable[[Any], Iterable[dict[str, Any]]]
+    counts: bool = False  # a seasonal count: the organisation's profile and dispersion go with it
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How long a learned detection stays silent: both must be reached."""
+
+    days: float = 7.0
+    events: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the organisation-wide view says of a finding."""
+
+    withheld: str = ""  # a reason: no alert, the finding is kept as withheld
+    against: tuple[str, ...] = ()  # what speaks against it, shown with the alert
+    evidence: Mapping[str, Any] = field(default_factory=dict)  # added to the finding's evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One detection of the catalogue. `type` is 'layer.name', and its file is detections/layer/name.py."""
+
+    type: str
+    microsoft: str  # the id of the alert in Microsoft's product today
+    owner: Owner
+    severity: Severity
+    title: str
+    description: str  # str.format template over `title`-level fields: {entity} and the evidence's keys
+    explanation: str  # for the catalogue: what it looks for, how it judges, what it can't see
+    tactics: tuple[str, ...]
+    techniques: tuple[str, ...]
+    remediation: tuple[str, ...]
+    judge: Callable[[Any], Finding | None]
+    baselines: tuple[Learned, ...] = ()
+    learning: Learning | None = None  # None: works from the first minute
+    confirm: Callable[[Finding, Organisation], Verdict] | None = None  # asked at the hour's close
+    address_rule: bool = False  # network: only for a resource that held the address for the whole hour
+    immediate: bool = False  # needs no wider view: becomes an alert at once when streaming
+    windowless: bool = False  # can be judged on a single record: late records are still checked
+    cloud_app_security: bool = False  # one of the three that [integrations] switches off
+
+    @property
+    def layer(self) -> str:
+        """The first part of the type: network, management or key_vault."""
+        return self.type.split(".", 1)[0]

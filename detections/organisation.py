@@ -1,0 +1,61 @@
+"""The organisation-wide view that a detection's `confirm` may ask (the aggregator implements it)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from detections.declare import Finding
+
+
+class Indicator(NamedTuple):
+    """A threat-intelligence entry that holds for an address at a time."""
+
+    value: str  # address or network, as the feed has it
+    category: str  # tor_exit_node, anonymous_proxy, command_and_control
+    feed: str  # name of the feed (its file name)
+
+
+class Organisation(Protocol):
+    """All of it as known at the close of the finding's hour, from closed hours only."""
+
+    hour: int  # hours since 1970 of the hour being closed
+
+    def users_of_address(self, address: str, excluding: str = "", before_hours: int = 24) -> int:
+        """Other principals that acted from the address, successfully, in the 30 days up to `before_hours` ago."""
+
+    def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
+        """The same for a country."""
+
+    def country_last_seen(self, country: str, excluding: str = "") -> int | None:
+        """Hour in which someone (else) last acted from the country, before this hour; None: never."""
+
+    def days_known(self, layer: str) -> float:
+        """Days of telemetry of a layer up to this hour."""
+
+    def share_at_least(self, baseline: str, count: int) -> float | None:
+        """Share of all entity-hours with a nonzero count whose count was at least this; None: too few known."""
+
+    def role_definition(self, role: str) -> dict[str, Any] | None:
+        """What is known of a custom role that was made lately (30 days): {'principal', 'at_us', 'actions', 'name'}."""
+
+    def country_of(self, address: str) -> str:
+        """ISO country of an address, '' if not known."""
+
+    def indicators(self, address: str, at_us: int) -> tuple[Indicator, ...]:
+        """Threat-intelligence entries that hold for the address at that time."""
+
+    def typical(self, baseline: str) -> float | None:
+        """Mean count of entity-hours that were not zero: 'what is usual for its neighbours'."""
+
+
+class Fact(NamedTuple):
+    """What a shard tells the aggregator of an hour, beside findings: it feeds the view above."""
+
+    kind: str  # 'address', 'country', 'role'
+    key: str
+    principal: str
+    at_us: int
+    data: dict[str, Any] | None = None
+
+
+__all__ = ["Fact", "Finding", "Indicator", "Organisation"]
