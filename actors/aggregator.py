@@ -1,0 +1,264 @@
+"""The aggregator closes an hour when every shard has reported it, and decides what needs a wider view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from actors.messages import Fault, Found, Report
+from actors.organisation import OrganisationView
+from actors.settings import Settings
+from alerts.alert import Alert, make_alert, order, stepped
+from alerts.incidents import Incidents
+from baselines.population import Tally
+from detections.catalogue import CATALOGUE
+from detections.declare import Detection, Verdict
+from detections.words import rfc3339
+from ingest.enrich import Enrichment
+from ingest.records import HOUR_US
+
+STATE_VERSION = 1
+COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
+MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
+
+
+class Kept(msgspec.Struct, kw_only=True):
+    """A finding that did not become an alert, and why; for whoever tunes."""
+
+    type: str
+    kind: str
+    entity: str
+    start: str
+    why: str  # 'learning', 'withheld' or 'disabled'
+    reason: str
+    evidence: dict[str, Any]
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """All that a run came to."""
+
+    alerts: list[Alert]
+    kept: list[Kept]
+    kept_total: int
+    faults: list[Fault]
+    applied: int
+    late: int
+    filtered: dict[str, int]
+    entities: int
+
+
+class Aggregator:
+    """Plain and single-threaded; the runtime hands it every shard's reports in any order."""
+
+    def __init__(self, settings: Settings, enrichment: Enrichment) -> None:
+        self.settings = settings
+        self.organisation = OrganisationView(enrichment)
+        self.incidents = Incidents()
+        self._waiting: dict[int, dict[int, Report]] = {}  # hour -> shard -> its report
+        self._late: list[Found] = []
+        self._alerts: dict[str, Alert] = {}
+        self._links: dict[str, tuple[int, tuple[str, ...]]] = {}  # alert id -> hour, links
+        self._kept: list[Kept] = []
+        self._kept_total = 0
+        self._faults: list[Fault] = []
+        self._applied = 0
+        self._filtered: dict[str, int] = {}
+        self._entities: dict[int, int] = {}
+
+    def report(self, report: Report, layers_since: dict[str, int] | None = None) -> list[Alert]:
+        """Take a shard's report in; the hour's alerts if it was the last one missing."""
+        self._count(report)
+        if layers_since:
+            self.organisation.layers_since = layers_since
+        if report.hour is None:
+            return []
+        reports = self._waiting.setdefault(report.hour, {})
+        reports[report.shard] = report
+        if len(reports) < self.settings.shards:
+            return []
+        del self._waiting[report.hour]
+        return self._close(report.hour, [reports[shard] for shard in sorted(reports)])
+
+    def _count(self, report: Report) -> None:
+        self._applied += report.applied
+        for reason, number in report.filtered.items():
+            self._filtered[reason] = self._filtered.get(reason, 0) + number
+        self._faults += report.faults[: max(0, 1_000 - len(self._faults))]
+        self._entities[report.shard] = report.entities
+        self._late += [found for found in report.found if found.late]
+
+    def _close(self, hour: int, reports: list[Report]) -> list[Alert]:
+        self.organisation.close(hour, [fact for report in reports for fact in report.facts])
+        found = [one for report in reports for one in report.found if not one.late]
+        judged = [(one, self._verdict(one)) for one in sorted(found, key=_place)]
+        raised = [(one, verdict) for one, verdict in judged if verdict is not None]
+        signs = _independent_signs(one for one, _ in raised)
+        alerts = [self._raise(one, verdict, signs[one.kind, one.entity.lower()]) for one, verdict in raised]
+        tally = Tally()
+        for report in reports:
+            tally.merge(Tally.restore(report.tally))
+        self.organisation.close_population(hour, tally)
+        return sorted(alerts, key=order)
+
+    def _verdict(self, one: Found) -> Verdict | None:
+        """What the organisation-wide view adds to a finding; None if it is no alert."""
+        detection = CATALOGUE[one.type]
+        if one.learning:
+            period = self.settings.learning(detection)
+            self._keep(one, "learning", f"still learning: {period.days:g} days are needed" if period else "")
+            return None
+        if detection.address_rule and (moved := self._moved(one)):
+            self._keep(one, "withheld", f"{moved} was not held by this resource for the whole hour")
+            return None
+        verdict = self._confirm(detection, one)
+        if verdict.withheld:
+            self._keep(one, "withheld", verdict.withheld)
+            return None
+        return verdict
+
+    def _confirm(self, detection: Detection, one: Found) -> Verdict:
+        if detection.confirm is None:
+            return Verdict()
+        try:
+            return detection.confirm(one.finding, self.organisation)
+        except Exception as error:  # a detection's error is ours; the finding stands without the wider view
+            fault = Fault(one.type, one.entity, one.hour, f"confirm: {type(error).__name__}: {error}"[:300])
+            self._faults.append(fault)
+            return Verdict()
+
+    def _moved(self, one: Found) -> str:
+        """The first address that the resource did not hold for the whole hour, '' if there is none."""
+        inventory = self.organisation.enrichment.inventory
+        start = one.hour * HOUR_US
+        own = one.own_addresses
+        return next((a for a in own if not inventory.held_whole_hour(one.entity, a, start)), "")
+
+    def _keep(self, one: Found, why: str, reason: str) -> None:
+        self._kept_total += 1
+        if len(self._kept) < MAX_KEPT:
+            start = rfc3339(one.hour * HOUR_US)
+            self._kept.append(
+                Kept(
+                    type=one.type,
+                    kind=one.kind,
+                    entity=one.entity,
+                    start=start,
+                    why=why,
+                    reason=reason,
+                    evidence=one.finding.evidence,
+                )
+            )
+
+    def _raise(self, one: Found, verdict: Verdict, signs: int) -> Alert:
+        detection = CATALOGUE[one.type]
+        inventory = self.organisation.enrichment.inventory
+        steps = (signs > 1) - one.finding.denied
+        base = self.settings.parameters_of(one.type).get("severity") or one.finding.severity or detection.severity
+        one.finding.evidence = {**one.finding.evidence, **verdict.evidence}
+        if verdict.against:
+            told = list(one.finding.evidence.get("against", ()))
+            one.finding.evidence["against"] = [*told, *verdict.against]
+        if one.kind == "resource" and (service := inventory.managed_by(one.entity)):
+            one.finding.evidence["managed_by"] = service
+        region = inventory.region(one.entity) if one.kind == "resource" else ""
+        alert = make_alert(
+            detection, one.kind, one.entity, one.hour, one.finding, stepped(base, steps), region or one.region
+        )
+        self._alerts[alert.id] = alert
+        self._links[alert.id] = (one.hour, self._keys(one))
+        return alert
+
+    def _keys(self, one: Found) -> tuple[str, ...]:
+        """What joins the alert with others."""
+        finding = one.finding
+        own = [x for x in finding.addresses if self.organisation.users_of_address(x) < COMMON_ADDRESS]
+        groups = (
+            ("principal", finding.principals),
+            ("address", own),
+            ("vault", finding.vaults),
+            ("resource", finding.resources),
+        )
+        keys = {f"{kind}:{value.lower()}" for kind, values in groups for value in values if value}
+        return tuple(sorted(keys | {f"{one.kind}:{one.entity.lower()}"}))
+
+    def snapshot(self) -> Any:
+        """The population of all closed hours, for the shards to judge by."""
+        return self.organisation.population.snapshot()
+
+    def finish(self) -> Outcome:
+        """What the run came to: late records told, incidents joined, everything in its order."""
+        self._take_late()
+        alerts = sorted(self._alerts.values(), key=order)
+        for alert in alerts:
+            self.incidents.add(alert, *self._links[alert.id])
+        for alert in alerts:
+            alert.incident = self.incidents.root(alert.incident)
+        return Outcome(
+            alerts=alerts,
+            kept=sorted(self._kept, key=lambda kept: (kept.start, kept.type, kept.entity)),
+            kept_total=self._kept_total,
+            faults=sorted(self._faults, key=lambda fault: (fault.name, fault.hour, fault.entity)),
+            applied=self._applied,
+            late=0,
+            filtered=dict(sorted(self._filtered.items())),
+            entities=sum(self._entities.values()),
+        )
+
+    def _take_late(self) -> None:
+        """Findings of records that came after their hour was closed: added to its alert, or a new one."""
+        for one in sorted(self._late, key=lambda one: (_place(one), one.finding.first_us)):
+            verdict = self._verdict(one)
+            if verdict is None:
+                continue
+            before = dict(self._alerts)
+            alert = self._raise(one, verdict, 1)
+            known = before.get(alert.id)
+            if known is not None:
+                known.count += alert.count
+                known.first_seen = min(known.first_seen, alert.first_seen)
+                known.last_seen = max(known.last_seen, alert.last_seen)
+                known.evidence["late_records"] = known.evidence.get("late_records", 0) + alert.count
+                self._alerts[alert.id] = known
+        self._late = []
+
+    def state(self) -> list[Any]:
+        """What a later run needs, as MessagePack values."""
+        waiting = [msgspec.to_builtins(r) for hour in self._waiting.values() for r in hour.values()]
+        if waiting:
+            raise RuntimeError("an hour is half closed: save between hours")
+        return [STATE_VERSION, self.organisation.state(), self.incidents.state()]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take a saved state in. Raises ValueError for another version."""
+        version, organisation, incidents = state
+        if version != STATE_VERSION:
+            raise ValueError(f"aggregator state of version {version}; this Redshank reads {STATE_VERSION}")
+        self.organisation.restore(organisation)
+        self.incidents = Incidents.restore(incidents)
+
+
+def _place(one: Found) -> tuple[int, str, str]:
+    return one.hour, one.type, one.entity.lower()
+
+
+def _independent_signs(found: Any) -> dict[tuple[str, str], int]:
+    """How many signs of different families each entity shows in the hour."""
+    families: dict[tuple[str, str], set[str]] = {}
+    for one in found:
+        families.setdefault((one.kind, one.entity.lower()), set()).add(family(one.type))
+    return {entity: len(kinds) for entity, kinds in families.items()}
+
+
+def family(type_: str) -> str:
+    """Detections of one family see the same thing from two sides: they do not confirm each other.
+
+    >>> family("network.ssh_incoming_multiple") == family("network.ssh_incoming")
+    True
+    """
+    layer, name = type_.split(".", 1)
+    if layer == "network" and name != "malicious_address":
+        return f"{layer}.{name.removesuffix('_multiple')}"
+    if name.startswith("unusual_") and name != "unusual_operation_pattern":
+        return f"{layer}.unusual_caller"
+    return type_

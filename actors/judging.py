@@ -1,0 +1,101 @@
+"""Score, then learn: the one place where detections are asked and models are taught."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.messages import Fault, Found
+from actors.settings import Settings
+from baselines.population import Tally
+from detections.declare import Detection, Learned
+from detections.view import Hour, TrafficHour
+
+HELD_WEIGHT = 0.1  # what is suspicious is learned at a tenth of the weight
+
+AnyHour = Hour | TrafficHour
+
+
+class Judge:
+    """The enabled detections of one kind of entity, and the baselines that they need."""
+
+    def __init__(self, kind: str, settings: Settings) -> None:
+        self.kind = kind
+        self.settings = settings
+        self.detections = settings.enabled(kind)
+        self.baselines = _shared(self.detections)
+        self._parameters = {d.type: settings.parameters_of(d.type) for d in self.detections}
+
+    def prepare(self, models: dict[str, Any]) -> None:
+        """Give an entity the models that it lacks."""
+        for name, learned in self.baselines.items():
+            if name not in models:
+                models[name] = learned.make()
+
+    def judge(self, view: AnyHour) -> tuple[list[Found], list[Fault]]:
+        """What the detections see in an hour. One that raises is a fault of ours, said and counted."""
+        return self._ask(self.detections, view, late=False)
+
+    def windowless(self, view: AnyHour) -> tuple[list[Found], list[Fault]]:
+        """What the detections that need no window see in a late record."""
+        return self._ask(tuple(d for d in self.detections if d.windowless), view, late=True)
+
+    def _ask(
+        self, detections: tuple[Detection, ...], view: AnyHour, *, late: bool
+    ) -> tuple[list[Found], list[Fault]]:
+        found: list[Found] = []
+        faults: list[Fault] = []
+        for detection in detections:
+            view.parameters = self._parameters[detection.type]
+            try:
+                finding = detection.judge(view)
+            except Exception as error:  # any error of a detection is ours: it must not stop the others
+                faults.append(_fault(detection.type, view, error))
+                continue
+            if finding is not None:
+                learning = self._still_learning(detection, view)
+                found.append(Found(detection.type, self.kind, view.entity, view.hour, finding, learning, late))
+        return found, faults
+
+    def _still_learning(self, detection: Detection, view: AnyHour) -> bool:
+        learning = self.settings.learning(detection)
+        if learning is None:
+            return False
+        return view.days_learned < learning.days or view.events_before < learning.events
+
+    def learn(self, view: AnyHour, found: list[Found], tally: Tally) -> list[Fault]:
+        """Teach the models the hour; what a finding holds suspicious is taught slowly."""
+        held = {pair for one in found for pair in one.finding.held}
+        faults: list[Fault] = []
+        for name, learned in self.baselines.items():
+            try:
+                self._teach(learned, view, held, tally)
+            except Exception as error:  # as above: one baseline's fault is not the others'
+                faults.append(_fault(name, view, error))
+        return faults
+
+    def _teach(self, learned: Learned, view: AnyHour, held: set[tuple[str, str]], tally: Tally) -> None:
+        model = view.models[learned.name]
+        for observation in learned.observe(view):
+            observation["hour"] = view.hour
+            suspicious = (learned.name, observation["key"]) in held or (learned.name, "") in held
+            if learned.counts:
+                season = view.season(learned.name)
+                observation["profile"], observation["dispersion"] = season.profile, season.dispersion
+                if not suspicious:
+                    expected = model.mean(view.hour, season.profile)
+                    tally.note(learned.name, observation["count"], expected)
+            model.learn_one(observation, w=HELD_WEIGHT if suspicious else 1.0)
+
+
+def _shared(detections: tuple[Detection, ...]) -> dict[str, Learned]:
+    """The baselines of several detections by name; two of one name must be the same."""
+    baselines: dict[str, Learned] = {}
+    for detection in detections:
+        for learned in detection.baselines:
+            if baselines.setdefault(learned.name, learned) != learned:
+                raise ValueError(f"{detection.type}: baseline {learned.name!r} is declared twice, differently")
+    return baselines
+
+
+def _fault(name: str, view: AnyHour, error: Exception) -> Fault:
+    return Fault(name, view.entity, view.hour, f"{type(error).__name__}: {error}"[:300])

@@ -1,0 +1,107 @@
+"""What router, shards and aggregator say to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detections.declare import Finding
+from ingest.records import TRAFFIC, Event
+
+# Which of an event's entities a shard must apply it to; the counted one accounts for the record's fate.
+PRINCIPAL = 1
+VAULT = 2
+COUNTED = 4
+
+Rows = npt.NDArray[np.void]
+
+
+class Routed(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """An event on its way to a shard: `owners` is a sum of PRINCIPAL, VAULT and COUNTED."""
+
+    event: Event
+    owners: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records for one shard. `late` ones belong to a closed hour: only windowless detections see them."""
+
+    events: list[Routed] = field(default_factory=list)
+    late: list[Routed] = field(default_factory=list)
+    rows: Rows = field(default_factory=lambda: np.empty(0, TRAFFIC))  # `entity` indexes `ids`
+    ids: list[str] = field(default_factory=list)
+    since: list[int] = field(default_factory=list)  # each id's start in the inventory, 0 = open
+    sources: list[str] = field(default_factory=list)  # `source` of the rows indexes this
+
+    def __len__(self) -> int:
+        return len(self.events) + len(self.late) + len(self.rows)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[list[Routed], list[Routed], list[str], list[int], list[str]])
+
+
+def pack_batch(batch: Batch) -> tuple[bytes, Rows]:
+    """A batch for the wire: MessagePack for what is rich, the array as it is for what is many."""
+    return _encoder.encode((batch.events, batch.late, batch.ids, batch.since, batch.sources)), batch.rows
+
+
+def unpack_batch(packed: bytes, rows: Rows) -> Batch:
+    """The batch that `pack_batch` was given."""
+    events, late, ids, since, sources = _decoder.decode(packed)
+    return Batch(events, late, rows, ids, since, sources)
+
+
+class Close(msgspec.Struct, frozen=True):
+    """Order to close an hour: no record that is not late can still come for it."""
+
+    hour: int  # hours since 1970
+    layers_since: dict[str, int]  # layer -> event time of its first record, microseconds
+    population: Any = None  # `Population.snapshot()` to judge by from now on; None: as before
+
+
+class Found(msgspec.Struct, array_like=True):
+    """A finding and where it belongs."""
+
+    type: str
+    kind: str
+    entity: str
+    hour: int
+    finding: Finding
+    learning: bool = False  # the entity's history is too short: kept as 'would have alerted'
+    late: bool = False  # from a record that came after the hour was closed
+    own_addresses: tuple[str, ...] = ()  # of the resource, that the traffic used: for the address rule
+    region: str = ""
+
+
+class Fault(msgspec.Struct, array_like=True):
+    """A detection or baseline that raised: our error, never 'no match'."""
+
+    name: str
+    entity: str
+    hour: int
+    error: str
+
+
+class Report(msgspec.Struct, array_like=True):
+    """What a shard says of a closed hour (or of late records: `hour` is then None)."""
+
+    shard: int
+    hour: int | None
+    found: list[Found] = []
+    facts: list[tuple[str, str, str, int, dict[str, Any] | None]] = []
+    tally: Any = None  # baselines.population.Tally.state()
+    faults: list[Fault] = []
+    applied: int = 0  # records counted by this shard since its last report
+    late: int = 0
+    filtered: dict[str, int] = {}
+    entities: int = 0
+
+
+pack_report = msgspec.msgpack.Encoder().encode
+unpack_report = msgspec.msgpack.Decoder(Report).decode

@@ -1,0 +1,143 @@
+"""The organisation-wide view: who acted from where, custom roles, and how busy everybody is.
+
+It knows closed hours only, so that what it says does not depend on shards. Every table is bounded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from baselines.population import Population, Tally
+from detections.organisation import Indicator
+from ingest.enrich import Enrichment
+
+KEEP_HOURS = 90 * 24
+WINDOW_HOURS = 30 * 24
+MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
+MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
+MAX_ROLES = 10_000
+
+Uses = dict[str, list[int]]  # principal -> [first hour, last hour]
+
+
+class OrganisationView:
+    """What `detections.organisation.Organisation` promises."""
+
+    def __init__(self, enrichment: Enrichment) -> None:
+        self.enrichment = enrichment
+        self.population = Population()
+        self.hour = 0
+        self.layers_since: dict[str, int] = {}
+        self._uses: dict[str, dict[str, Uses]] = {"address": {}, "country": {}}
+        self._roles: dict[str, list[Any]] = {}
+
+    # Learning from closed hours
+
+    def close(self, hour: int, facts: list[tuple[str, str, str, int, dict[str, Any] | None]]) -> None:
+        """Take an hour's facts in. They come from several shards: sorted here."""
+        self.hour = hour
+        for kind, key, principal, at_us, data in sorted(facts, key=lambda fact: fact[:4]):
+            if kind == "role":
+                self._roles[key] = [principal, at_us, data or {}]
+            else:
+                self._use(self._uses[kind], key, principal, hour)
+        if hour % 24 == 0:
+            self._forget()
+
+    def close_population(self, hour: int, tally: Tally) -> None:
+        """Take an hour's counts in, after its findings were judged."""
+        self.population.close(hour, tally)
+
+    def _use(self, table: dict[str, Uses], key: str, principal: str, hour: int) -> None:
+        users = table.setdefault(key, {})
+        known = users.get(principal)
+        if known is not None:
+            known[1] = hour
+        elif len(users) < MAX_USERS:
+            users[principal] = [hour, hour]
+        else:
+            oldest = min(users, key=lambda name: (users[name][1], name))
+            del users[oldest]
+            users[principal] = [hour, hour]
+
+    def _forget(self) -> None:
+        horizon = self.hour - KEEP_HOURS
+        for table in self._uses.values():
+            for key in [key for key, users in table.items() if _last(users) < horizon]:
+                del table[key]
+            for key in sorted(table, key=lambda key: (_last(table[key]), key))[: max(0, len(table) - MAX_KEYS)]:
+                del table[key]
+        for role in sorted(self._roles, key=lambda role: (self._roles[role][1], role))[:-MAX_ROLES]:
+            del self._roles[role]
+
+    # Questions
+
+    def users_of_address(self, address: str, excluding: str = "", before_hours: int = 24) -> int:
+        """Other principals that acted from the address in 30 days, up to so many hours ago."""
+        return self._users("address", address, excluding, before_hours)
+
+    def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
+        """The same for a country."""
+        return self._users("country", country, excluding, before_hours)
+
+    def _users(self, kind: str, key: str, excluding: str, before_hours: int) -> int:
+        until, since = self.hour - before_hours, self.hour - WINDOW_HOURS
+        users = self._uses[kind].get(key, {})
+        return sum(
+            first <= until and last >= since
+            for name, (first, last) in users.items()
+            if name != excluding.lower()
+        )
+
+    def country_last_seen(self, country: str, excluding: str = "") -> int | None:
+        """Hour in which someone (else) last acted from the country, before this hour."""
+        hours = [
+            last if last < self.hour else first
+            for name, (first, last) in self._uses["country"].get(country, {}).items()
+            if name != excluding.lower() and first < self.hour
+        ]
+        return max(hours, default=None)
+
+    def days_known(self, layer: str) -> float:
+        """Days of telemetry of a layer."""
+        since = self.layers_since.get(layer)
+        return 0.0 if since is None else max(0.0, self.hour / 24 - since / 86_400_000_000)
+
+    def share_at_least(self, baseline: str, count: int) -> float | None:
+        """Share of entity-hours (not zero) with at least this count."""
+        return self.population.share_at_least(baseline, count)
+
+    def typical(self, baseline: str) -> float | None:
+        """Mean count of entity-hours that were not zero."""
+        return self.population.typical(baseline)
+
+    def role_definition(self, role: str) -> dict[str, Any] | None:
+        """What is known of a custom role that was made in the last 30 days."""
+        known = self._roles.get(role.lower())
+        if known is None or known[1] < (self.hour - WINDOW_HOURS) * 3_600_000_000:
+            return None
+        principal, at_us, data = known
+        return {"principal": principal, "at_us": at_us, **data}
+
+    def country_of(self, address: str) -> str:
+        """ISO country of an address, '' if not known."""
+        return self.enrichment.geography.place(address).country
+
+    def indicators(self, address: str, at_us: int) -> tuple[Indicator, ...]:
+        """Threat-intelligence entries that hold for the address at that time."""
+        return tuple(Indicator(*one) for one in self.enrichment.indicators.lookup(address, at_us))
+
+    # State
+
+    def state(self) -> list[Any]:
+        """All of it as MessagePack values."""
+        return [self.hour, self.layers_since, self._uses, self._roles, self.population.state()]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take a saved state in."""
+        self.hour, self.layers_since, self._uses, self._roles, population = state
+        self.population = Population.restore(population)
+
+
+def _last(users: Uses) -> int:
+    return max(last for _, last in users.values())

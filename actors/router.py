@@ -1,0 +1,304 @@
+"""The router reads the sources as one stream, sends each record to its owners' shards and closes the hours.
+
+The source that is furthest behind in event time is read next, so that files of different spans meet in
+event time. The watermark is the least of the unfinished sources' greatest event times, less the lateness;
+an hour closes when it passes the hour's end. Whether a record is late is a matter of its own source alone:
+nothing depends on how the sources interleave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from actors.keys import entity_key, group_of, shard_of
+from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Routed, Rows
+from actors.settings import Settings
+from ingest.enrich import Enrichment
+from ingest.records import HOUR_US, NETWORK, Event, Rejected
+from ingest.select import select
+from ingest.sources import Block, Partition
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A batch for a shard."""
+
+    shard: int
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class CloseHour:
+    """No record that is not late can come for this hour any more."""
+
+    hour: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Records that could not be read, to be kept where a person can look at them."""
+
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """All sources are at their end; what follows closes hours whose watermark has not passed."""
+
+
+Step = Send | CloseHour | Reject | Drained
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the records: read = applied + late + rejected + filtered."""
+
+    read: int = 0
+    flows_applied: int = 0
+    events_sent: int = 0  # applied, unless a shard finds them delivered twice
+    late: int = 0
+    rejected: int = 0  # records among `read`
+    faulty: int = 0  # files, sets and messages that could not be read: not records
+    filtered: dict[str, int] = field(default_factory=dict)
+    late_by_source: dict[str, int] = field(default_factory=dict)
+
+    def drop(self, reason: str, number: int = 1) -> None:
+        """Count records that bear on no detection."""
+        if number:
+            self.filtered[reason] = self.filtered.get(reason, 0) + number
+
+
+@dataclass(order=True, slots=True)
+class _Reader:
+    frontier_us: int  # greatest event time read, or of the first record if none was
+    name: str
+    partition: Partition = field(compare=False)
+    blocks: Iterator[Block] | None = field(default=None, compare=False)
+    started: bool = field(default=False, compare=False)  # its frontier is from records that were read
+
+
+class Router:
+    """One router over its partitions. `steps()` is to be run to its end, in order."""
+
+    def __init__(
+        self,
+        partitions: Iterable[Partition],
+        enrichment: Enrichment,
+        settings: Settings,
+        *,
+        closed_until: int | None = None,
+        open_hours: Iterable[int] = (),
+        layers_since: dict[str, int] | None = None,
+    ) -> None:
+        self.enrichment = enrichment
+        self.settings = settings
+        self.counts = Counts()
+        self.closed_until = closed_until  # hours before this one were closed by an earlier run
+        self.layers_since = dict(layers_since or {})
+        self.open_hours = set(open_hours)
+        self.finished = 0
+        self._readers = [_Reader(p.first_us or 0, p.name, p) for p in partitions]
+        self.sources = len(self._readers)
+        self._batches = [Batch() for _ in range(settings.shards)]
+        self._gathered = 0
+
+    # The stream
+
+    def steps(self) -> Iterator[Step]:
+        """Everything that is to be done, in order."""
+        heapify(self._readers)
+        while self._readers:
+            reader = heappop(self._readers)
+            block = self._next(reader)
+            if block is None:
+                self.finished += 1
+            else:
+                yield from self._take(reader, block)
+                heappush(self._readers, reader)
+            yield from self._close_passed()
+        yield from self._flush()
+        yield Drained()
+        for hour in sorted(self.open_hours):
+            yield CloseHour(hour)
+
+    def _next(self, reader: _Reader) -> Block | None:
+        if reader.blocks is None:
+            reader.blocks = iter(reader.partition.blocks())
+        return next(reader.blocks, None)
+
+    def _take(self, reader: _Reader, block: Block) -> Iterator[Step]:
+        self.counts.read += block.read
+        for reason, number in block.filtered.items():
+            self.counts.drop(reason, number)
+        if block.rejected:
+            records = sum(one.kind == "record" for one in block.rejected)
+            self.counts.rejected += records
+            self.counts.faulty += len(block.rejected) - records
+            yield Reject(tuple(block.rejected))
+        horizon = reader.frontier_us - self.settings.lateness_us if reader.started else 0
+        newest = reader.frontier_us
+        if block.events:
+            newest = max(newest, yield from self._take_events(reader, block.events, horizon))
+        if block.flows is not None and len(block.flows):
+            newest = max(newest, yield from self._take_flows(reader, block, horizon))
+        reader.frontier_us, reader.started = newest, True
+
+    def _first_open(self, horizon_us: int) -> int:
+        """The first hour that records may still come for: earlier ones are late."""
+        return max(horizon_us // HOUR_US, self.closed_until or 0)
+
+    # Events
+
+    def _take_events(
+        self, reader: _Reader, events: list[Event], horizon_us: int
+    ) -> Generator[Step, None, int]:
+        first_open = self._first_open(horizon_us)
+        newest = 0
+        wrong: list[Rejected] = []
+        for event in events:
+            if self.settings.not_after_us is not None and event.at_us > self.settings.not_after_us:
+                wrong.append(_from_the_future(event))
+                continue
+            newest = max(newest, event.at_us)
+            self._route(reader, self.enrichment.event(event), first_open)
+        if wrong:
+            self.counts.rejected += len(wrong)
+            yield Reject(tuple(wrong))
+        if self._gathered >= self.settings.batch_records:
+            yield from self._flush()
+        return newest
+
+    def _route(self, reader: _Reader, event: Event, first_open: int) -> None:
+        hour = event.at_us // HOUR_US
+        late = hour < first_open
+        owners = self._owners(event)
+        if not owners:
+            self.counts.drop("names no principal and touches no vault")
+            return
+        if late:
+            self._count_late(reader.name, 1)
+        else:
+            self.open_hours.add(hour)
+            self.counts.events_sent += 1
+            layer = event.layer
+            self.layers_since[layer] = min(event.at_us, self.layers_since.get(layer, event.at_us))
+        for shard, roles in owners.items():
+            batch = self._batches[shard]
+            (batch.late if late else batch.events).append(Routed(event, roles))
+            self._gathered += 1
+
+    def _owners(self, event: Event) -> dict[int, int]:
+        """Shard -> what it owns of the event. The first owner's shard counts the record."""
+        owners: dict[int, int] = {}
+        shards = self.settings.shards
+        for role, kind, entity in ((PRINCIPAL, "principal", event.principal), (VAULT, "vault", event.vault)):
+            if entity:
+                shard = shard_of(group_of(entity_key(kind, entity)), shards)
+                counted = 0 if owners else COUNTED
+                owners[shard] = owners.get(shard, 0) | role | counted
+        return owners
+
+    # Flows
+
+    def _take_flows(self, reader: _Reader, block: Block, horizon_us: int) -> Generator[Step, None, int]:
+        flows = block.flows
+        assert flows is not None
+        ended = flows.column("end_us")
+        if self.settings.not_after_us is not None:
+            ended = ended[ended <= self.settings.not_after_us]
+        newest = int(ended.max()) if len(ended) else 0
+        chosen = select(
+            flows, self.enrichment.inventory, self.enrichment.indicators, 0, self.settings.sampling
+        )
+        for reason, number in chosen.filtered.items():
+            self.counts.drop(reason, number)
+        rows, first = self._without_future(chosen.rows, chosen.first)
+        hours = rows["end_us"] // HOUR_US
+        late = hours < self._first_open(horizon_us)
+        late_flows = int(np.count_nonzero(late & first))
+        self._count_late(reader.name, late_flows)
+        self.counts.flows_applied += int(np.count_nonzero(first)) - late_flows
+        rows, hours = rows[~late], hours[~late]
+        if len(rows):
+            self.open_hours.update(np.unique(hours).tolist())
+            since = self.layers_since.get(NETWORK)
+            oldest = int(rows["end_us"].min())
+            self.layers_since[NETWORK] = oldest if since is None else min(since, oldest)
+            yield from self._send_rows(reader.name, rows, chosen.ids)
+        return newest
+
+    def _without_future(self, rows: Rows, first: Any) -> tuple[Rows, Any]:
+        if self.settings.not_after_us is None:
+            return rows, first
+        known = rows["end_us"] <= self.settings.not_after_us
+        self.counts.drop("its time lies ahead of this machine's clock", int(np.count_nonzero(first & ~known)))
+        return rows[known], first[known]
+
+    def _send_rows(self, source: str, rows: Rows, ids: list[str]) -> Iterator[Step]:
+        present, index = np.unique(rows["entity"], return_inverse=True)
+        names = [ids[number] for number in present.tolist()]
+        shards = self.settings.shards
+        owner = np.array([shard_of(group_of(entity_key("resource", name)), shards) for name in names])
+        since = [self.enrichment.inventory.known_since_us(name) or 0 for name in names]
+        rows["entity"] = index
+        for shard in np.unique(owner).tolist():
+            mine = np.flatnonzero(owner == shard)
+            number = np.full(len(names), -1)
+            number[mine] = np.arange(len(mine))
+            part = rows[owner[index] == shard]
+            part["entity"] = number[part["entity"]]
+            yield Send(
+                shard,
+                Batch(rows=part, ids=[names[i] for i in mine], since=[since[i] for i in mine], sources=[source]),
+            )
+
+    # Time
+
+    def _close_passed(self) -> Iterator[Step]:
+        """Close the hours that the watermark has passed."""
+        if not self._readers:
+            return
+        watermark = min(reader.frontier_us for reader in self._readers) - self.settings.lateness_us
+        passed = sorted(hour for hour in self.open_hours if (hour + 1) * HOUR_US <= watermark)
+        if passed:
+            yield from self._flush()
+        for hour in passed:
+            self.open_hours.discard(hour)
+            self.closed_until = max(self.closed_until or 0, hour + 1)
+            yield CloseHour(hour)
+
+    def _flush(self) -> Iterator[Step]:
+        for shard, batch in enumerate(self._batches):
+            if len(batch):
+                self._batches[shard] = Batch()
+                yield Send(shard, batch)
+        self._gathered = 0
+
+    def state(self) -> dict[str, Any]:
+        """What a later run's router must know: give it as keyword arguments."""
+        return {
+            "closed_until": self.closed_until,
+            "open_hours": sorted(self.open_hours),
+            "layers_since": self.layers_since,
+        }
+
+    def _count_late(self, source: str, number: int) -> None:
+        if number:
+            self.counts.late += number
+            self.counts.late_by_source[source] = self.counts.late_by_source.get(source, 0) + number
+
+
+def _from_the_future(event: Event) -> Rejected:
+    from detections.words import rfc3339
+
+    return Rejected(
+        reason=f"its time, {rfc3339(event.at_us)}, lies more than a day ahead of this machine's clock",
+        source=event.source,
+        offset=event.offset,
+        excerpt=event.operation[:200],
+    )

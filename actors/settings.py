@@ -1,0 +1,44 @@
+"""What the actors need to know of the configuration, as plain values that travel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from detections.catalogue import CATALOGUE, catalogue_hash
+from detections.declare import Detection, Learning
+
+MINUTE_US = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The same for all actors of a run; a shard refuses one whose catalogue differs from its own."""
+
+    shards: int = 1
+    lateness_us: int = 10 * MINUTE_US
+    not_after_us: int | None = None  # records later than this have a wrong clock and are rejected
+    sampling: int = 1  # one in N flows, where the export does not say
+    batch_records: int = 5_000  # records gathered for a shard before they are sent
+    in_flight: int = 4  # batches a shard may be behind before the router waits
+    disabled: frozenset[str] = frozenset()
+    learning_days: float | None = None  # in place of what the detections declare
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)  # type -> its own table
+    catalogue: str = field(default_factory=catalogue_hash)
+
+    def enabled(self, owner: str) -> tuple[Detection, ...]:
+        """The detections of a kind of entity that are on, in the catalogue's order."""
+        return tuple(d for d in CATALOGUE.values() if d.owner == owner and d.type not in self.disabled)
+
+    def learning(self, detection: Detection) -> Learning | None:
+        """A detection's learning period: as configured for it, for all, or as it declares."""
+        declared = detection.learning
+        if declared is None:
+            return None
+        days = self.parameters.get(detection.type, {}).get("learning_days", self.learning_days)
+        return declared if days is None else Learning(float(days), declared.events)
+
+    def parameters_of(self, type_: str) -> MappingProxyType[str, Any]:
+        """A detection's own parameters."""
+        return MappingProxyType(self.parameters.get(type_, {}))

@@ -1,0 +1,254 @@
+"""A shard owns the state of its entities: windows of the open hours, and what was learned of each.
+
+State changes at an hour's close alone, in the order of hours; what a shard says of an hour does not depend
+on the order or the batches in which its records came, nor on which other entities share the shard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from actors.entity import EntityState
+from actors.event_window import EventWindow
+from actors.judging import Judge
+from actors.keys import entity_key, group_of
+from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report
+from actors.settings import Settings
+from actors.traffic_window import TrafficWindow
+from baselines.population import Seasons, Tally
+from detections.catalogue import catalogue_hash
+from detections.facts import facts_of
+from detections.view import Act, Flat, Hour, Peer, TrafficHour
+from ingest.records import HOUR_US, Event
+
+FORGET_HOURS = 400 * 24  # an entity that was quiet for so long is forgotten
+STATE_VERSION = 1
+
+
+class Shard:
+    """One shard. Plain and single-threaded; the runtime calls it in order."""
+
+    def __init__(self, index: int, settings: Settings) -> None:
+        if settings.catalogue != catalogue_hash():
+            raise RuntimeError("this shard's catalogue of detections differs from the router's: update both")
+        self.index = index
+        self.settings = settings
+        self.entities: dict[str, EntityState] = {}
+        self.events: dict[int, dict[str, EventWindow]] = {}  # hour -> entity key -> window
+        self.traffic: dict[int, TrafficWindow] = {}
+        self.judges = {kind: Judge(kind, settings) for kind in ("resource", "principal", "vault")}
+        self.seasons: Any = Flat()
+        self.layers_since: dict[str, int] = {}
+        self._applied = 0
+        self._filtered: dict[str, int] = {}
+        self._late: list[Found] = []
+        self._faults: list[Fault] = []
+
+    # Records in
+
+    def apply(self, batch: Batch) -> None:
+        """Take a batch into the open hours' windows."""
+        for routed in batch.events:
+            self._apply(routed.event, routed.owners)
+        for routed in batch.late:
+            self._check_late(routed.event, routed.owners)
+        if len(batch.rows):
+            hours = batch.rows["start_us"] // HOUR_US
+            for hour in sorted(set(hours.tolist())):
+                window = self.traffic.setdefault(hour, TrafficWindow())
+                window.add(batch.rows[hours == hour], batch.ids, batch.sources)
+                window.since.update((id_, us) for id_, us in zip(batch.ids, batch.since, strict=True) if us)
+
+    def _apply(self, event: Event, owners: int) -> None:
+        windows = self.events.setdefault(event.at_us // HOUR_US, {})
+        fresh = True
+        for key in owner_keys(event, owners):
+            window = windows.get(key)
+            if window is None:
+                window = windows[key] = EventWindow()
+            fresh = window.add(event)
+        if owners & COUNTED:
+            if fresh:
+                self._applied += 1
+            else:
+                self._filtered["delivered twice"] = self._filtered.get("delivered twice", 0) + 1
+
+    def _check_late(self, event: Event, owners: int) -> None:
+        """A record of a closed hour is still shown to the detections that need no window."""
+        act = Act(event, 1, event.at_us, event.at_us)
+        for key in owner_keys(event, owners):
+            state = self.entities.get(key)
+            kind = key.split(":", 1)[0]
+            view = self._hour(state or new_state(kind, key, [act]), event.at_us // HOUR_US, [act])
+            found, faults = self.judges[kind].windowless(view)
+            self._late += found
+            self._faults += faults
+
+    # The hour's close
+
+    def close(self, order: Close) -> Report:
+        """Judge every entity that was active in the hour, learn from it, and say what was seen."""
+        if order.population is not None:
+            self.seasons = Seasons.from_snapshot(order.population)
+        self.layers_since = order.layers_since
+        report = Report(self.index, order.hour)
+        tally = Tally()
+        for key, window in sorted(self.events.pop(order.hour, {}).items()):
+            self._close_events(key, window, order.hour, report, tally)
+        traffic = self.traffic.pop(order.hour, None)
+        for entity, peers, malicious in traffic.close() if traffic else ():
+            since = traffic.since.get(entity, 0) if traffic else 0
+            self._close_traffic(entity, since, peers, malicious, order.hour, report, tally)
+        if order.hour % 24 == 0:
+            self._forget(order.hour)
+        report.tally = tally.state()
+        self._account(report)
+        return report
+
+    def _close_events(self, key: str, window: EventWindow, hour: int, report: Report, tally: Tally) -> None:
+        state = self.entities.get(key)
+        acts, unfinished = window.close(state.unfinished if state else set())
+        if not acts:
+            return
+        if state is None:
+            state = self.entities[key] = new_state(key.split(":", 1)[0], key, acts)
+        view = self._hour(state, hour, acts)
+        self._judge_and_learn(state, view, report, tally)
+        if state.kind == "principal":
+            report.facts += [tuple(fact) for fact in facts_of(view)]
+        state.remember(acts, unfinished, hour)
+
+    def _close_traffic(
+        self,
+        entity: str,
+        known_since_us: int,
+        peers: dict[tuple[str, str], tuple[Peer, ...]],
+        malicious: tuple[Peer, ...],
+        hour: int,
+        report: Report,
+        tally: Tally,
+    ) -> None:
+        key = entity_key("resource", entity)
+        state = self.entities.get(key)
+        if state is None:
+            # A resource is watched since its layer is, even if it was quiet: its silence is known.
+            since = max(known_since_us, self.layers_since.get("network", hour * HOUR_US))
+            state = self.entities[key] = EntityState("resource", entity, since, hour)
+        view = TrafficHour(
+            "resource",
+            state.entity,
+            hour * HOUR_US,
+            state.since_us,
+            state.events,
+            state.models,
+            self.seasons,
+            {},
+            peers,
+            malicious,
+        )
+        own = {peer.own_address for group in (*peers.values(), malicious) for peer in group}
+        self._judge_and_learn(state, view, report, tally, tuple(sorted(own)))
+        state.last_hour = hour
+        state.events += sum(peer.connections for group in peers.values() for peer in group)
+
+    def _judge_and_learn(
+        self, state: EntityState, view: Any, report: Report, tally: Tally, own: tuple[str, ...] = ()
+    ) -> None:
+        judge = self.judges[state.kind]
+        judge.prepare(state.models)
+        found, faults = judge.judge(view)
+        for one in found:
+            one.own_addresses = own
+            one.region = state.region
+        report.found += found
+        report.faults += faults + judge.learn(view, found, tally)
+
+    def _hour(self, state: EntityState, hour: int, acts: list[Act]) -> Hour:
+        start = hour * HOUR_US
+        recent = tuple(act for act in state.recent if start - HOUR_US <= act.last_us < start)
+        return Hour(
+            state.kind,
+            state.entity,
+            start,
+            state.since_us,
+            state.events,
+            state.models,
+            self.seasons,
+            {},
+            tuple(acts),
+            recent,
+        )
+
+    def _forget(self, hour: int) -> None:
+        quiet = [key for key, state in self.entities.items() if hour - state.last_hour > FORGET_HOURS]
+        for key in quiet:
+            del self.entities[key]
+
+    def _account(self, report: Report) -> None:
+        """Hand over what was counted since the last report."""
+        report.found += self._late
+        report.faults += self._faults
+        report.applied, report.filtered = self._applied, self._filtered
+        report.entities = len(self.entities)
+        self._applied, self._filtered, self._late, self._faults = 0, {}, [], []
+
+    def leftovers(self) -> Report:
+        """What was counted since the last hour's close."""
+        report = Report(self.index, None)
+        self._account(report)
+        return report
+
+    # State out and in
+
+    def save(self) -> dict[int, list[Any]]:
+        """Everything kept, by key group: entities and the windows of open hours, as MessagePack values."""
+        groups: dict[int, list[Any]] = {}
+
+        def slot(key: str) -> list[Any]:
+            return groups.setdefault(group_of(key), [STATE_VERSION, [], [], []])
+
+        for key, state in sorted(self.entities.items()):
+            slot(key)[1].append(state.state())
+        for hour, windows in sorted(self.events.items()):
+            for key, window in sorted(windows.items()):
+                slot(key)[2].append([hour, key, window.state()])
+        for hour, traffic in sorted(self.traffic.items()):
+            owner = {name: group_of(entity_key("resource", name)) for name in traffic.ids}
+            for group, part in sorted(traffic.split(owner).items()):
+                groups.setdefault(group, [STATE_VERSION, [], [], []])[3].append([hour, part.state()])
+        return groups
+
+    def load(self, groups: Iterable[list[Any]]) -> None:
+        """Take key groups in. Raises ValueError for a state of another version."""
+        for version, entities, windows, traffic in groups:
+            if version != STATE_VERSION:
+                raise ValueError(f"shard state of version {version}; this Redshank reads {STATE_VERSION}")
+            for packed in entities:
+                state = EntityState.restore(packed)
+                self.entities[entity_key(state.kind, state.entity)] = state
+            for hour, key, packed in windows:
+                self.events.setdefault(hour, {})[key] = EventWindow.restore(packed)
+            for hour, packed in traffic:
+                self.traffic.setdefault(hour, TrafficWindow()).absorb(TrafficWindow.restore(packed))
+
+
+def owner_keys(event: Event, owners: int) -> list[str]:
+    """The keys of the entities a shard must apply an event to."""
+    keys = []
+    if owners & PRINCIPAL:
+        keys.append(entity_key("principal", event.principal))
+    if owners & VAULT:
+        keys.append(entity_key("vault", event.vault))
+    return keys
+
+
+def new_state(kind: str, key: str, acts: list[Act]) -> EntityState:
+    """An entity at its first hour; its id in the case of its first record."""
+    first = acts[0].event
+    entity = next(
+        id_
+        for id_ in (first.principal if kind == "principal" else first.vault, key.split(":", 1)[1])
+        if entity_key(kind, id_) == key
+    )
+    return EntityState(kind, entity, first.at_us, first.at_us // HOUR_US, region=first.region)

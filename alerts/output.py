@@ -1,0 +1,93 @@
+"""Alerts for people and for files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from alerts.alert import Alert, to_json
+
+COLOURS = {"high": "bold red", "medium": "yellow", "low": "cyan", "informational": "dim"}
+SUFFIXES = (".jsonl", ".json")
+
+
+def write_alerts(path: Path, alerts: Sequence[Alert]) -> None:
+    """JSON lines for .jsonl, one JSON array for .json; sorted keys; the file appears whole or not at all."""
+    if path.suffix == ".json":
+        body = b"[" + b",\n".join(map(to_json, alerts)) + b"]\n"
+    else:
+        body = b"".join(to_json(alert) + b"\n" for alert in alerts)
+    write_whole(path, body)
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    """Write a file through a temporary one beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(body)
+    part.replace(path)
+
+
+def write_lines(path: Path, values: Sequence[Any]) -> None:
+    """Structs as JSON lines with sorted keys."""
+    encoder = msgspec.json.Encoder(order="sorted")
+    write_whole(path, b"".join(encoder.encode(value) + b"\n" for value in values))
+
+
+def read_alerts(path: Path) -> list[Alert]:
+    """Alerts that were written by `write_alerts`. Raises msgspec.ValidationError or DecodeError."""
+    body = path.read_bytes()
+    if body.lstrip().startswith(b"["):
+        return msgspec.json.decode(body, type=list[Alert])
+    decoder = msgspec.json.Decoder(Alert)
+    return [decoder.decode(line) for line in body.splitlines() if line.strip()]
+
+
+def short_id(entity: str) -> str:
+    """The telling end of a long id.
+
+    >>> short_id("/subscriptions/1/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/payroll")
+    'payroll'
+    >>> short_id("ip:13.70.0.10")
+    'ip:13.70.0.10'
+    """
+    return entity.rstrip("/").rsplit("/", 1)[-1] or entity
+
+
+def who(alert: Alert) -> str:
+    """The entity as a person would call it: a user's name where the evidence has it."""
+    name = alert.evidence.get("name") or alert.evidence.get("user")
+    if alert.entity.kind == "principal" and isinstance(name, str) and name:
+        return name
+    return short_id(alert.entity.id)
+
+
+def show_table(console: Console, alerts: Sequence[Alert]) -> None:
+    """The alerts as a table, in their order."""
+    if not alerts:
+        console.print("No alerts.")
+        return
+    table = Table(show_lines=False, pad_edge=False, header_style="bold", expand=False)
+    table.add_column("Hour (UTC)", no_wrap=True)
+    table.add_column("Severity", no_wrap=True)
+    table.add_column("Who", overflow="fold", max_width=24)
+    table.add_column("What was seen", overflow="fold", ratio=1)
+    table.add_column("Count", justify="right")
+    for alert in alerts:
+        what = f"[bold]{escape(alert.title)}[/bold]\n{escape(alert.description)}"
+        severity = f"[{COLOURS[alert.severity]}]{alert.severity}[/]"
+        table.add_row(alert.start[:16].replace("T", " "), severity, escape(who(alert)), what, f"{alert.count:,}")
+    console.print(table)
+
+
+def severity_line(alerts: Sequence[Alert]) -> str:
+    """'3 high, 2 medium' in falling severity."""
+    counts = Counter(alert.severity for alert in alerts)
+    return ", ".join(f"{counts[severity]} {severity}" for severity in COLOURS if counts[severity]) or "none"

@@ -1,0 +1,126 @@
+"""The command line. Heavy modules are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from cluster.errors import UserError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="redshank")
+def cli() -> None:
+    """Threat detection for a cloud's service layer: telemetry in, explained alerts out."""
+
+
+@cli.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--config", type=click.Path(path_type=Path), help="Configuration (TOML).")
+@click.option("--alerts", type=click.Path(path_type=Path), help="Write the alerts here (.jsonl or .json).")
+@click.option("--shards", type=click.IntRange(1, 4096), help="Shard actors; by default one a core.")
+@click.option("--runtime", type=click.Choice(["ray", "loop"]), default="ray", show_default=True)
+@click.option("--address", help="Run on an existing Ray cluster.")
+@click.option("--state", type=click.Path(path_type=Path), help="Go on from what was learned there; save it there.")
+@click.option("--quiet", is_flag=True, help="No progress, no summary.")
+def detect(**options: Any) -> int:
+    """Read files and folders (IPFIX, Activity Log, Key Vault audit logs) and raise the alerts.
+
+    Formats are found by content, gzip and zstd too; '-' is standard input. Exit status: 0 it ran, 1 it could
+    not run, 2 bad arguments, 3 it ran and some input was rejected.
+    """
+    from rich.console import Console
+
+    from cluster.detect import Options, check_output
+    from cluster.detect import detect as run
+    from cluster.detect import report
+
+    if wrong := check_output(options["alerts"]):
+        raise click.BadParameter(wrong, param_hint="--alerts")
+    if options["address"] and options["runtime"] != "ray":
+        raise click.UsageError("--address is for --runtime ray")
+    chosen = Options(**options)
+    out, err = Console(), Console(stderr=True)
+    return report(run(chosen, err), chosen, out, err)
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--days", type=click.IntRange(1, 400), default=60, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
+@click.option("--attack", "attacks", multiple=True, metavar="TYPE", help="Only these attacks; by default all.")
+def simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
+    """Make an organisation's telemetry with attacks in it, in the real wire formats."""
+    from cluster.simulating import run
+
+    return run(out, days, seed, attacks)
+
+
+@cli.command()
+@click.argument("type_", metavar="[TYPE]", required=False)
+def catalogue(type_: str | None) -> int:
+    """The detections: what, why, learning period, remediation."""
+    from detections.page import show_all, show_one
+
+    return show_one(type_) if type_ else show_all()
+
+
+@cli.group()
+def alerts() -> None:
+    """List and show alerts that a run has written."""
+
+
+@alerts.command("list")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--type", "type_", help="Only this type.")
+@click.option("--severity", type=click.Choice(["high", "medium", "low", "informational"]))
+def alerts_list(file: Path, type_: str | None, severity: str | None) -> int:
+    """The alerts of FILE as a table."""
+    from cluster.showing import show_list
+
+    return show_list(file, type_, severity)
+
+
+@alerts.command("show")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("id_", metavar="ID")
+def alerts_show(file: Path, id_: str) -> int:
+    """One alert of FILE, whole: evidence, what speaks against it, steps to take. ID may be its beginning."""
+    from cluster.showing import show_one
+
+    return show_one(file, id_)
+
+
+@cli.command()
+@click.option("--config", type=click.Path(path_type=Path), required=True, help="Configuration (TOML).")
+def check(config: Path) -> int:
+    """Validate a configuration and read every file that it names."""
+    from cluster.checking import run
+
+    return run(config)
+
+
+def main() -> None:
+    """The `redshank` command: one line for what a user can mend, never a traceback."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("redshank: stopped", err=True)
+        status = 1
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except UserError as error:
+        click.echo(f"redshank: {error}", err=True)
+        status = 1
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not complain of it once more at its end.
+        sys.stderr.close()
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,119 @@
+"""A run on Ray: a local one that is started for it, or a cluster that is named."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from typing import Any
+
+import msgspec
+
+from actors.aggregator import Outcome
+from actors.conductor import Progress
+from actors.keys import shard_of
+from actors.settings import Settings
+from cluster.errors import UserError
+from cluster.local import unpack_router
+from cluster.state import Saved
+from ingest.enrich import EnrichmentSettings
+
+
+class RayRuntime:
+    """One run over files as Ray actors. Actors are never restarted behind our back: a death is an error."""
+
+    def __init__(
+        self,
+        paths: list[str],
+        settings: Settings,
+        enrichment: EnrichmentSettings,
+        saved: Saved | None,
+        address: str | None = None,
+    ) -> None:
+        self._ray = start(address)
+        from actors.remote import RemoteAggregator, RemoteRouter, RemoteShard
+
+        actor = self._ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
+        self._shards = [actor(RemoteShard).remote(index, settings) for index in range(settings.shards)]
+        self._aggregator = actor(RemoteAggregator).remote(settings, enrichment)
+        if saved is not None:
+            self._restore(settings, saved)
+        self._router = actor(RemoteRouter).remote(
+            paths, settings, enrichment, self._shards, self._aggregator, unpack_router(saved)
+        )
+        self.skipped = self._get(self._router.about.remote())[1]
+
+    def _restore(self, settings: Settings, saved: Saved) -> None:
+        calls = [self._aggregator.restore.remote(saved.aggregator)]
+        for index, shard in enumerate(self._shards):
+            mine = [
+                packed
+                for group, packed in sorted(saved.groups.items())
+                if shard_of(group, settings.shards) == index
+            ]
+            calls.append(shard.load.remote(mine))
+        self._get(calls)
+
+    def advance(self, steps: int) -> Progress:
+        """Take so many steps of the stream."""
+        progress: Progress = self._get(self._router.advance.remote(steps))
+        return progress
+
+    def save(self) -> Saved:
+        """The whole state."""
+        router = self._get(self._router.state.remote())
+        groups: dict[int, bytes] = {}
+        for part in self._get([shard.save.remote() for shard in self._shards]):
+            groups.update(part)
+        return Saved(msgspec.msgpack.encode(router), self._get(self._aggregator.state.remote()), groups)
+
+    def finish(self) -> Outcome:
+        """What the run came to."""
+        for shard in self._shards:
+            self._get(self._aggregator.report.remote(shard.leftovers.remote(), None))
+        outcome: Outcome = self._get(self._aggregator.finish.remote())
+        return outcome
+
+    def stop(self) -> None:
+        """End the actors, and the local Ray if we started one."""
+        for handle in (self._router, self._aggregator, *self._shards):
+            self._ray.kill(handle)
+        self._ray.shutdown()
+
+    def _get(self, refs: Any) -> Any:
+        """Wait for calls; an actor's error is told as what it is, in one line."""
+        from ray.exceptions import RayActorError, RayTaskError
+
+        try:
+            return self._ray.get(refs)
+        except RayTaskError as error:
+            cause = error.cause if isinstance(error.cause, Exception) else error
+            if isinstance(cause, UserError):
+                raise UserError(str(cause)) from None
+            raise cause from None
+        except RayActorError as error:
+            raise UserError(
+                f"an actor of the run died ({str(error).splitlines()[0]}); start the run again"
+            ) from None
+
+
+def start(address: str | None) -> Any:
+    """Ray, started quietly here or joined at an address."""
+    # Ray's workers must be the interpreter and the packages of this environment, and it must not phone home.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if address:
+                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+            else:
+                ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        where = f"--address {address}" if address else "a local Ray"
+        raise UserError(f"{where}: could not be reached ({str(error).splitlines()[0]})") from None
+    return ray
