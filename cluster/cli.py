@@ -66,9 +66,9 @@ def simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
 @click.argument("type_", metavar="[TYPE]", required=False)
 def catalogue(type_: str | None) -> int:
     """The detections: what, why, learning period, remediation."""
-    from detections.page import show_all, show_one
+    from cluster.showing import show_catalogue, show_detection
 
-    return show_one(type_) if type_ else show_all()
+    return show_detection(type_) if type_ else show_catalogue()
 
 
 @cli.group()
@@ -92,9 +92,9 @@ def alerts_list(file: Path, type_: str | None, severity: str | None) -> int:
 @click.argument("id_", metavar="ID")
 def alerts_show(file: Path, id_: str) -> int:
     """One alert of FILE, whole: evidence, what speaks against it, steps to take. ID may be its beginning."""
-    from cluster.showing import show_one
+    from cluster.showing import show_alert
 
-    return show_one(file, id_)
+    return show_alert(file, id_)
 
 
 @cli.command()

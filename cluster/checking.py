@@ -1,0 +1,25 @@
+"""`redshank check`: a configuration and every file that it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cluster.config import load
+from detections.catalogue import CATALOGUE
+from ingest.enrich import Enrichment
+
+
+def run(config: Path) -> int:
+    """Say what is there and what is wrong with it; 0 if nothing is, 3 if some entries are refused."""
+    configuration = load(config, frozenset(CATALOGUE))
+    enrichment, rejected = Enrichment.build(configuration.enrichment())
+    click.echo(f"{config}: read without errors")
+    click.echo(f"  detections on: {sum(map(configuration.enabled, CATALOGUE))} of {len(CATALOGUE)}")
+    click.echo(f"  resources in the inventory: {len(enrichment.inventory.ids):,}")
+    for one in rejected[:20]:
+        click.echo(f"  refused: {one.source}, line {one.offset}: {one.reason}")
+    if len(rejected) > 20:
+        click.echo(f"  and {len(rejected) - 20:,} more")
+    return 3 if rejected else 0

@@ -1,0 +1,93 @@
+"""`redshank catalogue` and `redshank alerts`: what is there, for people."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from cluster.errors import UserError
+
+
+def show_catalogue() -> int:
+    """Every detection in a line."""
+    from detections.catalogue import CATALOGUE
+    from detections.page import LAYERS, learning_text
+
+    width = max(map(len, CATALOGUE))
+    for layer, name in LAYERS.items():
+        click.secho(name, bold=True)
+        for detection in CATALOGUE.values():
+            if detection.layer == layer:
+                click.echo(f"  {detection.type:<{width}}  {detection.severity:<13} {detection.title}")
+                click.echo(f"  {'':<{width}}  learning period: {learning_text(detection)}")
+    click.echo("\n`redshank catalogue TYPE` tells more of one.")
+    return 0
+
+
+def show_detection(type_: str) -> int:
+    """One detection, whole."""
+    from detections.catalogue import CATALOGUE
+    from detections.page import text
+
+    if type_ not in CATALOGUE:
+        near = difflib.get_close_matches(type_, CATALOGUE, 1, 0.4)
+        hint = f" (did you mean {near[0]}?)" if near else "; `redshank catalogue` lists them"
+        raise click.BadParameter(f"no detection has the type {type_!r}{hint}", param_hint="TYPE")
+    click.echo(text(CATALOGUE[type_]))
+    return 0
+
+
+def _read(file: Path) -> Any:
+    from alerts.output import read_alerts
+
+    try:
+        return read_alerts(file)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: holds no alerts of Redshank ({error})") from None
+    except OSError as error:
+        raise UserError(f"{file}: can't be read: {error.strerror}") from None
+
+
+def show_list(file: Path, type_: str | None, severity: str | None) -> int:
+    """The alerts of a file as a table."""
+    from rich.console import Console
+
+    from alerts.output import show_table
+
+    alerts = [
+        alert
+        for alert in _read(file)
+        if (type_ is None or alert.type == type_) and (severity is None or alert.severity == severity)
+    ]
+    show_table(Console(), alerts)
+    return 0
+
+
+def show_alert(file: Path, id_: str) -> int:
+    """One alert, whole."""
+    found = [alert for alert in _read(file) if alert.id.startswith(id_.lower())]
+    if len(found) != 1:
+        many = f"{len(found)} alerts begin so" if found else "there is none"
+        raise click.BadParameter(f"{id_}: {many} in {file}", param_hint="ID")
+    alert = found[0]
+    click.secho(f"{alert.title} ({alert.severity})", bold=True)
+    click.echo(f"{alert.description}\n")
+    for name, value in (
+        ("Type", alert.type),
+        (alert.entity.kind.capitalize(), alert.entity.id),
+        ("Hour", f"{alert.start} to {alert.end}"),
+        ("Seen", f"{alert.first_seen} to {alert.last_seen}, {alert.count:,} times"),
+        ("Incident", alert.incident),
+        ("Tactics", f"{', '.join(alert.tactics)} ({', '.join(alert.techniques)})"),
+    ):
+        click.echo(f"{name + ':':<11}{value}")
+    click.secho("\nEvidence", bold=True)
+    click.echo(msgspec.json.format(msgspec.json.encode(alert.evidence, order="sorted"), indent=2).decode())
+    click.secho("\nSteps to take", bold=True)
+    for number, step in enumerate(alert.remediation, 1):
+        click.echo(f"  {number}. {step}")
+    return 0

@@ -1,0 +1,46 @@
+"""`redshank simulate`: telemetry with attacks in it, and what there is to find."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from cluster.errors import UserError
+from detections.catalogue import CATALOGUE
+
+
+def run(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
+    """Write the telemetry to a folder that is new, empty, or an older simulation's."""
+    for type_ in attacks:
+        if type_ not in CATALOGUE:
+            near = difflib.get_close_matches(type_, CATALOGUE, 1, 0.4)
+            raise click.BadParameter(
+                f"no attack has the type {type_!r}" + (f" (did you mean {near[0]}?)" if near else ""),
+                param_hint="--attack",
+            )
+    if out.is_dir() and any(out.iterdir()) and not (out / "truth.jsonl").exists():
+        raise UserError(f"{out}: is a folder with other things in it; name a new one")
+    return _simulate(out, days, seed, attacks)
+
+
+def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
+    from simulation import simulate
+
+    console = Console(stderr=True)
+    steps = iter(track(range(days), "Simulating", console=console, disable=not console.is_terminal))
+    try:
+        summary = simulate(
+            out,
+            days=days,
+            seed=seed,
+            attacks=list(attacks) or None,
+            progress=lambda done, total: next(steps, None) and None,
+        )
+    except OSError as error:
+        raise UserError(f"{out}: can't be written: {error.strerror}") from None
+    click.echo(summary.text())
+    return 0

@@ -1,0 +1,107 @@
+"""Flows of an hour: the same connections and peers whatever the order and the batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.keys import entity_key, group_of
+from actors.traffic_window import TrafficWindow
+from ingest.records import TRAFFIC, address_words
+
+
+def rows(*flows: dict[str, Any]) -> Any:
+    out = np.zeros(len(flows), TRAFFIC)
+    for row, flow in zip(out, flows, strict=True):
+        values = {
+            "service": 1,
+            "forward": True,
+            "packets": 5,
+            "octets": 500,
+            "client_port": 50_000,
+            "start_us": 10,
+            "end_us": 20,
+            **flow,
+        }
+        for side in ("own", "peer"):
+            row[f"{side}_hi"], row[f"{side}_lo"] = address_words(values.pop(side, "192.0.2.1"))
+        for name, value in values.items():
+            row[name] = value
+    return out
+
+
+def closed(*parts: Any) -> Any:
+    window = TrafficWindow()
+    for part in parts:
+        window.add(part, ["/vm/a", "/vm/b"], ["f1", "f2"])
+    return list(window.close())
+
+
+def test_two_uniflows_of_one_connection_are_one_answered_connection() -> None:
+    there = {"peer": "203.0.113.9"}
+    back = {**there, "forward": False, "packets": 4}
+    ((_, peers, _),) = closed(rows(there, back))
+    (peer,) = peers["ssh", "in"]
+    assert (peer.connections, peer.answered, peer.packets, peer.octets) == (1, True, 9, 1_000)
+
+
+def test_a_long_connection_exported_every_minute_is_one_connection() -> None:
+    parts = [{"peer": "203.0.113.9", "start_us": i * 60, "end_us": i * 60 + 60} for i in range(60)]
+    ((_, peers, _),) = closed(rows(*parts))
+    (peer,) = peers["ssh", "in"]
+    assert (peer.connections, peer.short) == (1, 0)
+    assert (peer.first_us, peer.last_us) == (0, 3_600)
+
+
+def test_denied_connections_are_context_only() -> None:
+    ((_, peers, _),) = closed(rows({"peer": "203.0.113.9", "denied": True}))
+    (peer,) = peers["ssh", "in"]
+    assert (peer.connections, peer.denied, peer.answered) == (0, 1, False)
+
+
+def test_a_malicious_peer_is_named_with_its_most_telling_port_whatever_the_service() -> None:
+    c2 = {"peer": "203.0.113.9", "service": 0, "malicious": True, "peer_port": 4444, "outgoing": True}
+    ((_, peers, malicious),) = closed(rows(c2, {**c2, "client_port": 50_001}))
+    assert peers == {}
+    assert [(peer.connections, peer.port) for peer in malicious] == [(2, 4444)]
+
+
+flow = st.fixed_dictionaries(
+    {
+        "entity": st.integers(0, 1),
+        "peer": st.sampled_from(["203.0.113.9", "203.0.113.10", "2001:db8::1"]),
+        "client_port": st.integers(50_000, 50_003),
+        "service": st.integers(0, 2),
+        "outgoing": st.booleans(),
+        "forward": st.booleans(),
+        "denied": st.booleans(),
+        "malicious": st.booleans(),
+        "packets": st.integers(0, 40),
+        "octets": st.integers(0, 8_000),
+        "start_us": st.integers(0, 5),
+        "end_us": st.integers(5, 9),
+        "source": st.integers(0, 1),
+        "offset": st.integers(0, 3),
+    }
+)
+
+
+@given(st.lists(flow, min_size=1, max_size=30), st.randoms(use_true_random=False))
+def test_order_batches_saving_and_moving_leave_no_trace(flows: list[dict[str, Any]], chance: Any) -> None:
+    straight = closed(rows(*flows))
+    shuffled = list(flows)
+    chance.shuffle(shuffled)
+    cut = chance.randrange(len(shuffled) + 1)
+    first, second = TrafficWindow(), TrafficWindow()
+    first.add(rows(*shuffled[:cut]), ["/vm/a", "/vm/b"], ["f1", "f2"])
+    first = TrafficWindow.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(first.state())))
+    second.add(rows(*shuffled[cut:]), ["/vm/a", "/vm/b"], ["f1", "f2"])
+    first.absorb(second)
+    assert list(first.close()) == straight
+    owner = {name: group_of(entity_key("resource", name)) for name in first.ids}
+    apart = [one for part in first.split(owner).values() for one in part.close()]
+    assert sorted(apart, key=lambda one: one[0]) == straight
