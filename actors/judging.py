@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from baselines.population import Tally
+
 from actors.messages import Fault, Found
 from actors.settings import Settings
-from baselines.population import Tally
 from detections.declare import Detection, Learned
 from detections.view import Hour, TrafficHour
 
@@ -53,7 +54,9 @@ class Judge:
                 continue
             if finding is not None:
                 learning = self._still_learning(detection, view)
-                found.append(Found(detection.type, self.kind, view.entity, view.hour, finding, learning, late))
+                found.append(
+                    Found(detection.type, self.kind, view.entity, view.hour, finding, learning, late)
+                )
         return found, faults
 
     def _still_learning(self, detection: Detection, view: AnyHour) -> bool:
@@ -93,7 +96,9 @@ def _shared(detections: tuple[Detection, ...]) -> dict[str, Learned]:
     for detection in detections:
         for learned in detection.baselines:
             if baselines.setdefault(learned.name, learned) != learned:
-                raise ValueError(f"{detection.type}: baseline {learned.name!r} is declared twice, differently")
+                raise ValueError(
+                    f"{detection.type}: baseline {learned.name!r} is declared twice, differently"
+                )
     return baselines
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from baselines.population import Population, Tally
-from detections.organisation import Indicator
 from ingest.enrich import Enrichment
+
+from detections.organisation import Indicator
 
 KEEP_HOURS = 90 * 24
 WINDOW_HOURS = 30 * 24
@@ -65,7 +66,9 @@ class OrganisationView:
         for table in self._uses.values():
             for key in [key for key, users in table.items() if _last(users) < horizon]:
                 del table[key]
-            for key in sorted(table, key=lambda key: (_last(table[key]), key))[: max(0, len(table) - MAX_KEYS)]:
+            for key in sorted(table, key=lambda key: (_last(table[key]), key))[
+                : max(0, len(table) - MAX_KEYS)
+            ]:
                 del table[key]
         for role in sorted(self._roles, key=lambda role: (self._roles[role][1], role))[:-MAX_ROLES]:
             del self._roles[role]

@@ -143,9 +143,11 @@ class Router:
         horizon = reader.frontier_us - self.settings.lateness_us if reader.started else 0
         newest = reader.frontier_us
         if block.events:
-            newest = max(newest, yield from self._take_events(reader, block.events, horizon))
+            read = yield from self._take_events(reader, block.events, horizon)
+            newest = max(newest, read)
         if block.flows is not None and len(block.flows):
-            newest = max(newest, yield from self._take_flows(reader, block, horizon))
+            read = yield from self._take_flows(reader, block, horizon)
+            newest = max(newest, read)
         reader.frontier_us, reader.started = newest, True
 
     def _first_open(self, horizon_us: int) -> int:
@@ -254,7 +256,9 @@ class Router:
             part["entity"] = number[part["entity"]]
             yield Send(
                 shard,
-                Batch(rows=part, ids=[names[i] for i in mine], since=[since[i] for i in mine], sources=[source]),
+                Batch(
+                    rows=part, ids=[names[i] for i in mine], since=[since[i] for i in mine], sources=[source]
+                ),
             )
 
     # Time

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from baselines.population import Seasons, Tally
+
 from actors.entity import EntityState
 from actors.event_window import EventWindow
 from actors.judging import Judge
@@ -16,7 +18,6 @@ from actors.keys import entity_key, group_of
 from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report
 from actors.settings import Settings
 from actors.traffic_window import TrafficWindow
-from baselines.population import Seasons, Tally
 from detections.catalogue import catalogue_hash
 from detections.facts import facts_of
 from detections.view import Act, Flat, Hour, Peer, TrafficHour

@@ -179,7 +179,9 @@ class TrafficWindow:
         columns.append(np.minimum.reduceat(rows["first_us"], starts).tolist())
         columns.append(np.maximum.reduceat(rows["last_us"], starts).tolist())
         columns.append(np.maximum.reduceat(rows["sampling"], starts).tolist())
-        heads = rows[starts][["entity", "service", "outgoing", "peer_hi", "peer_lo", "own_hi", "own_lo", "peer_port"]]
+        heads = rows[starts][
+            ["entity", "service", "outgoing", "peer_hi", "peer_lo", "own_hi", "own_lo", "peer_port"]
+        ]
         places = list(zip(rows["source"].tolist(), rows["offset"].tolist(), strict=True))
         for begin, end, head, values in zip(
             starts.tolist(), ends, heads.tolist(), zip(*columns, strict=True), strict=True
@@ -199,7 +201,10 @@ class TrafficWindow:
                 sampling=sampling,
                 own_address=_text(own_hi, own_lo),
                 port=_PORT_OF[code] if code else port,
-                sources=tuple((self.sources[s], o) for s, o in sorted(set(places[begin : begin + 50][:end - begin]))[:5]),
+                sources=tuple(
+                    (self.sources[s], o)
+                    for s, o in sorted(set(places[begin : begin + 50][: end - begin]))[:5]
+                ),
             )
             peers.setdefault(entity, {}).setdefault((code, outgoing), []).append(peer)
         return peers

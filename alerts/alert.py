@@ -59,7 +59,13 @@ def alert_id(type_: str, kind: str, entity: str, start: str) -> str:
 
 
 def make_alert(
-    detection: Detection, kind: str, entity: str, hour: int, finding: Finding, severity: Severity, region: str = ""
+    detection: Detection,
+    kind: str,
+    entity: str,
+    hour: int,
+    finding: Finding,
+    severity: Severity,
+    region: str = "",
 ) -> Alert:
     """The alert that a finding of an entity's hour stands for."""
     start = rfc3339(hour * HOUR_US)

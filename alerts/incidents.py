@@ -45,7 +45,9 @@ class Incidents:
     def forget(self, hour: int) -> None:
         """Drop links that no later hour can neighbour."""
         self._lately = {
-            key: (at, incident) for key, (at, incident) in self._lately.items() if hour - at <= NEIGHBOUR_HOURS
+            key: (at, incident)
+            for key, (at, incident) in self._lately.items()
+            if hour - at <= NEIGHBOUR_HOURS
         }
 
     def state(self) -> list[Any]:
@@ -56,7 +58,7 @@ class Incidents:
     def restore(cls, state: list[Any]) -> Incidents:
         """The incidents with that state."""
         incidents = cls()
-        incidents._parent = {child: parent for child, parent in state[0]}
+        incidents._parent = dict(state[0])
         incidents._lately = {key: (hour, incident) for key, hour, incident in state[1]}
         return incidents
 

@@ -83,7 +83,9 @@ def show_table(console: Console, alerts: Sequence[Alert]) -> None:
     for alert in alerts:
         what = f"[bold]{escape(alert.title)}[/bold]\n{escape(alert.description)}"
         severity = f"[{COLOURS[alert.severity]}]{alert.severity}[/]"
-        table.add_row(alert.start[:16].replace("T", " "), severity, escape(who(alert)), what, f"{alert.count:,}")
+        table.add_row(
+            alert.start[:16].replace("T", " "), severity, escape(who(alert)), what, f"{alert.count:,}"
+        )
     console.print(table)
 
 

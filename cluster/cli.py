@@ -27,7 +27,9 @@ def cli() -> None:
 @click.option("--shards", type=click.IntRange(1, 4096), help="Shard actors; by default one a core.")
 @click.option("--runtime", type=click.Choice(["ray", "loop"]), default="ray", show_default=True)
 @click.option("--address", help="Run on an existing Ray cluster.")
-@click.option("--state", type=click.Path(path_type=Path), help="Go on from what was learned there; save it there.")
+@click.option(
+    "--state", type=click.Path(path_type=Path), help="Go on from what was learned there; save it there."
+)
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 def detect(**options: Any) -> int:
     """Read files and folders (IPFIX, Activity Log, Key Vault audit logs) and raise the alerts.
@@ -37,9 +39,8 @@ def detect(**options: Any) -> int:
     """
     from rich.console import Console
 
-    from cluster.detect import Options, check_output
+    from cluster.detect import Options, check_output, report
     from cluster.detect import detect as run
-    from cluster.detect import report
 
     if wrong := check_output(options["alerts"]):
         raise click.BadParameter(wrong, param_hint="--alerts")
@@ -54,7 +55,9 @@ def detect(**options: Any) -> int:
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--days", type=click.IntRange(1, 400), default=60, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
-@click.option("--attack", "attacks", multiple=True, metavar="TYPE", help="Only these attacks; by default all.")
+@click.option(
+    "--attack", "attacks", multiple=True, metavar="TYPE", help="Only these attacks; by default all."
+)
 def simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
     """Make an organisation's telemetry with attacks in it, in the real wire formats."""
     from cluster.simulating import run

@@ -13,8 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingest.enrich import EnrichmentSettings
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from actors.aggregator import Outcome
 from actors.conductor import Progress as RunProgress
@@ -26,7 +34,6 @@ from cluster.config import Configuration, load
 from cluster.errors import UserError
 from cluster.local import LocalRuntime
 from detections.catalogue import CATALOGUE
-from ingest.enrich import EnrichmentSettings
 from ingest.records import Rejected
 
 DAY_US = 86_400_000_000
@@ -179,7 +186,7 @@ def check_output(path: Path | None) -> str | None:
 
 def report(result: Result, options: Options, out: Console, err: Console) -> int:
     """Write and show what came out; the exit status."""
-    outcome, counts = result.outcome, result.counts
+    outcome = result.outcome
     folder = options.alerts.parent if options.alerts else Path()
     try:
         if options.alerts is not None:
@@ -188,9 +195,7 @@ def report(result: Result, options: Options, out: Console, err: Console) -> int:
         rejected = _keep(folder / "rejected.jsonl", result.rejected)
     except OSError as error:
         raise UserError(f"{error.filename}: could not be written: {error.strerror}") from None
-    if not options.quiet:
-        show_table(out, outcome.alerts)
-    if options.alerts is None and options.quiet:
+    if options.alerts is None or not options.quiet:
         show_table(out, outcome.alerts)
     if not options.quiet:
         for line in summary(result, options.alerts, kept, rejected):

@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 import msgspec
+from ingest.enrich import EnrichmentSettings
 
 from actors.aggregator import Outcome
 from actors.conductor import Progress
@@ -16,7 +17,6 @@ from actors.settings import Settings
 from cluster.errors import UserError
 from cluster.local import unpack_router
 from cluster.state import Saved
-from ingest.enrich import EnrichmentSettings
 
 
 class RayRuntime:

@@ -76,6 +76,7 @@ CATALOGUE: MappingProxyType[str, Detection] = MappingProxyType(
 def catalogue_hash() -> str:
     """A hash of what the detections declare: two processes that differ in it must not work together."""
     declared = "\n".join(
-        f"{d.type} {d.owner} {d.severity} {d.learning} {[b.name for b in d.baselines]}" for d in CATALOGUE.values()
+        f"{d.type} {d.owner} {d.severity} {d.learning} {[b.name for b in d.baselines]}"
+        for d in CATALOGUE.values()
     )
     return blake2b(declared.encode(), digest_size=8).hexdigest()

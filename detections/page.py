@@ -50,8 +50,7 @@ def markdown() -> str:
     parts = [
         "# The detections",
         "",
-        "Made from the catalogue by `make docs`; do not edit. "
-        "`redshank catalogue TYPE` shows the same in a terminal.",
+        "Made from the catalogue by `make docs`; do not edit. `redshank catalogue TYPE` shows the same in a terminal.",
         "",
     ]
     for layer, name in LAYERS.items():

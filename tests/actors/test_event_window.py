@@ -17,7 +17,13 @@ MINUTE = 60_000_000
 
 
 def event(minute: float = 0, **given: Any) -> Event:
-    values = {"layer": KEY_VAULT, "operation": "SecretGet", "outcome": SUCCESS, "principal": "p", "vault": "/v"}
+    values = {
+        "layer": KEY_VAULT,
+        "operation": "SecretGet",
+        "outcome": SUCCESS,
+        "principal": "p",
+        "vault": "/v",
+    }
     values |= given
     at_us = 480_000 * HOUR_US + int(minute * MINUTE)
     values.setdefault("uid", hash_of(at_us, values))
