@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from cluster.errors import UserError
 from detections.catalogue import CATALOGUE
@@ -31,16 +31,24 @@ def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
     from simulation import simulate
 
     console = Console(stderr=True)
-    steps = iter(track(range(days), "Simulating", console=console, disable=not console.is_terminal))
-    try:
-        summary = simulate(
-            out,
-            days=days,
-            seed=seed,
-            attacks=list(attacks) or None,
-            progress=lambda done, total: next(steps, None) and None,
-        )
-    except OSError as error:
-        raise UserError(f"{out}: can't be written: {error.strerror}") from None
-    click.echo(summary.text())
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Simulating", total=days)
+        try:
+            summary = simulate(
+                out,
+                days=days,
+                seed=seed,
+                attacks=list(attacks) or None,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        except OSError as error:
+            raise UserError(f"{out}: can't be written: {error.strerror}") from None
+    click.echo(
+        f"{summary.days} days in {out / 'telemetry'}: {summary.management_records:,} Activity Log and "
+        f"{summary.vault_records:,} Key Vault records, {summary.flows:,} flows"
+    )
+    click.echo(f"{len(summary.attacks)} attacks are in it; {out / 'truth.jsonl'} says which, where and when")
+    for type_, why in sorted(summary.left_out.items()):
+        click.echo(f"  left out: {type_}: {why}")
+    click.echo(f"Now: redshank detect {out / 'telemetry'} --config {out / 'redshank.toml'}")
     return 0

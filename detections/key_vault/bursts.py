@@ -1,0 +1,61 @@
+"""Which part of a vault's busy hour was done before by the same callers.
+
+A month-end batch or a quarterly key rotation is rarer than any season a count can learn. So each day's
+largest numbers of an operation by a caller are remembered by size, and what a caller does as often as it did
+before explains its part of an hour.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from detections.key_vault.callers import who
+from detections.key_vault.habits import habit, nearly_before, size_key
+from detections.key_vault.operations import SIZES, audits
+from detections.view import Act, Hour
+
+BASELINE = "vault_bursts"
+
+Part = tuple[str, str]  # caller, operation
+
+
+def parts(hour: Hour) -> Counter[Part]:
+    """Number of operations by caller and operation."""
+    counted: Counter[Part] = Counter()
+    for act in audits(hour.acts):
+        counted[who(act.event), act.event.operation] += act.count
+    return counted
+
+
+def operations(hour: Hour) -> dict[str, int]:
+    """Number of operations by kind."""
+    counted: Counter[str] = Counter()
+    for act in audits(hour.acts):
+        counted[act.event.operation] += act.count
+    return dict(counted)
+
+
+def _observe(hour: Hour) -> Iterator[str]:
+    return (key for _, key in held_of(parts(hour)))
+
+
+def unexplained(hour: Hour) -> dict[Part, int]:
+    """The parts of the hour that their callers did not do before, in about that number or a larger one."""
+    model = hour.models[BASELINE]
+    seen = parts(hour).items()
+    return {part: count for part, count in seen if not nearly_before(model, "|".join(part), count)}
+
+
+def acts_of(hour: Hour, wanted: Mapping[Part, int]) -> list[Act]:
+    """The acts of those parts, in time order."""
+    return [act for act in audits(hour.acts) if (who(act.event), act.event.operation) in wanted]
+
+
+def held_of(wanted: Mapping[Part, int]) -> list[tuple[str, str]]:
+    """The baseline's name with the key of each part that is large enough to be remembered."""
+    big = [(part, count) for part, count in wanted.items() if count >= SIZES[0]]
+    return [(BASELINE, size_key("|".join(part), count)) for part, count in big]
+
+
+BURSTS = habit(BASELINE, _observe, news=False)

@@ -1,0 +1,183 @@
+"""What an alert about a vault shows: who, from where, which secrets and when; never a value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from detections.declare import Finding, Severity, Verdict
+from detections.key_vault.callers import caller_of
+from detections.organisation import Organisation
+from detections.view import Act, View
+from detections.words import odds, rfc3339, rounded
+from ingest.records import KEY_VAULT
+
+MOST_SECRETS = 50
+MOST_RECORDS = 20
+MOST_CALLERS = 10
+
+REMEDIATION = (
+    (
+        "Find out who the caller is: ask the owner of the account or application whether this was theirs, "
+        "and look at where its last sign-ins came from."
+    ),
+    (
+        "If nobody can vouch for it, cut it off: close the vault's firewall to the address, take the "
+        "caller's access policy or role assignment on the vault away, end its sessions and replace its "
+        "credentials."
+    ),
+    "Take the list of secrets in this alert, and look in the vault's audit log for others that it read.",
+    (
+        "Rotate each secret, key and certificate that was read, there and where it is used, and watch the "
+        "systems that they open for log-ins with the old ones."
+    ),
+)
+
+
+def secrets(acts: Iterable[Act]) -> list[dict[str, Any]]:
+    """Objects that were touched, by name, with times: the earliest first."""
+    touched: dict[str, dict[str, Any]] = {}
+    for act in acts:
+        kind, _, name = act.event.item.partition("/")
+        if not name:
+            continue
+        row = touched.setdefault(act.event.item, {"name": name, "kind": kind, "operations": [], "count": 0})
+        row["first"] = min(row.get("first", act.first_us), act.first_us)
+        row["last"] = max(row.get("last", act.last_us), act.last_us)
+        row["count"] += act.count
+        row["operations"] = sorted({*row["operations"], act.event.operation})
+    rows = sorted(touched.values(), key=lambda row: (row["first"], row["kind"], row["name"]))
+    return [row | {"first": rfc3339(row["first"]), "last": rfc3339(row["last"])} for row in rows]
+
+
+def records(acts: Iterable[Act]) -> list[dict[str, Any]]:
+    """Where the records stand that one may want to look at."""
+    return [
+        {
+            "source": act.event.source,
+            "offset": act.event.offset,
+            "time": rfc3339(act.first_us),
+            "operation": act.event.operation,
+            "count": act.count,
+        }
+        for act in list(acts)[:MOST_RECORDS]
+    ]
+
+
+def described(act: Act) -> dict[str, Any]:
+    """Who made a call: name, object id and application, as they came."""
+    event = act.event
+    return {
+        "name": event.name,
+        "object_id": event.principal,
+        "kind": event.kind or ("user" if caller_of(event).user else "application"),
+        "application": event.application,
+    }
+
+
+def callers(acts: Iterable[Act]) -> list[dict[str, Any]]:
+    """Each caller with its number of operations, the busiest first."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for act in acts:
+        row = described(act)
+        key = tuple(str(value).lower() for value in row.values())
+        rows.setdefault(key, row | {"operations": 0})["operations"] += act.count
+    return [row for _, row in sorted(rows.items(), key=lambda pair: (-pair[1]["operations"], pair[0]))]
+
+
+def places(acts: Iterable[Act]) -> list[dict[str, Any]]:
+    """Addresses with country, client and what threat intelligence says, by address."""
+    rows: dict[str, dict[str, Any]] = {}
+    for act in acts:
+        event = act.event
+        row = rows.setdefault(
+            event.address, {"address": event.address, "country": event.country, "clients": []}
+        )
+        row["clients"] = sorted({*row["clients"], event.client} - {""})[:5]
+        if event.listed:
+            row["listed"] = sorted({*row.get("listed", ()), *event.listed})
+    return [rows[address] for address in sorted(rows) if address][:MOST_CALLERS]
+
+
+def name_of(acts: Sequence[Act]) -> str:
+    """The busiest caller's name for a sentence."""
+    first = callers(acts)[0]
+    shown = (
+        first["name"] or first["object_id"] or first["application"] or "a caller that the log does not name"
+    )
+    return shown if first["kind"] == "user" else f"application {shown}"
+
+
+def story(acts: Sequence[Act]) -> dict[str, Any]:
+    """The evidence that all of these alerts have in common."""
+    operations: Counter[str] = Counter()
+    for act in acts:
+        operations[act.event.operation] += act.count
+    touched = secrets(acts)
+    who = callers(acts)
+    return {
+        "who": name_of(acts),
+        "callers": who[:MOST_CALLERS],
+        "callers_total": len(who),
+        "addresses": places(acts),
+        "from": ", ".join(_place(row) for row in places(acts)[:3]) or "an address that the log does not name",
+        "operations": dict(sorted(operations.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "secrets": touched[:MOST_SECRETS],
+        "secrets_total": len(touched),
+        "records": records(acts),
+    }
+
+
+def _place(row: dict[str, Any]) -> str:
+    return f"{row['address']} ({row['country']})" if row["country"] else str(row["address"])
+
+
+def history(view: View) -> dict[str, Any]:
+    """Since when the entity's own history was learned."""
+    return {"learned_since": rfc3339(view.since_us), "days_learned": rounded(view.days_learned)}
+
+
+def finding(
+    view: View,
+    acts: Sequence[Act],
+    evidence: dict[str, Any],
+    *,
+    improbability: float | None = None,
+    denied: bool = False,
+    severity: Severity | None = None,
+    held: Iterable[tuple[str, str]] = (),
+) -> Finding:
+    """The finding that rests on these acts. `evidence` is added to what all of these alerts show."""
+    chance = None if improbability is None else rounded(improbability)
+    return Finding(
+        evidence=story(acts) | history(view) | {"improbability": chance, "odds": odds(chance)} | evidence,
+        first_us=min(act.first_us for act in acts),
+        last_us=max(act.last_us for act in acts),
+        count=sum(act.count for act in acts),
+        improbability=chance,
+        denied=denied,
+        severity=severity,
+        principals=_distinct(act.event.principal for act in acts),
+        addresses=_distinct(act.event.address for act in acts),
+        vaults=_distinct(act.event.vault for act in acts if act.event.layer == KEY_VAULT),
+        held=tuple(sorted(set(held))),
+    )
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    by_id = {value.lower(): value for value in sorted(values, reverse=True) if value}
+    return tuple(by_id[key] for key in sorted(by_id))[:100]
+
+
+def common_address(found: Finding, organisation: Organisation) -> Verdict:
+    """Says, as counter-evidence, that others in the organisation use the address."""
+    excluding = found.principals[0] if len(found.principals) == 1 else ""
+    others = {address: organisation.users_of_address(address, excluding) for address in found.addresses[:10]}
+    against = tuple(
+        f"{count} others in the organisation used {address} in the last 30 days"
+        for address, count in others.items()
+        if count >= 3
+    )
+    unknown = sorted(address for address, count in others.items() if not count)
+    return Verdict(against=against, evidence={"addresses_new_to_organisation": unknown})

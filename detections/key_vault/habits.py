@@ -1,0 +1,108 @@
+"""What has been seen in a vault before, told once a day, and how often something new turns up there.
+
+A habit's baseline is a `Novelty` whose stream has one token for each key and day, and one token `DAY` for
+each day on which the vault was used at all. So its Good-Turing chance of something new (Good, 1953: the share
+of what was seen only once) is a chance per day and key, which a busy application does not dilute: where a new
+identity comes every day it stays near one half, where nothing changes it sinks as the days go by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from baselines.novelty import Novelty
+
+from detections.declare import Learned
+from detections.key_vault.operations import SIZES, size_of
+from detections.view import Hour, View
+
+DAY = "day"
+NEWS = "news "
+# A key whose decayed count is below this counts as new again. Once learned it lasts 130 days (half-life 30
+# days); once learned slowly, since it was flagged, 30 days: a newcomer makes one alert, not one an hour.
+FORGOTTEN = 0.05
+# Something new is unusual where the chance of it was below this. Measured on 25 synthetic vaults over 60 days
+# (web, nightly and month-end jobs, a new build identity a day): 0.02 leaves vaults of one or two callers
+# silent for two months, above 0.1 vaults with a new identity every week begin to alert on each.
+RARE = 0.05
+NEARLY = 2  # steps of size that count as the same: up to 1.6 times as many as before
+LEARNING_DAYS = 14.0
+LEARNING_EVENTS = 50
+
+
+def novelty(half_life_days: float = 30.0) -> Novelty:
+    """A table of 2,000 keys: past that the least seen are forgotten."""
+    return Novelty(limit=2000, half_life_days=half_life_days)
+
+
+def seen_today(model: Any, key: str, hour: int) -> bool:
+    """Whether the key was told on this day (UTC) already."""
+    last = None if model is None else model.last_hour(key)
+    return last is not None and last // 24 == hour // 24
+
+
+def once_a_day(hour: Hour, baseline: str, keys: Iterable[str], news: bool = True) -> list[dict[str, Any]]:
+    """The observations of an hour: keys that this day has not told yet.
+
+    `news`: with a token for each key that is unusual news. What was flagged is learned at a tenth of its
+    weight, so without these tokens the chance of news would fall with each newcomer that was flagged, and a
+    vault where new ones have begun to come every week would never get used to it. They make it so after four
+    or five in a month.
+    """
+    model = hour.models.get(baseline)
+    told = {DAY, *keys}
+    if news and model is not None and mature(hour) and chance(model, hour.hour) < RARE:
+        told |= {NEWS + key for key in told if is_new(model, key, hour.hour)}
+    return [{"key": key} for key in sorted(told) if not seen_today(model, key, hour.hour)]
+
+
+def known_keys(model: Any, hour: int) -> list[tuple[str, float]]:
+    """The keys that are not forgotten with their weights, the heaviest first, without the two kinds of token."""
+    known = model.top(2000, hour)
+    return [(k, w) for k, w in known if w >= FORGOTTEN and k != DAY and not k.startswith(NEWS)]
+
+
+def is_new(model: Any, key: str, hour: int) -> bool:
+    """Whether the key was never seen, or so long ago that it is forgotten."""
+    return bool(model.weight(key, hour) < FORGOTTEN)
+
+
+def chance(model: Any, hour: int) -> float:
+    """Chance that the next token is something new."""
+    return float(model.chance_new(hour))
+
+
+def size_key(what: str, number: int) -> str:
+    """The key under which a number is remembered: its step, not itself."""
+    return f"{what}|{size_of(number)}"
+
+
+def nearly_before(model: Any, what: str, number: int) -> bool:
+    """Whether about as many of it, or more, were seen before."""
+    low = max(0, size_of(number) - NEARLY)
+    return any(model.known(f"{what}|{step}") for step in range(low, len(SIZES)))
+
+
+def largest_before(model: Any, what: str) -> int:
+    """The largest number of it that was seen before (its step's lower end); 0: never 5 or more."""
+    steps = [size for step, size in enumerate(SIZES) if model.known(f"{what}|{step}")]
+    return steps[-1] if steps else 0
+
+
+def mature(view: View, days: float = LEARNING_DAYS, events: int = LEARNING_EVENTS) -> bool:
+    """For detections that work from the first minute with less to go by: is there a history to judge by?"""
+    days = float(view.parameters.get("learning_days", days))
+    return view.days_learned >= days and view.events_before >= events
+
+
+def habit(name: str, observe: Callable[[Hour], Iterable[str]], news: bool = True) -> Learned:
+    """The declaration of a habit's baseline: `observe(hour)` gives keys."""
+    return Learned(name, novelty, partial(_observe, name, observe, news))
+
+
+def _observe(
+    name: str, observe: Callable[[Hour], Iterable[str]], news: bool, hour: Hour
+) -> list[dict[str, Any]]:
+    return once_a_day(hour, name, observe(hour), news)

@@ -1,0 +1,103 @@
+"""Far more operations on a vault in an hour than it has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from baselines.seasonal_count import SeasonalCount
+
+from detections.declare import Detection, Finding, Learned, Learning, Verdict
+from detections.key_vault.bursts import BURSTS, Part, acts_of, held_of, operations, unexplained
+from detections.key_vault.evidence import REMEDIATION, common_address, finding
+from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
+from detections.key_vault.operations import audits, refused
+from detections.organisation import Organisation
+from detections.view import Hour
+from detections.words import rounded
+
+BASELINE = "vault_operations"
+FEWEST = 50
+TIMES = 3.0  # times the usual number
+LIMIT = 1e-4
+
+
+def _observe(hour: Hour) -> Iterator[dict[str, Any]]:
+    count = sum(operations(hour).values())
+    if count:
+        yield {"key": "", "count": count}
+
+
+def judge(hour: Hour) -> Finding | None:
+    """A number of operations that is improbable here, most of the excess by callers who never did so much."""
+    count = sum(act.count for act in audits(hour.acts))
+    if count < FEWEST:
+        return None
+    model, season = hour.models[BASELINE], hour.season(BASELINE)
+    usual = float(model.mean(hour.hour, season.profile))
+    chance = float(model.tail(count, hour.hour, season.profile, season.dispersion))
+    if count < TIMES * usual or chance >= LIMIT:
+        return None
+    new = unexplained(hour)
+    if sum(new.values()) < max(FEWEST, (count - usual) / 2):
+        return None
+    return _found(hour, new, count, usual, chance)
+
+
+def _found(hour: Hour, new: dict[Part, int], count: int, usual: float, chance: float) -> Finding:
+    acts = acts_of(hour, new)
+    kinds = sorted(operations(hour).items(), key=lambda pair: (-pair[1], pair[0]))
+    evidence = {
+        "operations_in_hour": count,
+        "operations_by_kind": dict(kinds),
+        "operations_not_explained": sum(new.values()),
+        "usual_at_this_hour": rounded(usual),
+        "refused": sum(act.count for act in acts if refused(act)),
+    }
+    return finding(
+        hour,
+        acts,
+        evidence,
+        improbability=chance,
+        denied=all(refused(act) for act in acts),
+        held=[*held_of(new), (BASELINE, "")],
+    )
+
+
+def confirm(found: Finding, organisation: Organisation) -> Verdict:
+    """What is usual for other vaults, and whether others use the address."""
+    verdict = common_address(found, organisation)
+    share = organisation.share_at_least(BASELINE, int(found.evidence["operations_in_hour"]))
+    typical = organisation.typical(BASELINE)
+    told = {
+        "usual_for_other_vaults": None if typical is None else rounded(typical),
+        "share_of_other_vault_hours_as_busy": None if share is None else rounded(share),
+    }
+    return Verdict(against=verdict.against, evidence={**verdict.evidence, **told})
+
+
+DETECTION = Detection(
+    type="key_vault.high_operation_volume",
+    microsoft="KV_OperationVolumeAnomaly",
+    owner="vault",
+    severity="medium",
+    title="High volume of operations in a key vault",
+    description=(
+        "The vault {entity} saw {operations_in_hour} operations in an hour; about {usual_at_this_hour} are "
+        "usual at that time ({odds}). {operations_not_explained} of them are more than their callers ever "
+        "made, most by {who}, from {from}."
+    ),
+    explanation=(
+        "Compares the vault's operations in an hour with its own history and with the rhythm of the week. "
+        "It speaks only if callers who never did so many of that operation before make up most of the "
+        "excess: so a month-end batch or a key rotation alerts at most once. It cannot see a slow theft, or "
+        "one by a caller who is always that busy."
+    ),
+    tactics=("CredentialAccess",),
+    techniques=("T1555.006", "T1078.004"),
+    remediation=REMEDIATION,
+    judge=judge,
+    baselines=(Learned(BASELINE, SeasonalCount, _observe, counts=True), BURSTS),
+    learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
+    confirm=confirm,
+)

@@ -1,0 +1,209 @@
+"""A user or application reaches far more vaults in a day than it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from baselines.seasonal_count import SeasonalCount
+
+from detections.declare import Detection, Finding, Learned, Verdict
+from detections.key_vault.evidence import REMEDIATION, common_address, finding
+from detections.key_vault.habits import (
+    LEARNING_DAYS,
+    RARE,
+    chance,
+    habit,
+    largest_before,
+    mature,
+    nearly_before,
+    novelty,
+    size_key,
+)
+from detections.key_vault.operations import audits, succeeded
+from detections.organisation import Organisation
+from detections.view import Act, Hour
+from detections.words import rfc3339, rounded
+from ingest.records import HOUR_US, KEY_VAULT, SUCCESS
+
+VAULTS = "principal_vaults"  # which vaults, and when last
+SPANS = "principal_vault_spans"  # how many in 24 hours, by size
+COUNTS = "principal_vaults_in_24_hours"  # the same as a count, for what is usual in the organisation
+DAY_HOURS = 24
+FEWEST = 5
+FEWEST_EVENTS = 20
+FEWEST_OF_STRANGER = 10  # where only the organisation's history can judge
+COMMON = 0.005  # share of all principals' hours that reach so many vaults: then a newcomer may, too
+MOST_SHOWN = 50
+OWN = "its own history"
+
+
+class Span(NamedTuple):
+    """The vaults that a principal reached in the 24 hours up to this hour's end."""
+
+    through: str  # '' or 'refused|': what it was let into, or all it tried
+    now: tuple[str, ...]  # this hour's, lower case
+    before: tuple[str, ...]  # only earlier
+
+    @property
+    def size(self) -> int:
+        """Number of different vaults."""
+        return len(self.now) + len(self.before)
+
+
+def _touched(hour: Hour) -> dict[str, dict[str, None]]:
+    """This hour's vaults: those that let the principal in ('') and those that it tried in vain too."""
+    acts = [act for act in audits(hour.acts) if act.event.vault]
+    return {
+        "": {act.event.vault.lower(): None for act in succeeded(acts)},
+        "refused|": {act.event.vault.lower(): None for act in acts if act.event.outcome != SUCCESS},
+    }
+
+
+def _earlier(hour: Hour, prefix: str) -> set[str]:
+    model = hour.models[VAULTS]
+    return {
+        key[len(prefix) :]
+        for key, _ in model.top(2000, hour.hour)
+        if key.startswith(prefix or "/") and (model.last_hour(key) or 0) > hour.hour - DAY_HOURS
+    }
+
+
+def spans(hour: Hour) -> Iterator[Span]:
+    """What the principal was let into in 24 hours, and what it was let into or refused by."""
+    touched = _touched(hour)
+    let_in, tried = touched[""], touched["refused|"]
+    earlier = _earlier(hour, "") if let_in or tried else set()
+    if let_in:
+        yield Span("", tuple(sorted(let_in)), tuple(sorted(earlier - set(let_in))))
+    if tried:
+        now = {**let_in, **tried}
+        before = (earlier | _earlier(hour, "refused|")) - set(now)
+        yield Span("refused|", tuple(sorted(now)), tuple(sorted(before)))
+
+
+def _observe_vaults(hour: Hour) -> Iterator[dict[str, Any]]:
+    for prefix, vaults in _touched(hour).items():
+        yield from ({"key": prefix + vault} for vault in sorted(vaults))
+
+
+def _observe_spans(hour: Hour) -> Iterator[str]:
+    if VAULTS in hour.models:
+        yield from (size_key(f"{span.through}n", span.size) for span in spans(hour) if span.size >= FEWEST)
+
+
+def _observe_counts(hour: Hour) -> Iterator[dict[str, Any]]:
+    if VAULTS in hour.models:
+        yield from ({"key": "", "count": span.size} for span in spans(hour) if not span.through)
+
+
+def judge(hour: Hour) -> Finding | None:
+    """More vaults in 24 hours than ever, a new one among this hour's."""
+    for span in spans(hour):
+        if _unusual(hour, span):
+            return _found(hour, span)
+    return None
+
+
+def _unusual(hour: Hour, span: Span) -> bool:
+    model = hour.models[SPANS]
+    if span.size < FEWEST or not _never_before(hour, span):
+        return False
+    if nearly_before(model, f"{span.through}n", span.size):
+        return False
+    return span.size >= FEWEST_OF_STRANGER or _by_own_history(hour)
+
+
+def _by_own_history(hour: Hour) -> bool:
+    """Whether its own history is long and steady enough to judge by; if not, `confirm` asks the others'."""
+    return mature(hour, events=FEWEST_EVENTS) and chance(hour.models[SPANS], hour.hour) < RARE
+
+
+def _never_before(hour: Hour, span: Span) -> list[str]:
+    """This hour's vaults that the principal had never reached."""
+    return [vault for vault in span.now if not hour.models[VAULTS].known(span.through + vault)]
+
+
+def _found(hour: Hour, span: Span) -> Finding:
+    model = hour.models[SPANS]
+    acts: list[Act] = [act for act in audits(hour.acts) if act.event.vault]
+    if not span.through:
+        acts = succeeded(acts)
+    judged_by = OWN if _by_own_history(hour) else "the organisation's history"
+    evidence = {
+        "vaults_in_24_hours": span.size,
+        "vaults": _vaults(hour, span),
+        "never_before": len(_never_before(hour, span)),
+        "usual": {
+            "most_in_24_hours_before": largest_before(model, f"{span.through}n") or f"fewer than {FEWEST}",
+            "chance_of_more": rounded(chance(model, hour.hour)),
+        },
+        "judged_by": judged_by,
+    }
+    own = chance(model, hour.hour) if judged_by == OWN else None
+    held = [(SPANS, size_key(f"{span.through}n", span.size)), (COUNTS, "")]
+    return finding(hour, acts, evidence, improbability=own, denied=bool(span.through), held=held)
+
+
+def _vaults(hour: Hour, span: Span) -> list[dict[str, Any]]:
+    """The vaults as they are named in the log; earlier ones, whose events are gone, in lower case."""
+    names = {act.event.vault.lower(): act for act in reversed(hour.acts) if act.event.layer == KEY_VAULT}
+    rows = [
+        {
+            "vault": names[vault].event.vault,
+            "first": rfc3339(names[vault].first_us),
+            "never_before": not hour.models[VAULTS].known(span.through + vault),
+        }
+        for vault in span.now
+    ]
+    for vault in span.before:
+        last = hour.models[VAULTS].last_hour(vault) or hour.models[VAULTS].last_hour(span.through + vault)
+        rows.append({"vault": vault, "hour": rfc3339((last or 0) * HOUR_US), "never_before": False})
+    return rows[:MOST_SHOWN]
+
+
+def confirm(found: Finding, organisation: Organisation) -> Verdict:
+    """A principal without a history is judged by all others: for many of them this may be quite usual."""
+    verdict = common_address(found, organisation)
+    share = organisation.share_at_least(COUNTS, int(found.evidence["vaults_in_24_hours"]))
+    told = {"share_of_hours_with_as_many_vaults": None if share is None else rounded(share)}
+    evidence = {**verdict.evidence, **told}
+    if found.evidence["judged_by"] != OWN:
+        if share is None or organisation.days_known(KEY_VAULT) < LEARNING_DAYS:
+            return Verdict("no history is long enough to judge by", verdict.against, evidence)
+        if share >= COMMON:
+            return Verdict("others in the organisation reach as many vaults", verdict.against, evidence)
+    return Verdict(against=verdict.against, evidence=evidence)
+
+
+DETECTION = Detection(
+    type="key_vault.high_vault_access_volume",
+    microsoft="KV_AccountVolumeAnomaly",
+    owner="principal",
+    severity="medium",
+    title="A user or application accessed a high volume of key vaults",
+    description=(
+        "{who} reached {vaults_in_24_hours} key vaults within 24 hours, from {from}; {never_before} of "
+        "this hour's it had never reached before."
+    ),
+    explanation=(
+        "Counts the different vaults that a user or application reaches in 24 hours and compares it "
+        "with its own history; one that has none is compared with all others. A scanner that visits "
+        "every vault each night is normal by its history. Attempts that were refused count for an "
+        "alert one step lower. It cannot see someone who visits few vaults a day."
+    ),
+    tactics=("CredentialAccess", "Discovery"),
+    techniques=("T1555.006", "T1078.004"),
+    remediation=(
+        *REMEDIATION[:2],
+        "Go through the vaults in this alert, those never reached before first: list what was read in each.",
+        REMEDIATION[3],
+    ),
+    judge=judge,
+    baselines=(
+        Learned(VAULTS, novelty, _observe_vaults),
+        habit(SPANS, _observe_spans),
+        Learned(COUNTS, SeasonalCount, _observe_counts, counts=True),
+    ),
+    confirm=confirm,
+)

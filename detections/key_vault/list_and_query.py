@@ -1,0 +1,146 @@
+"""Secrets are listed, then many of them are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from detections.declare import Detection, Finding
+from detections.key_vault.callers import caller_of, who
+from detections.key_vault.evidence import REMEDIATION, common_address, finding
+from detections.key_vault.habits import (
+    RARE,
+    chance,
+    habit,
+    is_new,
+    largest_before,
+    mature,
+    nearly_before,
+    size_key,
+)
+from detections.key_vault.operations import LISTS, audits, in_order, succeeded
+from detections.view import Act, Hour
+
+# People and applications apart: builds with new identities each day must not excuse a person.
+TABLES = {False: "vault_list_queries", True: "vault_list_queries_people"}
+ANYONE = "anyone"
+WINDOW_US = 10 * 60 * 1_000_000
+FEWEST = 5
+
+
+class Dump(NamedTuple):
+    """What one caller listed, and read within ten minutes after."""
+
+    caller: str
+    person: bool
+    acts: list[Act]
+    names: frozenset[str]  # items of the secrets read
+
+
+def dumps(acts: Iterable[Act]) -> Iterator[Dump]:
+    """Each caller's largest dump of at least FEWEST secrets."""
+    own = sorted((act for act in succeeded(audits(acts)) if who(act.event)), key=lambda act: who(act.event))
+    for caller, group in groupby(own, key=lambda act: who(act.event)):
+        found = largest(caller, list(group))
+        if found is not None:
+            yield found
+
+
+def largest(caller: str, acts: list[Act]) -> Dump | None:
+    """The ten minutes after a listing in which most different secrets were read."""
+    lists = [act for act in acts if act.event.operation == "SecretList"]
+    gets = sorted((act for act in acts if act.event.operation == "SecretGet"), key=lambda act: act.first_us)
+    best: Dump | None = None
+    for start in sorted({at for act in lists for at in (act.first_us, act.last_us)}):
+        read = [act for act in gets if act.last_us >= start and act.first_us <= start + WINDOW_US]
+        names = frozenset(act.event.item for act in read if act.event.item)
+        if len(names) >= FEWEST and (best is None or len(names) > len(best.names)):
+            listing = [act for act in lists if act.first_us <= start <= act.last_us]
+            best = Dump(caller, bool(caller_of(acts[0].event).user), listing + read, names)
+    return best
+
+
+def _keys(hour: Hour, person: bool) -> set[str]:
+    own = [dump for dump in dumps(hour.with_recent()) if dump.person == person]
+    return {size_key(who, len(dump.names)) for dump in own for who in (dump.caller, ANYONE)}
+
+
+def _observe_applications(hour: Hour) -> set[str]:
+    return _keys(hour, person=False)
+
+
+def _observe_people(hour: Hour) -> set[str]:
+    return _keys(hour, person=True)
+
+
+def judge(hour: Hour) -> Finding | None:
+    """Dumps that take part in this hour, were not there before it, and are unusual for their caller."""
+    told = {dump.caller: len(dump.names) for dump in dumps(hour.recent)}
+    unusual = [
+        dump
+        for dump in dumps(hour.with_recent())
+        if len(dump.names) > 2 * told.get(dump.caller, 0) and _unusual(hour, dump)
+    ]
+    return _found(hour, unusual) if unusual else None
+
+
+def _unusual(hour: Hour, dump: Dump) -> bool:
+    if not mature(hour):
+        return _clearly_bad(hour, dump)
+    model = hour.models[TABLES[dump.person]]
+    if nearly_before(model, dump.caller, len(dump.names)):
+        return False
+    return chance(model, hour.hour) < RARE or not nearly_before(model, ANYONE, len(dump.names))
+
+
+def _clearly_bad(hour: Hour, dump: Dump) -> bool:
+    """Before there is a history: a person lists keys as well as secrets and reads on, as both toolkits do."""
+    own = [act for act in succeeded(audits(hour.with_recent())) if who(act.event) == dump.caller]
+    listed = {act.event.operation for act in own} & LISTS
+    key = size_key(dump.caller, len(dump.names))
+    return dump.person and len(listed) > 1 and is_new(hour.models[TABLES[True]], key, hour.hour)
+
+
+def _found(hour: Hour, unusual: list[Dump]) -> Finding:
+    acts = in_order(act for dump in unusual for act in dump.acts)
+    most = max(unusual, key=lambda dump: (len(dump.names), dump.caller))
+    model = hour.models[TABLES[most.person]]
+    evidence = {
+        "distinct_secrets": len(most.names),
+        "usual": {
+            "most_by_this_caller_before": largest_before(model, most.caller),
+            "most_by_anyone_before": largest_before(model, ANYONE),
+            "among": "people" if most.person else "applications",
+            "chance_of_a_new_one": round(chance(model, hour.hour), 4),
+        },
+    }
+    known = chance(model, hour.hour) if mature(hour) else None
+    held = [(TABLES[dump.person], size_key(dump.caller, len(dump.names))) for dump in unusual]
+    return finding(hour, acts, evidence, improbability=known, held=held)
+
+
+DETECTION = Detection(
+    type="key_vault.list_and_query",
+    microsoft="KV_ListGetAnomaly",
+    owner="vault",
+    severity="medium",
+    title="Suspicious secret listing and query in a key vault",
+    description=(
+        "{who} listed the secrets of the vault {entity}, from {from}, and read {distinct_secrets} "
+        "different ones within ten minutes."
+    ),
+    explanation=(
+        "Looks for a listing of secrets and, within ten minutes, reads of at least five different ones "
+        "by the same caller: that is how a vault is dumped. Callers who read about as many in this "
+        "way before (backups, deployments), and vaults where new callers of that kind often do, are "
+        "left alone. In the first two weeks only a person who lists keys too counts. It cannot see a "
+        "slow dump, or one by a caller who knows the names."
+    ),
+    tactics=("CredentialAccess", "Discovery"),
+    techniques=("T1555.006",),
+    remediation=REMEDIATION,
+    judge=judge,
+    baselines=(habit(TABLES[False], _observe_applications), habit(TABLES[True], _observe_people)),
+    confirm=common_address,
+)

@@ -1,0 +1,221 @@
+"""Callers that a vault does not know: one access is one of a new application, a new user, or a new pair.
+
+Who got in is remembered apart from who was turned away: an application that has been refused every five
+minutes for a year is known to be refused, and is news on the day it gets in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from detections.declare import Finding
+from detections.key_vault.callers import Caller, caller_of
+from detections.key_vault.evidence import described, finding
+from detections.key_vault.habits import DAY, RARE, chance, habit, is_new, known_keys
+from detections.key_vault.operations import audits, grantees, in_order, is_policy_change, succeeded
+from detections.view import Act, Hour
+from detections.words import rfc3339, rounded
+from ingest.records import HOUR_US, SUCCESS
+
+APPLICATION, USER, PAIR = "application", "user", "pair"
+TABLES = {APPLICATION: "vault_applications", USER: "vault_users", PAIR: "vault_pairs"}
+# The applications that people come through, apart: builds with a new identity each day must not excuse a person.
+PEOPLES = "vault_applications_of_people"
+REFUSED = "vault_refused"
+GRANTS = "vault_grants"
+GRANT_HOURS = 7 * 24  # a newcomer within a week of a grant by someone who often grants was announced
+HOW = (
+    "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
+    "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
+    "Turing). A caller who was only refused makes an alert one step lower, once; one who only looked at the "
+    "vault's properties, or was given rights by someone who often does that here, makes a low one."
+)
+
+
+class Newcomer(NamedTuple):
+    """A caller that is new to the vault, at its level, and the chance of such a newcomer."""
+
+    level: str
+    key: str
+    acts: list[Act]
+    chance: float
+    denied: bool
+
+
+def key_of(level: str, caller: Caller) -> str:
+    """The key of a caller at a level; '' where the log does not name what the level needs."""
+    if level == APPLICATION:
+        return caller.application
+    if level == USER:
+        return caller.user
+    return f"{caller.user}|{caller.application}" if caller.user and caller.application else ""
+
+
+def _keys(level: str, acts: Iterable[Act]) -> set[str]:
+    return {key_of(level, caller_of(act.event)) for act in acts} - {""}
+
+
+def _observe_applications(hour: Hour) -> set[str]:
+    return _keys(APPLICATION, succeeded(audits(hour.acts)))
+
+
+def _observe_peoples(hour: Hour) -> set[str]:
+    return _keys(APPLICATION, (act for act in succeeded(audits(hour.acts)) if caller_of(act.event).user))
+
+
+def _observe_users(hour: Hour) -> set[str]:
+    return _keys(USER, succeeded(audits(hour.acts)))
+
+
+def _observe_pairs(hour: Hour) -> set[str]:
+    return _keys(PAIR, succeeded(audits(hour.acts)))
+
+
+def _observe_refused(hour: Hour) -> set[str]:
+    acts = [act for act in audits(hour.acts) if act.event.outcome != SUCCESS]
+    return {f"{level}|{key}" for level in TABLES for key in _keys(level, acts)}
+
+
+def _observe_grants(hour: Hour) -> set[str]:
+    """Who grants, and who was granted rights by someone for whom that was nothing new."""
+    givers = {f"by|{act.event.principal.lower()}" for act in hour.acts if _given(act)}
+    return givers | {f"to|{one}" for one in _announced_now(hour, hour.acts)}
+
+
+def _given(act: Act) -> frozenset[str]:
+    return grantees(act.event) if is_policy_change(act.event) else frozenset()
+
+
+def _announced_now(hour: Hour, acts: Iterable[Act]) -> dict[str, int]:
+    """Who was given rights by someone who has done so here before, and when."""
+    model = hour.models.get(GRANTS)
+    return {
+        one: act.first_us
+        for act in acts
+        for one in sorted(_given(act))
+        if model is not None and not is_new(model, f"by|{act.event.principal.lower()}", hour.hour)
+    }
+
+
+BASELINES = (
+    habit(TABLES[APPLICATION], _observe_applications),
+    habit(PEOPLES, _observe_peoples),
+    habit(TABLES[USER], _observe_users),
+    habit(TABLES[PAIR], _observe_pairs),
+    habit(REFUSED, _observe_refused),
+    habit(GRANTS, _observe_grants, news=False),
+)
+
+
+def newcomers(hour: Hour) -> Iterator[Newcomer]:
+    """Callers of this hour that are unusually new, each once, at the first level at which it is."""
+    acts = sorted(audits(hour.acts), key=lambda act: caller_of(act.event))
+    for caller, group in groupby(acts, key=lambda act: caller_of(act.event)):
+        own = list(group)
+        through = succeeded(own)
+        new = _newcomer(hour, caller, through or own, denied=not through)
+        if new is not None:
+            yield new
+
+
+def _newcomer(hour: Hour, caller: Caller, acts: list[Act], denied: bool) -> Newcomer | None:
+    unknown: set[str] = set()
+    for level, table in TABLES.items():
+        key = key_of(level, caller)
+        if not key or not is_new(hour.models[table], key, hour.hour):
+            continue
+        unknown.add(level)
+        if level == PAIR and len(unknown) > 1:
+            return None  # a pair is new as a pair only where both of it are known
+        odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
+        if odds < RARE:
+            return Newcomer(level, key, acts, odds, denied)
+    return None
+
+
+def _chance(hour: Hour, level: str, caller: Caller) -> float:
+    """Chance of a newcomer at this level.
+
+    Pairs need more than Good and Turing: where people change between portal and command line as they please,
+    each has been seen with one of the two for long before the other comes. So how many have already taken a
+    second application counts too.
+    """
+    model = hour.models[_table(level, caller)]
+    new = chance(model, hour.hour)
+    if level != PAIR:
+        return new
+    known = known_keys(model, hour.hour)
+    seconds = len(known) - len({key.split("|", 1)[0] for key, _ in known})
+    days = model.weight(DAY, hour.hour)
+    return max(new, (seconds + 0.5) / float(days + sum(weight for _, weight in known) + 1))
+
+
+def _table(level: str, caller: Caller) -> str:
+    return PEOPLES if level == APPLICATION and caller.user else TABLES[level]
+
+
+def _refused_chance(hour: Hour, level: str, caller: Caller) -> float:
+    """Chance of so new a caller where it was refused; 1 where it has been refused before."""
+    refused = hour.models[REFUSED]
+    if not is_new(refused, f"{level}|{key_of(level, caller)}", hour.hour):
+        return 1.0
+    return max(_chance(hour, level, caller), chance(refused, hour.hour))
+
+
+def judge_level(hour: Hour, level: str) -> Finding | None:
+    """The finding about this hour's newcomers of a level."""
+    found = [new for new in newcomers(hour) if new.level == level]
+    if not found:
+        return None
+    through = [new for new in found if not new.denied]
+    shown = through or found
+    acts = in_order(act for new in shown for act in new.acts)
+    announced = [text for new in shown if (text := _announced(hour, new))]
+    quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
+    evidence = {
+        "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
+        "usual": _usual(hour, shown[0]),
+        "against": announced,
+    }
+    return finding(
+        hour,
+        acts,
+        evidence,
+        improbability=min(new.chance for new in shown),
+        denied=not through,
+        severity="low" if quiet and through else None,
+        held=[pair for new in found for pair in _held(new)],
+    )
+
+
+def _held(new: Newcomer) -> list[tuple[str, str]]:
+    if new.denied:
+        return [(REFUSED, f"{new.level}|{new.key}")]
+    tables = {TABLES[new.level], _table(new.level, caller_of(new.acts[0].event))}
+    return [(table, new.key) for table in sorted(tables)]
+
+
+def _announced(hour: Hour, new: Newcomer) -> str:
+    """What speaks for a newcomer: someone who often grants rights here granted it rights lately."""
+    principal = new.acts[0].event.principal.lower()
+    granted = _announced_now(hour, hour.with_recent()).get(principal)
+    last = hour.models[GRANTS].last_hour(f"to|{principal}")
+    if granted is None and last is not None and hour.hour - last <= GRANT_HOURS:
+        granted = last * HOUR_US
+    if granted is None:
+        return ""
+    name = described(new.acts[0])["name"] or new.acts[0].event.principal
+    when = rfc3339(granted)
+    return f"{name} was given rights on this vault at {when} by someone who gives such rights here regularly"
+
+
+def _usual(hour: Hour, new: Newcomer) -> dict[str, Any]:
+    caller = caller_of(new.acts[0].event)
+    known = known_keys(hour.models[_table(new.level, caller)], hour.hour)
+    return {
+        f"{new.level}s_known": len(known),
+        "most_seen": [{"id": key, "days": rounded(weight)} for key, weight in known[:10]],
+        "chance_of_a_new_one": rounded(_chance(hour, new.level, caller)),
+    }

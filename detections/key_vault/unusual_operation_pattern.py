@@ -1,0 +1,108 @@
+"""An hour's mix of operations is unlike a vault's history."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from baselines.mix import Mix
+
+from detections.declare import Detection, Finding, Learned, Learning
+from detections.key_vault.bursts import BURSTS, Part, acts_of, held_of, operations, unexplained
+from detections.key_vault.evidence import REMEDIATION, common_address, finding
+from detections.key_vault.habits import LEARNING_DAYS
+from detections.key_vault.operations import refused
+from detections.view import Hour
+from detections.words import rounded
+
+BASELINE = "vault_mix"
+FEWEST = 20  # operations in an hour: fewer make any mix look odd
+LIMIT = 4.0  # -log10 of the chance of so strange a mix
+FEWEST_HOURS = 24  # hours learned
+
+
+def _observe(hour: Hour) -> Iterator[dict[str, Any]]:
+    counts = operations(hour)
+    if counts:
+        yield {"key": "", "counts": counts}
+
+
+def judge(hour: Hour) -> Finding | None:
+    """A mix that is strange as a whole, and still is without what its callers have done before."""
+    seen = operations(hour)
+    model = hour.models[BASELINE]
+    if sum(seen.values()) < FEWEST or model.hours_learned() < FEWEST_HOURS:
+        return None
+    score = _score(hour, seen)
+    if score < LIMIT:
+        return None
+    new = unexplained(hour)
+    rest = _kinds(new)
+    if sum(rest.values()) < FEWEST or _score(hour, rest) < LIMIT:
+        return None
+    return _found(hour, new, seen, score)
+
+
+def _score(hour: Hour, counts: dict[str, int]) -> float:
+    return float(hour.models[BASELINE].score_one({"key": "", "counts": counts, "hour": hour.hour}))
+
+
+def _kinds(parts: dict[Part, int]) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for (_, operation), count in parts.items():
+        counted[operation] += count
+    return dict(counted)
+
+
+def _found(hour: Hour, new: dict[Part, int], seen: dict[str, int], score: float) -> Finding:
+    usual = dict(hour.models[BASELINE].usual(20))
+    total = sum(seen.values())
+    shares = {
+        name: {"seen": rounded(seen.get(name, 0) / total), "usual": rounded(usual.get(name, 0.0))}
+        for name in sorted({*seen, *usual}, key=lambda name: (-seen.get(name, 0), name))[:20]
+    }
+    strangest = max(sorted(shares), key=lambda name: shares[name]["seen"] - shares[name]["usual"])
+    acts = acts_of(hour, new)
+    evidence = {
+        "shares": shares,
+        "operations_in_hour": total,
+        "strangest": strangest,
+        "seen_share": f"{shares[strangest]['seen']:.0%}",
+        "usual_share": f"{shares[strangest]['usual']:.0%}",
+        "hours_learned": hour.models[BASELINE].hours_learned(),
+    }
+    return finding(
+        hour,
+        acts,
+        evidence,
+        improbability=10.0**-score,
+        denied=all(refused(act) for act in acts),
+        held=[*held_of(new), (BASELINE, "")],
+    )
+
+
+DETECTION = Detection(
+    type="key_vault.unusual_operation_pattern",
+    microsoft="KV_OperationPatternAnomaly",
+    owner="vault",
+    severity="medium",
+    title="Unusual pattern of operations in a key vault",
+    description=(
+        "The mix of {operations_in_hour} operations on the vault {entity} in an hour is unlike its history "
+        "({odds}): {strangest} was {seen_share} of it, {usual_share} is usual. What is new comes mostly "
+        "from {who}, from {from}."
+    ),
+    explanation=(
+        "Compares the shares of the kinds of operation in an hour with those in the vault's history. It "
+        "speaks only if the part that its callers have not done before, in about that number, is strange by "
+        "itself. Hours with fewer than 20 operations are not judged. It cannot see more of the same."
+    ),
+    tactics=("CredentialAccess",),
+    techniques=("T1555.006", "T1078.004"),
+    remediation=REMEDIATION,
+    judge=judge,
+    baselines=(Learned(BASELINE, Mix, _observe), BURSTS),
+    learning=Learning(days=LEARNING_DAYS, events=200),
+    confirm=common_address,
+)

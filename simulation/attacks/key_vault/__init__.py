@@ -1,0 +1,1 @@
+"""Attacks on this layer, one file each."""

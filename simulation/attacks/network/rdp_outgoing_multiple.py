@@ -1,0 +1,27 @@
+"""A taken-over machine looks for others whose RDP passwords it can guess."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulation.attacks.scene import Attack, Scene
+from simulation.conversations import number, talks, together
+from simulation.places import ABROAD
+
+TYPE = "network.rdp_outgoing_multiple"
+
+
+def play(scene: Scene) -> Attack:
+    """Many peers, once or twice each; a quarter of them answer."""
+    machine = scene.cast.machine(lambda m: m.kind in ("web", "desktop"), "machine to take over")
+    places = list(ABROAD.values())
+    peers = [number(scene.rng.choice(places).address(scene.rng)) for _ in range(scene.size(400, 90))]
+    column = np.repeat(np.array(peers, np.uint32), scene.columns.integers(1, 3, len(peers)))
+    scene.columns.shuffle(column)
+    start = scene.times(len(column), scene.rng.uniform(25, 45))
+    answered, own = scene.columns.random(len(column)) < 0.25, number(machine.address)
+    parts = [
+        talks(scene.columns, start[answered], own, column[answered], 3389, "rdp_login"),
+        talks(scene.columns, start[~answered], own, column[~answered], 3389, "unanswered"),
+    ]
+    return scene.network(machine, together(parts), f"RDP tried at {len(peers)} outside addresses")

@@ -1,0 +1,111 @@
+"""Runs the simulation: day by day, everybody's work, the machines' traffic and the attacks, into files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from simulation.acts import DAY_US, Act
+from simulation.attacks import LOUD, Attack, stage
+from simulation.automation import day_of_services
+from simulation.benign import remarks
+from simulation.output import CONFIGURATION, Captures, Logs, feeds, inventory, truth
+from simulation.traffic import day_of_traffic
+from simulation.work import day_of_work
+from simulation.world import START, Organisation, World, make_world
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was written. `left_out` says why an attack could not be played, by type."""
+
+    out: Path
+    days: int
+    management_records: int
+    vault_records: int
+    flows: int
+    attacks: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+def simulate(
+    out: Path,
+    days: int = 60,
+    seed: int = 7,
+    attacks: Sequence[str] | None = None,
+    organisation: Organisation | None = None,
+    start: date = START,
+    progress: Callable[[int, int], None] | None = None,
+    strength: str = LOUD,
+) -> Summary:
+    """Write an organisation's telemetry of so many days into a folder, with attacks and the truth about them.
+
+    `attacks` are types (None: all 26; empty: none), `strength` is 'loud' or 'moderate', `progress` is
+    called with the days done and the days there are. The same arguments give the same bytes, and the
+    benign part does not depend on the attacks. Raises ValueError for an unknown type, strength or too small
+    an organisation, FileExistsError if the folder holds something that is not a simulation's.
+    """
+    if days < 1:
+        raise ValueError(f"a simulation needs at least one day, not {days}")
+    world = make_world(seed, start, days, organisation or Organisation())
+    staged, left_out = stage(world, attacks, strength)
+    out = Path(out)
+    _clear(out)
+    logs, captures = Logs(world, out / "telemetry"), Captures(world, out / "telemetry")
+    logs.take(benign_acts(world, 0))
+    for day in range(days):
+        if day + 1 < days:  # in the east a day's work begins on the day before, in UTC
+            logs.take(benign_acts(world, day + 1))
+        for machine in world.estate.machines:
+            captures.take(machine, day_of_traffic(world, machine, day), machine.name, day)
+        _attack(world, staged, day, logs, captures)
+        logs.write(day)
+        captures.write(day)
+        if progress is not None:
+            progress(day + 1, days)
+    _write_beside(world, out, staged)
+    played = tuple(sorted(attack.truth.type for attack in staged if not attack.truth.withheld))
+    return Summary(out, days, logs.management, logs.vault, captures.flows, played, left_out)
+
+
+def benign_acts(world: World, day: int) -> list[Act]:
+    """Everything that people and services do in work that starts on that day."""
+    acts: list[Act] = []
+    for person in world.people:
+        acts += day_of_work(world, person, day)
+    for service in (*world.services, *world.launched):
+        acts += day_of_services(world, service, day)
+    return acts
+
+
+def _attack(world: World, staged: Sequence[Attack], day: int, logs: Logs, captures: Captures) -> None:
+    """What attacks do on that day."""
+    begin, end = world.at(day), world.at(day) + DAY_US
+    for n, attack in enumerate(staged):
+        logs.take(act for act in attack.acts if begin <= act.at_us < end)
+        for machine, made in attack.talks:
+            today = made[(made["start_us"] >= begin) & (made["start_us"] < end)]
+            captures.take(machine, today, "attack", attack.truth.type, n, day)
+
+
+def _write_beside(world: World, out: Path, staged: Sequence[Attack]) -> None:
+    (out / "feeds").mkdir(exist_ok=True)
+    texts = feeds(world) | {
+        "inventory.csv": inventory(world),
+        "redshank.toml": CONFIGURATION % world.size.sampling,
+        "truth.jsonl": truth(staged),
+        "benign.jsonl": remarks(world),
+    }
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8")
+
+
+def _clear(out: Path) -> None:
+    """An earlier simulation is replaced; a folder with anything else is not touched."""
+    if out.exists() and any(out.iterdir()) and not (out / "truth.jsonl").exists():
+        raise FileExistsError(f"{out} is not empty and was not written by a simulation")
+    shutil.rmtree(out / "telemetry", ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""The wire formats: what the cloud and its routers would have written."""

@@ -1,0 +1,182 @@
+"""How many vaults a principal reaches in a day, against its own history or the organisation's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from detections.declare import Finding
+from detections.key_vault.high_vault_access_volume import COUNTS, DETECTION, confirm
+from detections.organisation import Indicator
+from ingest.records import DENIED, HOUR_US, MANAGEMENT, Event
+from tests.detections.key_vault.histories import START, VAULT, acts_of, event, person
+from tests.detections.key_vault.replay import Replay
+
+Work = Callable[[int, random.Random], Iterator[Event]]
+
+
+def vault(number: int) -> str:
+    """The id of a vault."""
+    return f"{VAULT[:-1]}{number}"
+
+
+def visit(hour: int, numbers: range, minute: int = 0, **more: Any) -> Iterator[Event]:
+    """One secret read in each of these vaults, by a person."""
+    for number in numbers:
+        at = hour * HOUR_US + (minute * 60 + number) * 1_000_000
+        yield person(at, "SecretGet", "ann", item="secrets/s1", vault=vault(number), **more)
+
+
+def admin(hour: int, rng: random.Random) -> Iterator[Event]:
+    """Two or three vaults on most working hours."""
+    if hour % 24 in range(8, 17) and rng.random() < 0.5:
+        yield from visit(hour, range(1 + rng.randrange(3)))
+
+
+def scanner(hour: int, rng: random.Random) -> Iterator[Event]:
+    """Eighty vaults each night."""
+    if hour % 24 == 3:
+        for number in range(80):
+            yield event(hour * HOUR_US + number * 1_000_000, "SecretList", "scan", vault=vault(number))
+
+
+def growing(hour: int, rng: random.Random) -> Iterator[Event]:
+    """A deployment that visits one vault more every fourth day."""
+    if hour % 24 == 10:
+        for number in range(3 + (hour - START) // 96):
+            yield event(hour * HOUR_US + number * 1_000_000, "SecretGet", "deploy", vault=vault(number))
+
+
+def manager(hour: int, rng: random.Random) -> Iterator[Event]:
+    """Manages other things, and no vault."""
+    if hour % 24 in (9, 14):
+        at = hour * HOUR_US
+        yield person(at, "microsoft.web/sites/write", "ann", layer=MANAGEMENT, vault="", resource="/sites/a")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a principal does for so many days, and then at noon."""
+
+    name: str
+    work: Work
+    then: Callable[[int], Iterator[Event]]
+    fires: bool
+    days: int = 21
+    denied: bool = False
+
+
+CASES = (
+    Case("an admin reads thirty vaults", admin, lambda hour: visit(hour, range(30)), True),
+    Case("a manager who used no vault reads thirty", manager, lambda hour: visit(hour, range(30)), True),
+    Case("all refused", admin, lambda hour: visit(hour, range(30), outcome=DENIED), True, denied=True),
+    Case("an admin's ordinary hour", admin, lambda hour: visit(hour, range(3)), False),
+    Case("a scanner at noon", scanner, lambda hour: scanner(hour // 24 * 24 + 3, random.Random(0)), False),
+    Case("one more than usual", admin, lambda hour: visit(hour, range(4)), False),
+    Case("six vaults in the first days", admin, lambda hour: visit(hour, range(6)), False, days=7),
+    Case(
+        "a deployment that grows",
+        growing,
+        lambda hour: growing(hour // 24 * 24 + 10, random.Random(0)),
+        False,
+    ),
+)
+
+
+def history(work: Work, days: int, seed: int = 1) -> tuple[Replay, list[Finding]]:
+    """A principal after so many days of work, and what was found on the way."""
+    replay, rng, found = Replay((DETECTION,), "oid-ann"), random.Random(seed), []
+    for hour in range(START, START + 24 * days):
+        events = list(work(hour, rng))
+        if events:
+            found += replay.play(hour, acts_of(events)).values()
+    return replay, found
+
+
+def then(replay: Replay, hour: int, events: Iterator[Event]) -> Finding | None:
+    """What is found in one more hour."""
+    return replay.play(hour, acts_of(events)).get(DETECTION.type)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_principal_is_judged_by_how_many_vaults_it_reaches(case: Case) -> None:
+    replay, before = history(case.work, case.days)
+    hour = START + 24 * case.days + 12
+    found = then(replay, hour, case.then(hour))
+    assert (found is not None) == case.fires
+    if found is not None:
+        assert found.denied == case.denied
+        assert found.evidence["vaults_in_24_hours"] == 30
+        assert len(found.vaults) == 30
+        DETECTION.description.format(entity="oid-ann", **found.evidence)
+    assert all(one.evidence["judged_by"] != "its own history" for one in before)
+
+
+def test_vaults_reached_hours_apart_are_added_up_for_a_day_and_no_longer() -> None:
+    replay, _ = history(admin, 21)
+    hour = START + 24 * 21 + 19
+    assert then(replay, hour, visit(hour, range(10, 14))) is None
+    second = then(replay, hour + 3, visit(hour + 3, range(14, 18)))
+    assert second is not None
+    assert second.evidence["vaults_in_24_hours"] >= 8
+    assert second.evidence["never_before"] == 4
+    assert {row["never_before"] for row in second.evidence["vaults"] if "first" in row} == {True}
+    later, _ = history(admin, 21)
+    then(later, hour, visit(hour, range(10, 14)))
+    assert then(later, hour + 30, visit(hour + 30, range(14, 18))) is None
+
+
+class Others:
+    """An organisation in which so large a share of hours reached as many vaults."""
+
+    hour = START
+
+    def __init__(self, share: float | None, days: float) -> None:
+        self.share, self.days = share, days
+
+    def share_at_least(self, baseline: str, count: int) -> float | None:
+        assert baseline == COUNTS
+        return self.share
+
+    def days_known(self, layer: str) -> float:
+        return self.days
+
+    def users_of_address(self, address: str, excluding: str = "", before_hours: int = 24) -> int:
+        return 4
+
+    def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
+        return 0
+
+    def country_last_seen(self, country: str, excluding: str = "") -> int | None:
+        return None
+
+    def role_definition(self, role: str) -> dict[str, Any] | None:
+        return None
+
+    def country_of(self, address: str) -> str:
+        return ""
+
+    def indicators(self, address: str, at_us: int) -> tuple[Indicator, ...]:
+        return ()
+
+    def typical(self, baseline: str) -> float | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("share", "days", "withheld"),
+    [(0.0001, 30, False), (0.02, 30, True), (None, 30, True), (0.0001, 3, True)],
+)
+def test_a_principal_without_history_is_judged_by_the_others(
+    share: float | None, days: float, withheld: bool
+) -> None:
+    replay = Replay((DETECTION,), "oid-ann")
+    found = then(replay, START, visit(START, range(30)))
+    assert found is not None
+    verdict = confirm(found, Others(share, days))
+    assert bool(verdict.withheld) == withheld
+    assert verdict.against == ("4 others in the organisation used 81.2.69.160 in the last 30 days",)

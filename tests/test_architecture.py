@@ -1,0 +1,67 @@
+"""The rules that keep replays exact: who may import what, and no clock where time is an argument."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ALLOWED = {
+    "ingest": {"ingest"},
+    "baselines": {"baselines"},
+    "detections": {"detections", "baselines", "ingest"},
+    "alerts": {"alerts", "detections", "ingest"},
+    "actors": {"actors", "alerts", "detections", "baselines", "ingest"},
+    "simulation": {"simulation", "ingest"},
+}
+OURS = {*ALLOWED, "cluster", "console"}
+CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+UNSEEDED = {"uuid.uuid4", "random.random", "random.choice", "os.urandom"}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def called(path: Path) -> set[str]:
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return {ast.unparse(call.func) for call in calls}
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_layer_imports_only_what_lies_below_it(package: str) -> None:
+    for path in modules(package):
+        foreign = (imported(path) & OURS) - ALLOWED[package]
+        assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
+
+
+@pytest.mark.parametrize("package", ["ingest", "baselines", "detections", "alerts", "actors", "simulation"])
+def test_ray_stays_in_one_module_of_the_core(package: str) -> None:
+    users = [path for path in modules(package) if "ray" in imported(path)]
+    assert users == ([ROOT / "actors" / "remote.py"] if package == "actors" else [])
+
+
+@pytest.mark.parametrize("package", ["ingest", "baselines", "detections", "alerts", "actors"])
+def test_no_clock_and_no_chance_in_the_core(package: str) -> None:
+    for path in modules(package):
+        calls = called(path)
+        assert not calls & (CLOCKS | UNSEEDED), path
+        assert "hash" not in calls, f"{path}: hash() differs from process to process"
+
+
+def test_nothing_is_ever_unpickled_from_a_file() -> None:
+    for package in OURS:
+        for path in modules(package):
+            assert not imported(path) & {"pickle", "cloudpickle", "dill", "joblib"}, path
