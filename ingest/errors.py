@@ -1,0 +1,7 @@
+"""Errors of what a user set up, and can mend."""
+
+from __future__ import annotations
+
+
+class ConfigurationError(Exception):
+    """A file that the configuration names can't be used as a whole: one line says which, why and what to do."""
