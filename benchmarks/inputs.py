@@ -80,7 +80,9 @@ def activity_events(path: Path, count: int, callers: int = 2_000, seed: int = 3)
     with path.open("w") as file:
         for number, at in enumerate(_times(count)):
             caller, thing = int(who[number // 2]), int(what[number // 2])
-            scope = f"/subscriptions/s1/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/sa{thing}"
+            scope = (
+                f"/subscriptions/s1/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/sa{thing}"
+            )
             record = {
                 "time": at,
                 "resourceId": scope.upper(),

@@ -44,12 +44,17 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     kinds: dict[str, tuple[Callable[[Path, int], None], int]] = {
         "IPFIX, 3 % SSH/RDP": (inputs.flows, chosen.flows),
-        "IPFIX, all SSH/RDP": (lambda path, count: inputs.flows(path, count, relevant=1.0), chosen.flows // 6),
+        "IPFIX, all SSH/RDP": (
+            lambda path, count: inputs.flows(path, count, relevant=1.0),
+            chosen.flows // 6,
+        ),
         "Key Vault events": (inputs.vault_events, chosen.events),
         "Activity Log events": (inputs.activity_events, chosen.events),
     }
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
-    print(f"{'input':<22}{'records':>10}{'MB':>7}{'loop /s':>12}{'Ray /s':>12}{'ratio':>7}{'start loop':>12}{'Ray':>7}")
+    print(
+        f"{'input':<22}{'records':>10}{'MB':>7}{'loop /s':>12}{'Ray /s':>12}{'ratio':>7}{'start loop':>12}{'Ray':>7}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "redshank.toml"
         config.write_text(CONFIGURATION)
@@ -58,7 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
             make(large, count)
             make(small, 100)
             start = {runtime: run(small, config, runtime) for runtime in ("loop", "ray")}
-            speed = {runtime: count / (run(large, config, runtime) - start[runtime]) for runtime in ("loop", "ray")}
+            speed = {
+                runtime: count / (run(large, config, runtime) - start[runtime]) for runtime in ("loop", "ray")
+            }
             print(
                 f"{name:<22}{count:>10,}{large.stat().st_size / 1e6:>7.0f}{speed['loop']:>12,.0f}"
                 f"{speed['ray']:>12,.0f}{speed['ray'] / speed['loop']:>7.2f}{start['loop']:>10.1f} s"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from cluster.errors import UserError
+from ingest.errors import ConfigurationError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -119,7 +120,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except UserError as error:
+    except (UserError, ConfigurationError) as error:
         click.echo(f"redshank: {error}", err=True)
         status = 1
     except BrokenPipeError:

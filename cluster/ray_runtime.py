@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 import msgspec
-from ingest.enrich import EnrichmentSettings
+from ingest.enrich import Enrichment, EnrichmentSettings
 
 from actors.aggregator import Outcome
 from actors.conductor import Progress
@@ -30,6 +30,8 @@ class RayRuntime:
         saved: Saved | None,
         address: str | None = None,
     ) -> None:
+        # Built here first: what is wrong with a feed or an inventory is best said before Ray starts.
+        self._rejected = Enrichment.build(enrichment)[1]
         self._ray = start(address)
         from actors.remote import RemoteAggregator, RemoteRouter, RemoteShard
 
@@ -57,6 +59,8 @@ class RayRuntime:
     def advance(self, steps: int) -> Progress:
         """Take so many steps of the stream."""
         progress: Progress = self._get(self._router.advance.remote(steps))
+        progress.rejected = [*self._rejected, *progress.rejected]
+        self._rejected = []
         return progress
 
     def save(self) -> Saved:

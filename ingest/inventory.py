@@ -68,12 +68,13 @@ class Inventory:
         """
         claims, rejected = read_claims(Path(path))
         inventory = cls(claims, networks)
-        rejected += [inventory._overlap(str(path), claims, *pair) for pair in inventory._overlaps]
-        del inventory._overlaps[:]
-        if len(rejected) > MAX_REJECTED:
-            more = len(rejected) - MAX_REJECTED
-            reason = f"{more:,} more lines were refused"
+        overlaps = sorted(inventory._overlaps)[:MAX_REJECTED]
+        rejected += [inventory._overlap(str(path), claims, *pair) for pair in overlaps]
+        more = len(rejected) - MAX_REJECTED + len(inventory._overlaps) - len(overlaps)
+        if more > 0:
+            reason = f"{more:,} more lines were refused, or claim an address that another resource has"
             rejected[MAX_REJECTED:] = [Rejected(kind="inventory", source=str(path), reason=reason)]
+        inventory._overlaps = []
         return inventory, rejected
 
     @classmethod
@@ -102,9 +103,9 @@ class Inventory:
 
     def _intern(self, high: Words, low: Words) -> Indexes:
         """Indexes of addresses that are resources of their own; new ones become known."""
-        wide = high.any()
-        distinct, index = np.unique(_numbers(high, low) if wide else low, return_inverse=True)
-        return np.array([self._own(int(number)) for number in distinct.tolist()], np.int64)[index]
+        numbers = _numbers(high, low) if high.any() else low
+        distinct, index = np.unique(numbers, return_inverse=True)
+        return np.array([self._own(number) for number in distinct.tolist()], np.int64)[index]
 
     def _own(self, address: int) -> int:
         found = self._seen.get(address)
@@ -186,7 +187,8 @@ class Inventory:
 
 
 def _numbers(high: Words, low: Words) -> NDArray[np.object_]:
-    return (high.astype(object) << 64) | low.astype(object)
+    both: NDArray[np.object_] = (high.astype(object) << 64) | low.astype(object)
+    return both
 
 
 def _resolved(table: NetworkTable, claims: Claims) -> tuple[Spans, list[tuple[int, int]]]:
@@ -227,31 +229,32 @@ def _settle(
 ) -> list[tuple[int, int, int]]:
     """One network's rows, sorted by start, as disjoint spans: of those running, the last begun counts."""
     spans: list[tuple[int, int, int]] = []
-    running: list[int] = []  # rows, by start; the last one counts
-
-    def holds(until_us: int) -> None:
-        """Spans from where the last one ended until then."""
-        nonlocal at_us
-        while running and at_us < until_us:
-            row = running[-1]
-            end_us = min(until_us, int(claims.end_us[row]))
-            if end_us > at_us:
-                _append(spans, at_us, end_us, int(claims.resource[row]))
-                at_us = end_us
-            if claims.end_us[row] <= at_us:
-                running.pop()
-
+    running: list[int] = []  # rows that have begun, by start
     at_us = ALWAYS_US
     for row in rows:
         start_us = int(claims.start_us[row])
-        holds(start_us)
+        _run(running, at_us, start_us, claims, spans)
         at_us = start_us
-        running = [other for other in running if claims.end_us[other] > start_us]
         if running and claims.resource[running[-1]] != claims.resource[row]:
             overlaps.append((row, running[-1]))
         running.append(row)
-    holds(FOREVER_US)
+    _run(running, at_us, FOREVER_US, claims, spans)
     return spans
+
+
+def _run(
+    running: list[int], at_us: int, until_us: int, claims: Claims, spans: list[tuple[int, int, int]]
+) -> None:
+    """Append the spans between two times; rows that have ended by the second are taken off `running`."""
+    while running:
+        row = running[-1]
+        end_us = min(until_us, int(claims.end_us[row]))
+        if end_us > at_us:
+            _append(spans, at_us, end_us, int(claims.resource[row]))
+            at_us = end_us
+        if claims.end_us[row] > until_us or until_us == FOREVER_US == claims.end_us[row]:
+            return
+        running.pop()
 
 
 def _append(spans: list[tuple[int, int, int]], start_us: int, end_us: int, resource: int) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, compress, islice
 from pathlib import Path
+from socket import AF_INET, inet_pton
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,15 @@ from numpy.typing import NDArray
 
 from ingest.errors import ConfigurationError
 from ingest.logs_values import excerpt
-from ingest.networks import ALWAYS_US, FOREVER_US, WORD, Indexes, Words, parse_network
+from ingest.networks import ALWAYS_US, FOREVER_US, MAPPED, Indexes, Words, parse_network, words
 from ingest.records import SECOND_US, Rejected
 from ingest.times import epoch_us
 
-CHUNK = 50_000  # lines held as text at a time
+CHUNK = 10_000  # lines held as text at a time
 MAX_REFUSED = 100_000  # lines refused of one file before it is taken for something else than an inventory
 REQUIRED = ("ip", "resource_id", "start", "end")
 OPTIONAL = ("managed_by", "region")
 _SHAPE = b"0000-00-00T00:00:00Z"
-
-
-def _none(kind: Any) -> Any:
-    return field(default_factory=lambda: np.array([], kind))
 
 
 @dataclass(slots=True)
@@ -36,13 +33,13 @@ class Claims:
     ids: list[str] = field(default_factory=list)
     managed_by: dict[int, str] = field(default_factory=dict)  # by index in `ids`; the last line counts
     region: dict[int, str] = field(default_factory=dict)
-    high: Words = _none(np.uint64)
-    low: Words = _none(np.uint64)
-    bits: NDArray[np.uint8] = _none(np.uint8)
-    start_us: Indexes = _none(np.int64)
-    end_us: Indexes = _none(np.int64)
-    resource: Indexes = _none(np.int64)
-    line: Indexes = _none(np.int64)
+    high: Words = field(default_factory=lambda: np.array([], np.uint64))
+    low: Words = field(default_factory=lambda: np.array([], np.uint64))
+    bits: NDArray[np.uint8] = field(default_factory=lambda: np.array([], np.uint8))
+    start_us: Indexes = field(default_factory=lambda: np.array([], np.int64))
+    end_us: Indexes = field(default_factory=lambda: np.array([], np.int64))
+    resource: Indexes = field(default_factory=lambda: np.array([], np.int64))
+    line: Indexes = field(default_factory=lambda: np.array([], np.int64))
 
 
 def read_claims(path: Path) -> tuple[Claims, list[Rejected]]:
@@ -63,18 +60,21 @@ class _Reader:
         self._path = path
         self._rows = csv.reader(file)
         self._claims = Claims()
-        self._index: dict[str, int] = {}
+        self._width = 0
+        self._place: dict[str, int] = {}  # column name -> its place
+        self._index: dict[str, int] = {}  # id in lower case -> its place in `ids`
+        self._spellings: dict[str, int] = {}  # the same, as written
         self._rejected: list[Rejected] = []
 
     def read(self) -> tuple[Claims, list[Rejected]]:
-        columns = self._header()
-        parts = [self._chunk(chunk, columns) for chunk in self._chunks()]
+        self._header()
+        parts = [self._chunk(lines, rows) for lines, rows in self._chunks()]
         names = ("high", "low", "bits", "start_us", "end_us", "resource", "line")
         for name, column in zip(names, zip(*parts, strict=True), strict=False):
             setattr(self._claims, name, np.concatenate(column))
         return self._claims, self._rejected
 
-    def _header(self) -> dict[str, int]:
+    def _header(self) -> None:
         names = [name.strip().lower() for name in next(self._rows, [])]
         missing = [name for name in REQUIRED if name not in names]
         if missing:
@@ -82,32 +82,40 @@ class _Reader:
                 f"{self._path}: the inventory's first line must name the columns {', '.join(REQUIRED)}; "
                 f"it has no {', '.join(missing)}"
             )
-        return {name: names.index(name) for name in (*REQUIRED, *OPTIONAL) if name in names}
+        self._width = len(names)
+        self._place = {name: names.index(name) for name in (*REQUIRED, *OPTIONAL) if name in names}
 
-    def _chunks(self) -> Iterator[list[tuple[int, list[str]]]]:
-        numbered = ((self._rows.line_num, row) for row in self._rows if row)
-        while chunk := list(islice(numbered, CHUNK)):
-            yield chunk
+    def _chunks(self) -> Iterator[tuple[Sequence[int], list[tuple[str, ...]]]]:
+        """Some lines at a time: their numbers, and their columns by the header's order."""
+        before = self._rows.line_num
+        while rows := list(islice(self._rows, CHUNK)):
+            lines = _line_numbers(rows, before, self._rows.line_num)
+            before = self._rows.line_num
+            if set(map(len, rows)) != {self._width}:
+                whole = [self._whole(line, row) for line, row in zip(lines, rows, strict=True)]
+                lines, rows = list(compress(lines, whole)), list(compress(rows, whole))
+            if rows:
+                yield lines, list(zip(*rows, strict=True))
 
-    def _chunk(self, chunk: list[tuple[int, list[str]]], columns: dict[str, int]) -> tuple[Any, ...]:
-        width = 1 + max(columns[name] for name in REQUIRED)
-        whole = [(line, row) for line, row in chunk if len(row) >= width]
-        if len(whole) < len(chunk):
-            for line, row in chunk:
-                if len(row) < width:
-                    self._refuse(line, row, f"has {len(row)} columns; the first line names more")
-        texts = {name: [row[columns[name]].strip() for _, row in whole] for name in REQUIRED}
+    def _whole(self, line: int, row: list[str]) -> bool:
+        short = len(row) < 1 + max(self._place[name] for name in REQUIRED)
+        if short and row:
+            self._refuse(line, row, f"has {len(row)} columns; the first line names more")
+        row[:] = (row + [""] * self._width)[: self._width]
+        return not short
+
+    def _chunk(self, lines: Sequence[int], rows: list[tuple[str, ...]]) -> tuple[Any, ...]:
+        texts = {name: list(map(str.strip, rows[place])) for name, place in self._place.items()}
         start, end = times(texts["start"], ALWAYS_US), times(texts["end"], FOREVER_US)
         high, low, bits, wrong = _networks(texts["ip"])
         bad = self._refusals(texts, start, end, wrong)
         for place, reason in sorted(bad.items()):
-            self._refuse(*whole[place], reason)
-        keep = [place for place in range(len(whole)) if place not in bad] if bad else range(len(whole))
-        resource = [self._resource(whole[place][1], columns) for place in keep]
-        kept = np.fromiter(keep, np.int64, len(keep))
-        line = np.array([whole[place][0] for place in keep], np.int64)
-        index = np.array(resource, np.int64)
-        return high[kept], low[kept], bits[kept], start[kept], end[kept], index, line
+            self._refuse(lines[place], [column[place] for column in rows], reason)
+        kept = np.array([place for place in range(len(lines)) if place not in bad], np.int64)
+        if bad:
+            texts = {name: [texts[name][place] for place in kept.tolist()] for name in texts}
+        resource = self._resources(texts)
+        return high[kept], low[kept], bits[kept], start[kept], end[kept], resource, np.array(lines)[kept]
 
     def _refusals(
         self, texts: dict[str, list[str]], start: Indexes, end: Indexes, wrong: dict[int, str]
@@ -120,15 +128,25 @@ class _Reader:
         bad |= {place: "has no resource_id" for place, id_ in enumerate(texts["resource_id"]) if not id_}
         return bad | wrong
 
-    def _resource(self, row: Sequence[str], columns: dict[str, int]) -> int:
-        id_ = row[columns["resource_id"]].strip()
-        index = self._index.setdefault(id_.lower(), len(self._claims.ids))
-        if index == len(self._claims.ids):
-            self._claims.ids.append(id_)
+    def _resources(self, texts: dict[str, list[str]]) -> Indexes:
+        """Indexes of the resources; new ones become known. What else the lines say of them is kept."""
+        known, index = self._spellings, []
+        for id_ in texts["resource_id"]:
+            found = known.get(id_)
+            index.append(self._new(id_) if found is None else found)
         for name in OPTIONAL:
-            place = columns.get(name, len(row))
-            if place < len(row) and (value := row[place].strip()):
-                getattr(self._claims, name)[index] = value
+            said = getattr(self._claims, name)
+            if any(texts.get(name, ())):
+                said.update(pair for pair in zip(index, texts[name], strict=True) if pair[1])
+        return np.array(index, np.int64)
+
+    def _new(self, id_: str) -> int:
+        """Index of a resource whose id was not yet seen in this spelling."""
+        ids = self._claims.ids
+        index = self._index.setdefault(id_.lower(), len(ids))
+        if index == len(ids):
+            ids.append(id_)
+        self._spellings[id_] = index
         return index
 
     def _refuse(self, line: int, row: Sequence[str], reason: str) -> None:
@@ -142,20 +160,34 @@ class _Reader:
         )
 
 
+def _line_numbers(rows: Sequence[Sequence[str]], before: int, after: int) -> Sequence[int]:
+    """The numbers of the lines that rows end on: a quoted text may hold line breaks."""
+    if after - before == len(rows):
+        return range(before + 1, after + 1)
+    return list(accumulate((1 + sum(cell.count("\n") for cell in row) for row in rows), initial=before))[1:]
+
+
 def _networks(texts: Sequence[str]) -> tuple[Words, Words, NDArray[np.uint8], dict[int, str]]:
+    try:
+        packed = b"".join([inet_pton(AF_INET, text) for text in texts])
+    except (OSError, ValueError):
+        return _any_networks(texts)
+    low = np.frombuffer(packed, ">u4").astype(np.uint64) | np.uint64(MAPPED)
+    return np.zeros_like(low), low, np.full(len(low), 128, np.uint8), {}
+
+
+def _any_networks(texts: Sequence[str]) -> tuple[Words, Words, NDArray[np.uint8], dict[int, str]]:
+    """Not all of them IPv4 addresses."""
     wrong: dict[int, str] = {}
-    first, bits = [], []
+    found = []
     for place, text in enumerate(texts):
         try:
-            network = parse_network(text)
+            found.append(parse_network(text))
         except ValueError:
             wrong[place] = f"ip is no address or network: {text[:60]!r}"
-            network = _NOWHERE
-        first.append(network.first)
-        bits.append(network.bits)
-    high = np.array([number >> 64 for number in first], np.uint64)
-    low = np.array([number & WORD for number in first], np.uint64)
-    return high, low, np.array(bits, np.uint8), wrong
+            found.append(_NOWHERE)
+    high, low = words(network.first for network in found)
+    return high, low, np.array([network.bits for network in found], np.uint8), wrong
 
 
 _NOWHERE = parse_network("::")

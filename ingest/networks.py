@@ -48,16 +48,26 @@ def parse_network(text: str) -> Network:
     try:
         # four times as fast as ipaddress, and just as strict; most entries are plain IPv4 addresses
         return Network(MAPPED | int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big"), 128)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         found = ip_network(text, strict=False)
     if isinstance(found, IPv4Network):
         return Network(MAPPED | int(found.network_address), 96 + found.prefixlen)
     return Network(int(found.network_address), found.prefixlen)
 
 
-def parse_networks(texts: Iterable[str]) -> list[Network]:
-    """Several of them. For networks written in code."""
-    return [parse_network(text) for text in texts]
+def parse_networks(text: str) -> list[Network]:
+    """Several of them, with white space between."""
+    return [parse_network(one) for one in text.split()]
+
+
+# Addresses that no outside party holds. The documentation networks (203.0.113.0/24 and the like) are not
+# among them: they do no harm, and examples and tests use them.
+NOT_PUBLIC = parse_networks(
+    """
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 224.0.0.0/3
+    ::/128 ::1/128 fc00::/7 fe80::/10 ff00::/8
+    """
+)
 
 
 def words(numbers: Iterable[int]) -> tuple[Words, Words]:

@@ -14,12 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zstandard
 
 from simulation.acts import DAY_US, HOUR_US, Act, Management, Vaulted, subscription_of
 from simulation.attacks import Attack
+from simulation.attacks.scene import Entity
 from simulation.conversations import FLOW, Longs, Table, flows, sampled, together
 from simulation.estate import Machine
 from simulation.feeds import command_and_control, proxies, tor_exits
@@ -31,6 +33,8 @@ from simulation.world import World
 ROUTERS = ("dub-edge-1", "ams-edge-1")
 LATEST_US = {"activity": 240, "vault": 90}  # seconds by which a record comes late, at most
 PER_PAYLOAD = 40
+# Hours after an attack in which an alert on its consequences is still right; one for all others.
+LINGERS_H = {"management.impossible_travel": 16, "key_vault.high_vault_access_volume": 25}
 CONFIGURATION = """\
 # Written by the simulation.
 [inventory]
@@ -172,21 +176,14 @@ def inventory(world: World) -> str:
     """Which resource held which address when, as CSV."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("ip", "resource_id", "start", "end", "managed_by"))
+    rows.writerow(("ip", "resource_id", "start", "end", "managed_by", "region"))
     for machine in world.estate.machines:
         since = [since for since, _ in machine.owners] + [None]
         for n, (start, resource) in enumerate(machine.owners):
             until = since[n + 1]
             begin = rfc3339(world.at(start)) if start else rfc3339(world.at(0) - 90 * DAY_US)
-            rows.writerow(
-                (
-                    machine.address,
-                    resource,
-                    begin,
-                    rfc3339(world.at(until)) if until else "",
-                    machine.managed_by,
-                )
-            )
+            end = rfc3339(world.at(until)) if until else ""
+            rows.writerow((machine.address, resource, begin, end, machine.managed_by, machine.region))
     return text.getvalue()
 
 
@@ -200,19 +197,27 @@ def feeds(world: World) -> dict[str, str]:
     }
 
 
+def _claim(kind: str, entity: Entity, end_us: int) -> dict[str, Any]:
+    """A type that an attack raises on an entity, and until when an alert of it is still right."""
+    until = end_us + LINGERS_H.get(kind, 1) * HOUR_US
+    return {"type": kind, "entity": dict(zip(("kind", "id"), entity, strict=True)), "until": rfc3339(until)}
+
+
 def truth(attacks: Sequence[Attack]) -> str:
-    """What was done to whom and when, one JSON object a line, in order of time."""
+    """What was done to whom and when, one JSON object a line, in order of time.
+
+    `start` and `end` are those of the attack's own telemetry; `until` is when its consequences are over
+    (the victim's way home after impossible travel, a count over 24 hours).
+    """
     lines = []
     for attack in sorted(attacks, key=lambda each: (each.truth.start_us, each.truth.type)):
         fact = attack.truth
-        line = {
-            "type": fact.type,
-            "entity": dict(zip(("kind", "id"), fact.entity, strict=True)),
+        line = _claim(fact.type, fact.entity, fact.end_us) | {
             "start": rfc3339(fact.start_us),
             "end": rfc3339(fact.end_us + 999_999),
             "strength": fact.strength,
             "note": fact.note,
-            "also": [{"type": kind, "entity": {"kind": of, "id": name}} for kind, (of, name) in fact.also],
+            "also": [_claim(kind, entity, fact.end_us) for kind, entity in fact.also],
             "withheld": fact.withheld,
         }
         lines.append(json.dumps(line, ensure_ascii=False) + "\n")

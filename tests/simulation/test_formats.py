@@ -143,7 +143,7 @@ def test_the_configuration_has_the_frozen_keys_and_its_files_exist(out: Path) ->
 
 def test_an_address_in_the_inventory_has_one_owner_at_a_time(out: Path) -> None:
     rows = list(csv.DictReader((out / "inventory.csv").read_text().splitlines()))
-    assert list(rows[0]) == ["ip", "resource_id", "start", "end", "managed_by"]
+    assert list(rows[0]) == ["ip", "resource_id", "start", "end", "managed_by", "region"]
     spans: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
         spans.setdefault(row["ip"], []).append((row["start"], row["end"]))
@@ -159,3 +159,13 @@ def test_the_summary_counts_what_was_written(run: Summary) -> None:
     assert run.vault_records == len(vault(run.out))
     assert run.flows == sum(len(flows(wire)) for wire in captures(run.out).values())
     assert run.attacks == tuple(sorted(line["type"] for line in truth(run.out) if not line["withheld"]))
+
+
+def test_the_truth_says_what_else_an_attack_rightly_raises_and_until_when(out: Path) -> None:
+    for line in truth(out):
+        assert {"type", "entity", "start", "end", "until", "strength", "note", "also", "withheld"} == set(
+            line
+        )
+        for each in (line, *line["also"]):
+            assert set(each["entity"]) == {"kind", "id"}
+            assert each["until"] > line["end"]

@@ -1,0 +1,213 @@
+"""Threat intelligence: which address was listed as what, and when.
+
+Feeds are read by `threat_intel_feeds`; here stand what their entries must be, and how they are looked up.
+Most addresses are on no list: for IPv4 one look at a table of all /24 networks tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.networks import (
+    MAPPED,
+    NOT_PUBLIC,
+    Indexes,
+    Network,
+    NetworkTable,
+    Spans,
+    Words,
+    parse_networks,
+)
+from ingest.records import Rejected, address_words
+
+TOR_EXIT_NODE = "tor_exit_node"
+ANONYMOUS_PROXY = "anonymous_proxy"
+COMMAND_AND_CONTROL = "command_and_control"
+CATEGORIES = (ANONYMOUS_PROXY, COMMAND_AND_CONTROL, TOR_EXIT_NODE)
+
+CACHED = 65_536  # addresses whose entries are remembered
+
+# Half the internet talks with these all day: public resolvers, and 168.63.129.16, which is Azure's own
+# resolver and health probe on every virtual machine. Malware uses them too, and feeds made from sandbox
+# runs list them; as command and control they would condemn every machine.
+_SHARED = parse_networks(
+    """
+    1.1.1.1 1.0.0.1 8.8.8.8 8.8.4.4 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 4.2.2.1 4.2.2.2
+    64.6.64.6 64.6.65.6 114.114.114.114 223.5.5.5 223.6.6.6 77.88.8.8 94.140.14.14 168.63.129.16
+    2606:4700:4700::1111 2606:4700:4700::1001 2001:4860:4860::8888 2001:4860:4860::8844 2620:fe::fe
+    """
+)
+_WIDEST_IPV4, _WIDEST_IPV6 = 96 + 8, 19  # the largest blocks that one organisation was ever given
+
+
+class Indicator(NamedTuple):
+    """An entry that holds for an address: the same fields as `detections.organisation.Indicator`."""
+
+    value: str  # address or network, as the feed has it
+    category: str
+    feed: str  # name of the feed: its file name
+
+
+class Feed(NamedTuple):
+    """A file of indicators, all of one category."""
+
+    path: str
+    category: str
+    name: str = ""  # shown in alerts; by default the file's name
+
+
+class Entry(NamedTuple):
+    """A line of a feed that was taken, with the time [start, end) for which it holds."""
+
+    indicator: Indicator
+    network: Network
+    start_us: int
+    end_us: int
+
+
+def refusal(network: Network, category: str) -> str | None:
+    """Why a network can't be an indicator of that category, None if it can.
+
+    >>> refusal(parse_networks("10.1.2.3")[0], TOR_EXIT_NODE)
+    'is private, local or multicast: nobody outside holds it'
+    >>> refusal(parse_networks("8.8.8.8")[0], TOR_EXIT_NODE) is None
+    True
+    """
+    mapped = network.first >> 32 == 0xFFFF
+    if network.bits < (_WIDEST_IPV4 if mapped else _WIDEST_IPV6):
+        return "is wider than any one organisation's network: it would list half the internet"
+    if any(_overlap(network, other) for other in NOT_PUBLIC):
+        return "is private, local or multicast: nobody outside holds it"
+    if category == COMMAND_AND_CONTROL and any(_overlap(network, other) for other in _SHARED):
+        return "is a public resolver or other shared infrastructure: traffic with it says nothing"
+    return None
+
+
+def _overlap(a: Network, b: Network) -> bool:
+    return a.first <= b.last and b.first <= a.last
+
+
+class _Category:
+    """When the networks of one category are listed."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._table = NetworkTable.of(entry.network for entry in entries)
+        spans = _union(zip(self._table.index.tolist(), entries, strict=True))
+        columns = np.array(spans, np.int64).reshape(-1, 3).T
+        self._spans = Spans(len(self._table), columns[0], columns[1], columns[2], np.zeros(len(spans)))
+
+    def holds(self, high: Words, low: Words, at_us: Indexes) -> NDArray[np.bool_]:
+        """Whether each address was listed at each time."""
+        network = self._table.find(high, low)
+        listed = self._spans.at(network, at_us) >= 0
+        rest = np.flatnonzero(~listed & (network >= 0))
+        while len(rest):
+            network[rest] = self._table.parent[network[rest]]
+            listed[rest] = self._spans.at(network[rest], at_us[rest]) >= 0
+            rest = rest[~listed[rest] & (network[rest] >= 0)]
+        return listed
+
+
+def _union(entries: Iterable[tuple[int, Entry]]) -> list[tuple[int, int, int]]:
+    """Disjoint times of each network: (network, start, end), sorted."""
+    spans: list[tuple[int, int, int]] = []
+    for network, start_us, end_us in sorted((index, e.start_us, e.end_us) for index, e in entries):
+        if spans and spans[-1][0] == network and start_us <= spans[-1][2]:
+            end_us = max(end_us, spans[-1][2])
+            start_us = spans.pop()[1]
+        spans.append((network, start_us, end_us))
+    return spans
+
+
+class Indicators:
+    """The entries of all feeds, looked up by address and time.
+
+    `counts` tells how many distinct ones each feed gave. Memory: 16 MB for the table of /24 networks, of
+    which only what lies near an entry is ever touched, and about 0.5 KB an entry.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.entries = sorted(set(entries))
+        self.counts: dict[str, int] = {}
+        for entry in self.entries:
+            self.counts[entry.indicator.feed] = self.counts.get(entry.indicator.feed, 0) + 1
+        self._categories = self._by_category()
+        self._table24 = self._draw()
+        self._table = NetworkTable.of(entry.network for entry in self.entries)
+        self._of_network: list[list[Entry]] = [[] for _ in range(len(self._table))]
+        for index, entry in zip(self._table.index.tolist(), self.entries, strict=True):
+            self._of_network[index].append(entry)
+        self.of_address: Callable[[str], tuple[Entry, ...]] = lru_cache(CACHED)(self._of_address)
+
+    @classmethod
+    def read(cls, feeds: Iterable[Feed]) -> tuple[Indicators, list[Rejected]]:
+        """From files. Raises ConfigurationError for one that can't be read at all."""
+        from ingest.threat_intel_feeds import read_feed  # which needs this module first
+
+        entries: list[Entry] = []
+        rejected: list[Rejected] = []
+        for feed in feeds:
+            taken, refused = read_feed(feed)
+            entries += taken
+            rejected += refused
+        return cls(entries), rejected
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    # Whole columns
+
+    def listed(self, high: Words, low: Words, at_us: Indexes | int, category: str) -> NDArray[np.bool_]:
+        """Whether each address was listed in a category at each time."""
+        result = np.zeros(len(low), bool)
+        held = self._categories.get(category)
+        if held is None:
+            return result
+        # Outside of IPv4 a number falls anywhere in the table, or on its ends, which are never listed
+        place = (low >> np.uint64(8)).view(np.int64) - (MAPPED >> 8)
+        bit = np.uint8(1 << CATEGORIES.index(category))
+        near = (self._table24.take(place, mode="clip") & bit) != 0
+        if high.any():
+            near |= high != 0
+        chosen = np.flatnonzero(near)
+        if len(chosen):
+            at = np.broadcast_to(np.asarray(at_us, np.int64), low.shape)[chosen]
+            result[chosen] = held.holds(high[chosen], low[chosen], at)
+        return result
+
+    def _by_category(self) -> Mapping[str, _Category]:
+        found = {name: [e for e in self.entries if e.indicator.category == name] for name in CATEGORIES}
+        return {name: _Category(entries) for name, entries in found.items() if entries}
+
+    def _draw(self) -> NDArray[np.uint8]:
+        """A bit for each category and /24 of IPv4, set where any address of it is listed at any time."""
+        table = np.zeros(1 << 24, np.uint8)
+        for entry in self.entries:
+            if entry.network.first >> 32 == 0xFFFF:
+                first, last = (number - MAPPED >> 8 for number in (entry.network.first, entry.network.last))
+                table[first : last + 1] |= np.uint8(1 << CATEGORIES.index(entry.indicator.category))
+        return table
+
+    # Single addresses
+
+    def lookup(self, address: str, at_us: int) -> tuple[Indicator, ...]:
+        """The entries that hold for an address (canonical text) at a time, sorted; () for what is none."""
+        entries = self.of_address(address)
+        return tuple(e.indicator for e in entries if e.start_us <= at_us < e.end_us) if entries else ()
+
+    def categories(self, address: str, at_us: int) -> tuple[str, ...]:
+        """The categories in which an address is listed at a time, sorted."""
+        return tuple(sorted({indicator.category for indicator in self.lookup(address, at_us)}))
+
+    def _of_address(self, address: str) -> tuple[Entry, ...]:
+        try:
+            high, low = address_words(address)
+        except ValueError:
+            return ()
+        networks = self._table.chain(high << 64 | low)
+        return tuple(sorted(entry for index in networks for entry in self._of_network[index]))
