@@ -126,7 +126,7 @@ class TrafficWindow:
 
     def _merge(self) -> None:
         if self._new:
-            self._merged = merge(np.concatenate([self._merged, *self._new]))
+            self._merged = merge(np.concatenate([self._merged, *self._new], dtype=CONNECTION))
             self._new, self._waiting = [], 0
 
     def close(self) -> Iterator[tuple[str, dict[tuple[str, str], tuple[Peer, ...]], tuple[Peer, ...]]]:

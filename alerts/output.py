@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -69,23 +70,25 @@ def who(alert: Alert) -> str:
     return short_id(alert.entity.id)
 
 
+def told(alert: Alert) -> str:
+    """The description with the telling end of long ids."""
+    return alert.description.replace(alert.entity.id, short_id(alert.entity.id))
+
+
 def show_table(console: Console, alerts: Sequence[Alert]) -> None:
     """The alerts as a table, in their order."""
     if not alerts:
         console.print("No alerts.")
         return
-    table = Table(show_lines=False, pad_edge=False, header_style="bold", expand=False)
-    table.add_column("Hour (UTC)", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("Hour (UTC)", max_width=10, overflow="fold")
     table.add_column("Severity", no_wrap=True)
-    table.add_column("Who", overflow="fold", max_width=24)
     table.add_column("What was seen", overflow="fold", ratio=1)
     table.add_column("Count", justify="right")
     for alert in alerts:
-        what = f"[bold]{escape(alert.title)}[/bold]\n{escape(alert.description)}"
+        what = f"[bold]{escape(alert.title)}[/bold]: [italic]{escape(who(alert))}[/italic]\n{escape(told(alert))}"
         severity = f"[{COLOURS[alert.severity]}]{alert.severity}[/]"
-        table.add_row(
-            alert.start[:16].replace("T", " "), severity, escape(who(alert)), what, f"{alert.count:,}"
-        )
+        table.add_row(alert.start[:16].replace("T", " "), severity, what, f"{alert.count:,}")
     console.print(table)
 
 

@@ -11,145 +11,21 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 
+from cluster.config_tables import Configuration, DetectionsTable, DetectionTable, Table, region_key
 from cluster.errors import UserError
-from ingest.enrich import EnrichmentSettings
 from ingest.errors import ConfigurationError as UnusableFile
-from ingest.threat_intel import Feed
-
-Days = Annotated[float, Meta(ge=0, le=3650, description="a number of days, 0 to 3650")]
-Severity = Literal["informational", "low", "medium", "high"]
-Cloud = Literal["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"]
-Category = Literal["tor_exit_node", "anonymous_proxy", "command_and_control"]
-YesNo = Annotated[bool, Meta(description="true or false")]
-File = Annotated[Path, Meta(description="the path of a file")]
-T = TypeVar("T")
+from ingest.geography import Geography
+from ingest.inventory_file import check_header
+from ingest.networks import parse_network
 
 
 class ConfigurationError(UnusableFile, UserError):
     """The configuration can't be used; one line says where, what was expected and what was found."""
-
-
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file: its keys are the fields, and no others."""
-
-
-class InventoryTable(_Table):
-    """Who had which address when."""
-
-    path: File | None = None
-    networks: Annotated[
-        tuple[Annotated[str, Meta(description="a network, like '10.0.0.0/8'")], ...],
-        Meta(description="a list of networks, like ['10.0.0.0/8']"),
-    ] = ()
-
-
-class GeoTable(_Table):
-    """Where addresses are."""
-
-    database: File | None = None
-
-
-class FeedTable(_Table):
-    """One feed of threat intelligence."""
-
-    path: File
-    category: Category
-
-
-class ThreatIntelTable(_Table):
-    """All feeds."""
-
-    feeds: tuple[FeedTable, ...] = ()
-
-
-class FlowsTable(_Table):
-    """About flow records."""
-
-    sampling: Annotated[int, Meta(ge=1, le=1 << 31, description="a whole number of at least 1")] = 1
-
-
-class DetectionTable(_Table):
-    """Settings of one type of detection; None = as it declares."""
-
-    learning_days: Days | None = None
-    severity: Severity | None = None
-    enabled: YesNo | None = None
-    threshold: Annotated[float, Meta(description="a number")] | None = None
-
-
-class DetectionsTable(_Table):
-    """Settings of all detections; those of single types are `Configuration.types`."""
-
-    disable: Annotated[
-        tuple[Annotated[str, Meta(description="the name of a detection")], ...],
-        Meta(description="a list of detections, like ['key_vault.unusual_user']"),
-    ] = ()
-    learning_days: Days | None = None
-
-
-class IntegrationsTable(_Table):
-    """Other products whose work is not to be done twice."""
-
-    cloud_app_security: YesNo = True
-
-
-class EngineTable(_Table):
-    """How records are processed."""
-
-    lateness_minutes: Annotated[float, Meta(ge=0, le=1440, description="a number of minutes, 0 to 1440")] = 10
-
-
-class Configuration(_Table):
-    """The whole of it. Paths are absolute."""
-
-    cloud: Cloud = "AzureCloud"
-    inventory: InventoryTable = InventoryTable()
-    geo: GeoTable = GeoTable()
-    threat_intel: ThreatIntelTable = ThreatIntelTable()
-    flows: FlowsTable = FlowsTable()
-    detections: DetectionsTable = DetectionsTable()
-    integrations: IntegrationsTable = IntegrationsTable()
-    engine: EngineTable = EngineTable()
-    regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
-    types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
-
-    def enabled(self, type_: str) -> bool:
-        """Whether a detection is on. Key Vault's are off in the sovereign clouds, unless switched on by type."""
-        said = self.types[type_].enabled if type_ in self.types else None
-        if said is not None:
-            return said
-        sovereign = self.cloud != "AzureCloud" and type_.startswith("key_vault.")
-        return type_ not in self.detections.disable and not sovereign
-
-    def learning_days(self, type_: str, default: float) -> float:
-        """The learning period of a detection: set for it, for all, or the default."""
-        own = self.types[type_].learning_days if type_ in self.types else None
-        days = self.detections.learning_days if own is None else own
-        return default if days is None else days
-
-    def parameters(self, type_: str) -> dict[str, Any]:
-        """What [detections."type"] sets, apart from `enabled`: learning_days, severity, threshold."""
-        table = msgspec.structs.asdict(self.types[type_]) if type_ in self.types else {}
-        return {name: value for name, value in table.items() if value is not None and name != "enabled"}
-
-    def store(self, region: str) -> str | None:
-        """The store of a region's alerts: as named for it, the default one, or None."""
-        return self.regions.get(_region(region), self.regions.get("default"))
-
-    def enrichment(self) -> EnrichmentSettings:
-        """What enrichment reads."""
-        feeds = tuple(Feed(str(feed.path), feed.category) for feed in self.threat_intel.feeds)
-        return EnrichmentSettings(
-            inventory=self.inventory.path,
-            networks=self.inventory.networks,
-            feeds=feeds,
-            database=self.geo.database,
-        )
 
 
 def load(path: Path | None, types: Iterable[str] = ()) -> Configuration:
@@ -166,7 +42,7 @@ def _parse(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise ConfigurationError(f"{path}: is a folder; a configuration file (TOML) was expected")
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: no such file") from None
     except OSError as error:
@@ -174,10 +50,12 @@ def _parse(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{path}: line {line}: is not text in UTF-8") from None
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).partition(" (at ")
-        place = f"{where.rstrip(')')}: " if where else ""
-        raise ConfigurationError(f"{path}: {place}not valid TOML: {what}") from None
+        place = where.rstrip(")").replace("end of document", f"line {len(text.splitlines())}, its end")
+        raise ConfigurationError(f"{path}: {place}: not valid TOML: {what}") from None
     except RecursionError:
         raise ConfigurationError(f"{path}: not valid TOML: nested too deeply") from None
 
@@ -211,7 +89,7 @@ class _Reader:
 
     # Tables and values
 
-    def _table(self, where: str, kind: type[_Table], value: Any) -> Any:
+    def _table(self, where: str, kind: type[Table], value: Any) -> Any:
         if not isinstance(value, dict):
             raise self._wrong(where, "a table", value)
         self._known(where, value, _keys(kind))
@@ -224,7 +102,7 @@ class _Reader:
         return kind(**found)
 
     def _field(self, where: str, kind: Any, value: Any) -> Any:
-        if isinstance(kind, type) and issubclass(kind, _Table):
+        if isinstance(kind, type) and issubclass(kind, Table):
             return self._table(where, kind, value)
         inner = _items(kind)
         if inner is not None:
@@ -252,7 +130,9 @@ class _Reader:
     def _detection(self, name: str, value: Any) -> DetectionTable:
         place = f'[detections."{name}"]'
         if not isinstance(value, dict):
-            self._known("[detections]", {name: value}, _keys(DetectionsTable))
+            if name in self._types:
+                raise self._wrong(place, "a table", value)
+            raise self._unknown(_place("[detections]", name), "key", name, _keys(DetectionsTable))
         nested = next((f"{name}.{key}" for key in value if f"{name}.{key}" in self._types), None)
         if nested:
             raise self._error(f"[detections.{nested}]", f'needs quotes: [detections."{nested}"]')
@@ -266,7 +146,7 @@ class _Reader:
         for name, store in value.items():
             if not isinstance(store, str) or not store.strip():
                 raise self._wrong(_place("[regions]", name), "a store: a path or an address", store)
-        return {_region(name): self._store(store) for name, store in value.items()}
+        return {region_key(name): self._store(store) for name, store in value.items()}
 
     def _store(self, store: str) -> str:
         if "://" in store:
@@ -276,12 +156,29 @@ class _Reader:
     # What hangs together
 
     def _check(self, configuration: Configuration) -> None:
+        self._check_detections(configuration)
+        self._check_networks(configuration)
+        inventory, database = configuration.inventory.path, configuration.geo.database
+        try:
+            where = "[inventory] path"
+            if inventory is not None:
+                check_header(inventory)
+            where = "[geo] database"
+            if database is not None:
+                Geography.open(database)
+        except UnusableFile as error:
+            raise self._error(where, str(error)) from None
+
+    def _check_networks(self, configuration: Configuration) -> None:
         for number, network in enumerate(configuration.inventory.networks):
             try:
-                ip_network(network)
+                ip_network(network)  # which is strict about bits beyond the prefix
+                parse_network(network)
             except ValueError as error:
                 where = f"[inventory] networks[{number}]"
                 raise self._error(where, f"expected a network, like '10.0.0.0/8': {error}") from None
+
+    def _check_detections(self, configuration: Configuration) -> None:
         for number, type_ in enumerate(configuration.detections.disable):
             if type_ not in self._types:
                 raise self._unknown(f"[detections] disable[{number}]", "detection", type_, self._types)
@@ -317,7 +214,7 @@ def _place(where: str, name: str, value: Any = None) -> str:
     if where:
         return f"{where}.{shown}" if not where.endswith("]") or _is_item(where) else f"{where} {shown}"
     kind = _fields(Configuration)[name].type if name in _fields(Configuration) else type(value)
-    table = isinstance(kind, type) and issubclass(kind, _Table | dict)
+    table = isinstance(kind, type) and issubclass(kind, Table | dict)
     return f"[{shown}]" if table else shown
 
 
@@ -325,16 +222,11 @@ def _is_item(where: str) -> bool:
     return re.search(r" \S+\[[0-9]+\]$", where) is not None
 
 
-def _region(name: str) -> str:
-    """'West Europe' and 'westeurope' are the same region."""
-    return name.replace(" ", "").lower()
-
-
-def _fields(kind: type[_Table]) -> dict[str, msgspec.structs.FieldInfo]:
+def _fields(kind: type[Table]) -> dict[str, msgspec.structs.FieldInfo]:
     return {field.name: field for field in msgspec.structs.fields(kind)}
 
 
-def _keys(kind: type[_Table]) -> set[str]:
+def _keys(kind: type[Table]) -> set[str]:
     return set(_fields(kind))
 
 
@@ -370,3 +262,6 @@ def _expected(kind: Any) -> str:
 def _shown(value: Any) -> str:
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+__all__ = ["Configuration", "ConfigurationError", "load"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate, compress, islice
 from pathlib import Path
 from socket import AF_INET, inet_pton
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +45,22 @@ class Claims:
 
 def read_claims(path: Path) -> tuple[Claims, list[Rejected]]:
     """The file's lines. Raises ConfigurationError if it can't be read or has not the columns."""
+    with _opened(path) as file:
+        return _Reader(path, file).read()
+
+
+def check_header(path: Path) -> None:
+    """Raise ConfigurationError if the file is no inventory, by its first line."""
+    with _opened(path) as file:
+        _Reader(path, file).header()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """The file as text; errors of reading it become a ConfigurationError."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _Reader(path, file).read()
+            yield file
     except OSError as error:
         raise ConfigurationError(f"{path}: the inventory can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -67,14 +81,16 @@ class _Reader:
         self._rejected: list[Rejected] = []
 
     def read(self) -> tuple[Claims, list[Rejected]]:
-        self._header()
+        """The whole file."""
+        self.header()
         parts = [self._chunk(lines, rows) for lines, rows in self._chunks()]
         names = ("high", "low", "bits", "start_us", "end_us", "resource", "line")
         for name, column in zip(names, zip(*parts, strict=True), strict=False):
             setattr(self._claims, name, np.concatenate(column))
         return self._claims, self._rejected
 
-    def _header(self) -> None:
+    def header(self) -> None:
+        """Read the first line: which column stands where."""
         names = [name.strip().lower() for name in next(self._rows, [])]
         missing = [name for name in REQUIRED if name not in names]
         if missing:

@@ -52,6 +52,8 @@ def parse_network(text: str) -> Network:
         found = ip_network(text, strict=False)
     if isinstance(found, IPv4Network):
         return Network(MAPPED | int(found.network_address), 96 + found.prefixlen)
+    if found.prefixlen < 96 and int(found.network_address) <= MAPPED <= int(found.broadcast_address):
+        raise ValueError(f"{text!r} would hold all of IPv4 too: name 0.0.0.0/0 or 2000::/3, or both")
     return Network(int(found.network_address), found.prefixlen)
 
 

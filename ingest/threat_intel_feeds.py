@@ -175,9 +175,11 @@ def _read_plain(lines: Iterable[str], taken: Taken) -> None:
 
 def _delimiter(lines: list[str]) -> str | None:
     """What separates the columns; None for a plain list."""
+    bare = [_bare(line) for line in lines]
     for delimiter in ",\t;|":
-        parted = [line for line in lines if delimiter in _bare(line).rstrip(delimiter)]
-        if 2 * len(parted) > len(lines):
+        parted = [line for line in bare if delimiter in line]
+        # what only ends each line, parts nothing
+        if 2 * len(parted) > len(lines) and any(delimiter in line.rstrip(delimiter) for line in parted):
             return delimiter
     return None
 
@@ -194,9 +196,9 @@ def _read_csv(lines: list[str], delimiter: str, taken: Taken) -> None:
     rows = _rows(lines, delimiter)
     sample = list(islice(rows, SAMPLE))
     number, names = sample[0]
-    header = [] if any(map(_is_address, names)) else names
-    data = sample[1:] if header else sample
-    header = [name.lower() for name in header or _above(lines[: number - 1], delimiter, len(names))]
+    header, data = _above(lines[: number - 1], delimiter, len(names)), sample
+    if not header and not any(map(_is_address, names)):
+        header, data = [name.lower() for name in names], sample[1:]
     column = _address_column([row for _, row in data], header)
     if column is None:
         taken.refuse(",".join(names), number, "begins a file of columns, none of which holds addresses")
@@ -215,10 +217,12 @@ def _read_csv(lines: list[str], delimiter: str, taken: Taken) -> None:
 
 
 def _above(lines: list[str], delimiter: str, width: int) -> list[str]:
-    """The column names, where they stand in the last comment above the first line."""
+    """The column names, where they stand in the last comment above the first line; [] if they don't."""
     line = next((line.lstrip("#; ") for line in reversed(lines) if line.strip()), "")
     names = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    return [name.strip() for name in names] if len(names) == width else []
+    header = [name.strip().lower() for name in names]
+    known = {*_ADDRESS, *_START, *_END, *_LAST, *_KIND}
+    return header if len(header) == width and known.intersection(header) else []
 
 
 def _column(header: list[str], names: Iterable[str]) -> int | None:

@@ -1,0 +1,146 @@
+"""What a configuration holds: the keys of `docs/architecture.md`, and no others.
+
+The descriptions beside the types are the words of the error messages (`cluster.config`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ingest.enrich import EnrichmentSettings
+from ingest.threat_intel import Feed
+
+Days = Annotated[float, Meta(ge=0, le=3650, description="a number of days, 0 to 3650")]
+Severity = Literal["informational", "low", "medium", "high"]
+Cloud = Literal["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"]
+Category = Literal["tor_exit_node", "anonymous_proxy", "command_and_control"]
+YesNo = Annotated[bool, Meta(description="true or false")]
+File = Annotated[Path, Meta(description="the path of a file")]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file: its keys are the fields, and no others."""
+
+
+class InventoryTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who had which address when."""
+
+    path: File | None = None
+    networks: Annotated[
+        tuple[Annotated[str, Meta(description="a network, like '10.0.0.0/8'")], ...],
+        Meta(description="a list of networks, like ['10.0.0.0/8']"),
+    ] = ()
+
+
+class GeoTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where addresses are."""
+
+    database: File | None = None
+
+
+class FeedTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One feed of threat intelligence."""
+
+    path: File
+    category: Category
+
+
+class ThreatIntelTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All feeds."""
+
+    feeds: tuple[FeedTable, ...] = ()
+
+
+class FlowsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """About flow records."""
+
+    sampling: Annotated[int, Meta(ge=1, le=1 << 31, description="a whole number of at least 1")] = 1
+
+
+class DetectionTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of one type of detection; None = as it declares."""
+
+    learning_days: Days | None = None
+    severity: Severity | None = None
+    enabled: YesNo | None = None
+    threshold: Annotated[float, Meta(description="a number")] | None = None
+
+
+class DetectionsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of all detections; those of single types are `Configuration.types`."""
+
+    disable: Annotated[
+        tuple[Annotated[str, Meta(description="the name of a detection")], ...],
+        Meta(description="a list of detections, like ['key_vault.unusual_user']"),
+    ] = ()
+    learning_days: Days | None = None
+
+
+class IntegrationsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Other products whose work is not to be done twice."""
+
+    cloud_app_security: YesNo = True
+
+
+class EngineTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How records are processed."""
+
+    lateness_minutes: Annotated[float, Meta(ge=0, le=1440, description="a number of minutes, 0 to 1440")] = 10
+
+
+class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of it. Paths are absolute."""
+
+    cloud: Cloud = "AzureCloud"
+    inventory: InventoryTable = InventoryTable()
+    geo: GeoTable = GeoTable()
+    threat_intel: ThreatIntelTable = ThreatIntelTable()
+    flows: FlowsTable = FlowsTable()
+    detections: DetectionsTable = DetectionsTable()
+    integrations: IntegrationsTable = IntegrationsTable()
+    engine: EngineTable = EngineTable()
+    regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
+    types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
+
+    def enabled(self, type_: str) -> bool:
+        """Whether a detection is on. Key Vault's are off in the sovereign clouds, unless switched on by type."""
+        said = self.types[type_].enabled if type_ in self.types else None
+        if said is not None:
+            return said
+        sovereign = self.cloud != "AzureCloud" and type_.startswith("key_vault.")
+        return type_ not in self.detections.disable and not sovereign
+
+    def learning_days(self, type_: str, default: float) -> float:
+        """The learning period of a detection: set for it, for all, or the default."""
+        own = self.types[type_].learning_days if type_ in self.types else None
+        days = self.detections.learning_days if own is None else own
+        return default if days is None else days
+
+    def parameters(self, type_: str) -> dict[str, Any]:
+        """What [detections."type"] sets, apart from `enabled`: learning_days, severity, threshold."""
+        table = msgspec.structs.asdict(self.types[type_]) if type_ in self.types else {}
+        return {name: value for name, value in table.items() if value is not None and name != "enabled"}
+
+    def store(self, region: str) -> str | None:
+        """The store of a region's alerts: as named for it, the default one, or None."""
+        return self.regions.get(region_key(region), self.regions.get("default"))
+
+    def enrichment(self) -> EnrichmentSettings:
+        """What enrichment reads."""
+        feeds = tuple(Feed(str(feed.path), feed.category) for feed in self.threat_intel.feeds)
+        return EnrichmentSettings(
+            inventory=self.inventory.path,
+            networks=self.inventory.networks,
+            feeds=feeds,
+            database=self.geo.database,
+        )
+
+
+def region_key(name: str) -> str:
+    """'West Europe' and 'westeurope' are the same region."""
+    return name.replace(" ", "").lower()

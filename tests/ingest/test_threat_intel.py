@@ -1,0 +1,478 @@
+"""Feeds of indicators: what is taken from them, what is refused, and how addresses are looked up."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Address, ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.errors import ConfigurationError
+from ingest.networks import ALWAYS_US, FOREVER_US, NOT_PUBLIC, parse_network
+from ingest.records import Rejected, address_words
+from ingest.threat_intel import CATEGORIES, Entry, Feed, Indicator, Indicators
+from ingest.threat_intel_feeds import LAST_SEEN_HOLDS_US, MAX_REJECTED
+from ingest.threat_intel_stix import pattern_values
+from ingest.times import epoch_us
+from tests.data import shared
+
+C2, TOR, PROXY = "command_and_control", "tor_exit_node", "anonymous_proxy"
+
+
+def us(text: str) -> int:
+    """RFC 3339 as microseconds."""
+    found = epoch_us(text)
+    assert found is not None
+    return found
+
+
+def read(folder: Path, content: str | bytes | Any, category: str = TOR) -> tuple[Indicators, list[Rejected]]:
+    path = folder / "feed"
+    if not isinstance(content, str | bytes):
+        content = json.dumps(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return Indicators.read([Feed(str(path), category)])
+
+
+def values(indicators: Indicators) -> list[str]:
+    return sorted(entry.indicator.value for entry in indicators.entries)
+
+
+def listed(
+    indicators: Indicators, addresses: Sequence[str], at_us: int | list[int], category: str
+) -> list[bool]:
+    pairs = [address_words(address) for address in addresses]
+    high, low = (np.array(column, np.uint64) for column in zip(*pairs, strict=True))
+    at = at_us if isinstance(at_us, int) else np.array(at_us, np.int64)
+    return indicators.listed(high, low, at, category).tolist()  # type: ignore[no-any-return]
+
+
+# Lists and CSV
+
+
+def test_a_plain_list_is_read_whatever_its_comments_look_like(tmp_path: Path) -> None:
+    text = (
+        "# exits\r\n; more\r\n// and more\r\n\r\n198.51.100.1\r\n198.51.100.0/25 ; SBL123\r\n"
+        "2001:db8:1::7   # comment\r\n198.51.100.2#close\r\n  198.51.100.3\t17\r\n[2001:db8:2::1]:443\r\n"
+        "198.51.100.4:9001\r\n::ffff:198.51.100.5\r\n"
+    )
+    indicators, rejected = read(tmp_path, b"\xef\xbb\xbf" + text.encode())
+    assert rejected == []
+    assert len(indicators) == 8
+    assert indicators.counts == {"feed": 8}
+    assert indicators.lookup("198.51.100.1", 0) == (
+        Indicator("198.51.100.0/25", TOR, "feed"),
+        Indicator("198.51.100.1", TOR, "feed"),
+    )
+    asked = ["198.51.100.5", "2001:db8:2::1", "198.51.100.4", "198.51.100.129", "2001:db8:1::8"]
+    assert listed(indicators, asked, 0, TOR) == [True, True, True, False, False]
+    assert indicators.categories("2001:db8:1::7", 0) == (TOR,)
+    assert indicators.categories("2001:db8:1::8", 0) == indicators.categories("", 0) == ()
+
+
+def test_the_tor_projects_own_format_is_read(tmp_path: Path) -> None:
+    text = "ExitNode 0011BD\nPublished 2026-08-01 10:00:00\nLastStatus 2026-08-01 11:00:00\nExitAddress 198.51.100.9 2026-08-01 11:05:00\n"
+    indicators, rejected = read(tmp_path, text)
+    assert (values(indicators), rejected) == (["198.51.100.9"], [])
+
+
+def test_a_feed_in_utf16_is_read(tmp_path: Path) -> None:
+    indicators, rejected = read(tmp_path, "198.51.100.1\n198.51.100.2\n".encode("utf-16"))
+    assert (len(indicators), rejected) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("example.com", "is no address"),
+        ("198.51.100.300", "is no address"),
+        ("10.1.2.3", "private"),
+        ("127.0.0.1", "private"),
+        ("239.1.1.1", "private"),
+        ("255.255.255.255", "private"),
+        ("fe80::1", "private"),
+        ("0.0.0.0/0", "wider than"),
+        ("::/0", "is no address"),
+        ("198.0.0.0/7", "wider than"),
+        ("172.0.0.0/8", "private"),
+        ("8.8.8.8", "shared infrastructure"),
+        ("1.1.1.0/24", "shared infrastructure"),
+        ("168.63.129.16", "shared infrastructure"),
+        ("2606:4700:4700::1111", "shared infrastructure"),
+    ],
+)
+def test_what_would_condemn_innocent_machines_is_refused_with_its_line(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    indicators, rejected = read(tmp_path, f"198.51.100.1\n\n{line}\n198.51.100.2\n", C2)
+    assert values(indicators) == ["198.51.100.1", "198.51.100.2"]
+    assert [(one.kind, one.offset, one.source) for one in rejected] == [
+        ("indicator", 3, str(tmp_path / "feed"))
+    ]
+    assert told in rejected[0].reason
+
+
+def test_a_resolver_may_be_a_proxy_but_no_command_and_control(tmp_path: Path) -> None:
+    indicators, rejected = read(tmp_path, "8.8.8.8\n", PROXY)
+    assert (len(indicators), rejected) == (1, [])
+
+
+def test_a_csv_file_is_read_by_its_content(tmp_path: Path) -> None:
+    text = (
+        '"first_seen_utc","dst_ip","dst_port","c2_status","last_online","malware"\n'
+        '"2026-01-04 16:12:11","198.51.100.7","443","offline","2026-02-01","Heodo, new"\n'
+        '"2026-03-04 16:12:11 UTC","2001:db8::7","443","online","","x"\n'
+    )
+    indicators, rejected = read(tmp_path, "# Feodo\n" + text, C2)
+    assert rejected == []
+    begin, end = us("2026-01-04T16:12:11Z"), us("2026-02-01T00:00:00Z") + LAST_SEEN_HOLDS_US
+    times = [begin - 1, begin, end - 1, end]
+    assert listed(indicators, ["198.51.100.7"] * 4, times, C2) == [False, True, True, False]
+    assert [bool(indicators.lookup("198.51.100.7", at)) for at in times] == [False, True, True, False]
+    assert listed(indicators, ["2001:db8::7"], FOREVER_US - 1, C2) == [True]
+
+
+def test_a_commented_header_and_lines_about_other_things_are_understood(tmp_path: Path) -> None:
+    text = (
+        '# "first_seen_utc","ioc_id","ioc_value","ioc_type"\n'
+        '"2026-03-01 00:00:00", "1", "bad.example.com", "domain"\n'
+        '"2026-03-01 00:00:00", "2", "198.51.100.7:8080", "ip:port"\n'
+    )
+    indicators, rejected = read(tmp_path, text, C2)
+    assert (values(indicators), rejected) == (["198.51.100.7:8080"], [])
+    assert not indicators.lookup("198.51.100.7", us("2026-02-28T23:59:59Z"))
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", ", "])
+def test_columns_may_be_separated_by_anything_usual(tmp_path: Path, delimiter: str) -> None:
+    rows = [
+        ["port", "address", "valid_from", "valid_until"],
+        ["9001", "198.51.100.7", "2026-01-01", "2026-02-01"],
+    ]
+    indicators, rejected = read(tmp_path, "\n".join(delimiter.join(row) for row in rows))
+    assert rejected == []
+    times = [us("2025-12-31"), us("2026-01-01"), us("2026-02-01")]
+    assert listed(indicators, ["198.51.100.7"] * 3, times, TOR) == [False, True, False]
+
+
+def test_of_two_address_columns_the_one_named_as_the_indicator_counts(tmp_path: Path) -> None:
+    text = "reporter,ip\n198.51.100.1,198.51.100.2\n198.51.100.1,198.51.100.3\n"
+    indicators, _ = read(tmp_path, text)
+    assert values(indicators) == ["198.51.100.2", "198.51.100.3"]
+
+
+def test_a_wrong_time_in_a_line_is_said(tmp_path: Path) -> None:
+    text = "ip,valid_until\n198.51.100.2,soon\n198.51.100.3,2026-01-01\n"
+    indicators, rejected = read(tmp_path, text)
+    assert values(indicators) == ["198.51.100.3"]
+    assert (rejected[0].offset, "valid_until" in rejected[0].reason) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "# nothing\n",
+        "name,port\nx,1\ny,2\n",
+        "{",
+        '{"a": 1}',
+        "[1, 2]",
+        "[" * 100_000,
+        "<html>\n<body>",
+        "\0\1\2",
+        "[]",
+    ],
+)
+def test_a_file_that_holds_no_indicators_is_said_and_does_not_stop_the_run(
+    tmp_path: Path, content: str
+) -> None:
+    indicators, rejected = read(tmp_path, content)
+    assert len(indicators) == 0
+    assert rejected
+    assert all(one.kind == "indicator" and one.reason for one in rejected)
+    assert listed(indicators, ["198.51.100.2"], 0, TOR) == [False]
+
+
+def test_thousands_of_bad_lines_are_counted_and_not_all_kept(tmp_path: Path) -> None:
+    _, rejected = read(tmp_path, "198.51.100.1\n" + "nonsense\n" * (MAX_REJECTED + 500))
+    assert len(rejected) == MAX_REJECTED + 1
+    assert rejected[-1].reason == "500 more entries were refused"
+
+
+def test_a_feed_that_is_not_there_stops_the_run_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no-feed: the feed can't be read"):
+        Indicators.read([Feed(str(tmp_path / "no-feed"), TOR)])
+    (tmp_path / "feed").touch()
+    with pytest.raises(ConfigurationError, match="no such category: 'botnet'"):
+        Indicators.read([Feed(str(tmp_path / "feed"), "botnet")])
+
+
+# STIX
+
+
+def bundle(*objects: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "bundle", "id": "bundle--1", "objects": list(objects)}
+
+
+def indicator(pattern: str, id_: str = "indicator--1", **more: Any) -> dict[str, Any]:
+    given = {"pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z"}
+    return {"type": "indicator", "id": id_, "pattern": pattern, **given, **more}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("[ipv4-addr:value = '198.51.100.1']", ["198.51.100.1"]),
+        ("[ ipv4-addr:value='198.51.100.0/24' ]", ["198.51.100.0/24"]),
+        ("[ipv6-addr:value = '2001:db8::1'] OR [ipv4-addr:value = '198.51.100.1']", ["2001:db8::1", "198.51.100.1"]),
+        ("[ipv4-addr:value IN ('198.51.100.1', '198.51.100.2')]", ["198.51.100.1", "198.51.100.2"]),
+        ("[ipv4-addr:value ISSUBSET '198.51.100.0/24']", ["198.51.100.0/24"]),
+        ("[ipv4-addr:value = '198.51.100.1' OR domain-name:value = 'a.example']", ["198.51.100.1"]),
+        ("([ipv4-addr:value = '198.51.100.1']) WITHIN 5 SECONDS", ["198.51.100.1"]),
+        ("[ipv4-addr:value = '198.51.100.1'] REPEATS 5 TIMES", ["198.51.100.1"]),
+        (
+            "[network-traffic:dst_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '198.51.100.1' AND network-traffic:dst_port = 443 AND network-traffic:protocols[*] = 'tcp']",
+            ["198.51.100.1"],
+        ),
+        ("[(ipv4-addr:value = '198.51.100.1' OR ipv4-addr:value = '198.51.100.2') AND network-traffic:dst_port = 1]", ["198.51.100.1", "198.51.100.2"]),
+        ("[file:name = 'ipv4-addr']", []),
+        ("[domain-name:resolves_to_refs[*].value = '198.51.100.1']", []),
+        ("[url:value = 'http://198.51.100.1/']", []),
+    ],
+)  # fmt: skip
+def test_addresses_that_alone_fulfil_a_pattern_are_taken(pattern: str, expected: list[str]) -> None:
+    assert [value.text for value in pattern_values(pattern)] == expected
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "[ipv4-addr:value = '198.51.100.1' AND file:name = 'svchost.exe']",
+        "[ipv4-addr:value = '198.51.100.1'] AND [file:name = 'a']",
+        "[ipv4-addr:value = '198.51.100.1'] FOLLOWEDBY [ipv4-addr:value = '198.51.100.2']",
+        "[ipv4-addr:value != '198.51.100.1']",
+        "[ipv4-addr:value NOT = '198.51.100.1']",
+        "[ipv4-addr:value NOT IN ('198.51.100.1')]",
+        "[ipv4-addr:value LIKE '198.51.%']",
+        "[ipv4-addr:value ISSUPERSET '198.51.100.1/32']",
+        "[ipv4-addr:value = '198.51.100.1'",
+        "ipv4-addr",
+        "[ipv4-addr:value = '" + "1" * 300_000,
+    ],
+)
+def test_a_pattern_in_which_an_address_is_only_part_of_the_story_is_refused(
+    tmp_path: Path, pattern: str
+) -> None:
+    with pytest.raises(ValueError, match=r"asks for|no STIX pattern|longer"):
+        pattern_values(pattern)
+    good = indicator("[ipv4-addr:value = '198.51.100.9']", "indicator--2")
+    indicators, rejected = read(tmp_path, bundle(indicator(pattern), good), C2)
+    assert values(indicators) == ["198.51.100.9"]
+    assert [(one.kind, one.offset) for one in rejected] == [("indicator", 1)]
+
+
+def test_a_pattern_that_lists_a_thousand_addresses_is_read(tmp_path: Path) -> None:
+    tests = " OR ".join(f"ipv4-addr:value = '198.51.{n >> 8}.{n & 255}'" for n in range(1000))
+    indicators, rejected = read(tmp_path, bundle(indicator(f"[{tests}]")), C2)
+    assert (len(indicators), rejected) == (1000, [])
+
+
+def test_a_pattern_nested_beyond_reason_is_refused(tmp_path: Path) -> None:
+    pattern = "(" * 5000 + "[ipv4-addr:value = '198.51.100.1']" + ")" * 5000
+    indicators, rejected = read(tmp_path, bundle(indicator(pattern)), C2)
+    assert (len(indicators), len(rejected)) == (0, 1)
+
+
+def test_an_indicator_holds_from_and_until_it_says_and_not_once_revoked(tmp_path: Path) -> None:
+    content = bundle(
+        indicator("[ipv4-addr:value = '198.51.100.1']", valid_until="2026-02-01T00:00:00Z"),
+        indicator("[ipv4-addr:value = '198.51.100.2']", "indicator--2", modified="2026-01-02T00:00:00Z"),
+        indicator("[ipv4-addr:value = '198.51.100.2']", "indicator--2", modified="2026-01-03T00:00:00Z", revoked=True),
+        indicator("[ipv4-addr:value = '198.51.100.3'] START t'2026-03-01T00:00:00Z' STOP t'2026-04-01T00:00:00Z'", "indicator--3"),
+        indicator("alert tcp any any", "indicator--4", pattern_type="snort"),
+        indicator("[ipv4-addr:value = '198.51.100.5']", "indicator--5", indicator_types=["benign"]),
+        indicator("[ipv4-addr:value = '198.51.100.6']", "indicator--6", valid_from="some day"),
+        {"type": "ipv4-addr", "id": "ipv4-addr--9", "value": "198.51.100.9"},
+    )  # fmt: skip
+    indicators, rejected = read(tmp_path, content, C2)
+    assert values(indicators) == ["198.51.100.1", "198.51.100.3"]
+    times = [us("2025-12-31T23:59:59Z"), us("2026-01-01T00:00:00Z"), us("2026-02-01T00:00:00Z")]
+    assert listed(indicators, ["198.51.100.1"] * 3, times, C2) == [False, True, False]
+    assert [bool(indicators.lookup("198.51.100.3", us(f"2026-0{month}-15"))) for month in (2, 3, 4)] == [
+        False,
+        True,
+        False,
+    ]
+    assert [one.offset for one in rejected] == [6, 7]
+
+
+def test_observed_addresses_count_only_where_an_indicator_is_based_on_them(tmp_path: Path) -> None:
+    observed = {"type": "observed-data", "id": "observed-data--1", "object_refs": ["ipv4-addr--1", "file--1"]}
+    content = bundle(
+        indicator("[file:name = 'a']"),
+        observed,
+        {"type": "ipv4-addr", "id": "ipv4-addr--1", "value": "198.51.100.1"},
+        {"type": "ipv4-addr", "id": "ipv4-addr--2", "value": "198.51.100.2"},
+        {"type": "file", "id": "file--1", "name": "a"},
+        {"type": "relationship", "id": "relationship--1", "relationship_type": "based-on", "source_ref": "indicator--1", "target_ref": "observed-data--1"},
+    )  # fmt: skip
+    indicators, rejected = read(tmp_path, content, C2)
+    assert (values(indicators), rejected) == (["198.51.100.1"], [])
+    assert indicators.entries[0].start_us == us("2026-01-01")
+
+
+def test_two_indicators_under_one_id_both_count(tmp_path: Path) -> None:
+    both = [
+        indicator(f"[ipv4-addr:value = '198.51.100.{n}']", modified="2026-01-02T00:00:00Z") for n in (1, 2)
+    ]
+    indicators, _ = read(tmp_path, bundle(*both), C2)
+    assert values(indicators) == ["198.51.100.1", "198.51.100.2"]
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [[1, None, {"type": 3}], [{"type": "indicator"}], [{"type": "indicator", "pattern": {}, "id": []}]],
+)
+def test_a_malformed_bundle_does_not_stop_the_run(tmp_path: Path, objects: list[Any]) -> None:
+    indicators, _ = read(tmp_path, {"objects": objects}, C2)
+    assert len(indicators) == 0
+
+
+# MISP
+
+
+def test_addresses_of_a_misp_event_are_taken_where_they_are_meant_for_detection(tmp_path: Path) -> None:
+    def attribute(kind: str, value: str, **more: Any) -> dict[str, Any]:
+        return {"type": kind, "value": value, "to_ids": True, **more}
+
+    event = {
+        "info": "x",
+        "Attribute": [
+            attribute("ip-dst", "198.51.100.1", first_seen="2026-01-01T00:00:00+00:00"),
+            attribute("ip-src", "198.51.100.2", to_ids=False),
+            attribute("ip-dst|port", "198.51.100.3|443"),
+            attribute("domain", "a.example"),
+            attribute("ip-src", "10.0.0.1"),
+            attribute("ip-src", "198.51.100.4", deleted=True),
+            attribute("ip-src", "198.51.100.8", last_seen="2026-01-01T00:00:00.000000+00:00"),
+        ],
+        "Object": [{"name": "ip-port", "Attribute": [attribute("ip-dst", "2001:db8::5", to_ids="1")]}],
+    }
+    expected = ["198.51.100.1", "198.51.100.3", "198.51.100.8", "2001:db8::5"]
+    shapes: list[Any] = [
+        {"Event": event},
+        {"response": [{"Event": event}]},
+        {"response": {"Event": event}},
+        [{"Event": event}],
+    ]
+    for content in shapes:
+        indicators, rejected = read(tmp_path, content, C2)
+        assert values(indicators) == expected
+        assert ["private" in one.reason for one in rejected] == [True]
+        assert not indicators.lookup("198.51.100.1", us("2025-12-31"))
+        assert not indicators.lookup("198.51.100.8", us("2026-02-01"))
+    indicators, _ = read(tmp_path, {"response": {"Attribute": event["Attribute"]}}, C2)
+    assert values(indicators) == expected[:3]
+
+
+# Look-up
+
+PUBLIC = (
+    st.integers(0, (1 << 32) - 1)
+    .map(IPv4Address)
+    .filter(lambda a: not any(n.first <= (0xFFFF << 32 | int(a)) <= n.last for n in NOT_PUBLIC))
+)
+NEAR = st.sampled_from(
+    [
+        "198.51.100.0",
+        "198.51.100.1",
+        "198.51.100.255",
+        "198.51.101.0",
+        "2001:db8::",
+        "2001:db8::1",
+        "2001:db9::",
+    ]
+)
+NETWORKS = st.builds(
+    lambda address, bits: str(
+        ip_network(f"{address}/{min(bits, ip_address(address).max_prefixlen)}", strict=False)
+    ),
+    NEAR | PUBLIC.map(str),
+    st.sampled_from([16, 24, 25, 31, 32, 32, 64, 127, 128]),
+)
+ENTRIES = st.lists(
+    st.tuples(NETWORKS, st.sampled_from(CATEGORIES), st.sampled_from([ALWAYS_US, 3, 5]), st.sampled_from([FOREVER_US, 6, 8])),
+    max_size=20,
+)  # fmt: skip
+
+
+@given(ENTRIES, st.lists(st.tuples(NEAR | PUBLIC.map(str), st.integers(0, 9)), min_size=1, max_size=15))
+@settings(deadline=None)
+def test_any_feed_lists_the_addresses_that_its_lines_say(
+    rows: list[tuple[str, str, int, int]], asked: list[tuple[str, int]]
+) -> None:
+    entries = [Entry(Indicator(n, c, "f"), parse_network(n), start, end) for n, c, start, end in rows]
+    indicators = Indicators(entries)
+
+    def expected(address: str, at: int) -> set[tuple[str, str, str]]:
+        return {
+            (network, category, "f")
+            for network, category, start, end in rows
+            if ip_address(address) in ip_network(network) and start <= at < end
+        }
+
+    for address, at in asked:
+        assert set(indicators.lookup(address, at)) == expected(address, at)
+        assert set(indicators.categories(address, at)) == {
+            category for _, category, _ in expected(address, at)
+        }
+    for category in CATEGORIES:
+        found = listed(indicators, [address for address, _ in asked], [at for _, at in asked], category)
+        assert found == [any(one[1] == category for one in expected(*pair)) for pair in asked]
+
+
+def test_a_category_that_nobody_lists_is_empty() -> None:
+    assert listed(Indicators(), ["198.51.100.1", "2001:db8::1"], 0, C2) == [False, False]
+
+
+# Real feeds
+
+
+@pytest.mark.parametrize(
+    ("name", "category", "count", "one"),
+    [
+        ("tor_exits_2024-02.txt", TOR, 1746, "101.99.92.179"),
+        ("tor_exits_2026-08.csv", TOR, 2277, "2620:7:6003::141"),
+        ("vpn_ipv4_2026-08.txt", PROXY, 10862, "2.26.157.9"),
+        ("datacenter_ipv4_2026-08.txt", PROXY, 42566, "1.12.0.9"),
+    ],
+)
+def test_real_lists_are_read_whole(name: str, category: str, count: int, one: str) -> None:
+    path = shared("threat_intel", name)
+    indicators, rejected = Indicators.read([Feed(str(path), category)])
+    assert rejected == []
+    assert len(indicators) == count
+    assert count == len(
+        set(re.findall(r"(?:^|, )([0-9a-f]+[.:][0-9a-f.:/]+)", path.read_text(), re.MULTILINE))
+    )
+    assert indicators.lookup(one, 0)[0].feed == name
+    assert listed(indicators, [one, "203.0.113.1"], 0, category) == [True, False]
+
+
+def test_every_address_of_the_real_stix_reports_is_taken() -> None:
+    paths = sorted(shared("threat_intel", "stix").glob("*.json"))
+    indicators, rejected = Indicators.read([Feed(str(path), C2) for path in paths])
+    assert len(paths) == 12
+    assert rejected == []
+    written = re.findall(r"ipv4-addr:value = '([0-9.]+)'", "".join(path.read_text() for path in paths))
+    assert values(indicators) == sorted(set(written))
+    assert set(indicators.counts) == {path.name for path in paths}
+    at = us("2026-03-01")
+    assert all(listed(indicators, written, at, C2))
