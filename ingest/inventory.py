@@ -18,8 +18,8 @@ from ingest.inventory_file import Claims, read_claims
 from ingest.networks import (
     ALWAYS_US,
     FOREVER_US,
+    WORD,
     Indexes,
-    Network,
     NetworkTable,
     Spans,
     Words,
@@ -114,7 +114,7 @@ class Inventory:
         if len(self._seen) >= MAX_SEEN:
             self.unplaced += 1
             return -1
-        id_ = f"ip:{address_text(address >> 64, address & (1 << 64) - 1)}"
+        id_ = _own_id(address)
         self._seen[address] = index = len(self.ids)
         self.ids.append(id_)
         return index
@@ -140,8 +140,7 @@ class Inventory:
         return False
 
     def _is_own(self, resource_id: str, address: int) -> bool:
-        own = f"ip:{address_text(address >> 64, address & (1 << 64) - 1)}"
-        return resource_id.lower() == own and next(self._networks.chain(address), -1) >= 0
+        return resource_id.lower() == _own_id(address) and any(True for _ in self._networks.chain(address))
 
     def intervals(self, address: str) -> tuple[Interval, ...]:
         """Who held an address, or a network that it lies in: the narrowest first, then by time."""
@@ -149,7 +148,7 @@ class Inventory:
         number = high << 64 | low
         networks = list(self._table.chain(number))
         if not networks:
-            own = f"ip:{address_text(high, low)}"
+            own = _own_id(number)
             return (Interval(own, None, None),) if self._is_own(own, number) else ()
         spans = (span for network in networks for span in self._spans.of(network))
         return tuple(
@@ -174,16 +173,19 @@ class Inventory:
         return None if since == ALWAYS_US else since
 
     def _overlap(self, path: str, claims: Claims, row: int, other: int) -> Rejected:
-        network = Network(int(claims.high[row]) << 64 | int(claims.low[row]), int(claims.bits[row]))
-        first = address_text(network.first >> 64, network.first & (1 << 64) - 1)
+        address = address_text(claims.high[row], claims.low[row])
         reason = (
-            f"{first} is also held by {self.ids[claims.resource[other]]} (line {claims.line[other]}) at the time; "
+            f"{address} is also held by {self.ids[claims.resource[other]]} (line {claims.line[other]}) at the time; "
             "the interval that starts later counts"
         )
         shown = self.ids[claims.resource[row]]
         return Rejected(
             kind="inventory", source=path, offset=int(claims.line[row]), reason=reason, excerpt=shown[:200]
         )
+
+
+def _own_id(address: int) -> str:
+    return f"ip:{address_text(address >> 64, address & WORD)}"
 
 
 def _numbers(high: Words, low: Words) -> NDArray[np.object_]:

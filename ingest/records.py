@@ -66,9 +66,9 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
 
     reason: str  # a sentence a person can act on
     source: str = ""
-    offset: int = 0  # bytes for IPFIX, record or line number (from 0) for logs
+    offset: int = 0  # bytes for IPFIX, record number (from 0) for logs, line (from 1) for feeds, inventories
     excerpt: str = ""  # at most 200 characters, printable
-    kind: str = "record"  # 'record', 'message', 'set', 'file', 'indicator'
+    kind: str = "record"  # 'record', 'message', 'set', 'file', 'indicator', 'inventory'
 
 
 # One flow, or one direction of it. Addresses are 128 bits as two words; an IPv4 address is the mapped

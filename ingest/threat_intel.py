@@ -32,10 +32,16 @@ CATEGORIES = (ANONYMOUS_PROXY, COMMAND_AND_CONTROL, TOR_EXIT_NODE)
 
 CACHED = 65_536  # addresses whose entries are remembered
 
+
+def _bounds(networks: str) -> list[tuple[int, int]]:
+    return [(network.first, network.last) for network in parse_networks(networks)]
+
+
+_NOT_PUBLIC = [(network.first, network.last) for network in NOT_PUBLIC]
 # Half the internet talks with these all day: public resolvers, and 168.63.129.16, which is Azure's own
 # resolver and health probe on every virtual machine. Malware uses them too, and feeds made from sandbox
 # runs list them; as command and control they would condemn every machine.
-_SHARED = parse_networks(
+_SHARED = _bounds(
     """
     1.1.1.1 1.0.0.1 8.8.8.8 8.8.4.4 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 4.2.2.1 4.2.2.2
     64.6.64.6 64.6.65.6 114.114.114.114 223.5.5.5 223.6.6.6 77.88.8.8 94.140.14.14 168.63.129.16
@@ -81,15 +87,17 @@ def refusal(network: Network, category: str) -> str | None:
     mapped = network.first >> 32 == 0xFFFF
     if network.bits < (_WIDEST_IPV4 if mapped else _WIDEST_IPV6):
         return "is wider than any one organisation's network: it would list half the internet"
-    if any(_overlap(network, other) for other in NOT_PUBLIC):
+    # the first words of IPv6 are reserved, but for the mapped IPv4 addresses in them
+    if _overlaps(network, _NOT_PUBLIC) or (not mapped and not network.first >> 64):
         return "is private, local or multicast: nobody outside holds it"
-    if category == COMMAND_AND_CONTROL and any(_overlap(network, other) for other in _SHARED):
+    if category == COMMAND_AND_CONTROL and _overlaps(network, _SHARED):
         return "is a public resolver or other shared infrastructure: traffic with it says nothing"
     return None
 
 
-def _overlap(a: Network, b: Network) -> bool:
-    return a.first <= b.last and b.first <= a.last
+def _overlaps(network: Network, bounds: Iterable[tuple[int, int]]) -> bool:
+    first, last = network.first, network.last
+    return any(first <= end and start <= last for start, end in bounds)
 
 
 class _Category:

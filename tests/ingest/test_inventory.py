@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -270,3 +271,14 @@ def test_a_large_inventory_is_read_whole_across_chunks(tmp_path: Path) -> None:
     assert len(inventory.ids) == count
     high, low = words((0xFFFF << 32) + (10 << 24) + n for n in range(count))
     assert inventory.holders(high, low, 0).tolist() == list(range(count))
+
+
+@given(st.binary(max_size=200), st.booleans())
+@settings(deadline=None)
+def test_no_bytes_in_the_file_give_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, headed: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "inventory.csv"
+    path.write_bytes((HEADER.encode() if headed else b"") + content)
+    with suppress(ConfigurationError):
+        Inventory.read(path)

@@ -66,8 +66,8 @@ def test_of_an_owners_spans_the_one_that_runs_at_the_time_is_found(
     for owner, times in enumerate(bounds):
         ordered = sorted(times)[: len(times) // 2 * 2]
         rows += [(owner, *span) for span in zip(ordered[::2], ordered[1::2], strict=True)]
-    columns = np.array(rows, np.int64).reshape(-1, 3).T
-    spans = Spans(len(bounds), *columns, np.arange(len(rows)))
+    owners, starts, ends = np.array(rows, np.int64).reshape(-1, 3).T
+    spans = Spans(len(bounds), owners, starts, ends, np.arange(len(rows)))
     asked = [(owner, at) for owner, at in asked if owner < len(bounds)]
     found = spans.at(*np.array(asked, np.int64).reshape(-1, 2).T)
     for (owner, at), value in zip(asked, found.tolist(), strict=True):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.errors import ConfigurationError
-from ingest.networks import ALWAYS_US, FOREVER_US, NOT_PUBLIC, parse_network
+from ingest.networks import ALWAYS_US, FOREVER_US, parse_network
 from ingest.records import Rejected, address_words
 from ingest.threat_intel import CATEGORIES, Entry, Feed, Indicator, Indicators
 from ingest.threat_intel_feeds import LAST_SEEN_HOLDS_US, MAX_REJECTED
@@ -98,6 +98,7 @@ def test_a_feed_in_utf16_is_read(tmp_path: Path) -> None:
         ("239.1.1.1", "private"),
         ("255.255.255.255", "private"),
         ("fe80::1", "private"),
+        ("::5", "private"),
         ("0.0.0.0/0", "wider than"),
         ("::/0", "is no address"),
         ("198.0.0.0/7", "wider than"),
@@ -280,8 +281,13 @@ def test_a_pattern_in_which_an_address_is_only_part_of_the_story_is_refused(
 
 def test_a_pattern_that_lists_a_thousand_addresses_is_read(tmp_path: Path) -> None:
     tests = " OR ".join(f"ipv4-addr:value = '198.51.{n >> 8}.{n & 255}'" for n in range(1000))
-    indicators, rejected = read(tmp_path, bundle(indicator(f"[{tests}]")), C2)
-    assert (len(indicators), rejected) == (1000, [])
+    for pattern in (
+        f"[{tests}]",
+        f"[{tests} OR file:name = 'a']",
+        "[" + tests.replace(" OR ", "] OR [") + "]",
+    ):
+        indicators, rejected = read(tmp_path, bundle(indicator(pattern)), C2)
+        assert (len(indicators), rejected) == (1000, [])
 
 
 def test_a_pattern_nested_beyond_reason_is_refused(tmp_path: Path) -> None:
@@ -384,11 +390,11 @@ def test_addresses_of_a_misp_event_are_taken_where_they_are_meant_for_detection(
 
 # Look-up
 
-PUBLIC = (
-    st.integers(0, (1 << 32) - 1)
-    .map(IPv4Address)
-    .filter(lambda a: not any(n.first <= (0xFFFF << 32 | int(a)) <= n.last for n in NOT_PUBLIC))
+WORDS = st.sampled_from(
+    "type id pattern valid_from modified object_refs objects source_ref target_ref relationship_type Attribute "  # noqa: SIM905
+    "Object value to_ids first_seen deleted indicator ip-dst based-on observed-data revoked".split()
 )
+PUBLIC = st.integers(int(IPv4Address("11.0.0.0")), int(IPv4Address("99.255.255.255"))).map(IPv4Address)
 NEAR = st.sampled_from(
     [
         "198.51.100.0",
@@ -440,6 +446,33 @@ def test_any_feed_lists_the_addresses_that_its_lines_say(
 
 def test_a_category_that_nobody_lists_is_empty() -> None:
     assert listed(Indicators(), ["198.51.100.1", "2001:db8::1"], 0, C2) == [False, False]
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+@settings(deadline=None)
+def test_no_bytes_in_a_feed_can_stop_the_run(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    read(tmp_path_factory.getbasetemp(), content, C2)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("198.51.100.1"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=6),
+)
+
+
+@given(JSON)
+@settings(deadline=None)
+def test_no_json_in_a_feed_can_stop_the_run(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
+    for shape in (
+        {"objects": content},
+        {"objects": [content]},
+        {"Event": content},
+        {"response": content},
+        content,
+    ):
+        read(tmp_path_factory.getbasetemp(), json.dumps(shape), C2)
 
 
 # Real feeds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from detections.key_vault.callers import FIRST_PARTY, Caller, caller_of, expected, who
@@ -46,5 +48,5 @@ def test_a_policy_change_is_seen_in_both_logs_and_names_who_was_given_rights() -
 
 def test_sizes_rise_by_about_a_quarter_each() -> None:
     assert list(SIZES) == sorted(set(SIZES))
-    assert all(a * 1.19 < b < a * 1.35 for a, b in zip(SIZES, SIZES[1:], strict=False))
+    assert all(a * 1.19 < b < a * 1.35 for a, b in itertools.pairwise(SIZES))
     assert size_of(10**9) == len(SIZES) - 1
