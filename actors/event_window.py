@@ -71,6 +71,7 @@ def act_key(event: Event) -> tuple[Any, ...]:
         event.application,
         event.address,
         event.resource,
+        event.vault,
         event.item,
         event.client,
         _encode(event.details) if event.details else b"",

@@ -84,6 +84,8 @@ class Judge:
             if learned.counts:
                 season = view.season(learned.name)
                 observation["profile"], observation["dispersion"] = season.profile, season.dispersion
+                if model.last_hour is not None:
+                    observation["skipped"] = view.seasons.skipped(learned.name, model.last_hour, view.hour)
                 if not suspicious:
                     expected = model.mean(view.hour, season.profile)
                     tally.note(learned.name, observation["count"], expected)

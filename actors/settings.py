@@ -40,5 +40,6 @@ class Settings:
         return declared if days is None else Learning(float(days), declared.events)
 
     def parameters_of(self, type_: str) -> MappingProxyType[str, Any]:
-        """A detection's own parameters."""
-        return MappingProxyType(self.parameters.get(type_, {}))
+        """A detection's own parameters, and the learning period that is set for all."""
+        common = {} if self.learning_days is None else {"learning_days": self.learning_days}
+        return MappingProxyType({**common, **self.parameters.get(type_, {})})

@@ -29,6 +29,6 @@ def facts_of(hour: Hour) -> Iterator[Fact]:
 
 def _role(hour: Hour, act: Act) -> Fact:
     details = act.event.details
-    role = str(details.get("role_definition") or act.event.resource).lower()
+    role = str(details.get("role_definition") or act.event.resource).lower().rsplit("/", 1)[-1]
     known = {"actions": list(details.get("actions", ())), "name": str(details.get("role_name", ""))}
     return Fact("role", role, hour.entity.lower(), act.first_us, known)

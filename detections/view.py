@@ -37,6 +37,10 @@ class Seasons(Protocol):
 
     def season(self, baseline: str, hour: int) -> Season: ...
 
+    def skipped(self, baseline: str, after: int, before: int) -> float:
+        """Sum of the profiles of the hours between two hours, both left out."""
+        ...
+
 
 class Flat:
     """No organisation-wide view: for a single entity's tests, and before a first day is over."""
@@ -44,6 +48,10 @@ class Flat:
     def season(self, baseline: str, hour: int) -> Season:
         """Always the flat season."""
         return Season()
+
+    def skipped(self, baseline: str, after: int, before: int) -> float:
+        """Every hour counts alike."""
+        return float(max(0, before - after - 1))
 
 
 @dataclass(slots=True)

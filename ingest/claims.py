@@ -95,8 +95,16 @@ def caller_of(claims: Mapping[str, Any], caller: str = "", principal_type: str =
     display = text(given("name"))
     application = (text(given("appid")) or text(given("azp"))).lower()
     return Caller(
-        principal=text(given("oid")) or (caller if is_guid(caller) else "") or log_in or caller or application,
-        name=log_in or display or text(given("unique_name")) or text(given("app_displayname")) or _name(caller),
+        principal=text(given("oid"))
+        or (caller if is_guid(caller) else "")
+        or log_in
+        or caller
+        or application,
+        name=log_in
+        or display
+        or text(given("unique_name"))
+        or text(given("app_displayname"))
+        or _name(caller),
         kind=_kind(text(given("idtyp")), principal_type, bool(log_in or display), application or caller),
         application=application,
         address=address(given("ipaddr")),

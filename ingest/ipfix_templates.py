@@ -22,19 +22,19 @@ ENTERPRISE_BIT = 0x8000
 Buffer = bytes | bytearray
 
 
-class BadTemplate(ValueError):
+class BadTemplateError(ValueError):
     """A template that no record can follow; the text says why."""
 
 
 def fields_end(data: Buffer, start: int, end: int, count: int) -> int:
-    """Where `count` field specifiers that begin at `start` end. Raises BadTemplate if beyond `end`."""
+    """Where `count` field specifiers that begin at `start` end. Raises BadTemplateError if beyond `end`."""
     at = start
     for _ in range(count):
         if at + 4 > end:
-            raise BadTemplate(f"says {count} fields, but its set ends before that")
+            raise BadTemplateError(f"says {count} fields, but its set ends before that")
         at += 8 if data[at] & 0x80 else 4
     if at > end:
-        raise BadTemplate(f"says {count} fields, but its set ends before that")
+        raise BadTemplateError(f"says {count} fields, but its set ends before that")
     return at
 
 
@@ -81,7 +81,7 @@ class Layout:
     __slots__ = ("__weakref__", "_runs", "dtype", "is_flow", "length", "names", "shortest")
 
     def __init__(self, specifiers: Buffer) -> None:
-        """Raises BadTemplate if its records would have no octets."""
+        """Raises BadTemplateError if its records would have no octets."""
         runs, found, variable = [_Run()], {}, 0
         for enterprise, element, length in _fields(specifiers):
             if length == VARIABLE:
@@ -96,7 +96,7 @@ class Layout:
             runs[-1].add(length, name is not None)
         self.shortest = sum(run.size for run in runs) + variable
         if self.shortest == 0:
-            raise BadTemplate("its records would have no octets")
+            raise BadTemplateError("its records would have no octets")
         self.length = 0 if variable else self.shortest
         self._runs = [(run.size, max(run.first, 0), run.last, run.kept) for run in runs]
         self.dtype = self._dtype(found)
@@ -111,9 +111,7 @@ class Layout:
         else:
             ends = np.cumsum([kept for *_, kept in self._runs]).tolist()
             # A run is kept from its first known field on.
-            starts = [
-                end - kept - first for end, (_, first, _, kept) in zip(ends, self._runs, strict=True)
-            ]
+            starts = [end - kept - first for end, (_, first, _, kept) in zip(ends, self._runs, strict=True)]
             size = ends[-1]
         return np.dtype(
             {

@@ -74,7 +74,10 @@ def test_files_of_different_spans_meet_in_event_time() -> None:
 def test_no_record_comes_for_an_hour_that_was_closed() -> None:
     chance = random.Random(1)
     partitions = [
-        Listed(f"f{n}", sorted((event(chance.uniform(0, 3000), n * 1000 + i) for i in range(200)), key=lambda e: e.at_us))
+        Listed(
+            f"f{n}",
+            sorted((event(chance.uniform(0, 3000), n * 1000 + i) for i in range(200)), key=lambda e: e.at_us),
+        )
         for n in range(5)
     ]
     closed: set[int] = set()
@@ -114,9 +117,7 @@ def run(partitions: Sequence[Listed], **given: Any) -> tuple[bytes, int]:
     settings = Settings(**given)
     shards = [Shard(index, settings) for index in range(settings.shards)]
     aggregator = Aggregator(settings, ENRICHMENT)
-    conductor = Conductor(
-        Router(partitions, ENRICHMENT, settings), LoopPorts(shards, aggregator), Days()
-    )
+    conductor = Conductor(Router(partitions, ENRICHMENT, settings), LoopPorts(shards, aggregator), Days())
     while not conductor.advance(5).done:
         pass
     for shard in shards:

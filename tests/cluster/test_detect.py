@@ -20,9 +20,7 @@ def redshank(*arguments: object, cwd: Path, stdin: bytes = b"") -> subprocess.Co
     done = subprocess.run(
         [REDSHANK, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, timeout=300, check=False
     )
-    return subprocess.CompletedProcess(
-        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +49,9 @@ def test_attacks_are_found_and_told_in_the_fixed_format(reference: bytes) -> Non
     assert len({alert["type"] for alert in alerts}) >= 15
     for alert, line in zip(alerts, reference.splitlines(), strict=True):
         assert list(alert) == sorted(alert), line
-        assert {"id", "type", "title", "description", "severity", "tactics", "techniques", "entity"} <= set(alert)
+        assert {"id", "type", "title", "description", "severity", "tactics", "techniques", "entity"} <= set(
+            alert
+        )
         assert {"start", "end", "first_seen", "last_seen", "count", "evidence", "remediation"} <= set(alert)
         assert alert["incident"]
         assert alert["remediation"]
@@ -204,7 +204,9 @@ def test_the_counts_of_the_fates_add_up(organisation: Path, tmp_path: Path) -> N
 def test_the_catalogue_tells_all_26(tmp_path: Path) -> None:
     done = redshank("catalogue", cwd=tmp_path)
     assert done.returncode == 0
-    told = [word for word in done.stdout.split() if word.startswith(("network.", "management.", "key_vault."))]
+    told = [
+        word for word in done.stdout.split() if word.startswith(("network.", "management.", "key_vault."))
+    ]
     assert len(told) == 26
     assert redshank("catalogue", "key_vault.tor_acess", cwd=tmp_path).returncode == 2
     one = redshank("catalogue", "key_vault.tor_access", cwd=tmp_path)
@@ -216,6 +218,3 @@ def test_docs_are_those_of_the_catalogue() -> None:
 
     page = Path(__file__).parents[2] / "docs" / "detections.md"
     assert page.read_text(encoding="utf-8") == markdown(), "run `make docs`"
-
-
-

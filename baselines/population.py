@@ -1,0 +1,228 @@
+"""The organisation's view of counts: in integers, so that shards may be added up in any order.
+
+For each counting baseline: how busy each hour of the week is (the profile), how much more counts scatter
+than chance would have it (the dispersion), and how large counts are (a histogram).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Any, NamedTuple, Self
+
+WEEK = 168
+FIXED = 1 << 20  # fixed point: fractions are kept in millionths, about
+ENOUGH_HOURS = 2 * WEEK  # of telemetry before a profile is believed
+ENOUGH_COUNTS = 200
+LEAST_EXPECTED = 0.2  # below that an hour says too little of scatter
+DEFAULT_DISPERSION = 0.5
+
+
+class Season(NamedTuple):
+    """An hour's profile (1 = an average hour) and the dispersion over all entities."""
+
+    profile: float = 1.0
+    dispersion: float = DEFAULT_DISPERSION
+
+
+class _Sums:
+    """What is added up for one baseline."""
+
+    __slots__ = ("capped", "excess", "histogram", "hours", "squares", "total")
+
+    def __init__(self) -> None:
+        self.hours = 0  # entity-hours that were not zero
+        self.total = 0
+        self.capped = 0  # counts, none above a few times what its entity lets expect
+        self.excess = 0
+        self.squares = 0
+        self.histogram: dict[int, int] = {}
+
+    def add(self, other: _Sums) -> None:
+        for name in ("hours", "total", "capped", "excess", "squares"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for place, number in other.histogram.items():
+            self.histogram[place] = self.histogram.get(place, 0) + number
+
+    def state(self) -> list[Any]:
+        numbers = [self.hours, self.total, self.capped, self.excess, self.squares]
+        return [*numbers, sorted(self.histogram.items())]
+
+    @classmethod
+    def restore(cls, state: Iterable[Any]) -> Self:
+        sums = cls()
+        sums.hours, sums.total, sums.capped, sums.excess, sums.squares, pairs = state
+        sums.histogram = {int(place): int(number) for place, number in pairs}
+        return sums
+
+
+def place_of(count: int) -> int:
+    """The histogram's place of a count: exact below 16, then eight places to a doubling.
+
+    >>> [place_of(count) for count in (1, 15, 16, 17, 18, 32)]
+    [1, 15, 16, 16, 17, 24]
+    """
+    if count < 16:
+        return count
+    doublings = count.bit_length() - 5
+    return 16 + 8 * doublings + ((count >> (doublings + 1)) & 7)
+
+
+class Tally:
+    """What one shard saw in one closed hour."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, _Sums] = {}
+
+    def note(self, baseline: str, count: int, expected: float) -> None:
+        """An entity's count in the hour, and what its own history let expect."""
+        sums = self._sums.setdefault(baseline, _Sums())
+        if count:
+            sums.hours += 1
+            sums.total += count
+            # One flooded entity must not be the week's rhythm of all.
+            sums.capped += min(count, 10 + int(3 * expected))
+            place = place_of(count)
+            sums.histogram[place] = sums.histogram.get(place, 0) + 1
+        if expected >= LEAST_EXPECTED:
+            bounded = min(float(count), expected + 12.0 * (1.0 + expected))
+            # Weighed so that a busy entity counts for no more than a handful of quiet ones.
+            weight = FIXED / (1.0 + expected * expected)
+            sums.excess += int(((bounded - expected) ** 2 - expected) * weight)
+            sums.squares += int(expected * expected * weight)
+
+    def merge(self, other: Tally) -> None:
+        """Add another shard's tally of the hour."""
+        for name, sums in other._sums.items():
+            self._sums.setdefault(name, _Sums()).add(sums)
+
+    def items(self) -> Iterable[tuple[str, _Sums]]:
+        """The sums by baseline."""
+        return self._sums.items()
+
+    def state(self) -> list[Any]:
+        """As MessagePack values."""
+        return [[name, *sums.state()] for name, sums in sorted(self._sums.items())]
+
+    @classmethod
+    def restore(cls, state: Any) -> Self:
+        """The tally with that state."""
+        tally = cls()
+        tally._sums = {name: _Sums.restore(sums) for name, *sums in state}
+        return tally
+
+
+class Seasons:
+    """Profiles and dispersions of a day, for shards to judge by."""
+
+    def __init__(self, values: Any) -> None:
+        hours, rows = values
+        self._known = sum(hours) >= ENOUGH_HOURS
+        self._rows = {name: (self._profile(week, hours), dispersion) for name, week, dispersion in rows}
+        self._sums = {
+            name: list(accumulate(profile, initial=0.0)) for name, (profile, _) in self._rows.items()
+        }
+
+    @classmethod
+    def from_snapshot(cls, values: Any) -> Self:
+        """From `Population.snapshot()`."""
+        return cls(values)
+
+    def _profile(self, week: list[int], hours: list[int]) -> list[float]:
+        if not self._known:
+            return [1.0] * WEEK
+        mean = max(sum(week) / sum(hours), 1e-9)
+        # As if one more average hour had been seen, and as much more as the counts are few.
+        prior = 1.0 + 4.0 / mean
+        raw = [(w / mean + prior) / (h + prior) for w, h in zip(week, hours, strict=True)]
+        scale = WEEK / sum(raw)
+        return [min(20.0, max(0.05, value * scale)) for value in raw]
+
+    def season(self, baseline: str, hour: int) -> Season:
+        """The season of a baseline at an hour (hours since 1970)."""
+        row = self._rows.get(baseline)
+        return Season() if row is None else Season(row[0][hour % WEEK], row[1])
+
+    def skipped(self, baseline: str, after: int, before: int) -> float:
+        """Sum of the profiles of the hours between two hours, both left out."""
+        gap = max(0, before - after - 1)
+        sums = self._sums.get(baseline)
+        if sums is None:
+            return float(gap)
+        weeks, rest = divmod(gap, WEEK)
+        first = (after + 1) % WEEK
+        last = first + rest
+        part = sums[min(last, WEEK)] - sums[first] + (sums[last - WEEK] if last > WEEK else 0.0)
+        return weeks * sums[WEEK] + part
+
+
+class Population:
+    """Everything over all entities and closed hours."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._last: int | None = None
+        self._sums: dict[str, _Sums] = {}
+        self._weeks: dict[str, list[int]] = {}
+
+    def close(self, hour: int, tally: Tally) -> None:
+        """Take an hour's tally in; hours come in order, empty ones may be left out."""
+        self._first = hour if self._first is None else self._first
+        self._last = hour
+        for name, sums in tally.items():
+            self._sums.setdefault(name, _Sums()).add(sums)
+            self._weeks.setdefault(name, [0] * WEEK)[hour % WEEK] += sums.capped
+
+    def _hours(self) -> list[int]:
+        """How often each hour of the week has been."""
+        if self._first is None or self._last is None:
+            return [0] * WEEK
+        weeks, rest = divmod(self._last - self._first + 1, WEEK)
+        hours = [weeks] * WEEK
+        for number in range(rest):
+            hours[(self._first + number) % WEEK] += 1
+        return hours
+
+    def dispersion(self, baseline: str) -> float:
+        """Over all entities; 0.5 until enough is known."""
+        sums = self._sums.get(baseline)
+        if sums is None or sums.squares < 20 * FIXED:
+            return DEFAULT_DISPERSION
+        return min(10.0, max(0.02, sums.excess / sums.squares))
+
+    def snapshot(self) -> Any:
+        """What shards judge by, as MessagePack values."""
+        rows = [[name, week, self.dispersion(name)] for name, week in sorted(self._weeks.items())]
+        return [self._hours(), [[name, list(week), phi] for name, week, phi in rows]]
+
+    def season(self, baseline: str, hour: int) -> Season:
+        """The season as of now."""
+        return Seasons(self.snapshot()).season(baseline, hour)
+
+    def share_at_least(self, baseline: str, count: int) -> float | None:
+        """Share of the entity-hours that were not zero with about so large a count; None: too few known."""
+        sums = self._sums.get(baseline)
+        if sums is None or sums.hours < ENOUGH_COUNTS:
+            return None
+        place = place_of(count)
+        return sum(number for at, number in sums.histogram.items() if at >= place) / sums.hours
+
+    def typical(self, baseline: str) -> float | None:
+        """Mean count of entity-hours that were not zero."""
+        sums = self._sums.get(baseline)
+        return sums.total / sums.hours if sums is not None and sums.hours else None
+
+    def state(self) -> list[Any]:
+        """As MessagePack values."""
+        rows = [[name, self._weeks[name], *sums.state()] for name, sums in sorted(self._sums.items())]
+        return [self._first, self._last, rows]
+
+    @classmethod
+    def restore(cls, state: Any) -> Self:
+        """The population with that state."""
+        population = cls()
+        population._first, population._last, rows = state
+        for name, week, *sums in rows:
+            population._weeks[name] = list(week)
+            population._sums[name] = _Sums.restore(sums)
+        return population

@@ -1,0 +1,122 @@
+"""Counts an hour, against an entity's own slow mean, the organisation's week, and both's dispersion."""
+
+from __future__ import annotations
+
+from math import log10, sqrt
+from typing import Any, Self
+
+from baselines.base import Model
+from baselines.negative_binomial import upper_tail
+
+FORGET = 0.002  # of what is known an hour: a memory of about three weeks
+PRIOR_COUNT = 0.25
+PRIOR_HOURS = 12.0  # a new entity is taken for one of a count in two days, until it says more
+SHRINK = 50.0  # how much of its own evidence an entity needs to have its own dispersion
+LEAST_DISPERSION = 0.02
+CAP = 8.0  # deviations beyond the mean that one observation may teach
+
+
+class SeasonalCount(Model):
+    """Negative binomial counts with forgetting.
+
+    The mean is `S / E`: decayed counts over decayed exposure, where an hour's exposure is the profile of its
+    hour of the week (1 = an average hour). This is the Gamma-Poisson update with discounting (West and
+    Harrison, 1997); the doubt about the mean, 1 / S relative, adds to the dispersion, so that short histories
+    are not overconfident. The dispersion comes from decayed sums of (x - mu)^2 - mu over mu^2, shrunk to the
+    organisation's. Hours without an observation are zeros, settled in closed form.
+
+    Observations: `hour` (hours since 1970), `count`, and optionally `profile`, `dispersion` (the
+    organisation's), `skipped` (sum of the profiles of the hours since the last observation).
+
+    >>> model = SeasonalCount()
+    >>> for hour in range(500):
+    ...     model.learn_one({"hour": hour, "count": 5 + hour % 3})
+    >>> round(model.mean(500), 1)
+    6.0
+    >>> model.score_one({"hour": 500, "count": 8}) < 1 < 4 < model.score_one({"hour": 500, "count": 60})
+    True
+    """
+
+    def __init__(self) -> None:
+        self._counts = 0.0
+        self._exposure = 0.0
+        self._excess = 0.0  # decayed sum of (x - mu)^2 - mu
+        self._squares = 0.0  # decayed sum of mu^2
+        self._first: int | None = None
+        self._last: int | None = None
+
+    @property
+    def last_hour(self) -> int | None:
+        """Hour of the last observation."""
+        return self._last
+
+    def hours_learned(self, hour: int) -> float:
+        """Hours between the first observation and the given hour."""
+        return 0.0 if self._first is None else float(max(0, hour - self._first))
+
+    def _settled(self, hour: int, skipped: float | None = None) -> tuple[float, float]:
+        """Counts and exposure, with the silent hours before `hour` as zeros."""
+        gap = 0 if self._last is None else max(0, hour - self._last - 1)
+        if not gap:
+            return self._counts, self._exposure
+        kept = (1.0 - FORGET) ** gap
+        mean_profile = 1.0 if skipped is None else skipped / gap
+        return self._counts * kept, self._exposure * kept + mean_profile * (1.0 - kept) / FORGET
+
+    def mean(self, hour: int, profile: float = 1.0) -> float:
+        """The count to expect in an hour of that profile."""
+        counts, exposure = self._settled(hour)
+        return (counts + PRIOR_COUNT) / (exposure + PRIOR_HOURS) * profile
+
+    def dispersion(self, organisation: float) -> float:
+        """This entity's dispersion, shrunk to the organisation's."""
+        weight = self._squares / (self._squares + SHRINK)
+        own = self._excess / self._squares if self._squares > 0.0 else 0.0
+        return max(LEAST_DISPERSION, weight * own + (1.0 - weight) * organisation)
+
+    def tail(self, count: int, hour: int, profile: float = 1.0, dispersion: float = 0.5) -> float:
+        """P(X >= count) in that hour."""
+        counts, _ = self._settled(hour)
+        doubt = 1.0 / (counts + PRIOR_COUNT + 1.0)
+        return upper_tail(int(count), self.mean(hour, profile), self.dispersion(dispersion) + doubt)
+
+    def score_one(self, x: dict[str, Any]) -> float:
+        """-log10 of the tail."""
+        hour = int(x.get("hour", self._last or 0))
+        chance = self.tail(x.get("count", 0), hour, x.get("profile", 1.0), x.get("dispersion", 0.5))
+        return -log10(chance) + 0.0
+
+    def learn_one(self, x: dict[str, Any], w: float = 1.0) -> None:
+        """Learn an hour's count. With w < 1 it is taken for what was expected and w of the rest."""
+        hour, count = int(x.get("hour", 0)), float(x.get("count", 0))
+        profile = float(x.get("profile", 1.0))
+        late = self._last is not None and hour <= self._last
+        if not late:
+            self._counts, self._exposure = self._settled(hour, x.get("skipped"))
+        expected = (self._counts + PRIOR_COUNT) / (self._exposure + PRIOR_HOURS) * profile
+        spread = sqrt(expected + self.dispersion(float(x.get("dispersion", 0.5))) * expected * expected)
+        taught = expected + w * (min(count, expected + CAP * (1.0 + spread)) - expected)
+        if late:  # its hour was settled as a zero already
+            self._counts += taught
+            return
+        kept = 1.0 - FORGET
+        if self._exposure > 24.0:
+            self._excess = self._excess * kept + (taught - expected) ** 2 - expected
+            self._squares = self._squares * kept + expected * expected
+        self._counts = self._counts * kept + taught
+        self._exposure = self._exposure * kept + profile
+        self._first = hour if self._first is None else self._first
+        self._last = hour
+
+    def state(self) -> list[Any]:
+        """Four sums and two hours."""
+        return [self._counts, self._exposure, self._excess, self._squares, self._first, self._last]
+
+    @classmethod
+    def restore(cls, state: list[Any], version: int) -> Self:
+        """The model with that state."""
+        if version != cls.VERSION or len(state) != 6:
+            raise ValueError(f"a SeasonalCount of version {version} can't be read")
+        model = cls()
+        model._counts, model._exposure, model._excess, model._squares, model._first, model._last = state
+        return model

@@ -1,0 +1,105 @@
+"""Where a person was last, and where they usually are."""
+
+from __future__ import annotations
+
+from math import asin, cos, radians, sin, sqrt
+from typing import Any, NamedTuple, Self
+
+from baselines.base import Model
+
+KEPT = 0.5 ** (1 / (30 * 24))  # a place's weight halves in 30 days
+LIMIT = 64  # places kept, the least visited go first
+EARTH_KM = 6371.0
+
+
+class Place(NamedTuple):
+    """A place and time of activity."""
+
+    at_us: int
+    latitude: float
+    longitude: float
+    country: str
+    address: str
+
+
+def distance_km(a: Place, b: Place) -> float:
+    """Great-circle distance (haversine).
+
+    >>> berlin, paris = Place(0, 52.52, 13.4, "DE", ""), Place(0, 48.86, 2.35, "FR", "")
+    >>> round(distance_km(berlin, paris))
+    877
+    """
+    lat1, lat2 = radians(a.latitude), radians(b.latitude)
+    dlat, dlon = lat2 - lat1, radians(b.longitude - a.longitude)
+    h = sin(dlat / 2) ** 2 + cos(lat1) * cos(lat2) * sin(dlon / 2) ** 2
+    return 2 * EARTH_KM * asin(min(1.0, sqrt(h)))
+
+
+class Whereabouts(Model):
+    """The last place and the share of hours spent at each country and address.
+
+    Observations: `hour`, `at_us`, `latitude`, `longitude`, `country`, `address`, in the order of time.
+
+    >>> model = Whereabouts()
+    >>> model.learn_one({"hour": 1, "at_us": 0, "latitude": 52.5, "longitude": 13.4, "country": "DE", "address": "a"})
+    >>> model.last.country, model.share("DE")
+    ('DE', 1.0)
+    """
+
+    def __init__(self) -> None:
+        self.last: Place | None = None
+        self._weights: dict[str, float] = {}
+        self._hours: dict[str, int] = {}
+        self._hour = 0
+
+    def share(self, key: str) -> float:
+        """Share of the hours, lately, in which a country or address was acted from."""
+        total = sum(weight for name, weight in self._weights.items() if len(name) == 2)
+        return self._weights.get(key, 0.0) / total if total else 0.0
+
+    def score_one(self, x: dict[str, Any]) -> float:
+        """-log10 of the country's share, at most 6."""
+        from math import log10
+
+        return -log10(max(1e-6, min(1.0, self.share(str(x.get("country", "")))))) + 0.0
+
+    def learn_one(self, x: dict[str, Any], w: float = 1.0) -> None:
+        """Learn a place: each country and address once an hour."""
+        hour = int(x.get("hour", 0))
+        if hour > self._hour:
+            kept = KEPT ** (hour - self._hour) if self._hour else 1.0
+            self._weights = {name: weight * kept for name, weight in self._weights.items()}
+            self._hour = hour
+        for name in {str(x.get("country", "")), str(x.get("address", ""))} - {""}:
+            if self._hours.get(name) != hour:
+                self._weights[name] = self._weights.get(name, 0.0) + w
+                self._hours[name] = hour
+        while len(self._weights) > LIMIT:
+            least = min(self._weights, key=lambda name: (self._weights[name], name))
+            del self._weights[least], self._hours[least]
+        if x.get("latitude") is not None and x.get("longitude") is not None:
+            self._move(x)
+
+    def _move(self, x: dict[str, Any]) -> None:
+        at_us = int(x.get("at_us", 0))
+        if self.last is None or at_us >= self.last.at_us:
+            where = float(x["latitude"]), float(x["longitude"])
+            self.last = Place(at_us, *where, str(x.get("country", "")), str(x.get("address", "")))
+
+    def state(self) -> list[Any]:
+        """The last place and the weights."""
+        last = None if self.last is None else list(self.last)
+        rows = [[name, self._weights[name], self._hours[name]] for name in sorted(self._weights)]
+        return [last, rows, self._hour]
+
+    @classmethod
+    def restore(cls, state: list[Any], version: int) -> Self:
+        """The model with that state."""
+        if version != cls.VERSION or len(state) != 3:
+            raise ValueError(f"a Whereabouts of version {version} can't be read")
+        model = cls()
+        model.last = None if state[0] is None else Place(*state[0])
+        model._weights = {str(name): float(weight) for name, weight, _ in state[1]}
+        model._hours = {str(name): int(hour) for name, _, hour in state[1]}
+        model._hour = int(state[2])
+        return model

@@ -1,0 +1,162 @@
+"""Two activities of one person too far apart for the time between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from baselines.whereabouts import Place, Whereabouts, distance_km
+from detections.declare import Detection, Finding, Learned, Learning, Verdict
+from detections.management.clients import is_person
+from detections.management.evidence import finding
+from detections.organisation import Organisation
+from detections.view import Act, Hour
+from detections.words import rfc3339, rounded
+from ingest.records import SUCCESS
+
+LEAST_KM = 500.0
+COARSE_KM = 120.0  # by which a geography database may be off, at each end
+SPEED_KM_H = 900.0
+SHARE = 0.05  # of the person's hours: a place that is used so often is theirs
+OTHERS = 3  # principals that use a place before it is taken for a way to work
+
+
+def _acts(hour: Hour) -> list[Act]:
+    return [
+        a
+        for a in hour.acts
+        if a.event.latitude is not None
+        and a.event.longitude is not None
+        and a.event.outcome == SUCCESS
+        and is_person(a.event)
+    ]
+
+
+def _place(act: Act) -> Place:
+    event = act.event
+    assert event.latitude is not None
+    assert event.longitude is not None
+    return Place(act.first_us, event.latitude, event.longitude, event.country, event.address)
+
+
+def _observe(hour: Hour) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": a.event.country,
+            "at_us": a.last_us,
+            "latitude": a.event.latitude,
+            "longitude": a.event.longitude,
+            "country": a.event.country,
+            "address": a.event.address,
+        }
+        for a in _acts(hour)
+    ]
+
+
+PLACES = Learned("principal.whereabouts", Whereabouts, _observe)
+
+
+def _moves(model: Any, acts: list[Act]) -> Iterator[tuple[Place, Act, float, float]]:
+    """(place before, act, km, km/h) of each move that is too quick."""
+    before = model.last
+    for act in acts:
+        here = _place(act)
+        if before is not None and before.country != here.country:
+            km = distance_km(before, here)
+            hours = max((here.at_us - before.at_us) / 3.6e9, 1 / 60)
+            if km >= LEAST_KM + COARSE_KM and (km - 2 * COARSE_KM) / hours > SPEED_KM_H:
+                yield before, act, km, km / hours
+        before = here._replace(at_us=act.last_us)
+
+
+def judge(hour: Hour) -> Finding | None:
+    """The quickest move of the hour, if neither end is a place that the person uses regularly."""
+    model = hour.models[PLACES.name]
+    moves = [
+        move
+        for move in _moves(model, _acts(hour))
+        if not (_theirs(model, move[0]) and _theirs(model, _place(move[1])))
+    ]
+    if not moves:
+        return None
+    before, act, km, speed = max(moves, key=lambda move: (move[3], -move[1].first_us))
+    after = _place(act)
+    return finding(
+        hour,
+        [act],
+        addresses=tuple(sorted({before.address, after.address} - {""})),
+        held=((PLACES.name, act.event.country),),
+        evidence={
+            "from_place": _told(before),
+            "to_place": _told(after),
+            "from_country": before.country,
+            "to_country": after.country,
+            "km": rounded(km),
+            "minutes": rounded(max(0.0, (after.at_us - before.at_us) / 6e7)),
+            "km_h": rounded(speed),
+            "usual": f"up to {SPEED_KM_H:g} km/h",
+            "did": act.event.operation,
+        },
+    )
+
+
+def _theirs(model: Any, place: Place) -> bool:
+    return bool(model.share(place.country) >= SHARE)
+
+
+def _told(place: Place) -> dict[str, Any]:
+    return {
+        "time": rfc3339(place.at_us),
+        "country": place.country,
+        "address": place.address,
+        "latitude": rounded(place.latitude, 4),
+        "longitude": rounded(place.longitude, 4),
+    }
+
+
+def confirm(found: Finding, organisation: Organisation) -> Verdict:
+    """Withheld where others use both ends, or the new end's address, regularly: a VPN, an office."""
+    principal = found.principals[0]
+    known = []
+    for end in ("from_place", "to_place"):
+        place = found.evidence[end]
+        by_address = organisation.users_of_address(place["address"], principal)
+        if by_address >= OTHERS:
+            return Verdict(withheld=f"{by_address} others use {place['address']}: a VPN or an office")
+        known.append(organisation.users_of_country(place["country"], principal))
+    if min(known) >= OTHERS:
+        return Verdict(withheld=f"at least {min(known)} others act from each of the two countries")
+    against = ("geography databases place VPN exits and mobile carriers wrongly",)
+    return Verdict(against=against, evidence={"others_from_the_countries": known})
+
+
+DETECTION = Detection(
+    type="management.impossible_travel",
+    microsoft="ARM.MCAS_ImpossibleTravelActivity",
+    owner="principal",
+    severity="medium",
+    title="Impossible travel activity",
+    description=(
+        "{name} acted from {from_country} and {minutes} minutes later from {to_country}, {km} km away "
+        "({did} from {from})."
+    ),
+    explanation=(
+        "Two successful activities of a person in different countries, at least 500 km apart (and more than "
+        "geography databases are wrong by), between which one would have to travel faster than 900 km/h. Ignored "
+        "where both places are regularly the person's own, where others use the address, or where others act from "
+        "both countries. It learns for 7 days; service principals are left out."
+    ),
+    tactics=("InitialAccess",),
+    techniques=("T1078.004",),
+    remediation=(
+        "Ask the person, by another way, which of the two it was.",
+        "Revoke sessions and reset credentials if one of them was not; look for new sign-in methods.",
+        "Look at what was done from the address that is not theirs.",
+        "If it was a VPN, it is learned once several people use it.",
+    ),
+    judge=judge,
+    baselines=(PLACES,),
+    learning=Learning(days=7),
+    confirm=confirm,
+    cloud_app_security=True,
+)

@@ -1,0 +1,110 @@
+"""Activity from a country that neither the principal nor the organisation acts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from baselines.novelty import Novelty
+from detections.declare import Detection, Finding, Learned, Learning, Verdict
+from detections.management.clients import is_person
+from detections.management.evidence import finding
+from detections.organisation import Organisation
+from detections.view import Act, Hour
+from detections.words import rfc3339
+from ingest.records import HOUR_US, SUCCESS
+
+RECENT_HOURS = 90 * 24
+ENOUGH_DAYS = 7.0
+
+
+def _observe(hour: Hour) -> list[dict[str, Any]]:
+    return [{"key": country} for country in sorted({a.event.country for a in _acts(hour)})]
+
+
+def _countries() -> Novelty:
+    return Novelty(limit=64, half_life_days=60.0)
+
+
+COUNTRIES = Learned("principal.countries", _countries, _observe)
+
+
+def _acts(hour: Hour) -> list[Act]:
+    return [a for a in hour.acts if a.event.country and a.event.outcome == SUCCESS and is_person(a.event)]
+
+
+def judge(hour: Hour) -> Finding | None:
+    """Successful acts from a country that this person did not act from in 90 days."""
+    model = hour.models[COUNTRIES.name]
+    new = [a for a in _acts(hour) if _is_new(model, a.event.country, hour.hour)]
+    if not new:
+        return None
+    countries = sorted({a.event.country for a in new})
+    usual = [country for country, _ in model.top(5, hour.hour)]
+    return finding(
+        hour,
+        new,
+        held=(),
+        evidence={
+            "country": countries[0],
+            "countries": countries,
+            "usual_countries": usual,
+            "usual": ", ".join(usual) or "no country known",
+            "did": ", ".join(sorted({a.event.operation for a in new})[:3]),
+        },
+    )
+
+
+def _is_new(model: Any, country: str, hour: int) -> bool:
+    last = model.last_hour(country)
+    return last is None or hour - last > RECENT_HOURS
+
+
+def confirm(found: Finding, organisation: Organisation) -> Verdict:
+    """Withheld if others act from the country too, or the organisation is not known for long enough."""
+    if (
+        organisation.days_known("management") < ENOUGH_DAYS
+        and organisation.days_known("key_vault") < ENOUGH_DAYS
+    ):
+        return Verdict(withheld="the organisation's countries are known for less than 7 days")
+    principal = found.principals[0]
+    fresh, said = [], []
+    for country in found.evidence["countries"]:
+        last = organisation.country_last_seen(country, principal)
+        if last is None:
+            fresh.append(country)
+            said.append(f"nobody else acted from {country} before")
+        elif organisation.hour - last > RECENT_HOURS:
+            fresh.append(country)
+            said.append(f"the last one to act from {country} did so at {rfc3339(last * HOUR_US)}")
+    if not fresh:
+        return Verdict(withheld="others in the organisation act from that country")
+    return Verdict(evidence={"country": fresh[0], "countries": fresh, "organisation": said})
+
+
+DETECTION = Detection(
+    type="management.infrequent_country",
+    microsoft="ARM.MCAS_ActivityFromInfrequentCountry",
+    owner="principal",
+    severity="medium",
+    title="Activity from an infrequent country",
+    description="{name}, who acts from {usual}, acted from {country} ({from}): {did}.",
+    explanation=(
+        "Successful activity of a person from a country that neither the person nor anybody else in the "
+        "organisation acted from in the last 90 days. Service principals have no home country and are left out. It "
+        "learns for 7 days. Country comes from the caller's address by a geography database: VPN exits and mobile "
+        "carriers can lie."
+    ),
+    tactics=("InitialAccess",),
+    techniques=("T1078.004",),
+    remediation=(
+        "Ask the person, by another way, whether they are travelling or use a VPN.",
+        "If not: revoke sessions, reset the password, look for new sign-in methods.",
+        "Look at what was done from that address, by anybody.",
+        "If the organisation never works from there, block the country by conditional access.",
+    ),
+    judge=judge,
+    baselines=(COUNTRIES,),
+    learning=Learning(days=7),
+    confirm=confirm,
+    cloud_app_security=True,
+)

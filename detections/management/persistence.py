@@ -1,0 +1,123 @@
+"""A custom role with far-reaching rights is made and given to an identity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detections.declare import Detection, Finding, Verdict
+from detections.management.actions import ROLE_ASSIGNMENT, ROLE_DEFINITION, done, reaches_far
+from detections.management.evidence import finding
+from detections.organisation import Organisation
+from detections.view import Act, Hour
+from detections.words import rfc3339
+
+WITHIN_US = 7 * 86_400_000_000
+_BUILT_IN = frozenset(  # Owner, Contributor, Reader, User Access Administrator: no custom roles
+    {
+        "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+        "b24988ac-6180-42a0-ab88-20f7382dd24c",
+        "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+        "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
+    }
+)
+
+
+def role_of(act: Act) -> str:
+    """The GUID of the role that is made or given, lower case; '' where the record does not say."""
+    details = act.event.details
+    said = str(details.get("role_definition", ""))
+    if not said and act.event.operation == ROLE_DEFINITION:
+        said = act.event.resource
+    return said.lower().rstrip("/").rsplit("/", 1)[-1]
+
+
+def judge(hour: Hour) -> Finding | None:
+    """Assignments of roles that are not built in; whether the role is new and far-reaching is known later."""
+    given = [a for a in hour.acts if a.event.operation == ROLE_ASSIGNMENT and done(a.event)]
+    given = [a for a in given if role_of(a) and role_of(a) not in _BUILT_IN]
+    if not given:
+        return None
+    return finding(
+        hour,
+        given,
+        evidence={
+            "roles": [
+                {
+                    "role": role_of(a),
+                    "grantee": str(a.event.details.get("grantee", "")),
+                    "grantee_kind": str(a.event.details.get("grantee_kind", "")),
+                    "scope": str(a.event.details.get("scope", "")),
+                    "at_us": a.first_us,
+                }
+                for a in given[:50]
+            ],
+            "usual": "roles that were made long ago, or built-in ones",
+        },
+    )
+
+
+def confirm(found: Finding, organisation: Organisation) -> Verdict:
+    """Keep the assignments of a far-reaching custom role that was made within the week before."""
+    told = []
+    for one in found.evidence["roles"]:
+        made = organisation.role_definition(one["role"])
+        # A role that is made and given in one go may be logged in either order.
+        if made is None or abs(one["at_us"] - int(made["at_us"])) > WITHIN_US:
+            continue
+        far = [action for action in made.get("actions", ()) if reaches_far(str(action))]
+        if far:
+            told.append(_story(one, made, far))
+    if not told:
+        return Verdict(withheld="the role is not a far-reaching one that was made within the week before")
+    first = told[0]
+    evidence = {
+        "roles": told,
+        "role_name": first["role_name"] or first["role"],
+        "actions": ", ".join(first["far_reaching"][:5]),
+        "grantee": first["grantee"] or "an identity that the record does not name",
+    }
+    return Verdict(evidence=evidence)
+
+
+def _story(one: dict[str, Any], made: dict[str, Any], far: list[Any]) -> dict[str, Any]:
+    return {
+        "role": one["role"],
+        "role_name": str(made.get("name", "")),
+        "made_by": str(made.get("principal", "")),
+        "made_at": rfc3339(int(made["at_us"])),
+        "given_at": rfc3339(one["at_us"]),
+        "grantee": one["grantee"],
+        "grantee_kind": one["grantee_kind"],
+        "scope": one["scope"],
+        "far_reaching": [str(action) for action in far],
+    }
+
+
+DETECTION = Detection(
+    type="management.persistence",
+    microsoft="ARM_PrivilegedRoleDefinitionCreation",
+    owner="principal",
+    severity="medium",
+    title="Use of an advanced Azure persistence technique",
+    description=(
+        "{name} gave the custom role {role_name}, made within the week before with far-reaching rights ({actions}), "
+        "to {grantee}, from {from}."
+    ),
+    explanation=(
+        "A custom role is defined with far-reaching rights (everything, rights over rights, commands on machines, "
+        "keys) and assigned to an identity within seven days, by the same principal or another. A definition alone "
+        "raises nothing. It works from the first minute; where the records carry no request bodies, the rights are "
+        "unknown and nothing is raised."
+    ),
+    tactics=("PrivilegeEscalation", "DefenseEvasion", "Persistence"),
+    techniques=("T1098.003", "T1578"),
+    remediation=(
+        "Ask whoever made the role and whoever gave it what it is for.",
+        "If nobody knows: remove the assignment, then the role definition.",
+        "Look at what the identity did with it, and remove its credentials.",
+        "Review who may write role definitions and assignments.",
+    ),
+    judge=judge,
+    confirm=confirm,
+    immediate=False,
+)

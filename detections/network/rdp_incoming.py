@@ -1,0 +1,13 @@
+"""Unusually many RDP connections from one source to a resource."""
+
+from detections.network.brute_force import Aim, detection
+
+DETECTION = detection(
+    "rdp_incoming",
+    Aim("rdp", "in", False),
+    "RDP_Incoming_BF_OneToOne",
+    "medium",
+    "Suspicious incoming RDP network activity",
+    ("PreAttack",),
+    "Unusually many RDP connections from one source to a resource.",
+)

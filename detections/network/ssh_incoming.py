@@ -1,0 +1,13 @@
+"""Unusually many SSH connections from one source to a resource."""
+
+from detections.network.brute_force import Aim, detection
+
+DETECTION = detection(
+    "ssh_incoming",
+    Aim("ssh", "in", False),
+    "SSH_Incoming_BF_OneToOne",
+    "medium",
+    "Suspicious incoming SSH network activity",
+    ("PreAttack",),
+    "Unusually many SSH connections from one source to a resource.",
+)

@@ -1,0 +1,13 @@
+"""Unusually many SSH connections from a resource to one outside address."""
+
+from detections.network.brute_force import Aim, detection
+
+DETECTION = detection(
+    "ssh_outgoing",
+    Aim("ssh", "out", False),
+    "SSH_Outgoing_BF_OneToOne",
+    "medium",
+    "Suspicious outgoing SSH network activity",
+    ("LateralMovement",),
+    "Unusually many SSH connections from a resource to one outside address.",
+)

@@ -1,0 +1,66 @@
+"""Files as streams of octets, unpacked by what they begin with."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+
+CHUNK = 1 << 22
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+class CutShortError(Exception):
+    """A compressed file that can't be unpacked to its end; the text says where."""
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """The file's content, unpacked if it is gzip or zstd. Raises OSError."""
+    file = path.open("rb")
+    head = file.read(4)
+    file.seek(0)
+    if head[:2] == GZIP:
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    if head == ZSTD:
+        return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
+    return file
+
+
+def chunks(path: Path, size: int = CHUNK) -> Iterator[bytes]:
+    """The content in pieces of `size` octets, the last one shorter.
+
+    Raises CutShortError where a compressed file breaks off, after giving what could be unpacked.
+    """
+    with open_stream(path) as stream:
+        while True:
+            piece, broken = _read(stream, size)
+            if piece:
+                yield piece
+            if broken:
+                raise CutShortError(broken)
+            if len(piece) < size:
+                return
+
+
+def _read(stream: BinaryIO, size: int) -> tuple[bytes, str]:
+    """Up to `size` octets, in small reads so that little is lost where the file breaks off."""
+    parts: list[bytes] = []
+    have = 0
+    while have < size:
+        try:
+            part = stream.read(min(1 << 16, size - have))
+        except EOFError:
+            return b"".join(parts), "the gzip file is cut: it ends before its stream does"
+        except (gzip.BadGzipFile, zlib.error) as error:
+            return b"".join(parts), f"the gzip file is damaged ({error})"
+        except zstandard.ZstdError as error:
+            return b"".join(parts), f"the zstd file is damaged ({error})"
+        if not part:
+            break
+        parts.append(part)
+        have += len(part)
+    return b"".join(parts), ""

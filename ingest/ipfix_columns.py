@@ -1,0 +1,212 @@
+"""The records of one template layout as columns of `FLOW`; each column is made when it is asked for."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.flows import Column, Index
+from ingest.ipfix_elements import number
+from ingest.ipfix_templates import Layout
+from ingest.records import FLOW, SECOND_US
+
+MAPPED = np.uint64(0xFFFF << 32)
+NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
+
+# Column -> the elements that say it, the first one known counts.
+_SAME = {
+    "src_port": ("sourceTransportPort", "tcpSourcePort", "udpSourcePort"),
+    "dst_port": ("destinationTransportPort", "tcpDestinationPort", "udpDestinationPort"),
+    "protocol": ("protocolIdentifier",),
+    "flags": ("tcpControlBits",),
+    "packets": ("packetDeltaCount", "packetTotalCount", "initiatorPackets", "postPacketDeltaCount"),
+    "octets": ("octetDeltaCount", "octetTotalCount", "initiatorOctets", "postOctetDeltaCount"),
+    "packets_back": ("reversePacketDeltaCount", "reversePacketTotalCount", "responderPackets"),
+    "octets_back": ("reverseOctetDeltaCount", "reverseOctetTotalCount", "responderOctets"),
+}
+_ADDRESSES = {
+    "src": ("sourceIPv4Address", "sourceIPv6Address"),
+    "dst": ("destinationIPv4Address", "destinationIPv6Address"),
+}
+_FORWARD_DROPPED = 2  # the upper two bits of forwardingStatus
+_FIREWALL_DENIED = 3
+
+
+class Slice(NamedTuple):
+    """The records of one set."""
+
+    records: bytes
+    count: int
+    offset: int
+    exported_s: int
+    sampling: int
+    init_ms: int
+
+
+class LayoutPart:
+    """A part of `FlowColumns`."""
+
+    __slots__ = ("_about", "_layout", "_names", "_records")
+
+    def __init__(self, layout: Layout, slices: list[Slice]) -> None:
+        kept = [one for one in slices if one.count]
+        joined = b"".join(one.records for one in kept)
+        self._names = layout.names
+        self._layout = layout
+        self._records: npt.NDArray[Any] = np.frombuffer(joined, layout.dtype)
+        self._about = (
+            np.array([one.count for one in kept], np.int64),
+            np.array([[one.offset, one.exported_s, one.sampling, one.init_ms] for one in kept], np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def take(self, index: Index) -> LayoutPart:
+        """Only the flows at these positions."""
+        part = object.__new__(LayoutPart)
+        part._names, part._layout = self._names, self._layout
+        part._records = self._records[index]
+        counts, about = self._about
+        rows = np.searchsorted(np.cumsum(counts), index, side="right")
+        part._about = (np.ones(len(index), np.int64), about[rows])
+        return part
+
+    def column(self, name: str) -> Column:
+        """A column of `FLOW`, in its type there."""
+        made = self._made(name)
+        kind = FLOW[name]
+        if made is None:
+            return np.zeros(len(self), kind)
+        return made if made.dtype == kind else _narrowed(made, kind)
+
+    def _made(self, name: str) -> Column | None:
+        if name in _SAME:
+            return self._first(_SAME[name])
+        if name[:3] in _ADDRESSES:
+            return self._address(name[:3], name.endswith("hi"))
+        makers = {
+            "start_us": self._start,
+            "end_us": self._end,
+            "sampling": self._sampling,
+            "denied": self._denied,
+            "offset": lambda: self._of_set(0),
+        }
+        return makers[name]()
+
+    def _of_set(self, place: int) -> Column:
+        """What is the same for all records of a set."""
+        counts, about = self._about
+        if len(counts) == 0:
+            return np.zeros(0, np.int64)
+        return np.repeat(about[:, place], counts)
+
+    def _value(self, element: str) -> Column | None:
+        return number(self._records[element]) if element in self._names else None
+
+    def _first(self, elements: tuple[str, ...]) -> Column | None:
+        return next((self._value(element) for element in elements if element in self._names), None)
+
+    def _address(self, side: str, high: bool) -> Column | None:
+        four, six = _ADDRESSES[side]
+        if six in self._names:
+            words = self._records[six][:, 0 if high else 1].astype(np.uint64)
+            if four not in self._names:
+                return words
+            # A template with both families leaves the one that it does not use at zero.
+            own = self._records[six].astype(np.uint64)
+            return np.where((own[:, 0] | own[:, 1]) == 0, self._four(four, high), words)
+        return self._four(four, high)
+
+    def _four(self, element: str, high: bool) -> Column:
+        if high:
+            return np.zeros(len(self), np.uint64)
+        return number(self._records[element]).astype(np.uint64) | MAPPED
+
+    # Times
+
+    def _start(self) -> Column:
+        known = self._time("Start")
+        if known is not None:
+            return known
+        ended = self._time("End")
+        duration = self._value("flowDurationMilliseconds")
+        if ended is not None:
+            return ended if duration is None else ended - duration.astype(np.int64) * 1000
+        return self._exported()
+
+    def _end(self) -> Column:
+        known = self._time("End")
+        if known is None:
+            started = self._time("Start")
+            duration = self._value("flowDurationMilliseconds")
+            if started is None:
+                known = self._exported()
+            else:
+                known = started if duration is None else started + duration.astype(np.int64) * 1000
+        return known
+
+    def _exported(self) -> Column:
+        return self._of_set(1) * SECOND_US
+
+    def _time(self, which: str) -> Column | None:
+        for unit, scale in (("Milliseconds", 1000), ("Seconds", SECOND_US)):
+            value = self._value(f"flow{which}{unit}")
+            if value is not None:
+                return value.astype(np.int64) * scale
+        for unit in ("Microseconds", "Nanoseconds"):
+            value = self._value(f"flow{which}{unit}")
+            if value is not None:
+                return _ntp_us(value.astype(np.uint64))
+        value = self._value(f"flow{which}DeltaMicroseconds")
+        if value is not None:
+            return self._exported() - value.astype(np.int64)
+        value = self._value(f"flow{which}SysUpTime")
+        return None if value is None else self._since_start(value.astype(np.int64))
+
+    def _since_start(self, uptime_ms: Column) -> Column | None:
+        own = self._value("systemInitTimeMilliseconds")
+        started = self._of_set(3) if own is None else own.astype(np.int64)
+        if len(started) and int(started.max()) == 0:
+            # Nobody says when the system started: the newest record of a message is as old as its export.
+            exported = self._exported()
+            ups = self._value("flowEndSysUpTime")
+            newest = int((uptime_ms if ups is None else ups.astype(np.int64)).max())
+            return exported - (newest - uptime_ms) * 1000
+        return (started + uptime_ms) * 1000
+
+    def _sampling(self) -> Column:
+        every = self._value("samplingPacketInterval")
+        if every is not None:
+            space = self._value("samplingPacketSpace")
+            skipped = 0 if space is None else space.astype(np.int64)
+            own = (every.astype(np.int64) + skipped) // np.maximum(every.astype(np.int64), 1)
+        else:
+            said = self._first(("samplingInterval", "samplerRandomInterval"))
+            own = np.zeros(len(self), np.int64) if said is None else said.astype(np.int64)
+        return np.where(own > 0, own, self._of_set(2))
+
+    def _denied(self) -> Column | None:
+        event = self._value("firewallEvent")
+        status = self._value("forwardingStatus")
+        denied = None if event is None else event == _FIREWALL_DENIED
+        if status is not None:
+            # One octet; wider encodings put it last.
+            dropped = (status.astype(np.uint64) & np.uint64(0xFF)) >> np.uint64(6) == _FORWARD_DROPPED
+            denied = dropped if denied is None else denied | dropped
+        return denied
+
+
+def _ntp_us(value: Column) -> Column:
+    seconds = (value >> np.uint64(32)).astype(np.int64) - NTP_EPOCH_S
+    fraction = (value & np.uint64(0xFFFFFFFF)).astype(np.float64) / 4294967296.0
+    return seconds * SECOND_US + (fraction * SECOND_US).astype(np.int64)
+
+
+def _narrowed(made: Column, kind: np.dtype[Any]) -> Column:
+    """In the column's type; what is wider than it can hold is its greatest value, not a wrapped one."""
+    if kind.kind == "u" and made.dtype.itemsize > kind.itemsize:
+        return np.minimum(np.maximum(made, 0), np.iinfo(kind).max).astype(kind)
+    return made.astype(kind)

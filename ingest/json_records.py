@@ -1,0 +1,155 @@
+"""The JSON values of a log file: lines, an array, or documents of {"records": [...]}.
+
+One bad value does not spoil the rest: a line that can't be read is rejected by its number, and of a document
+that was cut the whole elements are given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from ingest.logs_values import excerpt
+from ingest.records import Rejected
+
+MAX_DOCUMENT = 1 << 30  # octets of a document that is not in lines
+MAX_LINE = 64 << 20
+
+_decode = msgspec.json.Decoder().decode
+_PROBLEMS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+_LISTS = ("records", "value")  # Event Hub and blob payloads; REST's pages
+
+Value = Any  # a decoded value, or a Rejected
+
+
+def values(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, Value]]:
+    """(number, value) of each record, from 0; a value that can't be read is a `Rejected`."""
+    stream = iter(chunks)
+    head = next(stream, b"").removeprefix(b"\xef\xbb\xbf")
+    parts = chain([head], stream)
+    found = _lines(parts) if _in_lines(head) else _document(parts)
+    for number, value in enumerate(found):
+        if isinstance(value, Rejected):
+            value = msgspec.structs.replace(value, source=source, offset=number)
+        yield number, value
+
+
+def _in_lines(head: bytes) -> bool:
+    """Whether each line is a value: the first one is, or the second one begins like another."""
+    start = head.lstrip()
+    if start[:1] == b"[":
+        return False
+    first, newline, rest = start.partition(b"\n")
+    if not newline:
+        # One line only: a single record or payload; a document if it is too long for the first chunk.
+        return len(head) < MAX_LINE
+    return rest.lstrip()[:1] == b"{" and (_readable(first) or rest[:1] == b"{")
+
+
+def _readable(line: bytes) -> bool:
+    try:
+        _decode(line)
+    except _PROBLEMS:
+        return False
+    return True
+
+
+# Lines
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[Value]:
+    rest = b""
+    for chunk in chunks:
+        lines = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
+        rest = lines.pop()
+        for line in lines:
+            yield from _line(line)
+        if len(rest) > MAX_LINE:
+            yield _bad(f"the line is longer than {MAX_LINE >> 20} MB", rest)
+            rest = b""
+    yield from _line(rest)
+
+
+def _line(line: bytes) -> Iterator[Value]:
+    if not line or line.isspace():
+        return
+    try:
+        value = _decode(line)
+    except _PROBLEMS as error:
+        yield from _broken(line, error)
+        return
+    yield from _expanded(value)
+
+
+def _broken(line: bytes, error: Exception) -> Iterator[Value]:
+    """A line that is no JSON: of a payload that was cut, what is whole is still given."""
+    cut = "truncated" in str(error)
+    if cut and b'"records"' in line[:200]:
+        yield from _whole_elements(line)
+        return
+    yield _bad(
+        "the line is cut: it ends before its JSON does" if cut else f"the line is no JSON ({error})", line
+    )
+
+
+def _expanded(value: Any) -> Iterator[Value]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name.lower() in _LISTS and isinstance(inner, list) and len(value) <= 4:
+                yield from inner
+                return
+        yield value
+    elif isinstance(value, list):
+        yield from value
+    else:
+        yield _bad("the line is no JSON object", str(value).encode())
+
+
+# Documents
+
+
+def _document(chunks: Iterable[bytes]) -> Iterator[Value]:
+    parts, size = [], 0
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > MAX_DOCUMENT:
+            yield _bad("the JSON document is larger than 1 GB; write it as JSON lines", parts[0], "file")
+            return
+    body = b"".join(parts)
+    try:
+        value = _decode(body)
+    except _PROBLEMS:
+        yield from _whole_elements(body)
+        return
+    yield from _expanded(value)
+
+
+def _whole_elements(body: bytes) -> Iterator[Value]:
+    """The elements of an array up to where it breaks."""
+    text = body.decode("utf-8", "replace")
+    at = text.find("[") + 1
+    scan = json.JSONDecoder().raw_decode
+    while 0 < at < len(text):
+        while at < len(text) and text[at] in " \t\r\n,":
+            at += 1
+        if at >= len(text) or text[at] == "]":
+            return
+        try:
+            value, at = scan(text, at)
+        except (ValueError, RecursionError) as error:
+            rest = text[at : at + 400]
+            yield _bad(
+                f"the JSON is cut or broken here, and what follows is lost ({error})"[:300], rest.encode()
+            )
+            return
+        yield value
+    yield _bad("the JSON is cut: it ends before its array does", body[-400:])
+
+
+def _bad(reason: str, what: bytes, kind: str = "record") -> Rejected:
+    return Rejected(reason=reason, excerpt=excerpt(what), kind=kind)

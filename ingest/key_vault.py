@@ -1,0 +1,179 @@
+"""Key Vault audit records to events: diagnostic logs in both claim dialects, and Log Analytics' two tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ingest.activity import first, named, region
+from ingest.claims import Caller, caller_of, short_claims
+from ingest.logs_values import address, content_hash, excerpt, folded, number, place, text, texts
+from ingest.records import DENIED, FAILURE, KEY_VAULT, SUCCESS, Event, Rejected
+from ingest.times import epoch_us
+
+_KINDS = {
+    "Key": "Backup Create Decrypt Delete Encrypt Get GetDeleted GetRotationPolicy Import List ListDeleted "
+    "ListVersions Purge Recover Release Restore Rotate SetRotationPolicy Sign Unwrap Update Verify Wrap",
+    "Secret": "Backup Delete Get GetDeleted List ListDeleted ListVersions Purge Recover Restore Set Update",
+    "Certificate": "Backup Create Delete Get GetDeleted Import IssuerCreate IssuersGet IssuersList "
+    "List ListDeleted ListVersions Merge Pending Policy PolicyGet PolicyUpdate Purge Recover Restore Update "
+    "ContactsDelete ContactsGet ContactsSet Renew",
+    "Vault": "Create Delete Get GetDeleted List ListDeleted Patch Purge Put Recover "
+    "AccessPolicyChangedEventGridNotification",
+}
+# How the documentation spells an operation, by its lower case: exports differ.
+OPERATIONS = {
+    f"{kind}{name}".lower(): f"{kind}{name}" for kind, names in _KINDS.items() for name in names.split()
+}
+OPERATIONS["authentication"] = "Authentication"
+CHALLENGE = "Key Vault calls without a token (401, before the client signs in)"
+NOTIFICATION = "Key Vault notifications to Event Grid"
+_ITEMS = ("secrets", "keys", "certificates")
+_COLUMN = "identity_claim_"
+
+
+def is_vault_record(fields: Mapping[str, Any]) -> bool:
+    """Whether a record with lower-case names is Key Vault's."""
+    category = named(fields.get("category")).lower()
+    if category == "auditevent" or fields.get("type") == "AZKVAuditLogs":
+        return True
+    operation = named(fields.get("operationname")).lower()
+    return operation in OPERATIONS and "/" not in operation
+
+
+def decode(fields: Mapping[str, Any], source: str, offset: int) -> Event | Rejected | str:
+    """An event from a record with lower-case names; a reason (text) to leave it out; or why it can't be read."""
+    at_us = epoch_us(first(fields, "time", "timegenerated"))
+    if at_us is None:
+        return _rejected("has no time that can be read", fields, source, offset)
+    came = named(fields.get("operationname"))
+    if not came:
+        return _rejected("has no operation name", fields, source, offset)
+    operation = OPERATIONS.get(came.lower(), came)
+    if operation.endswith("EventGridNotification"):
+        return NOTIFICATION
+    resource = text(first(fields, "resourceid", "_resourceid"))
+    properties = folded(fields.get("properties"))
+    status = number(
+        first(properties, "httpstatuscode") or first(fields, "httpstatuscode", "httpstatuscode_d")
+    )
+    caller = _caller(fields)
+    if status == 401 and not caller.known:
+        return CHALLENGE
+    return _event(fields, properties, at_us, operation, resource, status, caller, source, offset)
+
+
+def _caller(fields: Mapping[str, Any]) -> Caller:
+    identity = folded(first(fields, "identity", "identity_s"))
+    claims = first(identity, "claim", "claims")
+    if claims is None:
+        # AzureDiagnostics: a column a claim, with the type as its ending.
+        claims = {
+            name[len(_COLUMN) :].rpartition("_")[0]: value
+            for name, value in fields.items()
+            if name.startswith(_COLUMN) and value not in (None, "")
+        }
+    return caller_of(short_claims(claims))
+
+
+def _event(
+    fields: Mapping[str, Any],
+    properties: Mapping[str, Any],
+    at_us: int,
+    operation: str,
+    resource: str,
+    status: int | None,
+    caller: Caller,
+    source: str,
+    offset: int,
+) -> Event:
+    where = place(resource)
+    item = item_of(operation, text(first(properties, "id") or first(fields, "id_s", "id")))
+    item = item or item_of(
+        operation, text(first(properties, "requesturi") or first(fields, "requesturi_s", "requesturi"))
+    )
+    correlation = text(fields.get("correlationid"))
+    outcome = _outcome(fields, status)
+    came_from = first(fields, "calleripaddress", "calleripaddress_s") or ""
+    return Event(
+        at_us=at_us,
+        layer=KEY_VAULT,
+        operation=operation,
+        outcome=outcome,
+        principal=caller.principal,
+        name=caller.name,
+        kind=caller.kind,
+        application=caller.application,
+        address=address(came_from) or caller.address,
+        resource=where.vault or resource,
+        vault=where.vault or resource,
+        item=item,
+        client=text(first(properties, "clientinfo") or first(fields, "clientinfo", "clientinfo_s"))[:300],
+        region=region(text(fields.get("location"))),
+        subscription=where.subscription,
+        details=_details(properties, fields, status),
+        uid=content_hash(
+            str(at_us), correlation, operation, where.lower, item, outcome, caller.principal.lower()
+        ),
+        source=source,
+        offset=offset,
+    )
+
+
+def item_of(operation: str, address_of_item: str) -> str:
+    """What was touched, from an id or a request's address: kind and name, never a version or a value.
+
+    >>> item_of("SecretGet", "https://v1.vault.azure.net/secrets/db/4c39?api-version=7.4")
+    'secrets/db'
+    >>> item_of("SecretList", "https://v1.vault.azure.net/secrets?maxresults=25")
+    'secrets'
+    """
+    if operation.startswith("Vault") or not address_of_item:
+        return ""
+    try:
+        parts = [part for part in urlsplit(address_of_item).path.split("/") if part]
+    except ValueError:
+        return ""
+    if parts and parts[0].lower().startswith("deleted"):
+        parts[0] = parts[0][len("deleted") :]
+    if not parts or parts[0].lower() not in _ITEMS:
+        return ""
+    return "/".join([parts[0].lower(), *parts[1:2]])
+
+
+def _outcome(fields: Mapping[str, Any], status: int | None) -> str:
+    if status is not None:
+        return SUCCESS if status < 400 else DENIED if status in (401, 403) else FAILURE
+    result = named(first(fields, "resulttype")).lower()
+    signature = text(fields.get("resultsignature")).lower()
+    if "forbidden" in signature or "unauthorized" in signature:
+        return DENIED
+    return SUCCESS if result in ("success", "succeeded", "") else FAILURE
+
+
+def _details(properties: Mapping[str, Any], fields: Mapping[str, Any], status: int | None) -> dict[str, Any]:
+    details: dict[str, Any] = {}
+    if status is not None and status >= 400:
+        details["status"] = status
+    grantee = first(properties, "addedaccesspolicy_objectid") or first(
+        fields, "addedaccesspolicy_objectid_g", "addedaccesspolicy_objectid_s", "addedaccesspolicy_objectid"
+    )
+    if grantee:
+        details["grantee"] = text(grantee)
+        details["permissions"] = [
+            f"{kind}/{permission}"
+            for kind in ("keys", "secrets", "certificates")
+            for permission in texts(
+                first(properties, f"addedaccesspolicy_permissions_{kind}")
+                or first(fields, f"addedaccesspolicy_permissions_{kind}_s"),
+                40,
+            )
+        ]
+    return details
+
+
+def _rejected(reason: str, fields: Mapping[str, Any], source: str, offset: int) -> Rejected:
+    return Rejected(
+        reason=f"the record {reason}", source=source, offset=offset, excerpt=excerpt(dict(fields))
+    )

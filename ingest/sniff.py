@@ -1,0 +1,91 @@
+"""What a file holds, by how its content begins; never by its name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+HEAD = 4096  # octets that are looked at
+
+
+class Kind(NamedTuple):
+    """'flows' or 'events'; or '' with the reason why it can't be read."""
+
+    kind: str
+    reason: str = ""
+
+
+_PCAP = (
+    b"\xa1\xb2\xc3\xd4",
+    b"\xd4\xc3\xb2\xa1",
+    b"\xa1\xb2\x3c\x4d",
+    b"\x4d\x3c\xb2\xa1",
+    b"\x0a\x0d\x0d\x0a",
+)
+_MAGIC = {
+    b"PK\x03\x04": "a ZIP archive; unpack it first",
+    b"BZh": "bzip2; unpack it first (gzip and zstd are unpacked here)",
+    b"\xfd7zXZ\x00": "xz; unpack it first (gzip and zstd are unpacked here)",
+    b"PAR1": "Parquet; export it as JSON lines",
+    b"Obj\x01": "Avro; export the records as JSON lines",
+    b"SQLite format 3": "an SQLite database",
+    b"\x7fELF": "a program",
+    b"\x89PNG": "a picture",
+    b"%PDF": "a PDF",
+}
+
+
+def sniff(head: bytes) -> Kind:
+    """The kind of content, from its first octets (unpacked).
+
+    >>> sniff(b'{"time": 1}').kind, sniff(b"").reason
+    ('events', 'the file is empty')
+    """
+    if not head:
+        return Kind("", "the file is empty")
+    if head[:4] in _PCAP:
+        return Kind("", "the file is a packet capture (pcap); only files of IPFIX messages are read")
+    for magic, what in _MAGIC.items():
+        if head.startswith(magic):
+            return Kind("", f"the file is {what}")
+    flows = _flows(head)
+    if flows is not None:
+        return flows
+    return _text(head)
+
+
+def _flows(head: bytes) -> Kind | None:
+    version, length = int.from_bytes(head[:2], "big"), int.from_bytes(head[2:4], "big")
+    if version == 10 and length >= 16:
+        following = head[length : length + 2]
+        if len(head) < length or not following or following in (b"\x00\x0a", b"\x00"):
+            return Kind("flows")
+        return Kind("flows") if _set_follows(head) else None
+    if version in (5, 9) and 0 < length <= 1000 and len(head) >= 20:
+        return Kind("", f"the file is NetFlow version {version}; only IPFIX (version 10) is read from files")
+    return None
+
+
+def _set_follows(head: bytes) -> bool:
+    set_id = int.from_bytes(head[16:18], "big")
+    return set_id in (2, 3) or set_id >= 256
+
+
+def _text(head: bytes) -> Kind:
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return Kind("", "the file is text in UTF-16; save it as UTF-8")
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:1] in (b"{", b"["):
+        return Kind("events")
+    if not start:
+        return Kind("", "the file is empty but for white space")
+    if b"\x00" in head or _odd(head) > len(head) // 10:
+        return Kind(
+            "", "the file is binary, and of no format that is read (IPFIX; JSON, also in gzip or zstd)"
+        )
+    return Kind(
+        "", "the file is text, but no JSON: it begins with " + repr(start[:30].decode("utf-8", "replace"))
+    )
+
+
+def _odd(head: bytes) -> int:
+    return sum(octet < 32 and octet not in (9, 10, 13) for octet in head)
