@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from baselines.population import Tally
-from ingest.enrich import Enrichment
 
 from actors.messages import Fault, Found, Report
 from actors.organisation import OrganisationView
 from actors.settings import Settings
 from alerts.alert import Alert, make_alert, order, stepped
 from alerts.incidents import Incidents
+from baselines.population import Tally
 from detections.catalogue import CATALOGUE
 from detections.declare import Detection, Verdict
 from detections.words import rfc3339
+from ingest.enrich import Enrichment
 from ingest.records import HOUR_US
 
 STATE_VERSION = 1

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from baselines.population import Tally
-
 from actors.messages import Fault, Found
 from actors.settings import Settings
+from baselines.population import Tally
 from detections.declare import Detection, Learned
 from detections.view import Hour, TrafficHour
 

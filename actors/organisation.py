@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from baselines.population import Population, Tally
-from ingest.enrich import Enrichment
-
 from detections.organisation import Indicator
+from ingest.enrich import Enrichment
 
 KEEP_HOURS = 90 * 24
 WINDOW_HOURS = 30 * 24

@@ -11,8 +11,6 @@ from typing import Any
 
 import msgspec
 import ray
-from ingest.enrich import Enrichment, EnrichmentSettings
-from ingest.sources import discover
 
 from actors.aggregator import Aggregator, Outcome
 from actors.conductor import Conductor, Days, Progress
@@ -20,6 +18,8 @@ from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_
 from actors.router import Router
 from actors.settings import Settings
 from actors.shard import Shard
+from ingest.enrich import Enrichment, EnrichmentSettings
+from ingest.sources import discover
 
 REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from baselines.population import Seasons, Tally
-
 from actors.entity import EntityState
 from actors.event_window import EventWindow
 from actors.judging import Judge
@@ -18,6 +16,7 @@ from actors.keys import entity_key, group_of
 from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report
 from actors.settings import Settings
 from actors.traffic_window import TrafficWindow
+from baselines.population import Seasons, Tally
 from detections.catalogue import catalogue_hash
 from detections.facts import facts_of
 from detections.view import Act, Flat, Hour, Peer, TrafficHour
@@ -63,14 +62,15 @@ class Shard:
 
     def _apply(self, event: Event, owners: int) -> None:
         windows = self.events.setdefault(event.at_us // HOUR_US, {})
-        fresh = True
+        fresh = []
         for key in owner_keys(event, owners):
             window = windows.get(key)
             if window is None:
                 window = windows[key] = EventWindow()
-            fresh = window.add(event)
+            fresh.append(window.add(event))
         if owners & COUNTED:
-            if fresh:
+            # Its first owner says whether it was there before.
+            if fresh[0]:
                 self._applied += 1
             else:
                 self._filtered["delivered twice"] = self._filtered.get("delivered twice", 0) + 1
@@ -117,7 +117,7 @@ class Shard:
         view = self._hour(state, hour, acts)
         self._judge_and_learn(state, view, report, tally)
         if state.kind == "principal":
-            report.facts += [tuple(fact) for fact in facts_of(view)]
+            report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts_of(view)]
         state.remember(acts, unfinished, hour)
 
     def _close_traffic(

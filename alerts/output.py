@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from alerts.alert import Alert, to_json
+from detections.declare import SEVERITIES
 
 COLOURS = {"high": "bold red", "medium": "yellow", "low": "cyan", "informational": "dim"}
 SUFFIXES = (".jsonl", ".json")
@@ -95,4 +96,5 @@ def show_table(console: Console, alerts: Sequence[Alert]) -> None:
 def severity_line(alerts: Sequence[Alert]) -> str:
     """'3 high, 2 medium' in falling severity."""
     counts = Counter(alert.severity for alert in alerts)
-    return ", ".join(f"{counts[severity]} {severity}" for severity in COLOURS if counts[severity]) or "none"
+    falling = reversed(SEVERITIES)
+    return ", ".join(f"{counts[name]} {name}" for name in falling if counts[name]) or "none"

@@ -31,7 +31,8 @@ class Idle(Model):
 
     def usual_gap_us(self, q: float = QUANTILE) -> float | None:
         """A pause that is longer than 99 in 100 of this entity's; None below five pauses."""
-        return float(self._gaps.get()) if self._known >= 5 else None
+        usual = self._gaps.get()
+        return float(usual) if usual is not None and self._known >= 5 else None
 
     def score_one(self, x: dict[str, Any]) -> float:
         """0 for a usual pause; else how many times as long it is, as a power of ten."""

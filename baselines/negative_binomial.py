@@ -40,7 +40,7 @@ def upper_tail(count: int, mean: float, dispersion: float) -> float:
         total += term
         if term < total * _ENOUGH:
             break
-    return min(1.0, max(TINY, exp(max(log_first + log(total), -690.0))))
+    return min(1.0, max(TINY, exp(max(log_first + log(total), -700.0))))
 
 
 def _below(count: int, size: float, ratio: float, mean: float) -> float:

@@ -192,8 +192,8 @@ class Population:
 
     def snapshot(self) -> Any:
         """What shards judge by, as MessagePack values."""
-        rows = [[name, week, self.dispersion(name)] for name, week in sorted(self._weeks.items())]
-        return [self._hours(), [[name, list(week), phi] for name, week, phi in rows]]
+        rows = [[name, list(week), self.dispersion(name)] for name, week in sorted(self._weeks.items())]
+        return [self._hours(), rows]
 
     def season(self, baseline: str, hour: int) -> Season:
         """The season as of now."""

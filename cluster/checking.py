@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from ingest.enrich import Enrichment
 
 from cluster.config import load
 from detections.catalogue import CATALOGUE
+from ingest.enrich import Enrichment
 
 
 def run(config: Path) -> int:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.enrich import EnrichmentSettings
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -34,6 +33,7 @@ from cluster.config import Configuration, load
 from cluster.errors import UserError
 from cluster.local import LocalRuntime
 from detections.catalogue import CATALOGUE
+from ingest.enrich import EnrichmentSettings
 from ingest.records import Rejected
 
 DAY_US = 86_400_000_000

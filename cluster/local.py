@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from ingest.enrich import Enrichment, EnrichmentSettings
-from ingest.sources import discover
 
 from actors.aggregator import Aggregator, Outcome
 from actors.conductor import Conductor, Days, Progress
@@ -16,6 +14,8 @@ from actors.router import Router
 from actors.settings import Settings
 from actors.shard import Shard
 from cluster.state import Saved
+from ingest.enrich import Enrichment, EnrichmentSettings
+from ingest.sources import discover
 
 
 class LoopPorts:

@@ -8,7 +8,6 @@ import warnings
 from typing import Any
 
 import msgspec
-from ingest.enrich import Enrichment, EnrichmentSettings
 
 from actors.aggregator import Outcome
 from actors.conductor import Progress
@@ -17,6 +16,7 @@ from actors.settings import Settings
 from cluster.errors import UserError
 from cluster.local import unpack_router
 from cluster.state import Saved
+from ingest.enrich import Enrichment, EnrichmentSettings
 
 
 class RayRuntime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +39,7 @@ class Slice(NamedTuple):
     """The records of one set."""
 
     records: bytes
-    count: int
+    number: int
     offset: int
     exported_s: int
     sampling: int
@@ -51,13 +52,13 @@ class LayoutPart:
     __slots__ = ("_about", "_layout", "_names", "_records")
 
     def __init__(self, layout: Layout, slices: list[Slice]) -> None:
-        kept = [one for one in slices if one.count]
+        kept = [one for one in slices if one.number]
         joined = b"".join(one.records for one in kept)
         self._names = layout.names
         self._layout = layout
         self._records: npt.NDArray[Any] = np.frombuffer(joined, layout.dtype)
         self._about = (
-            np.array([one.count for one in kept], np.int64),
+            np.array([one.number for one in kept], np.int64),
             np.array([[one.offset, one.exported_s, one.sampling, one.init_ms] for one in kept], np.int64),
         )
 
@@ -87,7 +88,7 @@ class LayoutPart:
             return self._first(_SAME[name])
         if name[:3] in _ADDRESSES:
             return self._address(name[:3], name.endswith("hi"))
-        makers = {
+        makers: dict[str, Callable[[], Column | None]] = {
             "start_us": self._start,
             "end_us": self._end,
             "sampling": self._sampling,
@@ -166,12 +167,12 @@ class LayoutPart:
         value = self._value(f"flow{which}SysUpTime")
         return None if value is None else self._since_start(value.astype(np.int64))
 
-    def _since_start(self, uptime_ms: Column) -> Column | None:
+    def _since_start(self, uptime_ms: Column) -> Column:
         own = self._value("systemInitTimeMilliseconds")
-        started = self._of_set(3) if own is None else own.astype(np.int64)
+        started: Column = self._of_set(3) if own is None else own.astype(np.int64)
         if len(started) and int(started.max()) == 0:
             # Nobody says when the system started: the newest record of a message is as old as its export.
-            exported = self._exported()
+            exported: Column = self._exported()
             ups = self._value("flowEndSysUpTime")
             newest = int((uptime_ms if ups is None else ups.astype(np.int64)).max())
             return exported - (newest - uptime_ms) * 1000

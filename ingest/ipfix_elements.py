@@ -98,7 +98,7 @@ def number(column: npt.NDArray[np.generic]) -> npt.NDArray[np.unsignedinteger]:
     array([65538], dtype=uint64)
     """
     if column.ndim == 1:
-        return column.astype(column.dtype.newbyteorder("="))  # type: ignore[return-value]
+        return column.astype(column.dtype.newbyteorder("="))
     value = np.zeros(len(column), np.uint64)
     for octet in range(column.shape[1]):
         value = (value << np.uint64(8)) | column[:, octet].astype(np.uint64)

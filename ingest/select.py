@@ -89,7 +89,7 @@ def _service(port: Any, protocol: Any) -> Any:
 def _relevant(flows: FlowColumns, indicators: Listed) -> Mask:
     """By port first, which is cheap; addresses are looked up only where there are indicators."""
     source, destination = flows.column("src_port"), flows.column("dst_port")
-    by_port = (
+    by_port: Mask = (
         (destination == SSH_PORT) | (destination == RDP_PORT) | (source == SSH_PORT) | (source == RDP_PORT)
     )
     if by_port.any():

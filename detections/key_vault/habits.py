@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from baselines.novelty import Novelty
-
 from detections.declare import Learned
 from detections.key_vault.operations import SIZES, size_of
 from detections.view import Hour, View

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from baselines.seasonal_count import SeasonalCount
-
 from detections.declare import Detection, Finding, Learned, Verdict
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (

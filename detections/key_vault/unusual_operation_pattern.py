@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from baselines.mix import Mix
-
 from detections.declare import Detection, Finding, Learned, Learning
 from detections.key_vault.bursts import BURSTS, Part, acts_of, held_of, operations, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -68,7 +69,7 @@ def test_files_of_different_spans_meet_in_event_time() -> None:
     closed = [step.hour - START for step in steps if isinstance(step, CloseHour)]
     assert closed == list(range(48))
     sent = [one.event.at_us for step in steps if isinstance(step, Send) for one in step.batch.events]
-    assert max(a - b for a, b in zip(sent, sent[1:], strict=False)) <= 8 * HOUR_US
+    assert max(a - b for a, b in itertools.pairwise(sent)) <= 8 * HOUR_US
 
 
 def test_no_record_comes_for_an_hour_that_was_closed() -> None:
@@ -97,7 +98,7 @@ def test_a_file_out_of_order_by_more_than_the_lateness_is_said_with_its_count() 
 
 
 def test_disorder_within_the_lateness_is_no_disorder() -> None:
-    records = [event(minute + (9 if minute % 2 else 0), minute) for minute in range(0, 300)]
+    records = [event(minute + (9 if minute % 2 else 0), minute) for minute in range(300)]
     stream = router(Listed("jittered", records))
     list(stream.steps())
     assert stream.counts.late == 0

@@ -120,7 +120,9 @@ def test_state_splits_a_run_in_two_without_a_trace(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
     def told(*names: str) -> dict[str, Any]:
-        found = [json.loads(one) for name in names for one in (tmp_path / f"{name}.jsonl").open()]
+        found = [
+            json.loads(one) for name in names for one in (tmp_path / f"{name}.jsonl").read_text().splitlines()
+        ]
         return {alert["id"]: (alert["count"], alert["first_seen"], alert["last_seen"]) for alert in found}
 
     assert told("first", "second") == told("both")
@@ -146,7 +148,7 @@ def test_bad_input_is_said_and_kept_and_the_rest_goes_on(
     done = run(tmp_path, name, "good.json", "--alerts", "out/alerts.jsonl")
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
-    kept = [json.loads(one) for one in (tmp_path / "out" / "rejected.jsonl").open()]
+    kept = [json.loads(one) for one in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()]
     assert kept
     assert all(one["reason"] and name in one["source"] for one in kept)
     assert any(said.lower() in one["reason"].lower() for one in kept), kept
