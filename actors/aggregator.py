@@ -153,7 +153,7 @@ class Aggregator:
     def _raise(self, one: Found, verdict: Verdict, signs: int) -> Alert:
         detection = CATALOGUE[one.type]
         inventory = self.organisation.enrichment.inventory
-        steps = (signs > 1) - one.finding.denied
+        steps = (signs > 1) - one.finding.denied + verdict.steps
         base = (
             self.settings.parameters_of(one.type).get("severity")
             or one.finding.severity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log10
 from typing import Any
 
 from actors.messages import Fault, Found
@@ -10,6 +11,7 @@ from baselines.population import Tally
 from detections.declare import Detection, Learned
 from detections.view import Hour, TrafficHour
 
+HOURS_TO_KNOW = 48  # an entity's model before its surprises say something of the model
 HELD_WEIGHT = 0.1  # what is suspicious is learned at a tenth of the weight
 
 AnyHour = Hour | TrafficHour
@@ -85,10 +87,21 @@ class Judge:
                 observation["profile"], observation["dispersion"] = season.profile, season.dispersion
                 if model.last_hour is not None:
                     observation["skipped"] = view.seasons.skipped(learned.name, model.last_hour, view.hour)
-                if not suspicious:
-                    expected = model.mean(view.hour, season.profile)
-                    tally.note(learned.name, observation["count"], expected)
+                self._count(learned.name, model, observation, suspicious, tally)
             model.learn_one(observation, w=HELD_WEIGHT if suspicious else 1.0)
+
+    def _count(self, name: str, model: Any, seen: dict[str, Any], suspicious: bool, tally: Tally) -> None:
+        """Tell the population of a count, and of how surprising it was to a model that knows its entity."""
+        hour, count, profile = seen["hour"], seen["count"], seen["profile"]
+        expected = model.mean(hour, profile)
+        if not suspicious:
+            tally.note(name, count, expected)
+        if model.hours_learned(hour) >= HOURS_TO_KNOW:
+            # Most hours are quite usual, and the tail costs more than all the rest: it is for the others.
+            plain = count <= 2.0 * expected + 2.0
+            tally.surprise(
+                name, 0.0 if plain else -log10(model.tail(count, hour, profile, seen["dispersion"]))
+            )
 
 
 def _shared(detections: tuple[Detection, ...]) -> dict[str, Learned]:

@@ -17,6 +17,8 @@ MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
 MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 MAX_ROLES = 10_000
 
+KINDS = ("address", "application", "country", "hop", "vault")
+
 Uses = dict[str, list[int]]  # principal -> [first hour, last hour]
 
 
@@ -28,7 +30,8 @@ class OrganisationView:
         self.population = Population()
         self.hour = 0
         self.layers_since: dict[str, int] = {}
-        self._uses: dict[str, dict[str, Uses]] = {"address": {}, "country": {}}
+        # Who used an address, a country, a vault; who used which application; which addresses a quick move joined.
+        self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in KINDS}
         self._roles: dict[str, list[Any]] = {}
 
     # Learning from closed hours
@@ -100,6 +103,33 @@ class OrganisationView:
         ]
         return max(hours, default=None)
 
+    def days_with_application(self, principal: str, application: str) -> float:
+        """Days since a person first used an application anywhere; 0: never before today."""
+        used = self._uses["application"].get(principal.lower(), {}).get(application)
+        return 0.0 if used is None else max(0.0, (self.hour - used[0]) / 24)
+
+    def circle(self, principal: str, vault: str) -> tuple[float, str]:
+        """Of those who use another vault as this person does, the greatest share that uses this one too."""
+        here = self._lately("vault", vault.lower()) - {principal.lower()}
+        best = (0.0, "")
+        for other in sorted(self._uses["vault"]):
+            users = self._lately("vault", other)
+            if other == vault.lower() or principal.lower() not in users:
+                continue
+            both = len(users & here)
+            # One more who does not: a circle of two is not one.
+            best = max(best, (both / len(users), other)) if both > 1 else best
+        return best
+
+    def partners(self, address: str) -> int:
+        """Addresses joined to this one by moves that nobody can make."""
+        return len(self._lately("hop", address))
+
+    def _lately(self, kind: str, key: str) -> set[str]:
+        until, since = self.hour - 24, self.hour - WINDOW_HOURS
+        users = self._uses[kind].get(key, {})
+        return {name for name, (first, last) in users.items() if first <= until and last >= since}
+
     def days_known(self, layer: str) -> float:
         """Days of telemetry of a layer."""
         since = self.layers_since.get(layer)
@@ -108,6 +138,10 @@ class OrganisationView:
     def share_at_least(self, baseline: str, count: int) -> float | None:
         """Share of entity-hours (not zero) with at least this count."""
         return self.population.share_at_least(baseline, count)
+
+    def chance(self, baseline: str, score: float) -> float | None:
+        """Share of entity-hours (not zero) that were at least so surprising to their own entity's model."""
+        return self.population.chance(baseline, score)
 
     def typical(self, baseline: str) -> float | None:
         """Mean count of entity-hours that were not zero."""
@@ -137,7 +171,8 @@ class OrganisationView:
 
     def restore(self, state: list[Any]) -> None:
         """Take a saved state in."""
-        self.hour, self.layers_since, self._uses, self._roles, population = state
+        self.hour, self.layers_since, uses, self._roles, population = state
+        self._uses = {kind: {} for kind in KINDS} | uses
         self.population = Population.restore(population)
 
 

@@ -54,7 +54,8 @@ class Shard:
         for routed in batch.late:
             self._check_late(routed.event, routed.owners)
         if len(batch.rows):
-            hours = batch.rows["start_us"] // HOUR_US
+            # A flow belongs to the hour of its end, as for the router: that is when exporters tell of it.
+            hours = batch.rows["end_us"] // HOUR_US
             for hour in sorted(set(hours.tolist())):
                 window = self.traffic.setdefault(hour, TrafficWindow())
                 window.add(batch.rows[hours == hour], batch.ids, batch.sources)

@@ -7,9 +7,48 @@ plain values, so that it can be saved and moved without pickle.
 from __future__ import annotations
 
 import abc
+from math import isfinite
 from typing import Any, Self
 
 from river import base
+
+GREATEST = 1e15  # no sum of a saved state is greater: what is comes from no model of ours
+
+
+def number(value: Any, least: float = -GREATEST) -> float:
+    """A number of a saved state. Raises ValueError for what can't be one.
+
+    >>> number(2, 0.0)
+    2.0
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(f"{str(value)[:40]!r} is no number")
+    if not least <= value <= GREATEST:
+        raise ValueError(f"{value} is out of bounds")
+    return float(value)
+
+
+def whole(value: Any, least: int = -(1 << 62), greatest: int = 1 << 62) -> int:
+    """A whole number of a saved state: an hour, a time, a limit. Raises ValueError for what can't be one."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
+        raise ValueError(f"{str(value)[:40]!r} is no whole number in its bounds")
+    return value
+
+
+def optional(value: Any) -> int | None:
+    """A whole number, or None: not known yet."""
+    return None if value is None else whole(value)
+
+
+def rows(value: Any, width: int, limit: int) -> list[Any]:
+    """A table of a saved state, of so many columns and at most so many rows. Raises ValueError."""
+    if not isinstance(value, list | tuple) or len(value) > limit:
+        raise ValueError("a table is none, or too long")
+    if not all(
+        isinstance(row, list | tuple) and len(row) == width and isinstance(row[0], str) for row in value
+    ):
+        raise ValueError("a table's row is not one")
+    return list(value)
 
 
 class Model(base.Base, abc.ABC):

@@ -33,5 +33,5 @@ def unpack(value: Any) -> Model:
         raise ValueError(f"not a saved baseline: {str(value)[:80]}") from None
     try:
         return model.restore(state, version)
-    except (TypeError, IndexError, KeyError, AttributeError) as error:
+    except (TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError(f"the saved {name} is damaged ({error})") from None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from math import isfinite, log10
+from struct import Struct
 from typing import Any, Self
 
 from river import stats
 
-from baselines.base import Model
+from baselines.base import Model, optional, whole
 
 QUANTILE = 0.99
+# What River's quantile gives as its bytes: 21 numbers, how many of five heights it has, whether it has all.
+_BYTES = Struct("<d Q 19d B B")
 
 
 class Idle(Model):
@@ -39,8 +43,6 @@ class Idle(Model):
         usual = self.usual_gap_us()
         if usual is None or self.last_us is None:
             return 0.0
-        from math import log10
-
         return max(0.0, log10(max(1.0, (int(x.get("at_us", 0)) - self.last_us) / max(1.0, usual))))
 
     def learn_one(self, x: dict[str, Any], w: float = 1.0) -> None:
@@ -62,6 +64,17 @@ class Idle(Model):
         if version != cls.VERSION or len(state) != 4:
             raise ValueError(f"an Idle of version {version} can't be read")
         model = cls()
-        model.first_us, model.last_us, model._known = state[:3]
-        model._gaps._quantile.__setstate__(state[3])
+        model.first_us, model.last_us = optional(state[0]), optional(state[1])
+        model._known = whole(state[2], 0)
+        model._gaps._quantile.__setstate__(_sound(state[3]))
         return model
+
+
+def _sound(packed: Any) -> bytes:
+    """River's own bytes, looked at first: it panics on others, which no `except Exception` would catch."""
+    if not isinstance(packed, bytes) or len(packed) != _BYTES.size:
+        raise ValueError("a quantile's bytes are not of their length")
+    quantile, _, *numbers, heights, full = _BYTES.unpack(packed)
+    if quantile != QUANTILE or heights > 5 or full > 1 or not all(isfinite(one) for one in numbers):
+        raise ValueError("a quantile's bytes are damaged")
+    return packed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log, log10
 from typing import Any, Self
 
-from baselines.base import Model
+from baselines.base import Model, number, rows, whole
 
 FORGET = 0.005  # of the learned mix an hour with operations: a memory of about 200 of them
 BINS = 40  # of the distances seen; from 0 to log 2
@@ -51,10 +51,10 @@ class Mix(Model):
     def distance(self, counts: dict[str, int]) -> float:
         """Jensen-Shannon distance, 0 (the same mix) to log 2 (nothing in common)."""
         known = sum(self._shares.values())
-        number = sum(counts.values())
-        if not known or not number:
+        operations = sum(counts.values())
+        if not known or not operations:
             return 0.0
-        total, divergence = number + self.PRIOR, 0.0
+        total, divergence = operations + self.PRIOR, 0.0
         for name in sorted({*counts, *self._shares}):
             usual = self._shares.get(name, 0.0) / known
             seen = (counts.get(name, 0) + self.PRIOR * usual) / total
@@ -75,7 +75,7 @@ class Mix(Model):
 
     def _beyond(self, place: float, total: float) -> float:
         """What the distance beyond all that was seen adds, in powers of ten."""
-        seen = [number for number, weight in enumerate(self._distances) if weight > 0.5]
+        seen = [at for at, weight in enumerate(self._distances) if weight > 0.5]
         greatest = (max(seen) if seen else 0) + 1
         if place <= greatest:
             return 0.0
@@ -86,8 +86,8 @@ class Mix(Model):
     def learn_one(self, x: dict[str, Any], w: float = 1.0) -> None:
         """Learn an hour's mix, each hour alike however busy."""
         counts = _counts(x)
-        number = sum(counts.values())
-        if not number:
+        operations = sum(counts.values())
+        if not operations:
             return
         if self._hours >= HOURS_KNOWN // 2:
             at = min(BINS - 1, int(self.distance(counts) / log(2.0) * BINS))
@@ -95,9 +95,10 @@ class Mix(Model):
             self._distances[at] += w
         self._shares = {name: weight * (1.0 - FORGET) for name, weight in self._shares.items()}
         for name in sorted(counts):
-            self._shares[name] = self._shares.get(name, 0.0) + w * counts[name] / number
-        while len(self._shares) > self.limit:
-            del self._shares[min(self._shares, key=lambda name: (self._shares[name], name))]
+            self._shares[name] = self._shares.get(name, 0.0) + w * counts[name] / operations
+        if (over := len(self._shares) - self.limit) > 0:
+            for name in sorted(self._shares, key=lambda name: (self._shares[name], name))[:over]:
+                del self._shares[name]
         self._hours += 1
 
     def state(self) -> list[Any]:
@@ -109,10 +110,10 @@ class Mix(Model):
         """The model with that state."""
         if version != cls.VERSION or len(state) != 4 or len(state[2]) != BINS:
             raise ValueError(f"a Mix of version {version} can't be read")
-        model = cls(int(state[0]))
-        model._shares = {str(name): float(weight) for name, weight in state[1]}
-        model._distances = [float(weight) for weight in state[2]]
-        model._hours = int(state[3])
+        model = cls(whole(state[0], 1))
+        model._shares = {name: number(weight, 0.0) for name, weight in rows(state[1], 2, model.limit)}
+        model._distances = [number(weight, 0.0) for weight in state[2]]
+        model._hours = whole(state[3], 0)
         return model
 
 

@@ -43,6 +43,18 @@ def upper_tail(count: int, mean: float, dispersion: float) -> float:
     return min(1.0, max(TINY, exp(max(log_first + log(total), -700.0))))
 
 
+def zeros_beside(mean: float, dispersion: float) -> float:
+    """Hours of a zero that there are, by expectation, for each hour that is not one: P(0) / P(X > 0).
+
+    An hour without an event is no observation; whoever judges scatter by the others alone sees too much of it.
+
+    >>> round(zeros_beside(0.5, 1e-9), 3), round(zeros_beside(0.5, 1.0), 3), zeros_beside(1e-9, 1.0)
+    (1.541, 2.0, 100.0)
+    """
+    nothing = exp(-log1p(dispersion * mean) / dispersion)
+    return min(100.0, nothing / max(1.0 - nothing, 1e-9))
+
+
 def _below(count: int, size: float, ratio: float, mean: float) -> float:
     """P(X < count), summed from count - 1 downwards."""
     last = count - 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from math import log10
+import heapq
+from math import log2, log10
 from typing import Any, Self
 
-from baselines.base import Model
+from baselines.base import Model, number, optional, rows, whole
+
+MOST_KEYS = 1_000_000  # of a saved state
 
 
 class Novelty(Model):
@@ -13,7 +16,8 @@ class Novelty(Model):
 
     The chance that the next observation is of a new key is Good and Turing's (Good, 1953): the weight of keys
     seen once among the weight of all. Where new keys are daily business it stays high, and one more says
-    little. When the table is full, the key of the least weight goes.
+    little. When the table is full, the key of the least weight goes; its weight still counts for the estimate,
+    since a table too small for all that is new would make the next new key look rare.
 
     Parameters
     ----------
@@ -29,10 +33,16 @@ class Novelty(Model):
     (True, False, True)
     """
 
+    VERSION = 2
+
     def __init__(self, limit: int = 2000, half_life_days: float = 30.0) -> None:
         self.limit = limit
         self.half_life_days = half_life_days
         self._keys: dict[str, list[Any]] = {}  # key -> [weight at last hour, first hour, last hour, times]
+        # Weights of the keys that went: of those seen once, of all, at that hour.
+        self._gone_once = self._gone = 0.0
+        self._gone_hour: int | None = None
+        self._lightest: list[tuple[float, str]] | None = None  # heap of (rank when pushed, key), once full
 
     def _kept(self, hours: float) -> float:
         return float(0.5 ** (max(0.0, hours) / (24.0 * self.half_life_days)))
@@ -67,7 +77,8 @@ class Novelty(Model):
 
     def chance_new(self, hour: int) -> float:
         """Chance that the next observation is of a key that the table does not hold."""
-        once = total = 0.0
+        kept = self._kept(hour - self._gone_hour) if self._gone_hour is not None else 0.0
+        once, total = self._gone_once * kept, self._gone * kept
         for weight, _, last, times in self._keys.values():
             now = weight * self._kept(hour - last)
             total += now
@@ -90,22 +101,51 @@ class Novelty(Model):
         entry = self._keys.get(key)
         if entry is None:
             self._keys[key] = [weight, hour, hour, 1]
-            if len(self._keys) > self.limit:
-                del self._keys[min(self._keys, key=lambda name: (self.weight(name, hour), name))]
+            self._make_room(key, hour)
             return
         newer = max(hour, entry[2])
         entry[0] = entry[0] * self._kept(newer - entry[2]) + weight
         entry[1], entry[2], entry[3] = min(hour, entry[1]), newer, entry[3] + 1
 
+    def _rank(self, key: str) -> float:
+        """Orders keys by weight at whatever time: all halve alike. It never falls while a key is known."""
+        entry = self._keys[key]
+        return log2(max(entry[0], 1e-300)) + entry[2] / (24.0 * self.half_life_days)
+
+    def _make_room(self, key: str, hour: int) -> None:
+        """Take the new key in; if the table is too long, the lightest goes."""
+        if self._lightest is not None:
+            heapq.heappush(self._lightest, (self._rank(key), key))
+        if len(self._keys) <= self.limit:
+            return
+        if self._lightest is None:
+            self._lightest = [(self._rank(name), name) for name in self._keys]
+            heapq.heapify(self._lightest)
+        while (now := (self._rank(self._lightest[0][1]), self._lightest[0][1])) != self._lightest[0]:
+            heapq.heapreplace(self._lightest, now)  # it has grown since it was pushed
+        self._let_go(heapq.heappop(self._lightest)[1], hour)
+
+    def _let_go(self, key: str, hour: int) -> None:
+        weight, times = self.weight(key, hour), self._keys.pop(key)[3]
+        newer = hour if self._gone_hour is None else max(hour, self._gone_hour)
+        kept = 0.0 if self._gone_hour is None else self._kept(newer - self._gone_hour)
+        self._gone = self._gone * kept + weight
+        self._gone_once = self._gone_once * kept + (weight if times < 2 else 0.0)
+        self._gone_hour = newer
+
     def state(self) -> list[Any]:
-        """Limits and the table, in the order in which the keys came."""
-        return [self.limit, self.half_life_days, [[key, *entry] for key, entry in self._keys.items()]]
+        """Limits, the table, in the order in which the keys came, and the weight of what went from it."""
+        table = [[key, *entry] for key, entry in self._keys.items()]
+        return [self.limit, self.half_life_days, table, self._gone_once, self._gone, self._gone_hour]
 
     @classmethod
     def restore(cls, state: list[Any], version: int) -> Self:
         """The model with that state."""
-        if version != cls.VERSION or len(state) != 3:
+        if version != cls.VERSION or len(state) != 6:
             raise ValueError(f"a Novelty of version {version} can't be read")
-        model = cls(int(state[0]), float(state[1]))
-        model._keys = {str(key): list(entry) for key, *entry in state[2]}
+        model = cls(whole(state[0], 1, MOST_KEYS), number(state[1], 1e-3))
+        for key, weight, *hours, times in rows(state[2], 5, model.limit):
+            model._keys[key] = [number(weight, 0.0), *map(whole, hours), whole(times, 1)]
+        model._gone_once, model._gone = number(state[3], 0.0), number(state[4], 0.0)
+        model._gone_hour = optional(state[5])
         return model

@@ -1,7 +1,8 @@
 """The organisation's view of counts: in integers, so that shards may be added up in any order.
 
 For each counting baseline: how busy each hour of the week is (the profile), how much more counts scatter
-than chance would have it (the dispersion), and how large counts are (a histogram).
+than chance would have it (the dispersion), how large counts are (a histogram), and how surprising they were to
+their entity's model (`baselines.surprise`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, NamedTuple, Self
 
+from baselines.negative_binomial import zeros_beside
+from baselines.surprise import Surprises
+
 WEEK = 168
 FIXED = 1 << 20  # fixed point: fractions are kept in millionths, about
 ENOUGH_HOURS = 2 * WEEK  # of telemetry before a profile is believed
+SEASONED_HOURS = ENOUGH_HOURS + 48  # from then on hours are judged by it: two days' views are on their way
 ENOUGH_COUNTS = 200
+ZEROS_DISPERSION = 0.1  # taken for how many hours of a zero stand beside the others
 LEAST_EXPECTED = 0.2  # below that an hour says too little of scatter
 DEFAULT_DISPERSION = 0.5
 
@@ -28,7 +34,7 @@ class Season(NamedTuple):
 class _Sums:
     """What is added up for one baseline."""
 
-    __slots__ = ("capped", "excess", "histogram", "hours", "squares", "total")
+    __slots__ = ("capped", "excess", "histogram", "hours", "squares", "surprises", "total")
 
     def __init__(self) -> None:
         self.hours = 0  # entity-hours that were not zero
@@ -37,22 +43,25 @@ class _Sums:
         self.excess = 0
         self.squares = 0
         self.histogram: dict[int, int] = {}
+        self.surprises = Surprises()
 
     def add(self, other: _Sums) -> None:
         for name in ("hours", "total", "capped", "excess", "squares"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for place, number in other.histogram.items():
             self.histogram[place] = self.histogram.get(place, 0) + number
+        self.surprises.add(other.surprises)
 
     def state(self) -> list[Any]:
         numbers = [self.hours, self.total, self.capped, self.excess, self.squares]
-        return [*numbers, sorted(self.histogram.items())]
+        return [*numbers, sorted(self.histogram.items()), self.surprises.state()]
 
     @classmethod
     def restore(cls, state: Iterable[Any]) -> Self:
         sums = cls()
-        sums.hours, sums.total, sums.capped, sums.excess, sums.squares, pairs = state
+        sums.hours, sums.total, sums.capped, sums.excess, sums.squares, pairs, surprises = state
         sums.histogram = {int(place): int(number) for place, number in pairs}
+        sums.surprises = Surprises.restore(surprises)
         return sums
 
 
@@ -88,8 +97,14 @@ class Tally:
             bounded = min(float(count), expected + 12.0 * (1.0 + expected))
             # Weighed so that a busy entity counts for no more than a handful of quiet ones.
             weight = FIXED / (1.0 + expected * expected)
-            sums.excess += int(((bounded - expected) ** 2 - expected) * weight)
-            sums.squares += int(expected * expected * weight)
+            unseen = zeros_beside(expected, ZEROS_DISPERSION) if count else 0.0
+            excess = (bounded - expected) ** 2 - expected + unseen * (expected * expected - expected)
+            sums.excess += int(excess * weight)
+            sums.squares += int((1.0 + unseen) * expected * expected * weight)
+
+    def surprise(self, baseline: str, score: float) -> None:
+        """How surprising an entity's hour was to its model: of every hour, flagged or not."""
+        self._sums.setdefault(baseline, _Sums()).surprises.note(score)
 
     def merge(self, other: Tally) -> None:
         """Add another shard's tally of the hour."""
@@ -132,8 +147,8 @@ class Seasons:
         if not self._known:
             return [1.0] * WEEK
         mean = max(sum(week) / sum(hours), 1e-9)
-        # As if one more average hour had been seen, and as much more as the counts are few.
-        prior = 1.0 + 4.0 / mean
+        # As if a quarter of an average hour had been seen besides, and as much more as the counts are few.
+        prior = 0.25 + 4.0 / mean
         raw = [(w / mean + prior) / (h + prior) for w, h in zip(week, hours, strict=True)]
         scale = WEEK / sum(raw)
         return [min(20.0, max(0.05, value * scale)) for value in raw]
@@ -168,10 +183,17 @@ class Population:
     def close(self, hour: int, tally: Tally) -> None:
         """Take an hour's tally in; hours come in order, empty ones may be left out."""
         self._first = hour if self._first is None else self._first
+        if self._age(self._last) < SEASONED_HOURS <= self._age(hour):
+            # Without a profile the week's rhythm passed for scatter: it would widen every tail for months.
+            for sums in self._sums.values():
+                sums.excess = sums.squares = 0
         self._last = hour
         for name, sums in tally.items():
             self._sums.setdefault(name, _Sums()).add(sums)
             self._weeks.setdefault(name, [0] * WEEK)[hour % WEEK] += sums.capped
+
+    def _age(self, hour: int | None) -> int:
+        return 0 if hour is None or self._first is None else hour - self._first + 1
 
     def _hours(self) -> list[int]:
         """How often each hour of the week has been."""
@@ -206,6 +228,11 @@ class Population:
             return None
         place = place_of(count)
         return sum(number for at, number in sums.histogram.items() if at >= place) / sums.hours
+
+    def chance(self, baseline: str, score: float) -> float | None:
+        """Share of the entity-hours that scored at least so high; None: too few known."""
+        sums = self._sums.get(baseline)
+        return None if sums is None else sums.surprises.chance(score)
 
     def typical(self, baseline: str) -> float | None:
         """Mean count of entity-hours that were not zero."""

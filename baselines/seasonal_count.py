@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import log10, sqrt
 from typing import Any, Self
 
-from baselines.base import Model
-from baselines.negative_binomial import upper_tail
+from baselines.base import Model, number, optional
+from baselines.negative_binomial import upper_tail, zeros_beside
 
 FORGET = 0.002  # of what is known an hour: a memory of about three weeks
 PRIOR_COUNT = 0.25
@@ -37,11 +37,14 @@ class SeasonalCount(Model):
     True
     """
 
+    VERSION = 2
+
     def __init__(self) -> None:
         self._counts = 0.0
         self._exposure = 0.0
         self._excess = 0.0  # decayed sum of (x - mu)^2 - mu
         self._squares = 0.0  # decayed sum of mu^2
+        self._seasoned = False  # the sums above are of hours that were expected by a known profile
         self._first: int | None = None
         self._last: int | None = None
 
@@ -94,29 +97,39 @@ class SeasonalCount(Model):
         if not late:
             self._counts, self._exposure = self._settled(hour, x.get("skipped"))
         expected = (self._counts + PRIOR_COUNT) / (self._exposure + PRIOR_HOURS) * profile
-        spread = sqrt(expected + self.dispersion(float(x.get("dispersion", 0.5))) * expected * expected)
+        dispersion = self.dispersion(float(x.get("dispersion", 0.5)))
+        spread = sqrt(expected + dispersion * expected * expected)
         taught = expected + w * (min(count, expected + CAP * (1.0 + spread)) - expected)
         if late:  # its hour was settled as a zero already
             self._counts += taught
             return
+        if profile != 1.0 and not self._seasoned:
+            # What looked like scatter until now was the week's rhythm, and would blunt the tail for weeks.
+            self._seasoned, self._excess, self._squares = True, 0.0, 0.0
         kept = 1.0 - FORGET
         if self._exposure > 24.0:
-            self._excess = self._excess * kept + (taught - expected) ** 2 - expected
-            self._squares = self._squares * kept + expected * expected
+            unseen = zeros_beside(expected, dispersion) if count else 0.0
+            excess = (taught - expected) ** 2 - expected + unseen * (expected * expected - expected)
+            self._excess = self._excess * kept + excess
+            self._squares = self._squares * kept + (1.0 + unseen) * expected * expected
         self._counts = self._counts * kept + taught
         self._exposure = self._exposure * kept + profile
         self._first = hour if self._first is None else self._first
         self._last = hour
 
     def state(self) -> list[Any]:
-        """Four sums and two hours."""
-        return [self._counts, self._exposure, self._excess, self._squares, self._first, self._last]
+        """Four sums and two hours, and whether the profile was known."""
+        sums = [self._counts, self._exposure, self._excess, self._squares]
+        return [*sums, self._first, self._last, self._seasoned]
 
     @classmethod
     def restore(cls, state: list[Any], version: int) -> Self:
         """The model with that state."""
-        if version != cls.VERSION or len(state) != 6:
+        if version != cls.VERSION or len(state) != 7:
             raise ValueError(f"a SeasonalCount of version {version} can't be read")
         model = cls()
-        model._counts, model._exposure, model._excess, model._squares, model._first, model._last = state
+        model._counts, model._exposure = number(state[0], 0.0), number(state[1], 0.0)
+        model._excess, model._squares = number(state[2]), number(state[3], 0.0)
+        model._first, model._last = optional(state[4]), optional(state[5])
+        model._seasoned = bool(state[6])
         return model

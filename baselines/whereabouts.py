@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import asin, cos, radians, sin, sqrt
+from math import asin, cos, log10, radians, sin, sqrt
 from typing import Any, NamedTuple, Self
 
-from baselines.base import Model
+from baselines.base import Model, number, rows, whole
 
 KEPT = 0.5 ** (1 / (30 * 24))  # a place's weight halves in 30 days
 LIMIT = 64  # places kept, the least visited go first
@@ -59,8 +59,6 @@ class Whereabouts(Model):
 
     def score_one(self, x: dict[str, Any]) -> float:
         """-log10 of the country's share, at most 6."""
-        from math import log10
-
         return -log10(max(1e-6, min(1.0, self.share(str(x.get("country", "")))))) + 0.0
 
     def learn_one(self, x: dict[str, Any], w: float = 1.0) -> None:
@@ -98,8 +96,13 @@ class Whereabouts(Model):
         if version != cls.VERSION or len(state) != 3:
             raise ValueError(f"a Whereabouts of version {version} can't be read")
         model = cls()
-        model.last = None if state[0] is None else Place(*state[0])
-        model._weights = {str(name): float(weight) for name, weight, _ in state[1]}
-        model._hours = {str(name): int(hour) for name, _, hour in state[1]}
-        model._hour = int(state[2])
+        model.last = None if state[0] is None else _place(*state[0])
+        table = rows(state[1], 3, LIMIT)
+        model._weights = {name: number(weight, 0.0) for name, weight, _ in table}
+        model._hours = {name: whole(hour) for name, _, hour in table}
+        model._hour = whole(state[2])
         return model
+
+
+def _place(at_us: Any, latitude: Any, longitude: Any, country: Any, address: Any) -> Place:
+    return Place(whole(at_us), number(latitude), number(longitude), str(country), str(address))

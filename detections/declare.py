@@ -71,6 +71,7 @@ class Verdict:
     withheld: str = ""  # a reason: no alert, the finding is kept as withheld
     against: tuple[str, ...] = ()  # what speaks against it, shown with the alert
     evidence: Mapping[str, Any] = field(default_factory=dict)  # added to the finding's evidence
+    steps: int = 0  # by which the severity rises, or falls
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from detections.management.clients import is_person
+from detections.management.impossible_travel import quick_moves
 from detections.organisation import Fact
 from detections.view import Act, Hour
-from ingest.records import SUCCESS
+from ingest.records import KEY_VAULT, SUCCESS
 
 ROLE_WRITE = "microsoft.authorization/roledefinitions/write"
 
 
 def facts_of(hour: Hour) -> Iterator[Fact]:
-    """Addresses and countries that this principal acted from successfully, and custom roles it made."""
-    addresses: set[str] = set()
-    countries: set[str] = set()
+    """What this principal acted from and with successfully, how it moved, and the custom roles that it made."""
+    who = hour.entity.lower()
+    used: set[tuple[str, str, str]] = set()
     for act in hour.acts:
-        if act.event.outcome != SUCCESS:
+        event = act.event
+        if event.outcome != SUCCESS:
             continue
-        addresses.add(act.event.address)
-        countries.add(act.event.country)
-        if act.event.operation == ROLE_WRITE:
+        used |= {("address", event.address, who), ("country", event.country, who)}
+        if is_person(event):
+            used.add(("application", who, event.application))
+            if event.layer == KEY_VAULT:
+                used.add(("vault", event.vault.lower(), who))
+        if event.operation == ROLE_WRITE:
             yield _role(hour, act)
-    for kind, keys in (("address", addresses), ("country", countries)):
-        for key in sorted(keys - {""}):
-            yield Fact(kind, key, hour.entity.lower(), hour.start_us)
+    for here, there in quick_moves(hour):
+        used |= {("hop", here, there), ("hop", there, here)}
+    for kind, key, user in sorted(used):
+        if key and user:
+            yield Fact(kind, key, user, hour.start_us)
 
 
 def _role(hour: Hour, act: Act) -> Fact:

@@ -29,11 +29,25 @@ class Organisation(Protocol):
     def country_last_seen(self, country: str, excluding: str = "") -> int | None:
         """Hour in which someone (else) last acted from the country, before this hour; None: never."""
 
+    def days_with_application(self, principal: str, application: str) -> float:
+        """Days since a person first used an application anywhere, and came back to it; 0: never before today."""
+
+    def circle(self, principal: str, vault: str) -> tuple[float, str]:
+        """Of the people who use another vault as this one does, the greatest share that uses this vault too,
+        and that other vault; (0, '') if there is none."""
+
+    def partners(self, address: str) -> int:
+        """Other addresses from which people came to or went from this one faster than anybody travels."""
+
     def days_known(self, layer: str) -> float:
         """Days of telemetry of a layer up to this hour."""
 
     def share_at_least(self, baseline: str, count: int) -> float | None:
         """Share of all entity-hours with a nonzero count whose count was at least this; None: too few known."""
+
+    def chance(self, baseline: str, score: float) -> float | None:
+        """Share of all entity-hours with a nonzero count that were at least so surprising (-log10 of the
+        chance that their own entity's model gave them); None: too few known."""
 
     def role_definition(self, role: str) -> dict[str, Any] | None:
         """What is known of a custom role that was made lately (30 days): {'principal', 'at_us', 'actions', 'name'}."""
@@ -51,7 +65,7 @@ class Organisation(Protocol):
 class Fact(NamedTuple):
     """What a shard tells the aggregator of an hour, beside findings: it feeds the view above."""
 
-    kind: str  # 'address', 'country', 'role'
+    kind: str  # 'address', 'country', 'vault', 'application', 'hop' or 'role'
     key: str
     principal: str
     at_us: int

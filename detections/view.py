@@ -105,7 +105,7 @@ class Peer(msgspec.Struct, array_like=True):
 
     address: str
     connections: int  # distinct client ports that were let through
-    short: int  # of them: at most 30 packets and 6,000 octets (a log-in that failed looks like this)
+    short: int  # of them: at most 60 packets and 12,000 octets (a log-in that failed looks like this)
     packets: int
     octets: int
     denied: int  # connections that were not let through (flow logs say; not in `connections`)

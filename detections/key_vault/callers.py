@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from detections.management.clients import PUBLIC
 from ingest.records import Event
 
 # Microsoft's own services that read vaults without a person behind them, and what each is known to do there.
@@ -25,15 +26,6 @@ FIRST_PARTY: dict[str, frozenset[str]] = {
     "262044b1-e2ce-469f-a196-69ab7ada62d3": _METADATA | {"SecretGet", "KeyBackup", "SecretBackup"},
 }
 
-# Clients that only people sign in to: where a log does not say what a caller is, these do.
-INTERACTIVE = frozenset(
-    {
-        "1950a258-227b-4e31-a9cf-717495945fc2",  # Azure PowerShell
-        "04b07795-8ddb-461a-bbee-02f9e1bf7b46",  # Azure command line
-        "c44b4083-3bb0-49c1-b47d-974e53cbdf3c",  # Azure portal
-    }
-)
-
 
 class Caller(NamedTuple):
     """A caller as the vault's history knows it, in lower case."""
@@ -48,7 +40,7 @@ def is_person(event: Event) -> bool:
         return event.kind == "user"
     if "@" in event.name or "@" in event.principal:
         return True
-    return event.application in INTERACTIVE and event.principal.lower() != event.application
+    return event.application in PUBLIC and event.principal.lower() != event.application
 
 
 def caller_of(event: Event) -> Caller:

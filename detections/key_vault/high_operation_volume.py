@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from baselines.seasonal_count import SeasonalCount
+from detections import counting
+from detections.counting import CANDIDATE
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
 from detections.key_vault.bursts import BURSTS, Part, acts_of, held_of, operations, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
@@ -18,7 +20,7 @@ from detections.words import rounded
 BASELINE = "vault_operations"
 FEWEST = 50
 TIMES = 3.0  # times the usual number
-LIMIT = 1e-4
+THRESHOLD = 1e-4  # measured improbability below which it is an alert
 
 
 def _observe(hour: Hour) -> Iterator[dict[str, Any]]:
@@ -35,7 +37,7 @@ def judge(hour: Hour) -> Finding | None:
     model, season = hour.models[BASELINE], hour.season(BASELINE)
     usual = float(model.mean(hour.hour, season.profile))
     chance = float(model.tail(count, hour.hour, season.profile, season.dispersion))
-    if count < TIMES * usual or chance >= LIMIT:
+    if count < TIMES * usual or chance >= CANDIDATE:
         return None
     new = unexplained(hour)
     if sum(new.values()) < max(FEWEST, (count - usual) / 2):
@@ -48,6 +50,7 @@ def _found(hour: Hour, new: dict[Part, int], count: int, usual: float, chance: f
     kinds = sorted(operations(hour).items(), key=lambda pair: (-pair[1], pair[0]))
     evidence = {
         "operations_in_hour": count,
+        "threshold": float(hour.parameters.get("threshold", THRESHOLD)),
         "operations_by_kind": dict(kinds),
         "operations_not_explained": sum(new.values()),
         "usual_at_this_hour": rounded(usual),
@@ -64,7 +67,12 @@ def _found(hour: Hour, new: dict[Part, int], count: int, usual: float, chance: f
 
 
 def confirm(found: Finding, organisation: Organisation) -> Verdict:
-    """What is usual for other vaults, and whether others use the address."""
+    """How rare it is among all vaults' hours, what is usual for others, and whether others use the address."""
+    measured = counting.verdict(
+        BASELINE, found.improbability or 0.0, found.evidence["threshold"], organisation
+    )
+    if measured.withheld:
+        return measured
     verdict = common_address(found, organisation)
     share = organisation.share_at_least(BASELINE, int(found.evidence["operations_in_hour"]))
     typical = organisation.typical(BASELINE)
@@ -72,7 +80,10 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
         "usual_for_other_vaults": None if typical is None else rounded(typical),
         "share_of_other_vault_hours_as_busy": None if share is None else rounded(share),
     }
-    return Verdict(against=verdict.against, evidence={**verdict.evidence, **told})
+    return Verdict(
+        against=(*verdict.against, *measured.against),
+        evidence={**verdict.evidence, **measured.evidence, **told},
+    )
 
 
 DETECTION = Detection(

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from detections.declare import Finding
+from detections.declare import Finding, Verdict
 from detections.key_vault.callers import Caller, caller_of
-from detections.key_vault.evidence import described, finding
+from detections.key_vault.evidence import common_address, described, finding
 from detections.key_vault.habits import DAY, RARE, chance, habit, is_new, known_keys
 from detections.key_vault.operations import audits, grantees, in_order, is_policy_change, succeeded
+from detections.management.clients import PUBLIC
+from detections.organisation import Organisation
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
 from ingest.records import HOUR_US, SUCCESS
@@ -26,11 +28,13 @@ PEOPLES = "vault_applications_of_people"
 REFUSED = "vault_refused"
 GRANTS = "vault_grants"
 GRANT_HOURS = 7 * 24  # a newcomer within a week of a grant by someone who often grants was announced
+CIRCLE = 0.25  # of the users of another vault that must be at this one before its users count as one circle
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
     "Turing). A caller who was only refused makes an alert one step lower, once; one who only looked at the "
-    "vault's properties, or was given rights by someone who often does that here, makes a low one."
+    "vault's properties, or was given rights by someone who often does that here, makes a low one. So does a person who is no stranger: "
+    "most of those who use another vault as they do use this one too, or the application is theirs elsewhere."
 )
 
 
@@ -124,7 +128,7 @@ def _newcomer(hour: Hour, caller: Caller, acts: list[Act], denied: bool) -> Newc
     unknown: set[str] = set()
     for level, table in TABLES.items():
         key = key_of(level, caller)
-        if not key or not is_new(hour.models[table], key, hour.hour):
+        if not key or _anybodys(level, caller) or not is_new(hour.models[table], key, hour.hour):
             continue
         unknown.add(level)
         if level == PAIR and len(unknown) > 1:
@@ -133,6 +137,11 @@ def _newcomer(hour: Hour, caller: Caller, acts: list[Act], denied: bool) -> Newc
         if odds < RARE:
             return Newcomer(level, key, acts, odds, denied)
     return None
+
+
+def _anybodys(level: str, caller: Caller) -> bool:
+    """The portal or a command line in a person's hands is no application of its own: the user counts, and the pair."""
+    return level == APPLICATION and bool(caller.user) and caller.application in PUBLIC
 
 
 def _chance(hour: Hour, level: str, caller: Caller) -> float:
@@ -175,6 +184,7 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
     announced = [text for new in shown if (text := _announced(hour, new))]
     quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
     evidence = {
+        "level": level,
         "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
         "usual": _usual(hour, shown[0]),
         "against": announced,
@@ -219,3 +229,25 @@ def _usual(hour: Hour, new: Newcomer) -> dict[str, Any]:
         "most_seen": [{"id": key, "days": rounded(weight)} for key, weight in known[:10]],
         "chance_of_a_new_one": rounded(_chance(hour, new.level, caller)),
     }
+
+
+def confirm(found: Finding, organisation: Organisation) -> Verdict:
+    """What is known elsewhere of the newcomers: one step lower where all of them are at home nearby."""
+    verdict = common_address(found, organisation)
+    vault = found.vaults[0] if found.vaults else ""
+    new = [row for row in found.evidence["new"] if row["kind"] == "user"]
+    said = [text for row in new if (text := _at_home(row, vault, found.evidence["level"], organisation))]
+    near = bool(said) and len(said) == len(found.evidence["new"])
+    return Verdict(against=(*verdict.against, *said), evidence=verdict.evidence, steps=-1 if near else 0)
+
+
+def _at_home(row: dict[str, Any], vault: str, level: str, organisation: Organisation) -> str:
+    """What speaks for a person: works with the same application elsewhere, or is one of a circle that is here."""
+    name, person = row["name"] or row["object_id"], row["object_id"] or row["name"]
+    if level == PAIR:
+        days = organisation.days_with_application(person, row["application"])
+        return f"{name} has used this application elsewhere for {days:.0f} days" if days >= 1 else ""
+    share, other = organisation.circle(person, vault)
+    if share < CIRCLE:
+        return ""
+    return f"{share:.0%} of those who use {other}, as {name} does, use this vault too"

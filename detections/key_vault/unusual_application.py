@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from detections.declare import Detection, Finding, Learning
-from detections.key_vault.evidence import REMEDIATION, common_address
+from detections.key_vault.evidence import REMEDIATION
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
-from detections.key_vault.newcomers import APPLICATION, BASELINES, HOW, judge_level
+from detections.key_vault.newcomers import APPLICATION, BASELINES, HOW, confirm, judge_level
 from detections.view import Hour
 
 
@@ -34,5 +34,5 @@ DETECTION = Detection(
     judge=judge,
     baselines=BASELINES,
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
-    confirm=common_address,
+    confirm=confirm,
 )

@@ -17,6 +17,8 @@ _KNOWN = {
     "aebc6443-996d-45c2-90f0-388ff96faa56": "Visual Studio Code",
     "872cd9fa-d31f-45e0-9eab-6e460a02d1f1": "Visual Studio",
 }
+# Clients that people sign in to from any machine: that somebody uses one of them says little of who it is.
+PUBLIC = frozenset(_KNOWN)
 
 # Microsoft's own services that act on resources by themselves.
 FIRST_PARTY = frozenset(

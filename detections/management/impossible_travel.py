@@ -18,6 +18,7 @@ LEAST_KM = 500.0
 COARSE_KM = 120.0  # by which a geography database may be off, at each end
 SPEED_KM_H = 900.0
 SHARE = 0.05  # of the person's hours: a place that is used so often is theirs
+VPN_PARTNERS = 5  # addresses at impossible distances that share an end, before it is taken for a VPN's
 OTHERS = 3  # principals that use a place before it is taken for a way to work
 
 
@@ -69,6 +70,14 @@ def _moves(model: Any, acts: list[Act]) -> Iterator[tuple[Place, Act, float, flo
         before = here._replace(at_us=act.last_us)
 
 
+def quick_moves(hour: Hour) -> Iterator[tuple[str, str]]:
+    """The two addresses of each move that is too quick: where many such meet is a VPN, not a place."""
+    model = hour.models.get(PLACES.name)
+    for before, act, *_ in _moves(model, _acts(hour)) if model is not None else ():
+        if before.address and act.event.address:
+            yield before.address, act.event.address
+
+
 def judge(hour: Hour) -> Finding | None:
     """The quickest move of the hour, if neither end is a place that the person uses regularly."""
     model = hour.models[PLACES.name]
@@ -87,8 +96,8 @@ def judge(hour: Hour) -> Finding | None:
         addresses=tuple(sorted({before.address, after.address} - {""})),
         held=((PLACES.name, act.event.country),),
         evidence={
-            "from_place": _told(before),
-            "to_place": _told(after),
+            "from_place": _told(before, _theirs(model, before)),
+            "to_place": _told(after, _theirs(model, after)),
             "from_country": before.country,
             "to_country": after.country,
             "km": rounded(km),
@@ -104,8 +113,9 @@ def _theirs(model: Any, place: Place) -> bool:
     return bool(model.share(place.country) >= SHARE)
 
 
-def _told(place: Place) -> dict[str, Any]:
+def _told(place: Place, usual: bool) -> dict[str, Any]:
     return {
+        "usual_here": usual,
         "time": rfc3339(place.at_us),
         "country": place.country,
         "address": place.address,
@@ -115,13 +125,18 @@ def _told(place: Place) -> dict[str, Any]:
 
 
 def confirm(found: Finding, organisation: Organisation) -> Verdict:
-    """Withheld where others use both ends, or the new end's address, regularly: a VPN, an office."""
+    """Withheld where an end is a VPN's, or a place that is not the person's own is others' way to work."""
     principal = found.principals[0]
     known = []
     for end in ("from_place", "to_place"):
         place = found.evidence[end]
+        if (partners := organisation.partners(place["address"])) >= VPN_PARTNERS:
+            return Verdict(
+                withheld=f"{place['address']} is a way out of a VPN: people were there and at {partners} other "
+                "addresses within minutes"
+            )
         by_address = organisation.users_of_address(place["address"], principal)
-        if by_address >= OTHERS:
+        if by_address >= OTHERS and not place["usual_here"]:
             return Verdict(withheld=f"{by_address} others use {place['address']}: a VPN or an office")
         known.append(organisation.users_of_country(place["country"], principal))
     if min(known) >= OTHERS:
@@ -143,8 +158,8 @@ DETECTION = Detection(
     explanation=(
         "Two successful activities of a person in different countries, at least 500 km apart (and more than "
         "geography databases are wrong by), between which one would have to travel faster than 900 km/h. Ignored "
-        "where both places are regularly the person's own, where others use the address, or where others act from "
-        "both countries. It learns for 7 days; service principals are left out."
+        "where both places are regularly the person's own, where one end is a VPN's (other people's impossible moves "
+        "meet there), where others use the end that is not the person's own, or where others act from both countries. It learns for 7 days; service principals are left out."
     ),
     tactics=("InitialAccess",),
     techniques=("T1078.004",),

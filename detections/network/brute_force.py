@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.seasonal_count import SeasonalCount
+from detections import counting
+from detections.counting import CANDIDATE
 from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Verdict
 from detections.organisation import Organisation
 from detections.view import Peer, TrafficHour
 from detections.words import odds, rfc3339, rounded
 
-THRESHOLD = 1e-5  # improbability below which a count is a finding: once in eleven years of one entity's hours
-RARE_SHARE = 0.002  # a count that more of all entity-hours reach is what our addresses see anyway
+THRESHOLD = 1e-5  # measured improbability below which a count is an alert: once in eleven years of hours
 FLOOR_CONNECTIONS = 20
 FLOOR_PEERS = 15
 SHORT_SHARE = 0.5  # of an outgoing brute force's connections at least so many are short
@@ -82,7 +83,7 @@ def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
         season = hour.season(aim.baseline)
         model = hour.models[aim.baseline]
         chance = model.tail(count, hour.hour, season.profile, season.dispersion)
-        if chance > float(hour.parameters.get("threshold", THRESHOLD)):
+        if chance > CANDIDATE:
             return None
         usual = model.mean(hour.hour, season.profile)
         return _finding(aim, hour, suspects, count, chance, usual)
@@ -123,6 +124,7 @@ def _finding(
         "learned_since": rfc3339(hour.since_us),
         "improbability": rounded(chance),
         "odds": odds(chance),
+        "threshold": float(hour.parameters.get("threshold", THRESHOLD)),
         "short_share": rounded(_short_share(suspects)),
         "answered": sum(p.answered for p in suspects),
         "denied_connections": sum(p.denied for p in everyone),
@@ -170,25 +172,21 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
     """What all entities' counts say of it."""
 
     def confirmed(finding: Finding, organisation: Organisation) -> Verdict:
-        seen = int(finding.evidence["seen"])
-        share = organisation.share_at_least(aim.baseline, seen)
+        said = finding.evidence
+        chance = finding.improbability or 0.0
+        verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation)
+        if verdict.withheld:
+            return verdict
         typical = organisation.typical(aim.baseline)
-        if share is not None and share > RARE_SHARE:
-            return Verdict(
-                withheld=f"{rounded(100 * share)} % of all hours with such traffic reach {seen}: "
-                "nothing unusual in this organisation"
-            )
-        evidence: dict[str, Any] = {
+        share = organisation.share_at_least(aim.baseline, int(said["seen"]))
+        told = {
             "top_peers": [
-                {**peer, "country": organisation.country_of(peer["address"])}
-                for peer in finding.evidence["top_peers"]
-            ]
+                {**peer, "country": organisation.country_of(peer["address"])} for peer in said["top_peers"]
+            ],
+            "usual_for_neighbours": None if typical is None else rounded(typical),
+            "share_of_all_hours_with_as_many": None if share is None else rounded(share),
         }
-        if typical is not None:
-            evidence["usual_for_neighbours"] = rounded(typical)
-        if share is not None:
-            evidence["share_of_all_hours"] = rounded(share)
-        return Verdict(evidence=evidence)
+        return Verdict(against=verdict.against, evidence={**verdict.evidence, **told})
 
     return confirmed
 
@@ -265,9 +263,9 @@ def detection(
             f"{look} It counts {what} on {NAMES[aim.service]} (port {PORTS[aim.service]}) an hour that were let "
             "through, a connection being one client port, however often it was exported. The count is held against "
             "a negative binomial of the resource's own slow mean, the organisation's profile of the hour of the week, "
-            f"and the dispersion of both; below {THRESHOLD:g} it is a finding. At the hour's close it must be rare "
-            f"among all resources too (reached in at most {100 * RARE_SHARE:g} % of the hours with such traffic), so "
-            "that the internet's background of scans, and a wave of it, raises nothing. It cannot see attacks below "
+            "and the dispersion of both. At the hour's close the chance is measured: it is the share of all resources' "
+            f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
+            "background of scans, with the noisy ones among them, raises nothing. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."
         ),
         tactics=tactics,
