@@ -67,6 +67,7 @@ class Idle(Model):
         model.first_us, model.last_us = optional(state[0]), optional(state[1])
         model._known = whole(state[2], 0)
         model._gaps._quantile.__setstate__(_sound(state[3]))
+        model._gaps._is_updated = model._known > 0  # River's wrapper would else say None until the next pause
         return model
 
 

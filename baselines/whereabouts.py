@@ -73,7 +73,8 @@ class Whereabouts(Model):
                 self._weights[name] = self._weights.get(name, 0.0) + w
                 self._hours[name] = hour
         while len(self._weights) > LIMIT:
-            least = min(self._weights, key=lambda name: (self._weights[name], name))
+            # Addresses before countries: a phone's many must not make a country new again each hour.
+            least = min(self._weights, key=lambda name: (len(name) == 2, self._weights[name], name))
             del self._weights[least], self._hours[least]
         if x.get("latitude") is not None and x.get("longitude") is not None:
             self._move(x)
