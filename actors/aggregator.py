@@ -46,6 +46,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     late: int
     filtered: dict[str, int]
     entities: int
+    entity_days: int  # days on which each entity was active, of all entities
 
 
 class Aggregator:
@@ -65,6 +66,7 @@ class Aggregator:
         self._applied = 0
         self._filtered: dict[str, int] = {}
         self._entities: dict[int, int] = {}
+        self._entity_days = 0
 
     def report(self, report: Report, layers_since: dict[str, int] | None = None) -> list[Alert]:
         """Take a shard's report in; the hour's alerts if it was the last one missing."""
@@ -86,6 +88,7 @@ class Aggregator:
             self._filtered[reason] = self._filtered.get(reason, 0) + number
         self._faults += report.faults[: max(0, 1_000 - len(self._faults))]
         self._entities[report.shard] = report.entities
+        self._entity_days += report.entity_days
         self._late += [found for found in report.found if found.late]
 
     def _close(self, hour: int, reports: list[Report]) -> list[Alert]:
@@ -207,6 +210,7 @@ class Aggregator:
             late=0,
             filtered=dict(sorted(self._filtered.items())),
             entities=sum(self._entities.values()),
+            entity_days=self._entity_days,
         )
 
     def _take_late(self) -> None:

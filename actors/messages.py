@@ -101,6 +101,7 @@ class Report(msgspec.Struct, array_like=True):
     late: int = 0
     filtered: dict[str, int] = {}
     entities: int = 0
+    entity_days: int = 0  # entities that were active for the first time on this day
 
 
 pack_report = msgspec.msgpack.Encoder().encode

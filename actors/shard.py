@@ -23,6 +23,7 @@ from detections.view import Act, Flat, Hour, Peer, TrafficHour
 from ingest.records import HOUR_US, Event
 
 FORGET_HOURS = 400 * 24  # an entity that was quiet for so long is forgotten
+NEVER = -24  # the last hour of an entity that was not active yet
 STATE_VERSION = 1
 
 
@@ -136,7 +137,7 @@ class Shard:
         if state is None:
             # A resource is watched since its layer is, even if it was quiet: its silence is known.
             since = max(known_since_us, self.layers_since.get("network", hour * HOUR_US))
-            state = self.entities[key] = EntityState("resource", entity, since, hour)
+            state = self.entities[key] = EntityState("resource", entity, since, NEVER)
         view = TrafficHour(
             "resource",
             state.entity,
@@ -157,6 +158,7 @@ class Shard:
     def _judge_and_learn(
         self, state: EntityState, view: Any, report: Report, tally: Tally, own: tuple[str, ...] = ()
     ) -> None:
+        report.entity_days += state.last_hour // 24 != view.hour // 24
         judge = self.judges[state.kind]
         judge.prepare(state.models)
         found, faults = judge.judge(view)
@@ -253,4 +255,4 @@ def new_state(kind: str, key: str, acts: list[Act]) -> EntityState:
         for id_ in (first.principal if kind == "principal" else first.vault, key.split(":", 1)[1])
         if entity_key(kind, id_) == key
     )
-    return EntityState(kind, entity, first.at_us, first.at_us // HOUR_US, region=first.region)
+    return EntityState(kind, entity, first.at_us, NEVER, region=first.region)

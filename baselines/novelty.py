@@ -54,7 +54,7 @@ class Novelty(Model):
     def weight(self, key: str, hour: int) -> float:
         """The key's decayed count, 0 if it is unknown."""
         entry = self._keys.get(key)
-        return 0.0 if entry is None else entry[0] * self._kept(hour - entry[2])
+        return 0.0 if entry is None else float(entry[0]) * self._kept(hour - entry[2])
 
     def first_hour(self, key: str) -> int | None:
         """Hour of the key's first observation."""

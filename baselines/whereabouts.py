@@ -48,6 +48,7 @@ class Whereabouts(Model):
 
     def __init__(self) -> None:
         self.last: Place | None = None
+        self.suspect = False  # the last place was learned as a suspicious one
         self._weights: dict[str, float] = {}
         self._hours: dict[str, int] = {}
         self._hour = 0
@@ -77,24 +78,25 @@ class Whereabouts(Model):
             least = min(self._weights, key=lambda name: (len(name) == 2, self._weights[name], name))
             del self._weights[least], self._hours[least]
         if x.get("latitude") is not None and x.get("longitude") is not None:
-            self._move(x)
+            self._move(x, w < 1.0)
 
-    def _move(self, x: dict[str, Any]) -> None:
+    def _move(self, x: dict[str, Any], suspect: bool) -> None:
         at_us = int(x.get("at_us", 0))
         if self.last is None or at_us >= self.last.at_us:
             where = float(x["latitude"]), float(x["longitude"])
             self.last = Place(at_us, *where, str(x.get("country", "")), str(x.get("address", "")))
+            self.suspect = suspect
 
     def state(self) -> list[Any]:
-        """The last place and the weights."""
+        """The last place, the weights, and whether that place was suspicious."""
         last = None if self.last is None else list(self.last)
         rows = [[name, self._weights[name], self._hours[name]] for name in sorted(self._weights)]
-        return [last, rows, self._hour]
+        return [last, rows, self._hour, self.suspect]
 
     @classmethod
     def restore(cls, state: list[Any], version: int) -> Self:
         """The model with that state."""
-        if version != cls.VERSION or len(state) != 3:
+        if version != cls.VERSION or len(state) != 4:
             raise ValueError(f"a Whereabouts of version {version} can't be read")
         model = cls()
         model.last = None if state[0] is None else _place(*state[0])
@@ -102,6 +104,7 @@ class Whereabouts(Model):
         model._weights = {name: number(weight, 0.0) for name, weight, _ in table}
         model._hours = {name: whole(hour) for name, _, hour in table}
         model._hour = whole(state[2])
+        model.suspect = bool(state[3])
         return model
 
 

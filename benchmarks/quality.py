@@ -4,7 +4,7 @@
 
 An attack is found if its type is raised on its entity within its time (an hour before to two hours after).
 A false alert is one of medium or higher severity that belongs to no attack: neither its own type nor one that
-the scenario says it rightly raises as well. Entity-days are entities seen times days.
+the scenario says it rightly raises as well. Entity-days are the days on which each entity was active, added up.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def run(seed: int, days: int) -> Score:
         alerts = [msgspec.to_builtins(alert) for alert in result.outcome.alerts]
         truths = [json.loads(line) for line in (out / "truth.jsonl").read_text().splitlines()]
     score = judge(seed, alerts, truths)
-    score.entity_days = result.outcome.entities * days
+    score.entity_days = result.outcome.entity_days
     score.seconds = took
     return score
 

@@ -44,7 +44,7 @@ def unexplained(hour: Hour) -> dict[Part, int]:
     """The parts of the hour that their callers did not do before, in about that number or a larger one."""
     model = hour.models[BASELINE]
     seen = parts(hour).items()
-    return {part: count for part, count in seen if not nearly_before(model, "|".join(part), count)}
+    return {part: count for part, count in seen if not nearly_before(model, "|".join(part), count, hour.hour)}
 
 
 def acts_of(hour: Hour, wanted: Mapping[Part, int]) -> list[Act]:

@@ -78,10 +78,10 @@ def size_key(what: str, number: int) -> str:
     return f"{what}|{size_of(number)}"
 
 
-def nearly_before(model: Any, what: str, number: int) -> bool:
-    """Whether about as many of it, or more, were seen before."""
+def nearly_before(model: Any, what: str, number: int, hour: int, least: float = 0.0) -> bool:
+    """Whether about as many of it, or more, were seen before, with more than a decayed weight in all."""
     low = max(0, size_of(number) - NEARLY)
-    return any(model.known(f"{what}|{step}") for step in range(low, len(SIZES)))
+    return bool(sum(model.weight(f"{what}|{step}", hour) for step in range(low, len(SIZES))) > least)
 
 
 def largest_before(model: Any, what: str) -> int:

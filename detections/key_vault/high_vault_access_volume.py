@@ -108,7 +108,7 @@ def _unusual(hour: Hour, span: Span) -> bool:
     model = hour.models[SPANS]
     if span.size < FEWEST or not _never_before(hour, span):
         return False
-    if nearly_before(model, f"{span.through}n", span.size):
+    if nearly_before(model, f"{span.through}n", span.size, hour.hour):
         return False
     return span.size >= FEWEST_OF_STRANGER or _by_own_history(hour)
 

@@ -26,7 +26,10 @@ from detections.view import Act, Hour
 TABLES = {False: "vault_list_queries", True: "vault_list_queries_people"}
 ANYONE = "anyone"
 WINDOW_US = 10 * 60 * 1_000_000
-FEWEST = 5
+QUICK_US = 60 * 1_000_000
+FEWEST = 8
+FEWEST_QUICK = 5  # within a minute: a person who looks for something does not read so fast
+OFTEN = 0.5  # decayed times that anyone did as much, flagged ones not counted, before it is quite usual
 
 
 class Dump(NamedTuple):
@@ -39,7 +42,7 @@ class Dump(NamedTuple):
 
 
 def dumps(acts: Iterable[Act]) -> Iterator[Dump]:
-    """Each caller's largest dump of at least FEWEST secrets."""
+    """Each caller's largest dump."""
     own = sorted((act for act in succeeded(audits(acts)) if who(act.event)), key=lambda act: who(act.event))
     for caller, group in groupby(own, key=lambda act: who(act.event)):
         found = largest(caller, list(group))
@@ -55,10 +58,15 @@ def largest(caller: str, acts: list[Act]) -> Dump | None:
     for start in sorted({at for act in lists for at in (act.first_us, act.last_us)}):
         read = [act for act in gets if act.last_us >= start and act.first_us <= start + WINDOW_US]
         names = frozenset(act.event.item for act in read if act.event.item)
-        if len(names) >= FEWEST and (best is None or len(names) > len(best.names)):
+        if _enough(read, start) and (best is None or len(names) > len(best.names)):
             listing = [act for act in lists if act.first_us <= start <= act.last_us]
             best = Dump(caller, bool(caller_of(acts[0].event).user), listing + read, names)
     return best
+
+
+def _enough(read: list[Act], start: int) -> bool:
+    quick = {act.event.item for act in read if act.first_us <= start + QUICK_US}
+    return len({act.event.item for act in read}) >= FEWEST or len(quick) >= FEWEST_QUICK
 
 
 def _keys(hour: Hour, person: bool) -> set[str]:
@@ -89,9 +97,11 @@ def _unusual(hour: Hour, dump: Dump) -> bool:
     if not mature(hour):
         return _clearly_bad(hour, dump)
     model = hour.models[TABLES[dump.person]]
-    if nearly_before(model, dump.caller, len(dump.names)):
+    if nearly_before(model, dump.caller, len(dump.names), hour.hour):
         return False
-    return chance(model, hour.hour) < RARE or not nearly_before(model, ANYONE, len(dump.names))
+    return chance(model, hour.hour) < RARE or not nearly_before(
+        model, ANYONE, len(dump.names), hour.hour, OFTEN
+    )
 
 
 def _clearly_bad(hour: Hour, dump: Dump) -> bool:
@@ -116,7 +126,11 @@ def _found(hour: Hour, unusual: list[Dump]) -> Finding:
         },
     }
     known = chance(model, hour.hour) if mature(hour) else None
-    held = [(TABLES[dump.person], size_key(dump.caller, len(dump.names))) for dump in unusual]
+    held = [
+        (TABLES[dump.person], size_key(whose, len(dump.names)))
+        for dump in unusual
+        for whose in (dump.caller, ANYONE)
+    ]
     return finding(hour, acts, evidence, improbability=known, held=held)
 
 
@@ -131,8 +145,8 @@ DETECTION = Detection(
         "different ones within ten minutes."
     ),
     explanation=(
-        "Looks for a listing of secrets and, within ten minutes, reads of at least five different ones "
-        "by the same caller: that is how a vault is dumped. Callers who read about as many in this "
+        f"Looks for a listing of secrets and, within ten minutes, reads of at least {FEWEST} different ones by "
+        f"the same caller, or of {FEWEST_QUICK} within a minute: that is how a vault is dumped. Callers who read about as many in this "
         "way before (backups, deployments), and vaults where new callers of that kind often do, are "
         "left alone. In the first two weeks only a person who lists keys too counts. It cannot see a "
         "slow dump, or one by a caller who knows the names."

@@ -29,12 +29,17 @@ REFUSED = "vault_refused"
 GRANTS = "vault_grants"
 GRANT_HOURS = 7 * 24  # a newcomer within a week of a grant by someone who often grants was announced
 CIRCLE = 0.25  # of the users of another vault that must be at this one before its users count as one circle
+SURE = (
+    0.01  # a newcomer whose chance is above that and who touches fewer than SEVERAL items makes a low alert
+)
+SEVERAL = 3
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
     "Turing). A caller who was only refused makes an alert one step lower, once; one who only looked at the "
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does a person who is no stranger: "
-    "most of those who use another vault as they do use this one too, or the application is theirs elsewhere."
+    "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
+    "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets."
 )
 
 
@@ -183,6 +188,8 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
     acts = in_order(act for new in shown for act in new.acts)
     announced = [text for new in shown if (text := _announced(hour, new))]
     quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
+    touched = {act.event.item for act in acts if "/" in act.event.item}
+    little = min(new.chance for new in shown) > SURE and len(touched) < SEVERAL
     evidence = {
         "level": level,
         "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
@@ -195,7 +202,7 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
         evidence,
         improbability=min(new.chance for new in shown),
         denied=not through,
-        severity="low" if quiet and through else None,
+        severity="low" if (quiet or little) and through else None,
         held=[pair for new in found for pair in _held(new)],
     )
 

@@ -16,7 +16,7 @@ from detections.view import Hour
 from detections.words import rounded
 
 BASELINE = "vault_mix"
-FEWEST = 20  # operations in an hour: fewer make any mix look odd
+FEWEST = 8  # operations in an hour: fewer make any mix look odd
 LIMIT = 4.0  # -log10 of the chance of so strange a mix
 FEWEST_HOURS = 24  # hours learned
 
@@ -95,7 +95,7 @@ DETECTION = Detection(
     explanation=(
         "Compares the shares of the kinds of operation in an hour with those in the vault's history. It "
         "speaks only if the part that its callers have not done before, in about that number, is strange by "
-        "itself. Hours with fewer than 20 operations are not judged. It cannot see more of the same."
+        "itself. Hours with fewer than {FEWEST} operations are not judged. It cannot see more of the same."
     ),
     tactics=("CredentialAccess",),
     techniques=("T1555.006", "T1078.004"),

@@ -58,16 +58,29 @@ PLACES = Learned("principal.whereabouts", Whereabouts, _observe)
 
 
 def _moves(model: Any, acts: list[Act]) -> Iterator[tuple[Place, Act, float, float]]:
-    """(place before, act, km, km/h) of each move that is too quick."""
-    before = model.last
+    """(place before, act, km, km/h) of each move that is too quick; not of the way home from such a one."""
+    before, suspect = model.last, model.suspect
     for act in acts:
         here = _place(act)
-        if before is not None and before.country != here.country:
-            km = distance_km(before, here)
-            hours = max((here.at_us - before.at_us) / 3.6e9, 1 / 60)
-            if km >= LEAST_KM + COARSE_KM and (km - 2 * COARSE_KM) / hours > SPEED_KM_H:
-                yield before, act, km, km / hours
+        km, speed = _speed(before, here) if before is not None else (0.0, 0.0)
+        home = _theirs(model, here)
+        if speed > SPEED_KM_H and not (suspect and home):
+            yield before, act, km, km / _hours(before, here)
+        stayed = before is not None and before.country == here.country
+        suspect = not home and (speed > SPEED_KM_H or (suspect and stayed))
         before = here._replace(at_us=act.last_us)
+
+
+def _hours(before: Place, here: Place) -> float:
+    return max((here.at_us - before.at_us) / 3.6e9, 1 / 60)
+
+
+def _speed(before: Place, here: Place) -> tuple[float, float]:
+    """Distance and the least speed of a move to another country; 0 where it is too short to say anything."""
+    if before.country == here.country:
+        return 0.0, 0.0
+    km = distance_km(before, here)
+    return (km, (km - 2 * COARSE_KM) / _hours(before, here)) if km >= LEAST_KM + COARSE_KM else (km, 0.0)
 
 
 def quick_moves(hour: Hour) -> Iterator[tuple[str, str]]:
@@ -94,7 +107,7 @@ def judge(hour: Hour) -> Finding | None:
         hour,
         [act],
         addresses=tuple(sorted({before.address, after.address} - {""})),
-        held=((PLACES.name, act.event.country),),
+        held=tuple((PLACES.name, place.country) for place in (before, after) if not _theirs(model, place)),
         evidence={
             "from_place": _told(before, _theirs(model, before)),
             "to_place": _told(after, _theirs(model, after)),
