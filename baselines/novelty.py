@@ -84,7 +84,7 @@ class Novelty(Model):
             total += now
             if times < 2:
                 once += now
-        return min(1.0, (once + 0.5) / (total + 1.0))
+        return float(min(1.0, (once + 0.5) / (total + 1.0)))
 
     def score_one(self, x: dict[str, Any]) -> float:
         """-log10 of the chance of something new, or of a known key's share."""
@@ -110,7 +110,7 @@ class Novelty(Model):
     def _rank(self, key: str) -> float:
         """Orders keys by weight at whatever time: all halve alike. It never falls while a key is known."""
         entry = self._keys[key]
-        return log2(max(entry[0], 1e-300)) + entry[2] / (24.0 * self.half_life_days)
+        return log2(max(float(entry[0]), 1e-300)) + float(entry[2]) / (24.0 * self.half_life_days)
 
     def _make_room(self, key: str, hour: int) -> None:
         """Take the new key in; if the table is too long, the lightest goes."""

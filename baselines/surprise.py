@@ -72,7 +72,8 @@ class Surprises:
 
     def _tails(self) -> list[tuple[int, int]]:
         """The places where the tail may begin, each with the hours that are in it."""
-        begins, above = [], self.hours
+        begins: list[tuple[int, int]] = []
+        above = self.hours
         for place in range(PLACES):
             if place and above <= TAIL_SHARE * self.hours and (above >= TAIL_HOURS or not begins):
                 begins.append((place, above))

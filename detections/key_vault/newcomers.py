@@ -29,15 +29,15 @@ REFUSED = "vault_refused"
 GRANTS = "vault_grants"
 GRANT_HOURS = 7 * 24  # a newcomer within a week of a grant by someone who often grants was announced
 CIRCLE = 0.25  # of the users of another vault that must be at this one before its users count as one circle
-SURE = (
-    0.01  # a newcomer whose chance is above that and who touches fewer than SEVERAL items makes a low alert
-)
+# A newcomer whose chance is above that, and who touches fewer than SEVERAL items, makes a low alert.
+SURE = 0.002
 SEVERAL = 3
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
     "Turing). A caller who was only refused makes an alert one step lower, once; one who only looked at the "
-    "vault's properties, or was given rights by someone who often does that here, makes a low one. So does a person who is no stranger: "
+    "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
+    "a person who is no stranger: "
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
     "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets."
 )

@@ -29,11 +29,11 @@ def keys(rng: random.Random) -> Iterator[Observation]:
 
 
 def mixes(rng: random.Random) -> Iterator[Observation]:
-    """An hour's operations, ten of them under a name never seen before."""
+    """An hour's operations, twenty-five of them under a name never seen before."""
     number = 0
     while True:
         number += 1
-        new = {f"op{number}.{part}": 1 for part in range(10)}
+        new = {f"op{number}.{part}": 1 for part in range(25)}
         yield {
             "hour": 490_000 + number,
             "counts": {"SecretGet": 20 + rng.randrange(9), "SecretList": 3, **new},
@@ -45,7 +45,7 @@ def places(rng: random.Random) -> Iterator[Observation]:
     number = 0
     while True:
         number += 1
-        hour = 490_000 + number // 3
+        hour = 490_000 + number // 50
         yield {
             "hour": hour,
             "at_us": hour * 3_600_000_000 + number,
@@ -67,7 +67,7 @@ def times(rng: random.Random) -> Iterator[Observation]:
 # Observations enough for 100,000 keys; a bound in bytes on the packed state, which docs/architecture.md lives by.
 STREAMS: dict[str, tuple[Stream, int, int]] = {
     "Idle": (times, 100_000, 250),
-    "Mix": (mixes, 10_000, 3_000),
+    "Mix": (mixes, 4_000, 3_000),
     "Novelty": (keys, 200_000, 80_000),
     "SeasonalCount": (counts, 100_000, 100),
     "Whereabouts": (places, 100_000, 4_000),

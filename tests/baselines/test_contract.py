@@ -77,7 +77,7 @@ def test_no_baseline_is_forgotten_when_state_is_saved() -> None:
 def test_it_is_a_river_model_as_rivers_own_checks_have_it(name: str) -> None:
     assert isinstance(ALLOWED[name](), base.Base)
     for check in RIVERS:
-        check(ALLOWED[name]())
+        check(ALLOWED[name]())  # type: ignore[no-untyped-call]
 
 
 @every_baseline
@@ -96,9 +96,9 @@ def test_asking_for_a_score_teaches_nothing(name: str) -> None:
 
 
 @every_baseline
-@pytest.mark.parametrize("count", [0, 1, 3, 40, 300, 6_000])
+@pytest.mark.parametrize("count", [0, 1, 40, 2_500])
 def test_a_restart_changes_nothing_that_is_said_later(name: str, count: int) -> None:
-    told = take(name, count + 200)
+    told = take(name, count + 100)
     model = taught(name, count)
     again = unpacked(packed(model))
     assert packed(again) == packed(model)
@@ -108,8 +108,8 @@ def test_a_restart_changes_nothing_that_is_said_later(name: str, count: int) -> 
 
 @every_baseline
 def test_a_second_run_leaves_the_same_bytes(name: str) -> None:
-    assert packed(taught(name, 1_000)) == packed(taught(name, 1_000))
-    assert packed(taught(name, 1_000)) != packed(taught(name, 1_000, seed=2))
+    assert packed(taught(name, 400)) == packed(taught(name, 400))
+    assert packed(taught(name, 400)) != packed(taught(name, 400, seed=2))
 
 
 @every_baseline
@@ -156,13 +156,13 @@ def _weight(model: Any) -> float:
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"Idle"}))  # a time is a time
 def test_what_is_suspicious_is_learned_slowly_and_yet_at_last(name: str) -> None:
-    odd = {
+    odd: dict[str, Observation] = {
         "Mix": {"counts": {"odd": 30}},
         "Novelty": {"key": "odd"},
         "SeasonalCount": {"count": 90},
         "Whereabouts": {"country": "XX", "address": "203.0.113.9"},
-    }[name]
-    x = {"hour": 490_500, **odd}
+    }
+    x = {"hour": 490_500, **odd[name]}
     weights = []
     for w in (0.0, 0.1, 1.0):
         model = taught(name)
@@ -199,7 +199,7 @@ def test_a_state_file_of_nonsense_is_refused_in_words(value: Any) -> None:
 
 
 @every_baseline
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(value=anything)
 @example(value=[])
 @example(value=b"\xff" * 170)
@@ -210,7 +210,7 @@ def test_a_damaged_state_is_refused_in_words(name: str, value: Any) -> None:
 
 
 @every_baseline
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_state_with_one_damaged_place_is_refused_or_works(name: str, data: st.DataObject) -> None:
     state = deepcopy(taught(name, 40).state())
