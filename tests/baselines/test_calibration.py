@@ -70,9 +70,9 @@ def test_hours_of_silence_beside_the_others_are_counted_right() -> None:
     [
         World(rate=3.0),
         World(rate=0.5),
-        World(dispersion=0.4),
+        World(dispersion=0.4, rate=4.0),
         World(season=True, rate=3.0),
-        World(season=True, dispersion=0.4),
+        World(season=True, dispersion=0.4, rate=4.0),
         World(season=True, dispersion=1.0, rate=3.0),
     ],
     ids=lambda world: f"season {world.season}, dispersion {world.dispersion}, rate {world.rate}",

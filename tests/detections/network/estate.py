@@ -18,13 +18,13 @@ from ingest.threat_intel import Entry, Indicator, Indicators
 from tests.detections.network.replay import MINUTE_US, Estate, Flows, Talk, address, flows
 
 START = 492_000 - 492_000 % 168 + 96  # an hour since 1970: a Monday's first
-DAYS = 17  # of history: the organisation's week is known by then
+DAYS = 16  # of history: the organisation's week is known by then
 NOON = START + 24 * DAYS + 12  # the hour in which a case plays
 SHORT_HISTORY = 5
 SEED = 11
 PORTS = {"ssh": 22, "rdp": 3389}
 
-WEB = [f"10.0.0.{number}" for number in range(1, 8)]
+WEB = [f"10.0.0.{number}" for number in range(1, 6)]
 VICTIM = WEB[0]
 BUILD = "10.0.1.1"  # goes outward all day, to many and often
 BASTION = "10.0.1.2"  # is come to all day, by many
