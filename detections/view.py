@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from ingest.records import HOUR_US, Event
+
+T = TypeVar("T")
 
 
 class Act(msgspec.Struct, array_like=True):
@@ -93,6 +95,14 @@ class Hour(View):
 
     acts: tuple[Act, ...] = ()
     recent: tuple[Act, ...] = ()  # acts of the 60 minutes before this hour, in time order
+    _known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, what: Callable[[Hour], T]) -> T:
+        """What a function says of this hour's acts and models, worked out once for all who ask before learning."""
+        if what not in self._known:
+            self._known[what] = what(self)
+        known: T = self._known[what]
+        return known
 
     def with_recent(self) -> Iterator[Act]:
         """The acts of the hour before and of this hour, in time order."""

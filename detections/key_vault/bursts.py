@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from detections.key_vault.callers import who
-from detections.key_vault.habits import habit, nearly_before, size_key
-from detections.key_vault.operations import SIZES, audits
+from detections.key_vault.habits import NEARLY, habit, largest_steps, size_key
+from detections.key_vault.operations import SIZES, audited, size_of
 from detections.view import Act, Hour
 
 BASELINE = "vault_bursts"
@@ -23,7 +23,7 @@ Part = tuple[str, str]  # caller, operation
 def parts(hour: Hour) -> Counter[Part]:
     """Number of operations by caller and operation."""
     counted: Counter[Part] = Counter()
-    for act in audits(hour.acts):
+    for act in hour.once(audited):
         counted[who(act.event), act.event.operation] += act.count
     return counted
 
@@ -31,25 +31,28 @@ def parts(hour: Hour) -> Counter[Part]:
 def operations(hour: Hour) -> dict[str, int]:
     """Number of operations by kind."""
     counted: Counter[str] = Counter()
-    for act in audits(hour.acts):
+    for act in hour.once(audited):
         counted[act.event.operation] += act.count
     return dict(counted)
 
 
 def _observe(hour: Hour) -> Iterator[str]:
-    return (key for _, key in held_of(parts(hour)))
+    return (key for _, key in held_of(hour.once(parts)))
 
 
 def unexplained(hour: Hour) -> dict[Part, int]:
     """The parts of the hour that their callers did not do before, in about that number or a larger one."""
-    model = hour.models[BASELINE]
-    seen = parts(hour).items()
-    return {part: count for part, count in seen if not nearly_before(model, "|".join(part), count, hour.hour)}
+    largest = largest_steps(hour.models[BASELINE], hour.hour)
+    return {
+        part: count
+        for part, count in hour.once(parts).items()
+        if largest.get("|".join(part), -1) < max(0, size_of(count) - NEARLY)
+    }
 
 
 def acts_of(hour: Hour, wanted: Mapping[Part, int]) -> list[Act]:
     """The acts of those parts, in time order."""
-    return [act for act in audits(hour.acts) if (who(act.event), act.event.operation) in wanted]
+    return [act for act in hour.once(audited) if (who(act.event), act.event.operation) in wanted]
 
 
 def held_of(wanted: Mapping[Part, int]) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from detections.management.clients import PUBLIC
@@ -36,19 +37,28 @@ class Caller(NamedTuple):
 
 def is_person(event: Event) -> bool:
     """Whether a person made the call, as far as the record tells."""
-    if event.kind:
-        return event.kind == "user"
-    if "@" in event.name or "@" in event.principal:
-        return True
-    return event.application in PUBLIC and event.principal.lower() != event.application
+    return bool(caller_of(event).user)
 
 
 def caller_of(event: Event) -> Caller:
     """The caller; both parts are empty where the log names nobody."""
-    application = event.application.lower()
-    if is_person(event):
-        return Caller(application, (event.principal or event.name).lower())
-    return Caller(application or event.principal.lower(), "")
+    return _caller(event.application, event.principal, event.name, event.kind)
+
+
+@lru_cache(maxsize=1 << 14)
+def _caller(application: str, principal: str, name: str, kind: str) -> Caller:
+    app = application.lower()
+    if _named_person(app, principal, name, kind):
+        return Caller(app, (principal or name).lower())
+    return Caller(app or principal.lower(), "")
+
+
+def _named_person(application: str, principal: str, name: str, kind: str) -> bool:
+    if kind:
+        return kind == "user"
+    if "@" in name or "@" in principal:
+        return True
+    return application in PUBLIC and principal.lower() != application
 
 
 def who(event: Event) -> str:

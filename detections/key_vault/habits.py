@@ -84,6 +84,16 @@ def nearly_before(model: Any, what: str, number: int, hour: int, least: float = 
     return bool(sum(model.weight(f"{what}|{step}", hour) for step in range(low, len(SIZES))) > least)
 
 
+def largest_steps(model: Any, hour: int) -> dict[str, int]:
+    """The largest step of each thing that was ever seen, for one who has many things to ask."""
+    steps: dict[str, int] = {}
+    for key, _ in model.top(2000, hour):
+        what, _, step = key.rpartition("|")
+        if what:
+            steps[what] = max(steps.get(what, -1), int(step))
+    return steps
+
+
 def largest_before(model: Any, what: str) -> int:
     """The largest number of it that was seen before (its step's lower end); 0: never 5 or more."""
     steps = [size for step, size in enumerate(SIZES) if model.known(f"{what}|{step}")]

@@ -12,7 +12,7 @@ from detections.declare import Detection, Finding, Learned, Learning, Verdict
 from detections.key_vault.bursts import BURSTS, Part, acts_of, held_of, operations, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
-from detections.key_vault.operations import audits, refused
+from detections.key_vault.operations import refused
 from detections.organisation import Organisation
 from detections.view import Hour
 from detections.words import rounded
@@ -24,14 +24,14 @@ THRESHOLD = 1e-4  # measured improbability below which it is an alert
 
 
 def _observe(hour: Hour) -> Iterator[dict[str, Any]]:
-    count = sum(operations(hour).values())
+    count = sum(hour.once(operations).values())
     if count:
         yield {"key": "", "count": count}
 
 
 def judge(hour: Hour) -> Finding | None:
     """A number of operations that is improbable here, most of the excess by callers who never did so much."""
-    count = sum(act.count for act in audits(hour.acts))
+    count = sum(hour.once(operations).values())
     if count < FEWEST:
         return None
     model, season = hour.models[BASELINE], hour.season(BASELINE)
@@ -39,7 +39,7 @@ def judge(hour: Hour) -> Finding | None:
     chance = float(model.tail(count, hour.hour, season.profile, season.dispersion))
     if count < TIMES * usual or chance >= CANDIDATE:
         return None
-    new = unexplained(hour)
+    new = hour.once(unexplained)
     if sum(new.values()) < max(FEWEST, (count - usual) / 2):
         return None
     return _found(hour, new, count, usual, chance)
@@ -47,7 +47,7 @@ def judge(hour: Hour) -> Finding | None:
 
 def _found(hour: Hour, new: dict[Part, int], count: int, usual: float, chance: float) -> Finding:
     acts = acts_of(hour, new)
-    kinds = sorted(operations(hour).items(), key=lambda pair: (-pair[1], pair[0]))
+    kinds = sorted(hour.once(operations).items(), key=lambda pair: (-pair[1], pair[0]))
     evidence = {
         "operations_in_hour": count,
         "threshold": float(hour.parameters.get("threshold", THRESHOLD)),

@@ -19,7 +19,7 @@ from detections.key_vault.habits import (
     novelty,
     size_key,
 )
-from detections.key_vault.operations import audits, succeeded
+from detections.key_vault.operations import audited, succeeded
 from detections.organisation import Organisation
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
@@ -52,7 +52,7 @@ class Span(NamedTuple):
 
 def _touched(hour: Hour) -> dict[str, dict[str, None]]:
     """This hour's vaults: those that let the principal in ('') and those that it tried in vain too."""
-    acts = [act for act in audits(hour.acts) if act.event.vault]
+    acts = [act for act in hour.once(audited) if act.event.vault]
     return {
         "": {act.event.vault.lower(): None for act in succeeded(acts)},
         "refused|": {act.event.vault.lower(): None for act in acts if act.event.outcome != SUCCESS},
@@ -70,7 +70,7 @@ def _earlier(hour: Hour, prefix: str) -> set[str]:
 
 def spans(hour: Hour) -> Iterator[Span]:
     """What the principal was let into in 24 hours, and what it was let into or refused by."""
-    touched = _touched(hour)
+    touched = hour.once(_touched)
     let_in, tried = touched[""], touched["refused|"]
     earlier = _earlier(hour, "") if let_in or tried else set()
     if let_in:
@@ -82,7 +82,7 @@ def spans(hour: Hour) -> Iterator[Span]:
 
 
 def _observe_vaults(hour: Hour) -> Iterator[dict[str, Any]]:
-    for prefix, vaults in _touched(hour).items():
+    for prefix, vaults in hour.once(_touched).items():
         yield from ({"key": prefix + vault} for vault in sorted(vaults))
 
 
@@ -125,7 +125,7 @@ def _never_before(hour: Hour, span: Span) -> list[str]:
 
 def _found(hour: Hour, span: Span) -> Finding:
     model = hour.models[SPANS]
-    acts: list[Act] = [act for act in audits(hour.acts) if act.event.vault]
+    acts: list[Act] = [act for act in hour.once(audited) if act.event.vault]
     if not span.through:
         acts = succeeded(acts)
     judged_by = OWN if _by_own_history(hour) else "the organisation's history"

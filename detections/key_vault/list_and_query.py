@@ -41,8 +41,16 @@ class Dump(NamedTuple):
     names: frozenset[str]  # items of the secrets read
 
 
+def dumped(hour: Hour) -> list[Dump]:
+    """The dumps that end in this hour or the one before; ask by `hour.once(dumped)`."""
+    return list(dumps(hour.with_recent()))
+
+
 def dumps(acts: Iterable[Act]) -> Iterator[Dump]:
     """Each caller's largest dump."""
+    acts = list(acts)
+    if not any(act.event.operation == "SecretList" for act in acts):
+        return
     own = sorted((act for act in succeeded(audits(acts)) if who(act.event)), key=lambda act: who(act.event))
     for caller, group in groupby(own, key=lambda act: who(act.event)):
         found = largest(caller, list(group))
@@ -70,7 +78,7 @@ def _enough(read: list[Act], start: int) -> bool:
 
 
 def _keys(hour: Hour, person: bool) -> set[str]:
-    own = [dump for dump in dumps(hour.with_recent()) if dump.person == person]
+    own = [dump for dump in hour.once(dumped) if dump.person == person]
     return {size_key(who, len(dump.names)) for dump in own for who in (dump.caller, ANYONE)}
 
 
@@ -87,7 +95,7 @@ def judge(hour: Hour) -> Finding | None:
     told = {dump.caller: len(dump.names) for dump in dumps(hour.recent)}
     unusual = [
         dump
-        for dump in dumps(hour.with_recent())
+        for dump in hour.once(dumped)
         if len(dump.names) > 2 * told.get(dump.caller, 0) and _unusual(hour, dump)
     ]
     return _found(hour, unusual) if unusual else None

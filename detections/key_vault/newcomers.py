@@ -14,7 +14,7 @@ from detections.declare import Finding, Verdict
 from detections.key_vault.callers import Caller, caller_of
 from detections.key_vault.evidence import common_address, described, finding
 from detections.key_vault.habits import DAY, RARE, chance, habit, is_new, known_keys
-from detections.key_vault.operations import audits, grantees, in_order, is_policy_change, succeeded
+from detections.key_vault.operations import audited, grantees, in_order, is_policy_change, let_in, succeeded
 from detections.management.clients import PUBLIC
 from detections.organisation import Organisation
 from detections.view import Act, Hour
@@ -67,23 +67,23 @@ def _keys(level: str, acts: Iterable[Act]) -> set[str]:
 
 
 def _observe_applications(hour: Hour) -> set[str]:
-    return _keys(APPLICATION, succeeded(audits(hour.acts)))
+    return _keys(APPLICATION, hour.once(let_in))
 
 
 def _observe_peoples(hour: Hour) -> set[str]:
-    return _keys(APPLICATION, (act for act in succeeded(audits(hour.acts)) if caller_of(act.event).user))
+    return _keys(APPLICATION, (act for act in hour.once(let_in) if caller_of(act.event).user))
 
 
 def _observe_users(hour: Hour) -> set[str]:
-    return _keys(USER, succeeded(audits(hour.acts)))
+    return _keys(USER, hour.once(let_in))
 
 
 def _observe_pairs(hour: Hour) -> set[str]:
-    return _keys(PAIR, succeeded(audits(hour.acts)))
+    return _keys(PAIR, hour.once(let_in))
 
 
 def _observe_refused(hour: Hour) -> set[str]:
-    acts = [act for act in audits(hour.acts) if act.event.outcome != SUCCESS]
+    acts = [act for act in hour.once(audited) if act.event.outcome != SUCCESS]
     return {f"{level}|{key}" for level in TABLES for key in _keys(level, acts)}
 
 
@@ -118,9 +118,13 @@ BASELINES = (
 )
 
 
-def newcomers(hour: Hour) -> Iterator[Newcomer]:
+def newcomers(hour: Hour) -> list[Newcomer]:
     """Callers of this hour that are unusually new, each once, at the first level at which it is."""
-    acts = sorted(audits(hour.acts), key=lambda act: caller_of(act.event))
+    return list(_newcomers(hour))
+
+
+def _newcomers(hour: Hour) -> Iterator[Newcomer]:
+    acts = sorted(hour.once(audited), key=lambda act: caller_of(act.event))
     for caller, group in groupby(acts, key=lambda act: caller_of(act.event)):
         own = list(group)
         through = succeeded(own)
@@ -180,7 +184,7 @@ def _refused_chance(hour: Hour, level: str, caller: Caller) -> float:
 
 def judge_level(hour: Hour, level: str) -> Finding | None:
     """The finding about this hour's newcomers of a level."""
-    found = [new for new in newcomers(hour) if new.level == level]
+    found = [new for new in hour.once(newcomers) if new.level == level]
     if not found:
         return None
     through = [new for new in found if not new.denied]

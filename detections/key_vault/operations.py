@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from detections.key_vault.callers import expected
-from detections.view import Act
+from detections.view import Act, Hour
 from ingest.records import DENIED, FAILURE, KEY_VAULT, MANAGEMENT, SUCCESS, Event
 
 LISTS = frozenset({"SecretList", "KeyList", "CertificateList"})
@@ -44,6 +44,16 @@ def size_of(number: int) -> int:
 def audits(acts: Iterable[Act]) -> Iterator[Act]:
     """The vault's own events, without Microsoft's services doing what they always do."""
     return (act for act in acts if act.event.layer == KEY_VAULT and not expected(act.event))
+
+
+def audited(hour: Hour) -> list[Act]:
+    """This hour's `audits`; ask by `hour.once(audited)`."""
+    return list(audits(hour.acts))
+
+
+def let_in(hour: Hour) -> list[Act]:
+    """Those of them that succeeded; ask by `hour.once(let_in)`."""
+    return succeeded(hour.once(audited))
 
 
 def succeeded(acts: Iterable[Act]) -> list[Act]:

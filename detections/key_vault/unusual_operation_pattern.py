@@ -22,21 +22,21 @@ FEWEST_HOURS = 24  # hours learned
 
 
 def _observe(hour: Hour) -> Iterator[dict[str, Any]]:
-    counts = operations(hour)
+    counts = hour.once(operations)
     if counts:
         yield {"key": "", "counts": counts}
 
 
 def judge(hour: Hour) -> Finding | None:
     """A mix that is strange as a whole, and still is without what its callers have done before."""
-    seen = operations(hour)
+    seen = hour.once(operations)
     model = hour.models[BASELINE]
     if sum(seen.values()) < FEWEST or model.hours_learned() < FEWEST_HOURS:
         return None
     score = _score(hour, seen)
     if score < LIMIT:
         return None
-    new = unexplained(hour)
+    new = hour.once(unexplained)
     rest = _kinds(new)
     if sum(rest.values()) < FEWEST or _score(hour, rest) < LIMIT:
         return None

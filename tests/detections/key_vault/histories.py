@@ -15,6 +15,7 @@ from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, SUCCESS, Event
 START = 492_000 - 492_000 % 168 + 96  # an hour since 1970: a Monday's first (1 January 1970 was a Thursday)
 PORTAL = "c44b4083-3bb0-49c1-b47d-974e53cbdf3c"
 POWERSHELL = "1950a258-227b-4e31-a9cf-717495945fc2"
+OWN_TOOL = "5d2f1c0e-0b6a-4f0e-9d0c-3a8f7f2b9a11"  # an application that somebody registered
 COMMAND_LINE = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 RESOURCE_GRAPH = "509e4652-da8d-478d-a730-e9d4a1996ca4"
 VAULT = "/subscriptions/S1/resourceGroups/RG1/providers/Microsoft.KeyVault/vaults/KV1"
