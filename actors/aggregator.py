@@ -93,14 +93,15 @@ class Aggregator:
 
     def _close(self, hour: int, reports: list[Report]) -> list[Alert]:
         self.organisation.close(hour, [fact for report in reports for fact in report.facts])
+        tally = Tally()
+        for report in reports:
+            tally.merge(Tally.restore(report.tally))
+        self.organisation.watch(tally)
         found = [one for report in reports for one in report.found if not one.late]
         judged = [(one, self._verdict(one)) for one in sorted(found, key=_place)]
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
         signs = _independent_signs(one for one, _ in raised)
         alerts = [self._raise(one, verdict, signs[one.kind, one.entity.lower()]) for one, verdict in raised]
-        tally = Tally()
-        for report in reports:
-            tally.merge(Tally.restore(report.tally))
         self.organisation.close_population(hour, tally)
         return sorted(alerts, key=order)
 

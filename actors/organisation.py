@@ -33,6 +33,7 @@ class OrganisationView:
         # Who used an address, a country, a vault; who used which application; which addresses a quick move joined.
         self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in KINDS}
         self._roles: dict[str, list[Any]] = {}
+        self._now = Tally()
 
     # Learning from closed hours
 
@@ -46,6 +47,14 @@ class OrganisationView:
                 self._use(self._uses[kind], key, principal, hour)
         if hour % 24 == 0:
             self._forget()
+
+    def watch(self, tally: Tally) -> None:
+        """The counts of the hour that is being closed, for its findings to be held against."""
+        self._now = tally
+
+    def alike(self, baseline: str, score: float) -> tuple[int, int]:
+        """How many entities' counts of this hour surprised their model so much, of how many."""
+        return self._now.alike(baseline, score)
 
     def close_population(self, hour: int, tally: Tally) -> None:
         """Take an hour's counts in, after its findings were judged."""

@@ -106,6 +106,11 @@ class Tally:
         """How surprising an entity's hour was to its model: of every hour, flagged or not."""
         self._sums.setdefault(baseline, _Sums()).surprises.note(score)
 
+    def alike(self, baseline: str, score: float) -> tuple[int, int]:
+        """How many entities scored at least so high in this hour, of how many."""
+        sums = self._sums.get(baseline)
+        return (0, 0) if sums is None else (sums.surprises.at_least(score), sums.surprises.hours)
+
     def merge(self, other: Tally) -> None:
         """Add another shard's tally of the hour."""
         for name, sums in other._sums.items():

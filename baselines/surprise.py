@@ -61,13 +61,15 @@ class Surprises:
             return None
         begins = [(begin, above) for begin, above in self._tails() if begin * STEP <= score]
         if not begins:
-            return self._above(int(max(0.0, score) / STEP)) / self.hours
+            return self.at_least(score) / self.hours
         return max(
             (above + 0.5) / (self.hours + 1.0) * exp(-(score - begin * STEP) / self._scale(begin))
             for begin, above in begins
         )
 
-    def _above(self, place: int) -> int:
+    def at_least(self, score: float) -> int:
+        """Hours that scored about so high, or higher."""
+        place = int(max(0.0, score) / STEP)
         return sum(number for at, number in self._places.items() if at >= place)
 
     def _tails(self) -> list[tuple[int, int]]:

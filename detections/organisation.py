@@ -49,6 +49,9 @@ class Organisation(Protocol):
         """Share of all entity-hours with a nonzero count that were at least so surprising (-log10 of the
         chance that their own entity's model gave them); None: too few known."""
 
+    def alike(self, baseline: str, score: float) -> tuple[int, int]:
+        """How many entities' counts of this hour surprised their model so much, of how many with a count."""
+
     def role_definition(self, role: str) -> dict[str, Any] | None:
         """What is known of a custom role that was made lately (30 days): {'principal', 'at_us', 'actions', 'name'}."""
 

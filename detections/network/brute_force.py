@@ -26,6 +26,9 @@ THRESHOLD = 1e-5  # measured improbability below which a count is an alert: once
 FLOOR_CONNECTIONS = {"in": 60, "out": 20}
 FLOOR_PEERS = 15
 LEAST_FLOOR = 15
+# So many resources, and such a share of them, that see unusually many sources in the same hour see a wave of scans.
+WAVE_RESOURCES = 5
+WAVE_SHARE = 0.2
 SHORT_SHARE = 0.5  # of an outgoing brute force's connections at least so many are short
 TOP = 10
 NAMES = {"ssh": "SSH", "rdp": "RDP"}
@@ -179,6 +182,14 @@ def _against(aim: Aim, suspects: tuple[Peer, ...]) -> list[str]:
     return said
 
 
+def _wave(aim: Aim, organisation: Organisation) -> str:
+    """Why it is the internet's doing and not one against this resource; '' if it is not."""
+    seen, of = organisation.alike(aim.baseline, counting.score(CANDIDATE))
+    if seen < WAVE_RESOURCES or seen < WAVE_SHARE * of:
+        return ""
+    return f"a wave of scans: {seen} of the {of} resources that have such traffic saw unusually many in this hour"
+
+
 def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
     """What all entities' counts say of it."""
 
@@ -188,6 +199,8 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
         verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation)
         if verdict.withheld:
             return verdict
+        if aim.many and aim.direction == "in" and (wave := _wave(aim, organisation)):
+            return Verdict(withheld=wave)
         typical = organisation.typical(aim.baseline)
         share = organisation.share_at_least(aim.baseline, int(said["seen"]))
         told = {
@@ -276,7 +289,7 @@ def detection(
             "a negative binomial of the resource's own slow mean, the organisation's profile of the hour of the week, "
             "and the dispersion of both. At the hour's close the chance is measured: it is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
-            "background of scans, with the noisy ones among them, raises nothing. It cannot see attacks below "
+            "background of scans, with the noisy ones among them and with its waves, raises nothing. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."
         ),
         tactics=tactics,
