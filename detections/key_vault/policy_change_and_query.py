@@ -46,15 +46,21 @@ class Sequence(NamedTuple):
 def sequences(acts: Iterable[Act]) -> list[Sequence]:
     """All sequences, by key. A secret that the reader itself made in that time is not what it is after."""
     all_acts = list(acts)
+    changes = [act for act in all_acts if act.event.principal and is_policy_change(act.event)]
+    if not changes:
+        return []
     data = succeeded(audits(all_acts))
     made = {(act.event.principal.lower(), act.event.item) for act in data if act.event.operation in MAKES}
     wanted = [act for act in data if act.event.operation in READS | LISTS]
     reads = [act for act in wanted if (act.event.principal.lower(), act.event.item) not in made]
     found: dict[str, tuple[list[Act], list[Act]]] = {}
-    for change in all_acts:
-        if change.event.principal and is_policy_change(change.event):
-            _match(change, reads, found)
+    for change in changes:
+        _match(change, reads, found)
     return [Sequence(key, in_order(found[key][0]), in_order(found[key][1])) for key in sorted(found)]
+
+
+def _present(hour: Hour) -> list[Sequence]:
+    return sequences(hour.with_recent())
 
 
 def _match(change: Act, reads: list[Act], found: dict[str, tuple[list[Act], list[Act]]]) -> None:
@@ -72,17 +78,17 @@ def _match(change: Act, reads: list[Act], found: dict[str, tuple[list[Act], list
 
 
 def _observe_applications(hour: Hour) -> set[str]:
-    return {one.key for one in sequences(hour.with_recent()) if one.table == TABLES[False]}
+    return {one.key for one in hour.once(_present) if one.table == TABLES[False]}
 
 
 def _observe_people(hour: Hour) -> set[str]:
-    return {one.key for one in sequences(hour.with_recent()) if one.table == TABLES[True]}
+    return {one.key for one in hour.once(_present) if one.table == TABLES[True]}
 
 
 def judge(hour: Hour) -> Finding | None:
     """Sequences whose reading began in this hour and which are unusual here."""
     told = {sequence.key for sequence in sequences(hour.recent)}
-    found = [one for one in sequences(hour.with_recent()) if _unusual(hour, one, one.key in told)]
+    found = [one for one in hour.once(_present) if _unusual(hour, one, one.key in told)]
     return _found(hour, found) if found else None
 
 

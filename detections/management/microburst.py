@@ -19,9 +19,11 @@ from detections.management.actions import (
 from detections.management.clients import POWERSHELL, client_of, is_first_party
 from detections.management.evidence import finding
 from detections.view import Act, Hour
-from ingest.records import DENIED, KEY_VAULT, MANAGEMENT
+from ingest.records import DENIED, KEY_VAULT, MANAGEMENT, Event
 
-WINDOW_US = 15 * 60_000_000
+MINUTE_US = 60_000_000
+WINDOW_US = 15 * MINUTE_US
+DUMPS = frozenset({"SecretList", "KeyList", "SecretGet", "KeyGet"})
 ALERT = 6  # points
 READING = 5  # points of enumeration by listKeys alone: a low alert
 MANY_ACCOUNTS = 5
@@ -50,12 +52,10 @@ BREADTH = Learned("management.breadth", Novelty, _observe)
 
 def judge(hour: Hour) -> Finding | None:
     """The quarter of an hour with the most points, if it ends in this hour."""
-    acts = [a for a in hour.with_recent() if _bears(a) and not is_first_party(a.event)]
+    acts = _bearing(hour)
     best: tuple[int, Signs, list[Act]] = (0, [], [])
-    for last in acts:
-        if last.last_us < hour.start_us:
-            continue
-        window = [a for a in acts if last.last_us - WINDOW_US <= a.last_us <= last.last_us]
+    for end in _ends(hour, acts):
+        window = [a for a in acts if end - WINDOW_US <= a.last_us <= end]
         signs = _signs(hour, window)
         points = sum(number for number, _ in signs)
         if points > best[0]:
@@ -67,10 +67,27 @@ def judge(hour: Hour) -> Finding | None:
     return _found(hour, window, signs, collected_alone)
 
 
-def _bears(act: Act) -> bool:
-    event = act.event
-    if event.layer == KEY_VAULT:
-        return event.operation in ("SecretList", "KeyList", "SecretGet", "KeyGet")
+def _bearing(hour: Hour) -> list[Act]:
+    """The acts that may give points. Reads of a vault do so only beside a change of its policy."""
+    managed = [a for a in hour.with_recent() if _bears(a.event) and not is_first_party(a.event)]
+    opened = {a.event.vault.lower() for a in managed if a.event.operation in VAULT_POLICY}
+    if not opened:
+        return managed
+    read = [a for a in hour.with_recent() if a.event.operation in DUMPS and a.event.vault.lower() in opened]
+    return sorted(managed + read, key=lambda act: (act.first_us, act.event.uid))
+
+
+def _ends(hour: Hour, acts: Iterable[Act]) -> list[int]:
+    """Where a quarter of an hour may end: at the last act of each minute, so that a flood costs no more."""
+    latest: dict[int, int] = {}
+    for act in acts:
+        if act.last_us >= hour.start_us:
+            minute = act.last_us // MINUTE_US
+            latest[minute] = max(latest.get(minute, 0), act.last_us)
+    return [latest[minute] for minute in sorted(latest)]
+
+
+def _bears(event: Event) -> bool:
     return event.layer == MANAGEMENT and (
         event.operation in SECRET_REVEALING
         or event.operation in RUNBOOK_STEPS
