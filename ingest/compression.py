@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -18,16 +19,21 @@ class CutShortError(Exception):
     """A compressed file that can't be unpacked to its end; the text says where."""
 
 
-def open_stream(path: Path) -> BinaryIO:
+@contextmanager
+def open_stream(path: Path) -> Iterator[BinaryIO]:
     """The file's content, unpacked if it is gzip or zstd. Raises OSError."""
-    file = path.open("rb")
-    head = file.read(4)
-    file.seek(0)
-    if head[:2] == GZIP:
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    if head == ZSTD:
-        return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
-    return file
+    # The unpackers do not close what they read from.
+    with path.open("rb") as file:
+        head = file.read(4)
+        file.seek(0)
+        if head[:2] == GZIP:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        elif head == ZSTD:
+            with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
+                yield cast(BinaryIO, stream)
+        else:
+            yield file
 
 
 def chunks(path: Path, size: int = CHUNK) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ that was cut the whole elements are given.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -20,22 +20,41 @@ MAX_DOCUMENT = 1 << 30  # octets of a document that is not in lines
 MAX_LINE = 64 << 20
 
 _decode = msgspec.json.Decoder().decode
+_check = msgspec.json.Decoder(msgspec.Raw).decode  # whether it is JSON, and nothing else
+_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _PROBLEMS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 _LISTS = ("records", "value")  # Event Hub and blob payloads; REST's pages
 
-Value = Any  # a decoded value, or a Rejected
+Value = Any  # a decoded value, what `swift` made of a line, or a Rejected
+Swift = Callable[[bytes, int], Any]
 
 
-def values(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, Value]]:
-    """(number, value) of each record, from 0; a value that can't be read is a `Rejected`."""
+def values(chunks: Iterable[bytes], source: str, swift: Swift | None = None) -> Iterator[tuple[int, Value]]:
+    """(number, value) of each record, from 0; a value that can't be read is a `Rejected`.
+
+    `swift` may make something of a record's octets and number by itself, in place of the record's value.
+    """
     stream = iter(chunks)
     head = next(stream, b"").removeprefix(b"\xef\xbb\xbf")
     parts = chain([head], stream)
     found = _lines(parts) if _in_lines(head) else _document(parts)
     for number, value in enumerate(found):
-        if isinstance(value, Rejected):
+        made = None
+        if isinstance(value, msgspec.Raw):
+            octets = bytes(value)
+            made = swift(octets, number) if swift is not None else None
+            value = _decoded(octets) if made is None else made
+        if made is None and isinstance(value, Rejected):
             value = msgspec.structs.replace(value, source=source, offset=number)
         yield number, value
+
+
+def _decoded(octets: bytes) -> Value:
+    try:
+        return _decode(octets)
+    except _PROBLEMS as error:
+        return _bad(f"the line is no JSON ({error})", octets)
 
 
 def _in_lines(head: bytes) -> bool:
@@ -78,11 +97,9 @@ def _line(line: bytes) -> Iterator[Value]:
     if not line or line.isspace():
         return
     try:
-        value = _decode(line)
+        yield from _records_of(line)
     except _PROBLEMS as error:
         yield from _broken(line, error)
-        return
-    yield from _expanded(value)
 
 
 def _broken(line: bytes, error: Exception) -> Iterator[Value]:
@@ -96,17 +113,20 @@ def _broken(line: bytes, error: Exception) -> Iterator[Value]:
     )
 
 
-def _expanded(value: Any) -> Iterator[Value]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name.lower() in _LISTS and isinstance(inner, list) and len(value) <= 4:
-                yield from inner
-                return
-        yield value
-    elif isinstance(value, list):
-        yield from value
-    else:
-        yield _bad("the line is no JSON object", str(value).encode())
+def _records_of(body: bytes) -> list[Value]:
+    """The records of a JSON value: an object, the elements of an array, or of a payload's list."""
+    _check(body)
+    start = body.lstrip()[:1]
+    if start == b"[":
+        return list(_array(body))
+    if start != b"{":
+        return [_bad("the line is no JSON object", body)]
+    if any(name in body[:4096].lower() for name in (b'"records"', b'"value"')):
+        members = _members(body)
+        for name, inner in members.items():
+            if name.lower() in _LISTS and bytes(inner).lstrip()[:1] == b"[" and len(members) <= 4:
+                return list(_array(inner))
+    return [msgspec.Raw(body)]
 
 
 # Documents
@@ -122,11 +142,9 @@ def _document(chunks: Iterable[bytes]) -> Iterator[Value]:
             return
     body = b"".join(parts)
     try:
-        value = _decode(body)
+        yield from _records_of(body)
     except _PROBLEMS:
         yield from _whole_elements(body)
-        return
-    yield from _expanded(value)
 
 
 def _whole_elements(body: bytes) -> Iterator[Value]:

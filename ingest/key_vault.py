@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -121,6 +122,7 @@ def _event(
     )
 
 
+@lru_cache(1 << 15)
 def item_of(operation: str, address_of_item: str) -> str:
     """What was touched, from an id or a request's address: kind and name, never a version or a value.
 
@@ -142,9 +144,14 @@ def item_of(operation: str, address_of_item: str) -> str:
     return "/".join([parts[0].lower(), *parts[1:2]])
 
 
+def outcome_of_status(status: int) -> str:
+    """The outcome that an HTTP status stands for."""
+    return SUCCESS if status < 400 else DENIED if status in (401, 403) else FAILURE
+
+
 def _outcome(fields: Mapping[str, Any], status: int | None) -> str:
     if status is not None:
-        return SUCCESS if status < 400 else DENIED if status in (401, 403) else FAILURE
+        return outcome_of_status(status)
     result = named(first(fields, "resulttype")).lower()
     signature = text(fields.get("resultsignature")).lower()
     if "forbidden" in signature or "unauthorized" in signature:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from ingest import logs
+from ingest import logs, swift
 from ingest.compression import CHUNK, CutShortError, chunks
 from ingest.flows import FlowColumns
 from ingest.ipfix import IpfixDecoder
@@ -229,9 +230,11 @@ class EventFile:
         )
 
     def _records(self) -> Iterator[tuple[int, Event | Rejected | str]]:
-        for number, value in values(_whole(self._path), self.name):
-            if isinstance(value, Rejected):
+        for number, value in values(_whole(self._path), self.name, partial(swift.event, source=self.name)):
+            if isinstance(value, Event | Rejected):
                 yield number, value
+            elif isinstance(value, swift.LeftOut):
+                yield number, value.reason
             else:
                 yield number, logs.decode(value, self.name, number)
 

@@ -1,0 +1,207 @@
+"""The common forms of both logs, decoded straight into fields: many times as fast as `ingest.logs`, and equal.
+
+A line is taken here only if every name in it is one that diagnostic settings write, in their spelling, and every
+value that is used has its usual type; anything else is left to `ingest.logs`, which reads what logs really do
+wrong. Tests hold the two to the same events. Who acted is worked out once for each different set of claims.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct, json
+
+from ingest import activity, key_vault
+from ingest.claims import Caller, caller_of, short_claims
+from ingest.logs_values import address, content_hash, place, text
+from ingest.records import KEY_VAULT, MANAGEMENT, STARTED, SUCCESS, Event
+from ingest.times import epoch_us
+
+_BARE = Raw(b"null")
+
+
+class _Record(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
+    time: str
+    resource_id: str
+    operation_name: str
+    category: str
+    result_type: str
+    result_signature: str = ""
+    caller_ip_address: str | None = None
+    correlation_id: str = ""
+    location: str = ""
+    identity: Raw = _BARE
+    properties: Raw = _BARE
+    # said in every record, used by no detection
+    operation_version: Raw = _BARE
+    result_description: Raw = _BARE
+    duration_ms: Raw = _BARE
+    level: Raw = _BARE
+    tenant_id: Raw = _BARE
+    release_version: Raw = msgspec.field(default=_BARE, name="ReleaseVersion")
+    role_location: Raw = msgspec.field(default=_BARE, name="RoleLocation")
+
+
+class _VaultIdentity(Struct, forbid_unknown_fields=True, gc=False):
+    claim: Raw
+
+
+class _VaultProperties(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
+    id: str = ""
+    request_uri: str = ""
+    client_info: str = ""
+    http_status_code: int | None = None
+    is_access_policy_match: Raw = _BARE
+    is_rbac_authorized: Raw = _BARE
+    is_address_authorized: Raw = _BARE
+    tls_version: Raw = _BARE
+    subnet_id: Raw = _BARE
+
+
+class _Evidence(Struct, frozen=True, forbid_unknown_fields=True, gc=False, rename="camel"):
+    role: str = ""
+    principal_type: str = ""
+    role_assignment_scope: Raw = _BARE
+    role_assignment_id: Raw = _BARE
+    role_definition_id: Raw = _BARE
+    principal_id: Raw = _BARE
+
+
+class _Authorization(Struct, forbid_unknown_fields=True, gc=False):
+    scope: str = ""
+    action: Raw = _BARE
+    evidence: _Evidence = _Evidence()
+
+
+class _Identity(Struct, forbid_unknown_fields=True, gc=False):
+    authorization: _Authorization
+    claims: Raw
+
+
+_record = json.Decoder(_Record).decode
+_vault_identity = json.Decoder(_VaultIdentity).decode
+_vault_properties = json.Decoder(_VaultProperties).decode
+_identity = json.Decoder(_Identity).decode
+_object = json.Decoder(dict[str, Any]).decode
+_OUTCOMES = {
+    "Start": STARTED,
+    "Started": STARTED,
+    "Accept": STARTED,
+    "Accepted": STARTED,
+    "Success": SUCCESS,
+    "Succeeded": SUCCESS,
+}
+_ADMINISTRATIVE = frozenset({"Administrative", "Write", "Delete", "Action"})
+# Operations of which the body says more: read by `ingest.activity`.
+_WITH_BODY = ("/runbooks/", "/jobs/", "microsoft.keyvault/vaults", "microsoft.authorization/role")
+_PROBLEMS = (msgspec.MsgspecError, ValueError)
+
+
+class LeftOut(Struct, frozen=True):
+    """A record that bears on no detection, and why."""
+
+    reason: str
+
+
+def event(line: bytes, offset: int, source: str) -> Event | LeftOut | None:
+    """An event, why it is left out, or None: not one of the common forms."""
+    try:
+        record = _record(line)
+        if record.category == "AuditEvent":
+            return _vault(record, source, offset)
+        return _managed(record, source, offset) if record.category in _ADMINISTRATIVE else None
+    except _PROBLEMS:
+        return None
+
+
+@lru_cache(1 << 15)
+def _caller(claims: bytes, principal_type: str) -> Caller | None:
+    """Who the claims name; None for a set that is no plain object."""
+    found = _object(claims)
+    return caller_of(short_claims(found), "", principal_type)
+
+
+def _vault(record: _Record, source: str, offset: int) -> Event | LeftOut | None:
+    at_us, operation = epoch_us(record.time), key_vault.OPERATIONS.get(record.operation_name.lower())
+    if at_us is None or operation is None or operation.endswith("EventGridNotification"):
+        return None
+    properties = _vault_properties(record.properties)
+    caller = _vault_caller(record.identity)
+    status = properties.http_status_code
+    if status is None or caller is None or not 0 <= status < 1000:
+        return None
+    if status == 401 and not caller.known:
+        return LeftOut(key_vault.CHALLENGE)
+    resource = text(record.resource_id)
+    where = place(resource)
+    item = key_vault.item_of(operation, text(properties.id))
+    item = item or key_vault.item_of(operation, text(properties.request_uri))
+    outcome = key_vault.outcome_of_status(status)
+    principal = caller.principal
+    identity = (text(record.correlation_id), operation, where.lower, item, outcome, principal.lower())
+    return Event(
+        at_us=at_us,
+        layer=KEY_VAULT,
+        operation=operation,
+        outcome=outcome,
+        principal=principal,
+        name=caller.name,
+        kind=caller.kind,
+        application=caller.application,
+        address=address(record.caller_ip_address) or caller.address,
+        resource=where.vault or resource,
+        vault=where.vault or resource,
+        item=item,
+        client=text(properties.client_info)[:300],
+        region=activity.region(text(record.location)),
+        subscription=where.subscription,
+        details={"status": status} if status >= 400 else {},
+        uid=content_hash(str(at_us), *identity),
+        source=source,
+        offset=offset,
+    )
+
+
+def _vault_caller(identity: Raw) -> Caller | None:
+    whole = bytes(identity)
+    if whole in (b"null", b"{}"):
+        return Caller()
+    return _caller(bytes(_vault_identity(whole).claim), "")
+
+
+def _managed(record: _Record, source: str, offset: int) -> Event | None:
+    at_us, operation = epoch_us(record.time), text(record.operation_name).lower()
+    outcome = _OUTCOMES.get(record.result_type)
+    # A failure's reason stands in the properties, a role's content in the body: both are for the slow path.
+    if at_us is None or outcome is None or "/" not in operation or any(x in operation for x in _WITH_BODY):
+        return None
+    identity = _identity(record.identity)
+    said = identity.authorization
+    caller = _caller(bytes(identity.claims), text(said.evidence.principal_type))
+    resource = text(record.resource_id) or text(said.scope)
+    if caller is None or "microsoft.aadiam" in resource.lower():
+        return None
+    where, correlation = place(resource), text(record.correlation_id)
+    details = {"auth": caller.auth, "role": text(said.evidence.role)}
+    return Event(
+        at_us=at_us,
+        layer=MANAGEMENT,
+        operation=operation,
+        outcome=outcome,
+        principal=caller.principal,
+        name=caller.name,
+        kind=caller.kind,
+        application=caller.application,
+        address=address(record.caller_ip_address) or caller.address,
+        resource=resource,
+        vault=where.vault or place(text(said.scope)).vault,
+        region=activity.region(text(record.location)),
+        subscription=where.subscription,
+        operation_id=f"{correlation}|{operation}|{where.lower}" if correlation else "",
+        details={name: value for name, value in details.items() if value},
+        uid=content_hash(str(at_us), correlation, operation, where.lower, outcome, caller.principal.lower()),
+        source=source,
+        offset=offset,
+    )
