@@ -61,6 +61,7 @@ class LayoutPart:
             np.array([one.number for one in kept], np.int64),
             np.array([[one.offset, one.exported_s, one.sampling, one.init_ms] for one in kept], np.int64),
         )
+        self._guess_starts()
 
     def __len__(self) -> int:
         return len(self._records)
@@ -170,13 +171,17 @@ class LayoutPart:
     def _since_start(self, uptime_ms: Column) -> Column:
         own = self._value("systemInitTimeMilliseconds")
         started: Column = self._of_set(3) if own is None else own.astype(np.int64)
-        if len(started) and int(started.max()) == 0:
-            # Nobody says when the system started: the newest record of a message is as old as its export.
-            exported: Column = self._exported()
-            ups = self._value("flowEndSysUpTime")
-            newest = int((uptime_ms if ups is None else ups.astype(np.int64)).max())
-            return exported - (newest - uptime_ms) * 1000
-        return (started + uptime_ms) * 1000
+        known: Column = (started + uptime_ms) * 1000
+        return known
+
+    def _guess_starts(self) -> None:
+        """Where nobody says when the system started: the newest record of a set is as old as its export."""
+        counts, about = self._about
+        uptime = self._first(("flowEndSysUpTime", "flowStartSysUpTime"))
+        if uptime is None or not len(counts):
+            return
+        newest = np.maximum.reduceat(uptime.astype(np.int64), np.cumsum(counts) - counts)
+        about[:, 3] = np.where(about[:, 3] > 0, about[:, 3], about[:, 1] * 1000 - newest)
 
     def _sampling(self) -> Column:
         every = self._value("samplingPacketInterval")
