@@ -12,6 +12,9 @@ from typing import BinaryIO, cast
 import zstandard
 
 CHUNK = 1 << 22
+PIECE = (
+    2048  # octets unpacked at a time: of zstd's blocks of 128 KB the smallest takes four, so 64 MB at most
+)
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -30,10 +33,34 @@ def open_stream(path: Path) -> Iterator[BinaryIO]:
             with gzip.GzipFile(fileobj=file) as unpacked:
                 yield cast(BinaryIO, unpacked)
         elif head == ZSTD:
-            with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
-                yield cast(BinaryIO, stream)
+            yield cast(BinaryIO, _Unzstd(file))
         else:
             yield file
+
+
+class _Unzstd:
+    """Reads frames of zstd one after another. The library's own reader takes a cut file for a whole one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._ready = b""
+        self._at = 0  # in what is ready
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` octets. Raises EOFError where the file ends within a frame, ZstdError for a damaged one."""
+        while self._at >= len(self._ready):
+            packed = self._frame.unused_data or self._file.read(PIECE)
+            if not packed:
+                if not self._frame.eof:
+                    raise EOFError
+                return b""
+            if self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._ready, self._at = self._frame.decompress(packed), 0
+        part = self._ready[self._at : self._at + size]
+        self._at += len(part)
+        return part
 
 
 def chunks(path: Path, size: int = CHUNK) -> Iterator[bytes]:
@@ -60,7 +87,7 @@ def _read(stream: BinaryIO, size: int) -> tuple[bytes, str]:
         try:
             part = stream.read(min(1 << 16, size - have))
         except EOFError:
-            return b"".join(parts), "the gzip file is cut: it ends before its stream does"
+            return b"".join(parts), "the compressed file is cut: it ends before its stream does"
         except (gzip.BadGzipFile, zlib.error) as error:
             return b"".join(parts), f"the gzip file is damaged ({error})"
         except zstandard.ZstdError as error:
