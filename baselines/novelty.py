@@ -56,6 +56,11 @@ class Novelty(Model):
         entry = self._keys.get(key)
         return 0.0 if entry is None else float(entry[0]) * self._kept(hour - entry[2])
 
+    def times(self, key: str) -> int:
+        """How often the key was observed, at whatever weight."""
+        entry = self._keys.get(key)
+        return 0 if entry is None else int(entry[3])
+
     def first_hour(self, key: str) -> int | None:
         """Hour of the key's first observation."""
         entry = self._keys.get(key)

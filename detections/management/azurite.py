@@ -13,7 +13,7 @@ from detections.management.evidence import finding
 from detections.view import Act, Hour
 from ingest.records import KEY_VAULT
 
-ALERT = 5
+ALERT = 6
 PROFILES = 3
 WITHIN_US = 60_000_000
 _KINDS = {"KeyList": "k", "KeyGet": "k", "SecretList": "s", "SecretGet": "s"}
@@ -101,7 +101,7 @@ DETECTION = Detection(
     ),
     explanation=(
         "Marks of Azurite: three publishing profiles (WebDeploy, FileZilla, FTP) of the same site within a minute, "
-        "site after site; nothing written meanwhile; then in vault after vault the keys listed and read before the "
+        "site after site; nothing written meanwhile (somebody who deploys to a site writes to it); then in vault after vault the keys listed and read before the "
         "secrets. It works from the first minute. A run with a reader's rights fetches no profiles and leaves only "
         "what the vaults log."
     ),

@@ -27,7 +27,8 @@ DUMPS = frozenset({"SecretList", "KeyList", "SecretGet", "KeyGet"})
 ALERT = 6  # points
 READING = 5  # points of enumeration by listKeys alone: a low alert
 MANY_ACCOUNTS = 5
-HABIT_HOURS = 3  # hours with such a breadth after which it is a habit
+HABIT_HOURS = 3  # hours with such a breadth after which it is a habit ...
+HABIT_TIMES = 5  # ... or so many that were told: what comes each night is known by then
 _NAME = re.compile(r"[a-z]{15}")
 Signs = list[tuple[int, str]]
 
@@ -102,7 +103,9 @@ def _accounts(acts: Iterable[Act]) -> set[str]:
 
 def _habit(hour: Hour, key: str) -> bool:
     model = hour.models.get(BREADTH.name)
-    return model is not None and model.weight(key, hour.hour) >= HABIT_HOURS * 0.6
+    if model is None:
+        return False
+    return bool(model.weight(key, hour.hour) >= HABIT_HOURS * 0.6 or model.times(key) >= HABIT_TIMES)
 
 
 def _signs(hour: Hour, window: list[Act]) -> Signs:
