@@ -21,7 +21,7 @@ demo: $(STAMP)
 	@$(BIN)/redshank detect demo/telemetry --config demo/telemetry/redshank.toml --alerts demo/alerts.jsonl
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -51,7 +51,7 @@ feeds = [
 sampling = %d
 
 [detections]
-learning_days = 7
+disable = []
 
 [integrations]
 cloud_app_security = true
