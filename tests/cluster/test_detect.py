@@ -137,7 +137,7 @@ def test_state_splits_a_run_in_two_without_a_trace(tmp_path: Path) -> None:
         ("binary.json", bytes(range(256)) * 20, "binary"),
         ("untimed.json", lines(line(1)) + lines(line(2, time=None)), "time"),
         ("half.ipfix", b"\x00\x0a\x00\x40" + bytes(20), "IPFIX"),
-        ("half.json.gz", gzip.compress(lines(*[line(1)] * 500))[:-30], "gzip"),
+        ("half.json.gz", gzip.compress(lines(*[line(1)] * 500))[:-30], "cut"),
     ],
 )
 def test_bad_input_is_said_and_kept_and_the_rest_goes_on(
