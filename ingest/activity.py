@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,8 @@ _OUTCOMES = {
     "succeeded": SUCCESS,
     "succeed": SUCCESS,
 }
-_DENIED = ("forbidden", "unauthorized", "authorizationfailed", "401", "403")
+# The numbers as words only: '403' also stands in ids.
+_DENIED = re.compile(r"forbidden|unauthorized|authorizationfailed|\b40[13]\b")
 _CATEGORIES = {"administrative", "write", "delete", "action", "security", "policy", ""}
 _MAX_BODY = 200_000  # characters of a request's body that are read
 _ASSIGNMENT = "microsoft.authorization/roleassignments/write"
@@ -44,15 +46,20 @@ def first(fields: Mapping[str, Any], *names: str) -> Any:
     return None
 
 
+def operation_of(fields: Mapping[str, Any]) -> str:
+    """The operation; where Log Analytics has `OperationName` beside the value, it is a display name."""
+    return named(first(fields, "operationnamevalue", "operationname"))
+
+
 def decode(fields: Mapping[str, Any], source: str, offset: int) -> Event | Rejected | str:
     """An event from a record with lower-case names; a reason (text) to leave it out; or why it can't be read."""
-    category = named(first(fields, "category", "categoryvalue")).lower()
+    category = named(first(fields, "categoryvalue", "category")).lower()
     if category not in _CATEGORIES:
         return f"Activity Log category {category[:40]}"
     at_us = epoch_us(first(fields, "time", "eventtimestamp", "timegenerated"))
     if at_us is None:
         return _rejected("has no time that can be read", fields, source, offset)
-    operation = named(first(fields, "operationname", "operationnamevalue")).lower()
+    operation = operation_of(fields).lower()
     if not operation:
         return _rejected("has no operation name", fields, source, offset)
     identity = folded(fields.get("identity"))
@@ -116,6 +123,9 @@ def region(name: str) -> str:
 def outcome_of(fields: Mapping[str, Any]) -> str:
     """One of the four outcomes."""
     status = named(first(fields, "resulttype", "status", "activitystatusvalue", "activitystatus")).lower()
+    if not status:
+        # 'Succeeded.OK', 'Started.': some exports leave the first part to the signature.
+        status = named(fields.get("resultsignature")).partition(".")[0].lower()
     known = _OUTCOMES.get(status)
     if known is not None:
         return known
@@ -126,7 +136,9 @@ def outcome_of(fields: Mapping[str, Any]) -> str:
         properties.get("statusmessage"),
     )
     said = " ".join(named(part)[:400] for part in more).lower()
-    return DENIED if any(word in said for word in _DENIED) else FAILURE
+    if _DENIED.search(said):
+        return DENIED
+    return FAILURE if status or said.strip() else SUCCESS
 
 
 def _details(

@@ -12,15 +12,29 @@ from struct import Struct
 
 from ingest.flows import FlowColumns
 from ingest.ipfix_columns import LayoutPart, Slice
-from ingest.ipfix_templates import BadTemplateError, Layout, Template, fields_end, options_values
+from ingest.ipfix_templates import (
+    BadTemplateError,
+    Layout,
+    Layouts,
+    Template,
+    Templates,
+    fields_end,
+    one_in,
+    options_values,
+)
 from ingest.records import Rejected
 
 VERSION = 10
-MAX_TEMPLATES = 4_096  # of one observation domain
+EXCERPT = 48  # octets of what is rejected that are shown
 MAX_DOMAINS = 1_024
 MAX_WAITING = 1 << 20  # octets of data sets that a domain may keep until their template comes
+MAX_ALL_WAITING = 1 << 24  # ... and all domains together
+WAITING_COST = 256  # octets that a waiting set costs beside its data
+REORDERED = 4_096  # records by which a message may come late; one further back: the exporter began again
+MAX_INIT_MS = 1 << 48  # in the year 10889: beyond it, times would no longer fit their columns
 NO_ADDRESSES = "flow records without addresses"
 
+_BEGIN = b"\x00\x0a"  # of a message: its version
 _MESSAGE = Struct("!HHIII")
 _SET = Struct("!HH")
 _COUNT = Struct("!HH")
@@ -35,7 +49,8 @@ class Decoded:
     rejected: list[Rejected]
     read: int
     filtered: dict[str, int]
-    lost: int = 0  # data records that the sequence numbers say were sent and did not come
+    # Data records that the sequence numbers say were sent and did not come, less those that came late.
+    lost: int = 0
 
 
 @dataclass(slots=True)
@@ -48,12 +63,13 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Domain:
-    templates: dict[int, Template] = field(default_factory=dict)
-    waiting: list[_Waiting] = field(default_factory=list)
+    templates: Templates
+    waiting: dict[int, list[_Waiting]] = field(default_factory=dict)
     waiting_size: int = 0
     sampling: int = 0
     init_ms: int = 0  # systemInitTimeMilliseconds of the options data
-    next_sequence: int | None = None
+    next_sequence: int | None = None  # None: what came last had a number of records that is not known
+    missing: int = 0  # of those that were counted as lost, how many may still come late
 
 
 class IpfixDecoder:
@@ -63,8 +79,11 @@ class IpfixDecoder:
         self.source = source
         self.offset = 0  # of the first octet that is not decoded yet
         self._rest = b""
+        self._garbage: bytearray | None = None  # how what is passed over begins
+        self._garbage_from = 0
         self._domains: dict[int, _Domain] = {}
-        self._layouts: dict[bytes, Layout] = {}
+        self._layouts = Layouts()
+        self._waiting_size = 0
         self._start_over()
 
     def _start_over(self) -> None:
@@ -97,15 +116,21 @@ class IpfixDecoder:
 
     def _end(self) -> None:
         for number, domain in sorted(self._domains.items()):
-            for kept in domain.waiting:
+            sets = (kept for kept_sets in domain.waiting.values() for kept in kept_sets)
+            for kept in sorted(sets, key=lambda one: one.offset):
                 text = f"data set {kept.number} of observation domain {number} came before its template"
                 self._reject(text, kept.offset, kept.data, "set")
-            domain.waiting, domain.waiting_size = [], 0
+            domain.waiting, domain.waiting_size = {}, 0
+        self._waiting_size = 0
 
     def _reject(self, reason: str, offset: int, data: bytes | memoryview, kind: str) -> None:
         self._rejected.append(
             Rejected(
-                reason=reason, source=self.source, offset=offset, excerpt=bytes(data[:48]).hex(), kind=kind
+                reason=reason,
+                source=self.source,
+                offset=offset,
+                excerpt=bytes(data[:EXCERPT]).hex(),
+                kind=kind,
             )
         )
 
@@ -116,39 +141,44 @@ class IpfixDecoder:
         at, size = 0, len(data)
         while size - at >= _MESSAGE.size:
             version, length, exported_s, sequence, domain = _MESSAGE.unpack_from(data, at)
-            if version != VERSION or length < _MESSAGE.size:
-                after = self._skip(data, at, at_end)
-                if after == at:
-                    return at
-                at = after
+            if self._garbage is not None or version != VERSION or length < _MESSAGE.size:
+                place, is_message = _next_message(data, at, at_end)
+                self._pass_over(data, at, place)
+                at = place
+                if not is_message:
+                    break
+                self._say_garbage(at)
                 continue
             if at + length > size:
                 break
             self._message(data, at, at + length, exported_s, sequence, domain)
             at += length
-        if at_end and at < size:
-            self._reject(
-                "the IPFIX message is cut: the file ends before it does",
-                self.offset + at,
-                data[at:],
-                "message",
-            )
+        if at_end:
+            self._cut(data, at)
             at = size
         return at
 
-    def _skip(self, data: bytes, at: int, at_end: bool) -> int:
-        """Past what is no message, to where one may begin; where that is."""
-        after = data.find(b"\x00\x0a", at + 1)
-        while after >= 0 and not _plausible(data, after):
-            after = data.find(b"\x00\x0a", after + 1)
-        if after < 0:
-            after = len(data) if at_end else max(at, len(data) - _MESSAGE.size)
-        if after > at:
-            version = int.from_bytes(data[at : at + 2], "big")
-            what = _KNOWN.get(version, "no IPFIX message")
-            reason = f"{after - at} octets are {what}; only IPFIX (version 10) is read from files"
-            self._reject(reason, self.offset + at, data[at:after], "message")
-        return after
+    def _pass_over(self, data: bytes, at: int, end: int) -> None:
+        """Octets that are no message; what is said of them does not hang on the chunks they came in."""
+        if self._garbage is None:
+            self._garbage, self._garbage_from = bytearray(), self.offset + at
+        self._garbage += data[at : min(end, at + EXCERPT - len(self._garbage))]
+
+    def _say_garbage(self, end: int) -> None:
+        begin, self._garbage = bytes(self._garbage or b""), None
+        what = _KNOWN.get(int.from_bytes(begin[:2], "big"), "no IPFIX message")
+        size = self.offset + end - self._garbage_from
+        reason = f"{size} octets are {what}; only IPFIX (version 10) is read from files"
+        self._reject(reason, self._garbage_from, begin, "message")
+
+    def _cut(self, data: bytes, at: int) -> None:
+        """What is left at the end of the file."""
+        if self._garbage is not None:
+            self._pass_over(data, at, len(data))
+            self._say_garbage(len(data))
+        elif at < len(data):
+            reason = "the IPFIX message is cut: the file ends before it does"
+            self._reject(reason, self.offset + at, data[at : at + EXCERPT], "message")
 
     def _message(self, data: bytes, at: int, end: int, exported_s: int, sequence: int, number: int) -> None:
         domain = self._domains.get(number)
@@ -158,26 +188,33 @@ class IpfixDecoder:
                     f"more than {MAX_DOMAINS} observation domains", self.offset + at, data[at:end], "message"
                 )
                 return
-            domain = self._domains[number] = _Domain()
-        offset, records = self.offset + at, 0
+            domain = self._domains[number] = _Domain(Templates(self._layouts))
+        offset = self.offset + at
+        records: int | None = 0
         at += _MESSAGE.size
         while end - at >= _SET.size:
             set_id, length = _SET.unpack_from(data, at)
             if length < _SET.size or at + length > end:
                 text = f"set {set_id} says a length of {length}, but its message has {end - at} octets left"
                 self._reject(text, offset, data[at:end], "set")
+                records = None
                 break
-            records += self._set(
-                domain, number, set_id, data, at + _SET.size, at + length, offset, exported_s
-            )
+            more = self._set(domain, number, set_id, data, at + _SET.size, at + length, offset, exported_s)
+            records = None if records is None or more is None else records + more
             at += length
         self._count_lost(domain, sequence, records)
 
-    def _count_lost(self, domain: _Domain, sequence: int, records: int) -> None:
-        if domain.next_sequence is not None:
-            missing = (sequence - domain.next_sequence) & 0xFFFFFFFF
-            self._lost += missing if missing < 1 << 31 else 0
-        domain.next_sequence = (sequence + records) & 0xFFFFFFFF
+    def _count_lost(self, domain: _Domain, sequence: int, records: int | None) -> None:
+        expected = sequence if domain.next_sequence is None else domain.next_sequence
+        ahead = (sequence - expected + (1 << 31)) % (1 << 32) - (1 << 31)
+        if -REORDERED <= ahead < 0:
+            late = min(records or 0, domain.missing)
+            self._lost -= late
+            domain.missing -= late
+            return
+        domain.missing = domain.missing + ahead if ahead >= 0 else 0
+        self._lost += max(ahead, 0)
+        domain.next_sequence = None if records is None else (sequence + records) & 0xFFFFFFFF
 
     # Sets
 
@@ -191,26 +228,30 @@ class IpfixDecoder:
         end: int,
         offset: int,
         exported_s: int,
-    ) -> int:
-        """Take a set in; how many data records it had."""
+    ) -> int | None:
+        """Take a set in; how many data records it had, None if that is not known yet."""
         if set_id in (2, 3):
             self._templates(domain, data, at, end, set_id == 3, offset)
         elif set_id >= 256:
             template = domain.templates.get(set_id)
             if template is not None:
                 return self._data(domain, template, data, at, end, offset, exported_s)
-            self._wait(domain, number, _Waiting(set_id, data[at:end], offset, exported_s))
+            if end > at:
+                self._wait(domain, number, _Waiting(set_id, data[at:end], offset, exported_s))
+                return None
         return 0  # ids 4 to 255 are reserved: skipped, as RFC 7011 says
 
     def _wait(self, domain: _Domain, number: int, kept: _Waiting) -> None:
-        if domain.waiting_size + len(kept.data) > MAX_WAITING:
+        size = len(kept.data) + WAITING_COST
+        if domain.waiting_size + size > MAX_WAITING or self._waiting_size + size > MAX_ALL_WAITING:
             text = (
                 f"data set {kept.number} of observation domain {number} has no template, and no more is kept"
             )
             self._reject(text, kept.offset, kept.data, "set")
             return
-        domain.waiting.append(kept)
-        domain.waiting_size += len(kept.data)
+        domain.waiting.setdefault(kept.number, []).append(kept)
+        domain.waiting_size += size
+        self._waiting_size += size
 
     def _templates(self, domain: _Domain, data: bytes, at: int, end: int, options: bool, offset: int) -> None:
         while end - at >= _COUNT.size:
@@ -219,52 +260,31 @@ class IpfixDecoder:
             if number == 0 and count == 0:
                 return  # padding
             if count == 0:
-                self._withdraw(domain, number)
+                domain.templates.withdraw(number)
                 continue
             scopes = 0
             try:
                 if options:
                     if end - at < 2:
                         raise BadTemplateError("has no scope count")
-                    scopes = int.from_bytes(data[at : at + 2], "big")
+                    # None is against RFC 7011; its records are options all the same.
+                    scopes = int.from_bytes(data[at : at + 2], "big") or 1
                     at += 2
                 after = fields_end(data, at, end, count)
-                self._learn(domain, number, scopes, data[at:after])
+                domain.templates.learn(number, scopes, data[at:after])
             except BadTemplateError as error:
                 self._reject(f"template {number} {error}", offset, data[at:end], "set")
                 return
             at = after
             self._now_known(domain, number)
 
-    def _learn(self, domain: _Domain, number: int, scopes: int, specifiers: bytes) -> None:
-        if number < 256:
-            raise BadTemplateError("has an id below 256, which is reserved")
-        if number not in domain.templates and len(domain.templates) >= MAX_TEMPLATES:
-            raise BadTemplateError(
-                f"is one more than the {MAX_TEMPLATES} that an observation domain may have"
-            )
-        layout = self._layouts.get(specifiers)
-        if layout is None:
-            layout = Layout(specifiers)
-            if len(self._layouts) < MAX_TEMPLATES:
-                self._layouts[specifiers] = layout
-        domain.templates[number] = Template(number, scopes, specifiers, layout)
-
-    def _withdraw(self, domain: _Domain, number: int) -> None:
-        """RFC 7011, section 8.1: a field count of 0 withdraws a template, with the id 2 or 3 all."""
-        if number in (2, 3):
-            kept = {n: t for n, t in domain.templates.items() if bool(t.scopes) != (number == 3)}
-            domain.templates = kept
-        domain.templates.pop(number, None)
-
     def _now_known(self, domain: _Domain, number: int) -> None:
-        template = domain.templates[number]
-        ready = [kept for kept in domain.waiting if kept.number == number]
-        if not ready:
+        template = domain.templates.get(number)
+        if template is None:
             return
-        domain.waiting = [kept for kept in domain.waiting if kept.number != number]
-        domain.waiting_size = sum(len(kept.data) for kept in domain.waiting)
-        for kept in ready:
+        for kept in domain.waiting.pop(number, ()):
+            domain.waiting_size -= len(kept.data) + WAITING_COST
+            self._waiting_size -= len(kept.data) + WAITING_COST
             self._data(domain, template, kept.data, 0, len(kept.data), kept.offset, kept.exported_s)
 
     def _data(
@@ -301,25 +321,29 @@ class IpfixDecoder:
 
     def _options(self, domain: _Domain, layout: Layout, records: bytes, count: int) -> None:
         for values in options_values(layout, records, count):
-            domain.init_ms = values.get("systemInitTimeMilliseconds", domain.init_ms)
-            domain.sampling = _one_in(values) or domain.sampling
+            domain.init_ms = min(values.get("systemInitTimeMilliseconds", domain.init_ms), MAX_INIT_MS)
+            domain.sampling = one_in(values) or domain.sampling
 
 
-def _one_in(values: dict[str, int]) -> int:
-    """One in N, from whichever elements say it (RFC 5477 and NetFlow's)."""
-    every = values.get("samplingPacketInterval", 0)
-    if every:
-        return min((every + values.get("samplingPacketSpace", 0)) // every, 0xFFFFFFFF)
-    size = values.get("samplingSize", 0)
-    if size and values.get("samplingPopulation"):
-        return min(values["samplingPopulation"] // size, 0xFFFFFFFF)
-    return min(values.get("samplingInterval", 0) or values.get("samplerRandomInterval", 0), 0xFFFFFFFF)
+def _next_message(data: bytes, at: int, at_end: bool) -> tuple[int, bool]:
+    """Where a message begins from `at` on, and True; or how far there is none, as yet."""
+    place = data.find(_BEGIN, at)
+    while place >= 0:
+        begins = _begins(data, place, at_end)
+        if begins is not False:
+            return place, bool(begins)
+        place = data.find(_BEGIN, place + 1)
+    return (len(data) if at_end else max(at, len(data) - 1)), False
 
 
-def _plausible(data: bytes, at: int) -> bool:
-    """Whether a message may begin here: with a length that leads to the end or to another one."""
+def _begins(data: bytes, at: int, at_end: bool) -> bool | None:
+    """Whether a message begins here: its length leads to another, or to the end. None: not seen yet."""
     length = int.from_bytes(data[at + 2 : at + 4], "big")
+    if len(data) - at >= 4 and length < _MESSAGE.size:
+        return False
     after = at + length
-    return length >= _MESSAGE.size and (
-        after == len(data) or data[after : after + 2] == b"\x00\x0a" or after > len(data) - 2
-    )
+    if len(data) - at >= 4 and len(data) - after >= 2:
+        return data[after : after + 2] == _BEGIN
+    if not at_end:
+        return None
+    return length >= _MESSAGE.size and after <= len(data) and _BEGIN.startswith(data[after:])

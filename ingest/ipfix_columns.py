@@ -15,6 +15,8 @@ from ingest.records import FLOW, SECOND_US
 
 MAPPED = np.uint64(0xFFFF << 32)
 NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
+UPTIME_BITS = 32  # of a time since the system started: after 49.7 days it begins again at 0
+AHEAD_MS = 3_600_000  # by which a flow's time may be ahead of its export: clocks differ
 
 # Column -> the elements that say it, the first one known counts.
 _SAME = {
@@ -86,7 +88,9 @@ class LayoutPart:
 
     def _made(self, name: str) -> Column | None:
         if name in _SAME:
-            return self._first(_SAME[name])
+            made = self._first(_SAME[name])
+            # TCP's control bits may come with the reserved ones in a higher octet.
+            return made if made is None or name != "flags" else made.astype(np.uint64) & np.uint64(0xFF)
         if name[:3] in _ADDRESSES:
             return self._address(name[:3], name.endswith("hi"))
         makers: dict[str, Callable[[], Column | None]] = {
@@ -171,8 +175,10 @@ class LayoutPart:
     def _since_start(self, uptime_ms: Column) -> Column:
         own = self._value("systemInitTimeMilliseconds")
         started: Column = self._of_set(3) if own is None else own.astype(np.int64)
-        known: Column = (started + uptime_ms) * 1000
-        return known
+        known = started + uptime_ms
+        begun_again = np.maximum((self._of_set(1) * 1000 + AHEAD_MS - known) >> UPTIME_BITS, 0)
+        since: Column = (known + (begun_again << UPTIME_BITS)) * 1000
+        return since
 
     def _guess_starts(self) -> None:
         """Where nobody says when the system started: the newest record of a set is as old as its export."""

@@ -8,8 +8,9 @@ whose fields have no enterprise numbers and no variable lengths.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from ingest.ipfix_elements import VARIABLE, dtype_of, known
 _FIELD = Struct("!HH")
 _ENTERPRISE = Struct("!I")
 ENTERPRISE_BIT = 0x8000
+MAX_TEMPLATES = 4_096  # of one observation domain
+MAX_SPECIFIERS = 1 << 22  # octets of field specifiers of all live templates of one exporter
 
 Buffer = bytes | bytearray
 
@@ -172,6 +175,66 @@ class Template:
     layout: Layout
 
 
+@dataclass(slots=True)
+class Layouts:
+    """The layouts that an exporter's templates share, and what the templates come to in octets."""
+
+    held: int = 0
+    _known: WeakValueDictionary[bytes, Layout] = field(default_factory=WeakValueDictionary)
+
+    def of(self, specifiers: bytes) -> Layout:
+        """The layout of these fields. Raises BadTemplateError."""
+        layout = self._known.get(specifiers)
+        if layout is None:
+            layout = self._known[specifiers] = Layout(specifiers)
+        return layout
+
+
+class Templates:
+    """The live templates of one observation domain.
+
+    Options templates stand apart, so that withdrawing all of a kind costs no more than learning them did.
+    """
+
+    __slots__ = ("_data", "_layouts", "_options")
+
+    def __init__(self, layouts: Layouts) -> None:
+        self._layouts = layouts
+        self._data: dict[int, Template] = {}
+        self._options: dict[int, Template] = {}
+
+    def get(self, number: int) -> Template | None:
+        """The template of a set's id."""
+        return self._data.get(number) or self._options.get(number)
+
+    def learn(self, number: int, scopes: int, specifiers: bytes) -> None:
+        """Take a new or a changed template in. Raises BadTemplateError."""
+        if number < 256:
+            raise BadTemplateError("has an id below 256, which is reserved")
+        old = self.get(number)
+        if old is None and len(self._data) + len(self._options) >= MAX_TEMPLATES:
+            raise BadTemplateError(
+                f"is one more than the {MAX_TEMPLATES} that an observation domain may have"
+            )
+        before = len(old.specifiers) if old else 0
+        if self._layouts.held - before + len(specifiers) > MAX_SPECIFIERS:
+            raise BadTemplateError(f"is beyond the {MAX_SPECIFIERS} octets that an exporter's may have")
+        made = Template(number, scopes, specifiers, self._layouts.of(specifiers))
+        self._drop(number)
+        (self._options if scopes else self._data)[number] = made
+        self._layouts.held += len(specifiers)
+
+    def withdraw(self, number: int) -> None:
+        """RFC 7011, section 8.1: a field count of 0 withdraws a template, with the id 2 or 3 all."""
+        every = {2: self._data, 3: self._options}.get(number)
+        for gone in (number,) if every is None else tuple(every):
+            self._drop(gone)
+
+    def _drop(self, number: int) -> None:
+        gone = self._data.pop(number, None) or self._options.pop(number, None)
+        self._layouts.held -= len(gone.specifiers) if gone else 0
+
+
 def options_values(layout: Layout, records: Buffer, count: int) -> Iterator[dict[str, int]]:
     """The known integers of each of `count` options records laid end to end.
 
@@ -187,3 +250,14 @@ def options_values(layout: Layout, records: Buffer, count: int) -> Iterator[dict
         yield {
             name: int.from_bytes(records[start + at : start + at + size], "big") for name, size, at in places
         }
+
+
+def one_in(values: dict[str, int]) -> int:
+    """One in N, from whichever elements say it (RFC 5477 and NetFlow's)."""
+    every = values.get("samplingPacketInterval", 0)
+    if every:
+        return min((every + values.get("samplingPacketSpace", 0)) // every, 0xFFFFFFFF)
+    size = values.get("samplingSize", 0)
+    if size and values.get("samplingPopulation"):
+        return min(values["samplingPopulation"] // size, 0xFFFFFFFF)
+    return min(values.get("samplingInterval", 0) or values.get("samplerRandomInterval", 0), 0xFFFFFFFF)

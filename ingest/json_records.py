@@ -7,6 +7,7 @@ that was cut the whole elements are given.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -25,6 +26,9 @@ _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _PROBLEMS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 _LISTS = ("records", "value")  # Event Hub and blob payloads; REST's pages
+_OPENING = re.compile(r'\s*(?:\[|\{[^{}]{0,2000}?"(?:records|value)"\s*:\s*\[)', re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s,\ufeff]*")
+_end = json.JSONDecoder().raw_decode
 
 Value = Any  # a decoded value, what `swift` made of a line, or a Rejected
 Swift = Callable[[bytes, int], Any]
@@ -66,6 +70,8 @@ def _in_lines(head: bytes) -> bool:
     if not newline:
         # One line only: a single record or payload; a document if it is too long for the first chunk.
         return len(head) < MAX_LINE
+    if first.rstrip()[-1:] == b"[":
+        return False  # a payload with one record a line
     return rest.lstrip()[:1] == b"{" and (_readable(first) or rest[:1] == b"{")
 
 
@@ -82,15 +88,19 @@ def _readable(line: bytes) -> bool:
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[Value]:
     rest = b""
+    too_long = False  # the line that goes on was rejected already
     for chunk in chunks:
         lines = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
         rest = lines.pop()
-        for line in lines:
+        for line in lines[too_long:]:
             yield from _line(line)
-        if len(rest) > MAX_LINE:
-            yield _bad(f"the line is longer than {MAX_LINE >> 20} MB", rest)
+        too_long = too_long and not lines
+        if too_long:
             rest = b""
-    yield from _line(rest)
+        elif len(rest) > MAX_LINE:
+            yield _bad(f"the line is longer than {MAX_LINE >> 20} MB", rest)
+            rest, too_long = b"", True
+    yield from _line(b"" if too_long else rest)
 
 
 def _line(line: bytes) -> Iterator[Value]:
@@ -99,18 +109,9 @@ def _line(line: bytes) -> Iterator[Value]:
     try:
         yield from _records_of(line)
     except _PROBLEMS as error:
-        yield from _broken(line, error)
-
-
-def _broken(line: bytes, error: Exception) -> Iterator[Value]:
-    """A line that is no JSON: of a payload that was cut, what is whole is still given."""
-    cut = "truncated" in str(error)
-    if cut and b'"records"' in line[:200]:
-        yield from _whole_elements(line)
-        return
-    yield _bad(
-        "the line is cut: it ends before its JSON does" if cut else f"the line is no JSON ({error})", line
-    )
+        cut = "truncated" in str(error)
+        reason = "the line is cut: it ends before its JSON does" if cut else f"the line is no JSON ({error})"
+        yield from _whole(line, reason)
 
 
 def _records_of(body: bytes) -> list[Value]:
@@ -143,30 +144,60 @@ def _document(chunks: Iterable[bytes]) -> Iterator[Value]:
     body = b"".join(parts)
     try:
         yield from _records_of(body)
-    except _PROBLEMS:
-        yield from _whole_elements(body)
+    except _PROBLEMS as error:
+        yield from _whole(body, f"the JSON is cut or broken, and what follows is lost ({error})")
 
 
-def _whole_elements(body: bytes) -> Iterator[Value]:
-    """The elements of an array up to where it breaks."""
-    text = body.decode("utf-8", "replace")
-    at = text.find("[") + 1
-    scan = json.JSONDecoder().raw_decode
-    while 0 < at < len(text):
-        while at < len(text) and text[at] in " \t\r\n,":
-            at += 1
-        if at >= len(text) or text[at] == "]":
+def _whole(body: bytes, reason: str) -> Iterator[Value]:
+    """What is whole of values that stand one after another, of which the last one may be cut or broken."""
+    text, at = body.decode("utf-8", "surrogateescape"), 0
+    while (at := _after(_BETWEEN, text, at)) < len(text):
+        end = _end_of(text, at)
+        if end is None:
+            yield from _broken(text, at, reason)
             return
-        try:
-            value, at = scan(text, at)
-        except (ValueError, RecursionError) as error:
-            rest = text[at : at + 400]
-            yield _bad(
-                f"the JSON is cut or broken here, and what follows is lost ({error})"[:300], rest.encode()
-            )
-            return
-        yield value
-    yield _bad("the JSON is cut: it ends before its array does", body[-400:])
+        yield from _given(text[at:end])
+        at = end
+
+
+def _broken(text: str, at: int, reason: str) -> Iterator[Value]:
+    """The elements of an array, or of a payload's list, up to where it breaks."""
+    within = _after(_OPENING, text, at)
+    while within > at:
+        at = _after(_BETWEEN, text, within)
+        end = _end_of(text, at)
+        if end is None:
+            break
+        yield msgspec.Raw(_octets(text[at:end]))
+        within = end
+    yield _bad(reason, _octets(text[at : at + 400] or text[-400:]))
+
+
+def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
+    match = pattern.match(text, at)
+    return match.end() if match else at
+
+
+def _end_of(text: str, at: int) -> int | None:
+    """Where the object or array that begins here ends; None if it is none, cut or broken."""
+    if text[at : at + 1] not in ("{", "["):
+        return None
+    try:
+        return _end(text, at)[1]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _given(text: str) -> list[Value]:
+    octets = _octets(text)
+    try:
+        return _records_of(octets)
+    except _PROBLEMS as error:
+        return [_bad(f"the value is no JSON ({error})", octets)]
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _bad(reason: str, what: bytes, kind: str = "record") -> Rejected:

@@ -29,6 +29,7 @@ OPERATIONS = {
 }
 OPERATIONS["authentication"] = "Authentication"
 CHALLENGE = "Key Vault calls without a token (401, before the client signs in)"
+ELSEWHERE = "audit events of a service that is not Key Vault"
 NOTIFICATION = "Key Vault notifications to Event Grid"
 _ITEMS = ("secrets", "keys", "certificates")
 _COLUMN = "identity_claim_"
@@ -43,6 +44,11 @@ def is_vault_record(fields: Mapping[str, Any]) -> bool:
     return operation in OPERATIONS and "/" not in operation
 
 
+def is_elsewhere(resource: str) -> bool:
+    """Whether the id is of another service's resource: attestation and others write 'AuditEvent' too."""
+    return "/providers/" in place(resource).lower and not place(resource).vault
+
+
 def decode(fields: Mapping[str, Any], source: str, offset: int) -> Event | Rejected | str:
     """An event from a record with lower-case names; a reason (text) to leave it out; or why it can't be read."""
     at_us = epoch_us(first(fields, "time", "timegenerated"))
@@ -55,11 +61,15 @@ def decode(fields: Mapping[str, Any], source: str, offset: int) -> Event | Rejec
     if operation.endswith("EventGridNotification"):
         return NOTIFICATION
     resource = text(first(fields, "resourceid", "_resourceid"))
+    if is_elsewhere(resource):
+        return ELSEWHERE
     properties = folded(fields.get("properties"))
     status = number(
         first(properties, "httpstatuscode") or first(fields, "httpstatuscode", "httpstatuscode_d")
     )
     caller = _caller(fields)
+    if status is not None and status < 100:
+        status = None  # 0 stands for a call that had no answer
     if status == 401 and not caller.known:
         return CHALLENGE
     return _event(fields, properties, at_us, operation, resource, status, caller, source, offset)

@@ -39,7 +39,7 @@ def decode(value: Any, source: str, offset: int) -> Event | Rejected | str:
 
 
 def _is_activity(fields: dict[str, Any]) -> bool:
-    operation = activity.named(activity.first(fields, "operationname", "operationnamevalue"))
+    operation = activity.operation_of(fields)
     return "/" in operation or "eventtimestamp" in fields or "operationnamevalue" in fields
 
 
@@ -51,6 +51,7 @@ def _other(fields: dict[str, Any]) -> str:
     if category in ("azurepolicyevaluationdetails", "allmetrics") or "metricname" in fields:
         return "metrics and policy evaluation"
     resource = str(fields.get("resourceid") or "").lower()
-    if "microsoft.aadiam" in resource:
+    operation = activity.operation_of(fields).lower()
+    if "microsoft.aadiam" in resource and not operation.startswith("microsoft.aadiam/"):
         return "Entra logs (audit)"
     return ""

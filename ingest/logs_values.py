@@ -26,7 +26,7 @@ def text(value: object) -> str:
     if type(value) is str:
         short = value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
         return short.strip()
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e30:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e30:
         return ""
     return str(int(value)) if value == int(value) else str(value)
 
@@ -95,6 +95,8 @@ def _canonical(given: str) -> str:
         bare = bare[1:].partition("]")[0]
     elif bare.count(":") == 1:
         bare = bare.partition(":")[0]
+    elif bare.count(":") == 8 and "::" not in bare:
+        bare = bare.rpartition(":")[0]
     try:
         found = ip_address(bare.partition("%")[0])
     except ValueError:

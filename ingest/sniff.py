@@ -76,6 +76,8 @@ def _text(head: bytes) -> Kind:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start[:1] in (b"{", b"["):
         return Kind("events")
+    if _cut_line_first(start):
+        return Kind("events")
     if not start:
         return Kind("", "the file is empty but for white space")
     if b"\x00" in head or _odd(head) > len(head) // 10:
@@ -85,6 +87,12 @@ def _text(head: bytes) -> Kind:
     return Kind(
         "", "the file is text, but no JSON: it begins with " + repr(start[:30].decode("utf-8", "replace"))
     )
+
+
+def _cut_line_first(start: bytes) -> bool:
+    """Whether the first line is the end of one, and JSON lines follow: what `tail -c` and log rotation leave."""
+    first, _, rest = start.partition(b"\n")
+    return rest[:2] == b'{"' and first.rstrip()[-1:] in (b"}", b",") and b"\x00" not in start
 
 
 def _odd(head: bytes) -> int:

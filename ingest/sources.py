@@ -86,11 +86,12 @@ def _files(path: Path, found: Found, seen: set[str], *, named: bool = False) -> 
     if real in seen:
         return
     seen.add(real)
-    if not path.is_dir():
+    # `Path.is_dir` raises in a folder that lets nobody in.
+    if not os.path.isdir(path):  # noqa: PTH112
         if named or not _left_out(path):
             yield path
         else:
-            found.skipped.append(str(path))
+            found.skipped.append(_shown(path))
         return
     try:
         inside = sorted(path.iterdir())
@@ -124,15 +125,20 @@ def _add(path: Path, found: Found, lateness_us: int) -> None:
         found.partitions.append(EventFile(path, lateness_us))
 
 
+def _shown(path: Path) -> str:
+    """The path as text that can be written anywhere: a name on disk need not be UTF-8."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
 def _bad(path: Path, reason: str) -> Rejected:
-    return Rejected(reason=reason, source=str(path), kind="file")
+    return Rejected(reason=reason, source=_shown(path), kind="file")
 
 
 class FlowFile:
     """A file of IPFIX messages. Its position is the number of blocks that were read."""
 
     def __init__(self, path: Path) -> None:
-        self.name = str(path)
+        self.name = _shown(path)
         self._path = path
         self.first_us = self._first()
 
@@ -176,7 +182,7 @@ class EventFile:
     """A file of JSON records. Its position is the number of blocks that were read."""
 
     def __init__(self, path: Path, lateness_us: int) -> None:
-        self.name = str(path)
+        self.name = _shown(path)
         self._path = path
         self._lateness_us = lateness_us
         self.first_us = path_us(self.name) or self._first()

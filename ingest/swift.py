@@ -19,6 +19,7 @@ from ingest.logs_values import address, content_hash, place, text
 from ingest.records import KEY_VAULT, MANAGEMENT, STARTED, SUCCESS, Event
 from ingest.times import epoch_us
 
+MAX_CACHED = 8192  # octets of claims that are remembered; who sends more is left to the careful path
 _BARE = Raw(b"null")
 
 
@@ -116,9 +117,14 @@ def event(line: bytes, offset: int, source: str) -> Event | LeftOut | None:
         return None
 
 
+def _caller(claims: Raw, principal_type: str) -> Caller | None:
+    """Who the claims name; None for a set that is no plain object, or is large."""
+    octets = bytes(claims)
+    return _remembered(octets, principal_type) if len(octets) <= MAX_CACHED else None
+
+
 @lru_cache(1 << 15)
-def _caller(claims: bytes, principal_type: str) -> Caller | None:
-    """Who the claims name; None for a set that is no plain object."""
+def _remembered(claims: bytes, principal_type: str) -> Caller:
     found = _object(claims)
     return caller_of(short_claims(found), "", principal_type)
 
@@ -130,12 +136,14 @@ def _vault(record: _Record, source: str, offset: int) -> Event | LeftOut | None:
     properties = _vault_properties(record.properties)
     caller = _vault_caller(record.identity)
     status = properties.http_status_code
-    if status is None or caller is None or not 0 <= status < 1000:
+    if status is None or caller is None or not 100 <= status < 1000:
         return None
     if status == 401 and not caller.known:
         return LeftOut(key_vault.CHALLENGE)
     resource = text(record.resource_id)
     where = place(resource)
+    if key_vault.is_elsewhere(resource):
+        return None
     item = key_vault.item_of(operation, text(properties.id))
     item = item or key_vault.item_of(operation, text(properties.request_uri))
     outcome = key_vault.outcome_of_status(status)
@@ -168,7 +176,7 @@ def _vault_caller(identity: Raw) -> Caller | None:
     whole = bytes(identity)
     if whole in (b"null", b"{}"):
         return Caller()
-    return _caller(bytes(_vault_identity(whole).claim), "")
+    return _caller(_vault_identity(whole).claim, "")
 
 
 def _managed(record: _Record, source: str, offset: int) -> Event | None:
@@ -179,7 +187,7 @@ def _managed(record: _Record, source: str, offset: int) -> Event | None:
         return None
     identity = _identity(record.identity)
     said = identity.authorization
-    caller = _caller(bytes(identity.claims), text(said.evidence.principal_type))
+    caller = _caller(identity.claims, text(said.evidence.principal_type))
     resource = text(record.resource_id) or text(said.scope)
     if caller is None or "microsoft.aadiam" in resource.lower():
         return None

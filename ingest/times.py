@@ -14,7 +14,7 @@ _MINUTE_US = 60 * SECOND_US
 _ISO = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2})?)"
     r"(?::([0-5][0-9])(?::([0-5][0-9]|60)(?:[.,]([0-9]{1,12}))?)?)?"
-    r"(?: ?([Zz]|[+-][0-9]{2}:?[0-9]{2}))?"
+    r"(?: ?([Zz]|UTC|GMT|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9]))?"
 )
 _AMERICAN = re.compile(
     r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4}),? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
@@ -88,7 +88,7 @@ def _within_hour(minute: str | None, second: str | None, fraction: str | None) -
 
 
 def _offset_us(offset: str) -> int:
-    if offset in "Zz":
+    if offset[0] not in "+-":
         return 0
     minutes = 60 * int(offset[1:3]) + int(offset[-2:])
     return (-minutes if offset[0] == "-" else minutes) * _MINUTE_US

@@ -32,6 +32,9 @@ CIRCLE = 0.25  # of the users of another vault that must be at this one before i
 # A newcomer whose chance is above that, and who touches fewer than SEVERAL items, makes a low alert.
 SURE = 0.002
 SEVERAL = 3
+# Pairs are judged by more than the vault's habits (`confirm`): whoever uses the application elsewhere is left alone.
+RARE_PAIR = 0.15
+APPLICATION_DAYS = 2.0
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
@@ -143,7 +146,7 @@ def _newcomer(hour: Hour, caller: Caller, acts: list[Act], denied: bool) -> Newc
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
-        if odds < RARE:
+        if odds < (RARE_PAIR if level == PAIR else RARE):
             return Newcomer(level, key, acts, odds, denied)
     return None
 
@@ -245,19 +248,27 @@ def _usual(hour: Hour, new: Newcomer) -> dict[str, Any]:
 def confirm(found: Finding, organisation: Organisation) -> Verdict:
     """What is known elsewhere of the newcomers: one step lower where all of them are at home nearby."""
     verdict = common_address(found, organisation)
+    level, new = found.evidence["level"], found.evidence["new"]
     vault = found.vaults[0] if found.vaults else ""
-    new = [row for row in found.evidence["new"] if row["kind"] == "user"]
-    said = [text for row in new if (text := _at_home(row, vault, found.evidence["level"], organisation))]
-    near = bool(said) and len(said) == len(found.evidence["new"])
-    return Verdict(against=(*verdict.against, *said), evidence=verdict.evidence, steps=-1 if near else 0)
+    said = [_at_home(row, vault, level, organisation) for row in new]
+    against = (*verdict.against, *filter(None, said))
+    if level == PAIR and all(said):
+        return Verdict(withheld=said[0], against=against)
+    return Verdict(against=against, evidence=verdict.evidence, steps=-1 if all(said) else 0)
 
 
 def _at_home(row: dict[str, Any], vault: str, level: str, organisation: Organisation) -> str:
     """What speaks for a person: works with the same application elsewhere, or is one of a circle that is here."""
     name, person = row["name"] or row["object_id"], row["object_id"] or row["name"]
+    if row["kind"] != "user":
+        return ""
     if level == PAIR:
         days = organisation.days_with_application(person, row["application"])
-        return f"{name} has used this application elsewhere for {days:.0f} days" if days >= 1 else ""
+        return (
+            f"{name} has used this application elsewhere for {days:.0f} days"
+            if days >= APPLICATION_DAYS
+            else ""
+        )
     share, other = organisation.circle(person, vault)
     if share < CIRCLE:
         return ""

@@ -5,6 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from ipaddress import ip_address
+from typing import Any
+
+import numpy as np
+
+from ingest.ipfix import Decoded, IpfixDecoder
 
 # Element and length of each field; a third number is an enterprise's.
 Field = tuple[int, ...]
@@ -22,6 +27,8 @@ PLAIN: tuple[Field, ...] = (
     (4, 1),
     (6, 1),
 )
+FOUR = ((8, 4), (12, 4), (7, 2), (11, 2), (4, 1))
+TALK = ip_address("198.51.100.7").packed + ip_address("10.0.0.5").packed + struct.pack("!HHB", 40_000, 22, 6)
 
 
 def a_set(number: int, body: bytes) -> bytes:
@@ -72,3 +79,13 @@ def record(
         + addresses
         + struct.pack("!QQHHBB", *counts, *ports, protocol, 0x1B)
     )
+
+
+def decoded(*messages: bytes) -> Decoded:
+    """All of a file."""
+    return IpfixDecoder("a.ipfix").feed(b"".join(messages), True)
+
+
+def rows(found: Decoded) -> Any:
+    """All flows as rows."""
+    return found.flows.rows(np.ones(len(found.flows), bool))
