@@ -76,20 +76,31 @@ def told(alert: Alert) -> str:
     return alert.description.replace(alert.entity.id, short_id(alert.entity.id))
 
 
+def plain(text: str) -> str:
+    """Text from telemetry without what a terminal would obey; line breaks and the like show as a mark.
+
+    >>> plain("a\\x1b[2Jb")
+    'a\ufffd[2Jb'
+    """
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
 def show_table(console: Console, alerts: Sequence[Alert]) -> None:
     """The alerts as a table, in their order."""
     if not alerts:
         console.print("No alerts.")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("Hour (UTC)", max_width=10, overflow="fold")
+    table.add_column("Hour (UTC), id", max_width=10, overflow="fold")
     table.add_column("Severity", no_wrap=True)
     table.add_column("What was seen", overflow="fold", ratio=1)
     table.add_column("Count", justify="right")
     for alert in alerts:
-        what = f"[bold]{escape(alert.title)}[/bold]: [italic]{escape(who(alert))}[/italic]\n{escape(told(alert))}"
+        name, text = escape(plain(who(alert))), escape(plain(told(alert)))
+        what = f"[bold]{escape(alert.title)}[/bold]: [italic]{name}[/italic]\n{text}"
         severity = f"[{COLOURS[alert.severity]}]{alert.severity}[/]"
-        table.add_row(alert.start[:16].replace("T", " "), severity, what, f"{alert.count:,}")
+        when = f"{alert.start[:16].replace('T', ' ')} [dim]{alert.id[:8]}[/dim]"
+        table.add_row(when, severity, what, f"{alert.count:,}")
     console.print(table)
 
 

@@ -69,13 +69,15 @@ def show_list(file: Path, type_: str | None, severity: str | None) -> int:
 
 def show_alert(file: Path, id_: str) -> int:
     """One alert, whole."""
+    from alerts.output import plain
+
     found = [alert for alert in _read(file) if alert.id.startswith(id_.lower())]
     if len(found) != 1:
         many = f"{len(found)} alerts begin so" if found else "there is none"
         raise click.BadParameter(f"{id_}: {many} in {file}", param_hint="ID")
     alert = found[0]
     click.secho(f"{alert.title} ({alert.severity})", bold=True)
-    click.echo(f"{alert.description}\n")
+    click.echo(f"{plain(alert.description)}\n")
     for name, value in (
         ("Type", alert.type),
         (alert.entity.kind.capitalize(), alert.entity.id),
@@ -84,7 +86,7 @@ def show_alert(file: Path, id_: str) -> int:
         ("Incident", alert.incident),
         ("Tactics", f"{', '.join(alert.tactics)} ({', '.join(alert.techniques)})"),
     ):
-        click.echo(f"{name + ':':<11}{value}")
+        click.echo(f"{name + ':':<11}{plain(value)}")
     click.secho("\nEvidence", bold=True)
     click.echo(msgspec.json.format(msgspec.json.encode(alert.evidence, order="sorted"), indent=2).decode())
     click.secho("\nSteps to take", bold=True)

@@ -141,22 +141,33 @@ class IpfixDecoder:
         at, size = 0, len(data)
         while size - at >= _MESSAGE.size:
             version, length, exported_s, sequence, domain = _MESSAGE.unpack_from(data, at)
-            if self._garbage is not None or version != VERSION or length < _MESSAGE.size:
-                place, is_message = _next_message(data, at, at_end)
-                self._pass_over(data, at, place)
-                at = place
-                if not is_message:
-                    break
-                self._say_garbage(at)
+            is_message = self._garbage is None and version == VERSION and length >= _MESSAGE.size
+            if is_message and at + length <= size:
+                self._message(data, at, at + length, exported_s, sequence, domain)
+                at += length
                 continue
-            if at + length > size:
+            if is_message and not at_end:
                 break
-            self._message(data, at, at + length, exported_s, sequence, domain)
-            at += length
+            at, found = self._resume(data, at, at_end, is_message)
+            if not found:
+                break
         if at_end:
             self._cut(data, at)
             at = size
         return at
+
+    def _resume(self, data: bytes, at: int, at_end: bool, is_cut: bool) -> tuple[int, bool]:
+        """Where to go on, and whether a message begins there.
+
+        A message that the file ends before (`is_cut`) may have a length that lies, and others behind it.
+        """
+        place, found = _next_message(data, at + is_cut, at_end)
+        if is_cut and not found:
+            return at, False
+        self._pass_over(data, at, place)
+        if found:
+            self._say_garbage(place)
+        return place, found
 
     def _pass_over(self, data: bytes, at: int, end: int) -> None:
         """Octets that are no message; what is said of them does not hang on the chunks they came in."""
