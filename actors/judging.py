@@ -29,9 +29,10 @@ class Judge:
 
     def prepare(self, models: dict[str, Any]) -> None:
         """Give an entity the models that it lacks."""
-        for name, learned in self.baselines.items():
-            if name not in models:
-                models[name] = learned.make()
+        if not self.baselines.keys() <= models.keys():
+            for name, learned in self.baselines.items():
+                if name not in models:
+                    models[name] = learned.make()
 
     def judge(self, view: AnyHour) -> tuple[list[Found], list[Fault]]:
         """What the detections see in an hour. One that raises is a fault of ours, said and counted."""

@@ -62,7 +62,7 @@ def _decoded(octets: bytes) -> Value:
 
 
 def _in_lines(head: bytes) -> bool:
-    """Whether each line is a value: the first one is, or the second one begins like another."""
+    """Whether each line is a value: the first one is, or one of the next begins like another."""
     start = head.lstrip()
     if start[:1] == b"[":
         return False
@@ -70,9 +70,9 @@ def _in_lines(head: bytes) -> bool:
     if not newline:
         # One line only: a single record or payload; a document if it is too long for the first chunk.
         return len(head) < MAX_LINE
-    if first.rstrip()[-1:] == b"[":
-        return False  # a payload with one record a line
-    return rest.lstrip()[:1] == b"{" and (_readable(first) or rest[:1] == b"{")
+    if first.rstrip()[-1:] in (b"[", b"{"):
+        return False  # an indented value, or a payload with one record a line
+    return _readable(first) or any(line[:1] == b"{" for line in rest.split(b"\n", 3)[:3])
 
 
 def _readable(line: bytes) -> bool:

@@ -145,9 +145,9 @@ def address_text(high: int, low: int) -> str:
     >>> address_text(0, 0xFFFF_0A00_0001)
     '10.0.0.1'
     """
-    from ipaddress import IPv4Address, IPv6Address
+    low = int(low)
+    if not high and low >> 32 == 0xFFFF:
+        return f"{low >> 24 & 255}.{low >> 16 & 255}.{low >> 8 & 255}.{low & 255}"
+    from ipaddress import IPv6Address
 
-    number = (int(high) << 64) | int(low)
-    if number >> 32 == 0xFFFF:
-        return str(IPv4Address(number & 0xFFFF_FFFF))
-    return str(IPv6Address(number))
+    return str(IPv6Address((int(high) << 64) | low))

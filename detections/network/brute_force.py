@@ -50,7 +50,8 @@ class Aim:
 
     def peers(self, hour: TrafficHour) -> tuple[Peer, ...]:
         """The peers with connections that were let through, most connections first."""
-        return tuple(p for p in hour.peers.get((self.service, self.direction), ()) if p.connections)
+        everyone = hour.peers.get((self.service, self.direction))
+        return tuple(p for p in everyone if p.connections) if everyone else ()
 
     def count(self, peers: tuple[Peer, ...]) -> int:
         """What is counted."""
@@ -59,8 +60,8 @@ class Aim:
 
 def _observe(aim: Aim) -> Callable[[TrafficHour], Iterable[dict[str, Any]]]:
     def observe(hour: TrafficHour) -> Iterable[dict[str, Any]]:
-        count = aim.count(aim.peers(hour))
-        return [{"key": "", "count": count}] if count else []
+        peers = aim.peers(hour)
+        return [{"key": "", "count": aim.count(peers)}] if peers else ()
 
     return observe
 
@@ -79,8 +80,8 @@ def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
 
     def judged(hour: TrafficHour) -> Finding | None:
         peers = aim.peers(hour)
-        count = aim.count(peers)
-        if count < _floor(aim, peers):
+        count = aim.count(peers) if peers else 0
+        if count < LEAST_FLOOR or count < _floor(aim, peers):
             return None
         suspects = peers if aim.many else peers[:1]
         if aim.direction == "out" and _short_share(suspects) < SHORT_SHARE:

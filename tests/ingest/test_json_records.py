@@ -60,9 +60,9 @@ def test_every_record_is_read_in_whatever_form_a_tool_left_it(form: str) -> None
     assert read(WHOLE[form]) == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("form", [form for form in WHOLE if form != "payloads in lines"])
+@pytest.mark.parametrize("form", WHOLE)
 def test_of_a_file_that_was_cut_the_whole_records_are_read_and_the_cut_is_said(form: str) -> None:
-    body = WHOLE[form].rstrip(b"\r\n]}, ")[:-12]
+    body = WHOLE[form][: WHOLE[form].rindex(b'"n": 3') + 6]
     assert [one if isinstance(one, int) else "said" for one in read(body)] == [0, 1, 2, "said"]
 
 
@@ -100,7 +100,7 @@ def test_a_record_with_a_field_named_value_is_not_taken_apart() -> None:
 )
 def test_a_bad_line_costs_at_most_itself(bad: bytes) -> None:
     found = read(b"\n".join([LINES[0], bad, LINES[1]]))
-    assert [one for one in found if one != 9] in ([0, found[-2], 1], [0, found[1], 1])
+    assert [one for one in found if isinstance(one, int) and one != 9] == [0, 1]
     assert sum(isinstance(one, str) for one in found) == 1
 
 

@@ -21,7 +21,7 @@ YEAR_2200 = 7_258_118_400_000_000
         "2026-01-05T10:00:01.5Z",
         "2026-01-05T10:00:01.5000000Z",
         "2026-01-05T10:00:01.500000999Z",
-        " 2026-01-05t10:00:01.5z ".replace("t", "T"),
+        " 2026-01-05T10:00:01.5z ",
         "2026-01-05T10:00:01.5",
         "2026-01-05 10:00:01.5",
         "2026-01-05 10:00:01.500 UTC",
@@ -85,7 +85,6 @@ def test_noon_and_midnight_are_not_mistaken_for_each_other(written: str, hour: i
         "-1",
         "0",
         "2026",
-        "2026-01-05T10:00:01Z" + " " * 100,
         "2026-01-05T10:00:01Z" * 5,
         "9" * 20,
         "9" * 60,
@@ -104,7 +103,7 @@ def test_noon_and_midnight_are_not_mistaken_for_each_other(written: str, hour: i
     ],
 )
 def test_what_is_no_time_of_a_log_is_none(written: Any) -> None:
-    assert epoch_us(written) is None or written == "2026-01-05T10:00:01Z" + " " * 100
+    assert epoch_us(written) is None
 
 
 def test_a_leap_second_counts_as_the_next_minute() -> None:
