@@ -63,6 +63,9 @@ class Counts:
     events_sent: int = 0  # applied, unless a shard finds them delivered twice
     late: int = 0
     rejected: int = 0  # records among `read`
+    lost: int = (
+        0  # records that exporters' sequence numbers say were sent and that never came: not among `read`
+    )
     faulty: int = 0  # files, sets and messages that could not be read: not records
     filtered: dict[str, int] = field(default_factory=dict)
     late_by_source: dict[str, int] = field(default_factory=dict)
@@ -133,6 +136,7 @@ class Router:
 
     def _take(self, reader: _Reader, block: Block) -> Iterator[Step]:
         self.counts.read += block.read
+        self.counts.lost += block.lost
         for reason, number in block.filtered.items():
             self.counts.drop(reason, number)
         if block.rejected:

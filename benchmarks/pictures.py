@@ -6,6 +6,7 @@ python -m benchmarks.pictures docs/pictures [--seed 7]
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,11 +93,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "organisation"
         simulate(out, days=60, seed=chosen.seed)
+        truths = [json.loads(line) for line in (out / "truth.jsonl").read_text().splitlines()]
         result, series = recorded(out)
+    attacked = {
+        (truth["type"], truth["entity"]["id"].lower()) for truth in truths if not truth.get("withheld")
+    }
     for type_ in CHOSEN:
         counting = next(learned.name for learned in CATALOGUE[type_].baselines if learned.counts)
         for alert in result.outcome.alerts:
-            if alert.type == type_:
+            if alert.type == type_ and (type_, alert.entity.id.lower()) in attacked:
                 draw(alert, series[alert.entity.id, counting], chosen.folder / f"{type_}.svg")
                 break
         else:

@@ -224,6 +224,8 @@ def summary(result: Result, alerts: Path | None, kept: Path, rejected: Path) -> 
         f"{counts.read:,} records read: {applied:,} applied, {counts.late:,} late, "
         f"{counts.rejected:,} rejected, {sum(filtered.values()):,} filtered; {outcome.entities:,} entities"
     )
+    if counts.lost:
+        yield f"  lost before they came here, by the exporters' sequence numbers: {counts.lost:,} flows"
     for reason, number in sorted(filtered.items(), key=lambda pair: (-pair[1], pair[0]))[:8]:
         yield f"  filtered {number:,}: {reason}"
     for source, number in sorted(counts.late_by_source.items(), key=lambda pair: (-pair[1], pair[0]))[:5]:

@@ -83,9 +83,11 @@ def _read(stream: BinaryIO, size: int) -> tuple[bytes, str]:
     """Up to `size` octets, in small reads so that little is lost where the file breaks off."""
     parts: list[bytes] = []
     have = 0
+    # `read` of a gzip file gathers what was asked for, and loses it where the file breaks off meanwhile.
+    take = getattr(stream, "read1", stream.read)
     while have < size:
         try:
-            part = stream.read(min(1 << 16, size - have))
+            part = take(min(1 << 16, size - have))
         except EOFError:
             return b"".join(parts), "the compressed file is cut: it ends before its stream does"
         except (gzip.BadGzipFile, zlib.error) as error:

@@ -51,6 +51,7 @@ class Block:
     rejected: list[Rejected] = field(default_factory=list)
     filtered: dict[str, int] = field(default_factory=dict)
     read: int = 0
+    lost: int = 0  # records that sequence numbers say were sent, and that are not in the file
     position: Any = None  # MessagePack values; given to `blocks`, reading goes on after this block
 
 
@@ -175,7 +176,7 @@ class FlowFile:
 
     def _block(self, decoder: IpfixDecoder, data: bytes, at_end: bool) -> Block:
         decoded = decoder.feed(data, at_end)
-        return Block([], decoded.flows, decoded.rejected, decoded.filtered, decoded.read)
+        return Block([], decoded.flows, decoded.rejected, decoded.filtered, decoded.read, decoded.lost)
 
 
 class EventFile:

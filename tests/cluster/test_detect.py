@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from simulation import simulate
+from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
 
 REDSHANK = Path(sys.executable).with_name("redshank")
 
@@ -220,3 +221,12 @@ def test_docs_are_those_of_the_catalogue() -> None:
 
     page = Path(__file__).parents[2] / "docs" / "detections.md"
     assert page.read_text(encoding="utf-8") == markdown(), "run `make docs`"
+
+
+def test_flows_that_exporters_lost_are_counted(tmp_path: Path) -> None:
+    told = template(256, PLAIN)
+    first, later = message(told, a_set(256, record() * 2)), message(a_set(256, record()), sequence=12)
+    (tmp_path / "x.ipfix").write_bytes(first + later)
+    done = redshank("detect", "x.ipfix", "--runtime", "loop", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "sequence numbers: 10 flows" in done.stderr

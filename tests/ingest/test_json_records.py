@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.json_records import values
@@ -174,6 +174,7 @@ def test_the_fast_path_is_offered_every_record_once_with_its_number(form: str) -
     assert offered == [(n, n) for n in range(4)]
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.binary(max_size=80), st.sampled_from([b"", b"[", b"{", b'{"records":[', b'{"n":1}\n', b'{"n":1}']))
 def test_any_octets_give_values_or_reasons(body: bytes, start: bytes) -> None:
     for number, one in values([start + body], "x"):
@@ -185,6 +186,7 @@ def test_any_octets_give_values_or_reasons(body: bytes, start: bytes) -> None:
             assert len(one.excerpt) <= 200
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.sampled_from(sorted(WHOLE)), st.integers(1, 10**6))
 def test_a_cut_anywhere_loses_only_what_was_cut(form: str, at: int) -> None:
     body = WHOLE[form]

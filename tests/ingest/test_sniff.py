@@ -6,7 +6,7 @@ import codecs
 import gzip
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.sniff import HEAD, sniff
@@ -77,6 +77,7 @@ def test_what_cant_be_read_is_called_by_its_name(head: bytes, said: str) -> None
     assert said in found.reason
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_octets_are_a_kind_or_have_a_reason(head: bytes) -> None:
     found = sniff(head)

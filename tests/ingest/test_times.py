@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.times import epoch_us, path_us
@@ -110,6 +110,7 @@ def test_a_leap_second_counts_as_the_next_minute() -> None:
     assert epoch_us("2016-12-31T23:59:60Z") == epoch_us("2017-01-01T00:00:00Z")
 
 
+@settings(derandomize=True, deadline=None)
 @given(
     st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 30)),  # noqa: DTZ001 - the offset is given apart
     st.integers(-14 * 60, 14 * 60),
@@ -121,6 +122,7 @@ def test_every_time_comes_back_to_the_microsecond(naive: datetime, minutes: int)
     assert epoch_us(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")) == expected
 
 
+@settings(derandomize=True, deadline=None)
 @given(
     st.one_of(
         st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(\.[0-9]{1,9})?(Z|[+-][0-9]{4})?", fullmatch=True),
