@@ -46,7 +46,8 @@ def is_vault_record(fields: Mapping[str, Any]) -> bool:
 
 def is_elsewhere(resource: str) -> bool:
     """Whether the id is of another service's resource: attestation and others write 'AuditEvent' too."""
-    return "/providers/" in place(resource).lower and not place(resource).vault
+    where = place(resource)
+    return not where.vault and "/providers/" in where.lower
 
 
 def decode(fields: Mapping[str, Any], source: str, offset: int) -> Event | Rejected | str:
