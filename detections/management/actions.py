@@ -87,12 +87,38 @@ _FAR = (
 )
 _FAR_PARTS = ("microsoft.authorization/roleassignments/", "microsoft.authorization/roledefinitions/")
 _FAR_ENDS = ("/runcommand/action", "/listkeys/action", "/listcredentials/action", "/publishxml/action")
+_FAR_OPERATIONS = (
+    ROLE_ASSIGNMENT,
+    ROLE_DEFINITION,
+    *sorted(RUN_COMMAND),
+    *sorted(operation for operation in SECRET_REVEALING if operation.endswith(_FAR_ENDS)),
+)
+
+
+def covers(pattern: str, operation: str) -> bool:
+    """Whether an action of a role, in which `*` stands for anything, covers an operation; in linear time.
+
+    >>> covers("microsoft.compute/*/action", "microsoft.compute/virtualmachines/runcommand/action")
+    True
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return pattern == operation
+    if not operation.startswith(first):
+        return False
+    at = len(first)
+    for part in rest[:-1]:
+        found = operation.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return len(operation) - len(rest[-1]) >= at and operation.endswith(rest[-1])
 
 
 def reaches_far(action: str) -> bool:
     """Whether an action of a role gives far-reaching rights.
 
-    >>> reaches_far("*"), reaches_far("Microsoft.Authorization/*/write"), reaches_far("*/read")
+    >>> reaches_far("*"), reaches_far("Microsoft.Compute/*"), reaches_far("*/read")
     (True, True, False)
     """
     lower = action.lower()
@@ -100,7 +126,9 @@ def reaches_far(action: str) -> bool:
         return False
     if lower in _FAR or lower.startswith(_FAR_PARTS) or lower.endswith(_FAR_ENDS):
         return True
-    return lower.startswith("microsoft.authorization/") and "*" in lower
+    if "*" not in lower:
+        return False
+    return lower.startswith("microsoft.authorization/") or any(covers(lower, one) for one in _FAR_OPERATIONS)
 
 
 def done(event: Event) -> bool:

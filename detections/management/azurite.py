@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from detections.declare import Detection, Finding
 from detections.management.actions import PUBLISH_XML, is_write
@@ -19,36 +20,58 @@ WITHIN_US = 60_000_000
 _KINDS = {"KeyList": "k", "KeyGet": "k", "SecretList": "s", "SecretGet": "s"}
 
 
+class Marks(NamedTuple):
+    """What speaks for the toolkit."""
+
+    sites: list[str]
+    vaults: list[str]
+    nothing_written: bool
+    powershell: bool
+
+    @property
+    def enough(self) -> bool:
+        """Whether it is an alert: never without a site."""
+        points = 4 + len(self.sites) - 1 + (3 if len(self.vaults) >= 2 else 0)
+        return bool(self.sites) and points + self.nothing_written + self.powershell >= ALERT
+
+
 def judge(hour: Hour) -> Finding | None:
-    """Points of the hour and the one before; the last sign must be of this hour."""
-    acts = [a for a in hour.with_recent() if a.event.operation == PUBLISH_XML or _dump_act(a)]
-    if not any(a.last_us >= hour.start_us for a in acts):
+    """The marks of this hour and the one before, or of this hour alone if the one before told of its own."""
+    acts, told = list(hour.with_recent()), _marks(hour.recent).enough
+    if told:
+        acts = list(hour.acts)
+    marks = _marks(acts)
+    wanted = {*marks.sites, *marks.vaults}
+    mine = [a for a in acts if _bears(a) and {a.event.resource.lower(), a.event.vault.lower()} & wanted]
+    if not marks.enough or not any(a.last_us >= hour.start_us for a in mine):
         return None
-    sites = tripled(acts)
-    vaults = dumped(acts)
-    reading_alone = not any(is_write(a.event) for a in hour.with_recent())
-    points = (4 + len(sites) - 1 if sites else 0) + (3 if len(vaults) >= 2 else 0)
-    points += (1 if reading_alone else 0) + any(client_of(a.event) == POWERSHELL for a in acts)
-    fresh = any(a.last_us >= hour.start_us for a in acts if _of(a, sites, vaults))
-    if points < ALERT or not sites or not fresh:
-        return None
-    mine = [a for a in acts if _of(a, sites, vaults)]
     return finding(
         hour,
         mine,
         evidence={
-            "sites": sites[:20],
-            "sites_number": len(sites),
-            "vaults": vaults[:20],
-            "vaults_number": len(vaults),
-            "nothing_written": reading_alone,
+            "sites": marks.sites[:20],
+            "sites_number": len(marks.sites),
+            "vaults": marks.vaults[:20],
+            "vaults_number": len(marks.vaults),
+            "nothing_written": marks.nothing_written,
             "usual": "one publishing profile at a time, if any",
         },
     )
 
 
-def _of(act: Act, sites: Sequence[str], vaults: Sequence[str]) -> bool:
-    return act.event.resource.lower() in sites or act.event.vault.lower() in vaults
+def _marks(acts: Sequence[Act]) -> Marks:
+    bearing = [a for a in acts if _bears(a)]
+    sites = tripled(bearing)
+    return Marks(
+        sites,
+        dumped(bearing) if sites else [],
+        not any(is_write(a.event) for a in acts) if sites else False,
+        any(client_of(a.event) == POWERSHELL for a in bearing),
+    )
+
+
+def _bears(act: Act) -> bool:
+    return act.event.operation == PUBLISH_XML or _dump_act(act)
 
 
 def _dump_act(act: Act) -> bool:
@@ -56,19 +79,28 @@ def _dump_act(act: Act) -> bool:
 
 
 def tripled(acts: Sequence[Act]) -> list[str]:
-    """Sites of which exactly three profiles (or a multiple) were fetched within a minute."""
+    """Sites of which three profiles, or more, were fetched within a minute."""
     profiles = sorted(
         (a for a in acts if a.event.operation == PUBLISH_XML),
         key=lambda a: (a.event.resource.lower(), a.first_us),
     )
-    sites = []
-    for site, group in groupby(profiles, key=lambda a: a.event.resource.lower()):
-        fetched = list(group)
-        number = sum(a.count for a in fetched)
-        quick = fetched[-1].last_us - fetched[0].first_us <= WITHIN_US * max(1, number // PROFILES)
-        if number >= PROFILES and quick:
-            sites.append(site)
-    return sites
+    by_site = groupby(profiles, key=lambda a: a.event.resource.lower())
+    return [site for site, fetched in by_site if _quick(list(fetched))]
+
+
+def _quick(fetched: list[Act]) -> bool:
+    """Whether three are within a minute; equal ones are one act, whose span grows with their number."""
+    number = oldest = 0
+    for index, act in enumerate(fetched):
+        number += act.count
+        while oldest <= index and act.last_us - fetched[oldest].first_us > WITHIN_US * max(
+            1, number // PROFILES
+        ):
+            number -= fetched[oldest].count
+            oldest += 1
+        if number >= PROFILES:
+            return True
+    return False
 
 
 def dumped(acts: Sequence[Act]) -> list[str]:

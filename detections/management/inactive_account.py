@@ -5,51 +5,99 @@ from __future__ import annotations
 from typing import Any
 
 from baselines.idle import Idle
+from baselines.novelty import Novelty
 from detections.declare import Detection, Finding, Learned
-from detections.management.actions import PERSISTENCE
+from detections.management.actions import PERSISTENCE, done
 from detections.management.clients import is_first_party
 from detections.management.evidence import finding
-from detections.view import Hour
+from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
-from ingest.records import FAILURE, MANAGEMENT
+from ingest.records import FAILURE, HOUR_US, MANAGEMENT
 
 DAY_US = 86_400_000_000
 IDLE_DAYS = 45.0
+LEAST_DAYS = 7.0  # pauses shorter than this are not remembered, whatever is configured
+FIRST_HOURS = 24  # so long after a return it is still one: a session may begin with something harmless
+TOLD = "persistence"  # a key beside the returns
+SLACK = 1.25  # a pause that is so much longer than the usual ones is still usual
 
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
-    return [{"key": "", "at_us": act.first_us} for act in hour.acts]
+    """One time an hour: the gaps within a session would drown the pauses between sessions."""
+    return [{"key": "", "at_us": max(act.last_us for act in hour.acts)}] if hour.acts else []
 
 
 ACTIVITY = Learned("principal.activity", Idle, _observe)
 
 
+def _persisting(hour: Hour) -> list[Act]:
+    acts = [a for a in hour.acts if a.event.layer == MANAGEMENT and a.event.operation in PERSISTENCE]
+    return [a for a in acts if a.event.outcome != FAILURE and not is_first_party(a.event)]
+
+
+def _before_pause(hour: Hour) -> int | None:
+    """When the principal was last active, if a pause of a week or more ends in this hour."""
+    last: int | None = hour.models[ACTIVITY.name].last_us
+    if last is None or not hour.acts or hour.acts[0].first_us - last < LEAST_DAYS * DAY_US:
+        return None
+    return last
+
+
+def _observe_returns(hour: Hour) -> list[dict[str, Any]]:
+    """The last activity before a pause that ends now; and that something was done that can persist."""
+    before = hour.once(_before_pause)
+    keys = [] if before is None else [str(before)]
+    if any(done(act.event) for act in _persisting(hour)):
+        keys.append(TOLD)
+    return [{"key": key} for key in keys]
+
+
+def _returns() -> Novelty:
+    return Novelty(limit=8)
+
+
+RETURNS = Learned("principal.returns", _returns, _observe_returns)
+
+
+def _silence(hour: Hour) -> tuple[int, int] | None:
+    """Begin and end of the pause that ended in the last 24 hours, unless it was told since."""
+    before = hour.once(_before_pause)
+    if before is not None:
+        return before, hour.acts[0].first_us
+    model = hour.models[RETURNS.name]
+    told = model.last_hour(TOLD)
+    for key, _ in model.top(8, hour.hour):
+        back = model.first_hour(key)
+        if key != TOLD and hour.hour - back < FIRST_HOURS and (told is None or told < back):
+            return int(key), back * HOUR_US
+    return None
+
+
 def judge(hour: Hour) -> Finding | None:
     """A persistence-class operation in the first day after a long silence."""
-    model = hour.models[ACTIVITY.name]
-    acts = [a for a in hour.acts if a.event.layer == MANAGEMENT and a.event.operation in PERSISTENCE]
-    acts = [a for a in acts if a.event.outcome != FAILURE and not is_first_party(a.event)]
-    if not acts or model.last_us is None:
+    silence, acts = _silence(hour), _persisting(hour)
+    if not acts or silence is None:
         return None
-    days = (hour.acts[0].first_us - model.last_us) / DAY_US
+    last_us, back_us = silence
+    days = (back_us - last_us) / DAY_US
+    usual = hour.models[ACTIVITY.name].usual_gap_us()
     if days < float(hour.parameters.get("idle_days", IDLE_DAYS)):
         return None
-    usual = model.usual_gap_us()
-    if usual is not None and usual > days * DAY_US:
+    if usual is not None and usual * SLACK >= days * DAY_US:
         return None  # somebody who comes once a quarter comes once a quarter
-    return finding(
-        hour,
-        acts,
-        evidence={
-            "idle_days": rounded(days),
-            "last_activity": rfc3339(model.last_us),
-            "usual_pause_days": None if usual is None else rounded(usual / DAY_US),
-            "operations": sorted({a.event.operation for a in acts}),
-            "did": ", ".join(sorted({a.event.operation for a in acts})[:3]),
-            "usual": "pauses of "
-            + ("unknown length" if usual is None else f"at most {rounded(usual / DAY_US)} days"),
-        },
-    )
+    return finding(hour, acts, evidence=_evidence(acts, days, last_us, usual))
+
+
+def _evidence(acts: list[Act], days: float, last_us: int, usual: float | None) -> dict[str, Any]:
+    pause = None if usual is None else rounded(usual / DAY_US)
+    return {
+        "idle_days": rounded(days),
+        "last_activity": rfc3339(last_us),
+        "usual_pause_days": pause,
+        "operations": sorted({a.event.operation for a in acts}),
+        "did": ", ".join(sorted({a.event.operation for a in acts})[:3]),
+        "usual": f"pauses of {'unknown length' if pause is None else f'at most {pause} days'}",
+    }
 
 
 DETECTION = Detection(
@@ -60,7 +108,7 @@ DETECTION = Detection(
     title="Suspicious management session with an inactive account",
     description="{name} was silent for {idle_days} days and then did {did}, from {from}.",
     explanation=(
-        "A principal that the logs know, that did nothing for 45 days, and whose first hour of activity holds an "
+        "A principal that the logs know, that did nothing for 45 days, and whose first day of activity holds an "
         "operation that can secure a way back in: rights, runbooks, webhooks, extensions, keys. A principal that was "
         "never seen before is unknown, not inactive. Pauses that are usual for the principal raise nothing. It needs "
         "as much history as the silence is long, and sees only what the connected logs hold."
@@ -74,6 +122,6 @@ DETECTION = Detection(
         "Look for other accounts that nobody uses, and remove them.",
     ),
     judge=judge,
-    baselines=(ACTIVITY,),
+    baselines=(RETURNS, ACTIVITY),
     immediate=True,
 )

@@ -15,6 +15,7 @@ from ingest.records import HOUR_US, SUCCESS
 
 RECENT_HOURS = 90 * 24
 ENOUGH_DAYS = 7.0
+DAY_H = 24
 
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
@@ -76,6 +77,10 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
         elif organisation.hour - last > RECENT_HOURS:
             fresh.append(country)
             said.append(f"the last one to act from {country} did so at {rfc3339(last * HOUR_US)}")
+        elif organisation.hour - last < DAY_H and not organisation.users_of_country(country, principal):
+            # Whoever takes over two accounts must not speak for the second with the first.
+            fresh.append(country)
+            said.append(f"others act from {country} since less than a day")
     if not fresh:
         return Verdict(withheld="others in the organisation act from that country")
     return Verdict(evidence={"country": fresh[0], "countries": fresh, "organisation": said})
@@ -90,7 +95,7 @@ DETECTION = Detection(
     description="{name}, who acts from {usual}, acted from {country} ({from}): {did}.",
     explanation=(
         "Successful activity of a person from a country that neither the person nor anybody else in the "
-        "organisation acted from in the last 90 days. Service principals have no home country and are left out. It "
+        "organisation acted from in the last 90 days; others who came there within the last day do not count. Service principals have no home country and are left out. It "
         "learns for 7 days. Country comes from the caller's address by a geography database: VPN exits and mobile "
         "carriers can lie."
     ),

@@ -19,32 +19,39 @@ from detections.management.actions import (
 from detections.management.clients import POWERSHELL, client_of, is_first_party
 from detections.management.evidence import finding
 from detections.view import Act, Hour
-from ingest.records import DENIED, KEY_VAULT, MANAGEMENT, Event
+from ingest.records import MANAGEMENT, Event
 
 MINUTE_US = 60_000_000
 WINDOW_US = 15 * MINUTE_US
-DUMPS = frozenset({"SecretList", "KeyList", "SecretGet", "KeyGet"})
+LISTS = frozenset({"SecretList", "KeyList"})
+DUMPS = LISTS | {"SecretGet", "KeyGet"}
+LISTS_KEYS = frozenset({LIST_STORAGE_KEYS})
 ALERT = 6  # points
 READING = 5  # points of enumeration by listKeys alone: a low alert
 MANY_ACCOUNTS = 5
+SEVERAL_MACHINES, MANY_MACHINES = 3, 8
+MANY_KINDS, MOST_KINDS = 6, 12  # kinds at once that are an alert by themselves; more are not told apart
 HABIT_HOURS = 3  # hours with such a breadth after which it is a habit ...
 HABIT_TIMES = 5  # ... or so many that were told: what comes each night is known by then
 _NAME = re.compile(r"[a-z]{15}")
 Signs = list[tuple[int, str]]
 
 
-def breadth_key(acts: Iterable[Act]) -> str:
-    """How many kinds of secret-revealing operations, as a baseline's key."""
-    return f"breadth {min(len({a.event.operation for a in acts} & SECRET_REVEALING), 12)}"
+def kinds_of(acts: Iterable[Act]) -> set[str]:
+    """The secret-revealing operations among some acts."""
+    return {a.event.operation for a in acts} & SECRET_REVEALING
 
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
-    kinds = {a.event.operation for a in hour.acts} & SECRET_REVEALING
+    windows = hour.once(_windows)
+    widest = max((len(kinds_of(window)) for window in windows), default=0)
     observations = [{"key": "active"}]
-    if len(kinds) >= 3:
-        observations.append({"key": breadth_key(hour.acts)})
-    if len(_accounts(hour.acts)) >= MANY_ACCOUNTS:
+    if widest >= 3:
+        observations.append({"key": f"breadth {min(widest, MOST_KINDS)}"})
+    if any(len(_resources(window, LISTS_KEYS)) >= MANY_ACCOUNTS for window in windows):
         observations.append({"key": "many accounts"})
+    if any(len(_resources(window, RUN_COMMAND)) >= SEVERAL_MACHINES for window in windows):
+        observations.append({"key": "many machines"})
     return observations
 
 
@@ -52,20 +59,38 @@ BREADTH = Learned("management.breadth", Novelty, _observe)
 
 
 def judge(hour: Hour) -> Finding | None:
-    """The quarter of an hour with the most points, if it ends in this hour."""
-    acts = _bearing(hour)
-    best: tuple[int, Signs, list[Act]] = (0, [], [])
-    for end in _ends(hour, acts):
-        window = [a for a in acts if end - WINDOW_US <= a.last_us <= end]
+    """The quarter of an hour with the most points, and the most acts of those, if it ends in this hour."""
+    best: tuple[int, int, Signs, list[Act]] = (0, 0, [], [])
+    for whole in hour.once(_windows):
+        window = _not_told(hour, whole)
         signs = _signs(hour, window)
         points = sum(number for number, _ in signs)
-        if points > best[0]:
-            best = (points, signs, window)
-    points, signs, window = best
-    collected_alone = {why for _, why in signs} <= {"storage keys", "a client of PowerShell"}
-    if points < (READING if collected_alone else ALERT):
-        return None
-    return _found(hour, window, signs, collected_alone)
+        if (points, len(window)) > best[:2]:
+            best = (points, len(window), signs, window)
+    _, _, signs, window = best
+    return _found(hour, window, signs) if _enough(signs) else None
+
+
+def _windows(hour: Hour) -> list[list[Act]]:
+    """The acts that bear on it, of each quarter of an hour that ends in this hour."""
+    acts = _bearing(hour)
+    return [[a for a in acts if end - WINDOW_US <= a.last_us <= end] for end in _ends(hour, acts)]
+
+
+def _not_told(hour: Hour, window: list[Act]) -> list[Act]:
+    """Without the acts of the hour before, if they were an alert by themselves."""
+    before = [a for a in window if a.last_us < hour.start_us]
+    if not before or not _enough(_signs(hour, before)):
+        return window
+    return [a for a in window if a.last_us >= hour.start_us]
+
+
+def _collected_alone(signs: Signs) -> bool:
+    return {why for _, why in signs} <= {"storage keys", "a client of PowerShell"}
+
+
+def _enough(signs: Signs) -> bool:
+    return sum(points for points, _ in signs) >= (READING if _collected_alone(signs) else ALERT)
 
 
 def _bearing(hour: Hour) -> list[Act]:
@@ -97,26 +122,51 @@ def _bears(event: Event) -> bool:
     )
 
 
-def _accounts(acts: Iterable[Act]) -> set[str]:
-    return {a.event.resource.lower() for a in acts if a.event.operation == LIST_STORAGE_KEYS}
+def _resources(acts: Iterable[Act], operations: frozenset[str]) -> set[str]:
+    return {a.event.resource.lower() for a in acts if a.event.operation in operations}
 
 
-def _habit(hour: Hour, key: str) -> bool:
+def _habit(hour: Hour, *keys: str) -> bool:
     model = hour.models.get(BREADTH.name)
     if model is None:
         return False
-    return bool(model.weight(key, hour.hour) >= HABIT_HOURS * 0.6 or model.times(key) >= HABIT_TIMES)
+    often = sum(model.weight(key, hour.hour) for key in keys) >= HABIT_HOURS * 0.6
+    return bool(often or sum(model.times(key) for key in keys) >= HABIT_TIMES)
+
+
+def _habitual_breadth(hour: Hour, kinds: int) -> bool:
+    """Whether so many kinds are usual here, or more; or one fewer, if that was told: services come and go.
+
+    What is too little to be told must not vouch for one kind more, or who climbs slowly is never told.
+    """
+    kinds = min(kinds, MOST_KINDS)
+    least = max(MANY_KINDS, kinds - 1) if kinds > MANY_KINDS else kinds
+    return _habit(hour, *(f"breadth {number}" for number in range(least, MOST_KINDS + 1)))
 
 
 def _signs(hour: Hour, window: list[Act]) -> Signs:
-    """Points and their names. A breadth that this principal shows again and again gives none."""
+    """Points and their names. What this principal shows again and again gives none."""
+    signs = [*_habitual_signs(hour, window), *_rare_signs(window)]
+    if signs and any(client_of(a.event) == POWERSHELL for a in window):
+        signs.append((1, "a client of PowerShell"))
+    return signs
+
+
+def _habitual_signs(hour: Hour, window: list[Act]) -> Signs:
     signs: Signs = []
-    kinds = {a.event.operation for a in window} & SECRET_REVEALING
-    if len(kinds) >= 4 and not _habit(hour, breadth_key(window)):
-        signs.append((6 if len(kinds) >= 6 else 4, "breadth"))
-    accounts = _accounts(window)
-    if len(accounts) >= MANY_ACCOUNTS and not _habit(hour, "many accounts"):
+    kinds = len(kinds_of(window))
+    if kinds >= 4 and not _habitual_breadth(hour, kinds):
+        signs.append((6 if kinds >= MANY_KINDS else 4, "breadth"))
+    if len(_resources(window, LISTS_KEYS)) >= MANY_ACCOUNTS and not _habit(hour, "many accounts"):
         signs.append((4, "storage keys"))
+    machines = len(_resources(window, RUN_COMMAND))
+    if machines >= SEVERAL_MACHINES and not _habit(hour, "many machines"):
+        signs.append((5 if machines >= MANY_MACHINES else 4, "commands run on several machines"))
+    return signs
+
+
+def _rare_signs(window: list[Act]) -> Signs:
+    signs: Signs = []
     if _short_lived_runbooks(window):
         signs.append((4, "short-lived runbook"))
     if any(_odd_name(a.event.resource) for a in window if a.event.operation in RUNBOOK_STEPS):
@@ -125,11 +175,6 @@ def _signs(hour: Hour, window: list[Act]) -> Signs:
         signs.append((1, "profile and settings of a site"))
     if _policy_dump_revert(window):
         signs.append((5, "vault policy, dump, revert"))
-    machines = {a.event.resource.lower() for a in window if a.event.operation in RUN_COMMAND}
-    if len(machines) >= 3:
-        signs.append((4, "commands run on several machines"))
-    if signs and any(client_of(a.event) == POWERSHELL for a in window):
-        signs.append((1, "a client of PowerShell"))
     return signs
 
 
@@ -163,31 +208,36 @@ def _profile_and_settings(window: list[Act]) -> bool:
 
 
 def _policy_dump_revert(window: list[Act]) -> bool:
-    for vault in {a.event.vault.lower() for a in window if a.event.operation in VAULT_POLICY}:
-        here = [a for a in window if a.event.vault.lower() == vault]
-        changes = [a for a in here if a.event.operation in VAULT_POLICY]
-        reads = [a for a in here if a.event.layer == KEY_VAULT]
-        number = sum(a.count for a in changes)
-        if reads and number >= 2 and min(a.first_us for a in changes) <= min(a.first_us for a in reads):
-            return True
-    return False
+    """A vault whose policy was changed, whose content was listed, and whose policy was changed again."""
+    by_vault: dict[str, list[Act]] = {}
+    for act in window:
+        by_vault.setdefault(act.event.vault.lower(), []).append(act)
+    return any(_reverted(acts) for vault, acts in by_vault.items() if vault)
 
 
-def _found(hour: Hour, window: list[Act], signs: Signs, reading: bool) -> Finding:
-    kinds = sorted({a.event.operation for a in window} & SECRET_REVEALING)
-    severity = "low" if reading else None
+def _reverted(acts: list[Act]) -> bool:
+    changes = [a for a in acts if a.event.operation in VAULT_POLICY]
+    lists = [a.first_us for a in acts if a.event.operation in LISTS]
+    if not changes or not lists:
+        return False
+    opened, closed = min(a.first_us for a in changes), max(a.last_us for a in changes)
+    return any(opened <= at_us < closed for at_us in lists)
+
+
+def _found(hour: Hour, window: list[Act], signs: Signs) -> Finding:
+    kinds = sorted(kinds_of(window))
     return finding(
         hour,
         window,
-        severity=severity,
+        severity="low" if _collected_alone(signs) else None,
         held=((BREADTH.name, ""),),
-        denied=all(a.event.outcome == DENIED for a in window),
         evidence={
             "signs": [why for _, why in sorted(signs, reverse=True)],
             "signs_text": ", ".join(why for _, why in sorted(signs, reverse=True)),
             "kinds": kinds,
             "kinds_number": len(kinds),
-            "storage_accounts": len(_accounts(window)),
+            "storage_accounts": len(_resources(window, LISTS_KEYS)),
+            "machines": len(_resources(window, RUN_COMMAND)),
             "runbooks": _short_lived_runbooks(window),
             "usual": "no such breadth in this principal's history",
         },
@@ -208,9 +258,9 @@ DETECTION = Detection(
         "Marks of MicroBurst within 15 minutes of one principal: the breadth of secret-revealing operations "
         "(publishing profiles, settings, registry, storage, database and cluster keys; people use one or two kinds), "
         "keys of many storage accounts in a row, a runbook that is made, run and deleted within minutes, a vault "
-        "policy given to oneself, a dump and a revert, commands run on several machines; a name of 15 different "
+        "policy changed, a dump and a revert, commands run on several machines; a name of 15 different "
         "letters is a weak mark, since it is easily changed. A breadth that the principal has shown in several hours "
-        "before (an inventory scanner) counts for nothing. Reading keys of storage accounts alone is a low alert. "
+        "before (an inventory scanner), or one kind more, counts for nothing. Reading keys of storage accounts alone is a low alert. "
         "The Activity Log has no reads: a run with a reader's rights leaves nothing here."
     ),
     tactics=("Collection", "CredentialAccess"),

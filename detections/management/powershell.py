@@ -9,17 +9,20 @@ from detections.declare import Detection, Finding, Learned, Learning
 from detections.management.actions import PERSISTENCE, done
 from detections.management.clients import POWERSHELL, client_of
 from detections.management.evidence import finding
-from detections.view import Hour
+from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
-from ingest.records import HOUR_US, MANAGEMENT
+from ingest.records import FAILURE, HOUR_US, MANAGEMENT
 
 UNUSED_HOURS = 45 * 24
 ENOUGH = 20  # acts of the principal before it is known which clients it uses
+FIRST_HOURS = 24  # a session may begin with something harmless: so long PowerShell is still new
+TOLD = "PowerShell, to persist"  # a key beside the clients: it was used so
 
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
     clients = {client_of(a.event) for a in hour.acts if a.event.layer == MANAGEMENT} - {""}
-    return [{"key": client} for client in sorted(clients)]
+    told = {TOLD} if any(done(act.event) for act in _persisting(hour)) else set()
+    return [{"key": key} for key in sorted(clients | told)]
 
 
 def _clients() -> Novelty:
@@ -29,18 +32,32 @@ def _clients() -> Novelty:
 CLIENTS = Learned("management.clients", _clients, _observe)
 
 
+def _persisting(hour: Hour) -> list[Act]:
+    return [
+        a
+        for a in hour.acts
+        if client_of(a.event) == POWERSHELL
+        and a.event.operation in PERSISTENCE
+        and a.event.outcome != FAILURE
+    ]
+
+
+def _usual(model: Any, hour: int) -> bool:
+    """Whether PowerShell was used in the last 45 days, other than for the first time today."""
+    first, last = model.first_hour(POWERSHELL), model.last_hour(POWERSHELL)
+    if last is None or hour - last >= UNUSED_HOURS:
+        return False
+    return bool(hour - first >= FIRST_HOURS or model.known(TOLD))
+
+
 def judge(hour: Hour) -> Finding | None:
     """Persistence-class operations through PowerShell, unless it was used in the last 45 days."""
     model = hour.models[CLIENTS.name]
-    acts = [
-        a
-        for a in hour.acts
-        if client_of(a.event) == POWERSHELL and a.event.operation in PERSISTENCE and done(a.event)
-    ]
-    last = model.last_hour(POWERSHELL)
-    if not acts or (last is not None and hour.hour - last < UNUSED_HOURS):
+    acts = _persisting(hour)
+    if not acts or _usual(model, hour.hour):
         return None
-    known = model.top(5, hour.hour)
+    last = model.last_hour(POWERSHELL)
+    known = [(client, weight) for client, weight in model.top(6, hour.hour) if client != TOLD][:5]
     total = sum(weight for _, weight in known) or 1.0
     mix = {client: rounded(weight / total) for client, weight in known}
     return finding(
@@ -64,8 +81,8 @@ DETECTION = Detection(
     title="Suspicious management session using PowerShell",
     description=("{name}, who uses {usual}, used PowerShell for {did}, from {from}."),
     explanation=(
-        "A principal that has not used PowerShell for 45 days, or never in its known history of at least 14 days and "
-        f"{ENOUGH} operations, does something with it that can secure a way back in. The client is told by the "
+        "A principal that has not used PowerShell for 45 days, or never before this day in its known history of at "
+        f"least 14 days and {ENOUGH} operations, does something with it that can secure a way back in. The client is told by the "
         "application id of the token, so tools that borrow PowerShell's id look like it, and a script that borrows "
         "another's does not."
     ),

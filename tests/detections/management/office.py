@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from actors.aggregator import Aggregator, Kept
-from actors.conductor import Days
-from actors.keys import entity_key, group_of, shard_of
-from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Close, Routed
+from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Routed
 from actors.settings import Settings
-from actors.shard import Shard
 from alerts.alert import Alert
 from ingest.enrich import Enrichment
 from ingest.geography import Geography
 from ingest.inventory import Inventory
+from ingest.logs_values import content_hash
 from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, Event
 from ingest.threat_intel import Indicators
+from tests.detections.replay import OwnPath
 
 MINUTE_US = 60_000_000
 DAY_H = 24
@@ -61,40 +59,29 @@ def act(hour: int, minute: float, operation: str, principal: str = "eva", **more
 
 def hash_of(*parts: Any) -> int:
     """An event's id; the same for the same event."""
-    from ingest.logs_values import content_hash
-
     return content_hash(*map(str, parts))
 
 
-class Office:
+class Office(OwnPath):
     """Router's, shards' and aggregator's part in one; `play` gives the alerts of an hour."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings(shards=3)
         enrichment = Enrichment(Inventory.from_networks(()), Indicators.read(())[0], Geography.open(None))
-        self.shards = [Shard(index, self.settings) for index in range(self.settings.shards)]
-        self.aggregator = Aggregator(self.settings, enrichment)
-        self.days = Days()
-        self.since: dict[str, int] = {}
+        super().__init__(settings or Settings(shards=3), enrichment)
 
     def play(self, hour: int, events: Iterable[Event]) -> list[Alert]:
-        """Take an hour's events in, and close it."""
+        """Take an hour's events in, and close it; `hour` counts from the office's first one."""
         for event in events:
             assert event.at_us // HOUR_US == START_H + hour
             self._apply(event)
-        order = Close(
-            START_H + hour, dict(self.since), self.days.turn(START_H + hour, self.aggregator.snapshot)
-        )
-        said = [self.aggregator.report(shard.close(order), self.since) for shard in self.shards]
-        return [alert for alerts in said for alert in alerts]
+        return self.close(START_H + hour)
 
     def _apply(self, event: Event) -> None:
         self.since.setdefault(event.layer, event.at_us)
         counted = COUNTED
         for role, kind, entity in ((PRINCIPAL, "principal", event.principal), (VAULT, "vault", event.vault)):
             if entity:
-                owner = shard_of(group_of(entity_key(kind, entity)), len(self.shards))
-                self.shards[owner].apply(Batch([Routed(event, role | counted)]))
+                self.shards[self.owner(kind, entity)].apply(Batch([Routed(event, role | counted)]))
                 counted = 0
 
     def run(self, events: Iterable[Event]) -> list[Alert]:
@@ -103,12 +90,6 @@ class Office:
         for event in events:
             by_hour.setdefault(event.at_us // HOUR_US - START_H, []).append(event)
         return [alert for hour in sorted(by_hour) for alert in self.play(hour, by_hour[hour])]
-
-    def kept(self, type_: str) -> list[Kept]:
-        """The findings of a type that are no alerts. No detection may have failed."""
-        outcome = self.aggregator.finish()
-        assert outcome.faults == []
-        return [one for one in outcome.kept if one.type == type_]
 
 
 def habits(days: int, *people: str, **more: Any) -> list[Event]:
@@ -126,4 +107,5 @@ def habits(days: int, *people: str, **more: Any) -> list[Event]:
 def read(hour: int, minute: float, operation: str, vault: str, item: str = "", **more: Any) -> Event:
     """An event of a vault."""
     resource = f"{SUBSCRIPTION}/Microsoft.KeyVault/vaults/{vault}"
-    return act(hour, minute, operation, layer=KEY_VAULT, resource=resource, vault=resource, item=item, **more)
+    told = {"layer": KEY_VAULT, "resource": resource, "vault": resource, "item": item, **more}
+    return act(hour, minute, operation, **told)

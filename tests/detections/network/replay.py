@@ -10,17 +10,15 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 
-from actors.aggregator import Aggregator, Kept
 from actors.conductor import Days
-from actors.keys import entity_key, group_of, shard_of
-from actors.messages import Batch, Close
+from actors.messages import Batch
 from actors.settings import Settings
-from actors.shard import Shard
 from alerts.alert import Alert
 from ingest.enrich import Enrichment
 from ingest.flows import FlowColumns
 from ingest.records import FLOW, HOUR_US, NETWORK, address_words
 from ingest.select import select
+from tests.detections.replay import OwnPath
 
 Flows = npt.NDArray[np.void]
 MINUTE_US = 60_000_000
@@ -75,24 +73,17 @@ _PLAIN = [(at, name) for at, name in enumerate(Talk._fields) if at >= 2]
 _words = lru_cache(maxsize=1 << 16)(address_words)
 
 
-class Estate:
+class Estate(OwnPath):
     """Router's, shards' and aggregator's part in one; `play` gives the alerts of an hour."""
 
     def __init__(self, enrichment: Enrichment, shards: int = 2, settings: Settings | None = None) -> None:
-        self.enrichment = enrichment
-        self.settings = settings or Settings(shards=shards)
-        self.shards = [Shard(index, self.settings) for index in range(self.settings.shards)]
-        self.aggregator = Aggregator(self.settings, enrichment)
-        self.days = Days()
-        self.since: dict[str, int] = {}
+        super().__init__(settings or Settings(shards=shards), enrichment)
 
     def play(self, hour: int, rows: Flows) -> list[Alert]:
         """Take an hour's flows in, and close it."""
         self._apply(rows)
         self.since.setdefault(NETWORK, hour * HOUR_US)
-        order = Close(hour, dict(self.since), self.days.turn(hour, self.aggregator.snapshot))
-        said = [self.aggregator.report(shard.close(order), self.since) for shard in self.shards]
-        return [alert for alerts in said for alert in alerts]
+        return self.close(hour)
 
     def _apply(self, rows: Flows) -> None:
         chosen = select(FlowColumns.of_rows(rows), self.enrichment.inventory, self.enrichment.indicators)
@@ -102,13 +93,7 @@ class Estate:
             shard.apply(Batch(rows=mine, ids=chosen.ids, since=[0] * len(chosen.ids), sources=["f.ipfix"]))
 
     def _shard(self, entity: str) -> int:
-        return shard_of(group_of(entity_key("resource", entity)), len(self.shards))
-
-    def kept(self) -> list[Kept]:
-        """The findings that are no alerts, with the reason. No detection may have failed."""
-        outcome = self.aggregator.finish()
-        assert outcome.faults == []
-        return outcome.kept
+        return self.owner("resource", entity)
 
     def save(self) -> bytes:
         """All state, as a run leaves it."""
