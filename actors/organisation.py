@@ -19,7 +19,8 @@ MAX_ROLES = 10_000
 
 KINDS = ("address", "application", "country", "hop", "vault")
 
-Uses = dict[str, list[int]]  # principal -> [first hour, last hour]
+NEVER = -1
+Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
 
 
 class OrganisationView:
@@ -64,13 +65,11 @@ class OrganisationView:
         users = table.setdefault(key, {})
         known = users.get(principal)
         if known is not None:
-            known[1] = hour
-        elif len(users) < MAX_USERS:
-            users[principal] = [hour, hour]
-        else:
-            oldest = min(users, key=lambda name: (users[name][1], name))
-            del users[oldest]
-            users[principal] = [hour, hour]
+            known[1], known[2] = hour, known[1] if known[1] < hour else known[2]
+            return
+        if len(users) >= MAX_USERS:
+            del users[min(users, key=lambda name: (users[name][1], name))]
+        users[principal] = [hour, hour, NEVER]
 
     def _forget(self) -> None:
         horizon = self.hour - KEEP_HOURS
@@ -99,15 +98,15 @@ class OrganisationView:
         users = self._uses[kind].get(key, {})
         return sum(
             first <= until and last >= since
-            for name, (first, last) in users.items()
+            for name, (first, last, _) in users.items()
             if name != excluding.lower()
         )
 
     def country_last_seen(self, country: str, excluding: str = "") -> int | None:
         """Hour in which someone (else) last acted from the country, before this hour."""
         hours = [
-            last if last < self.hour else first
-            for name, (first, last) in self._uses["country"].get(country, {}).items()
+            last if last < self.hour else before
+            for name, (first, last, before) in self._uses["country"].get(country, {}).items()
             if name != excluding.lower() and first < self.hour
         ]
         return max(hours, default=None)
@@ -137,7 +136,7 @@ class OrganisationView:
     def _lately(self, kind: str, key: str) -> set[str]:
         until, since = self.hour - 24, self.hour - WINDOW_HOURS
         users = self._uses[kind].get(key, {})
-        return {name for name, (first, last) in users.items() if first <= until and last >= since}
+        return {name for name, (first, last, _) in users.items() if first <= until and last >= since}
 
     def days_known(self, layer: str) -> float:
         """Days of telemetry of a layer."""
@@ -186,4 +185,4 @@ class OrganisationView:
 
 
 def _last(users: Uses) -> int:
-    return max(last for _, last in users.values())
+    return max(last for _, last, _ in users.values())

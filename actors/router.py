@@ -69,6 +69,7 @@ class Counts:
     faulty: int = 0  # files, sets and messages that could not be read: not records
     filtered: dict[str, int] = field(default_factory=dict)
     late_by_source: dict[str, int] = field(default_factory=dict)
+    closed_before: int = 0  # late ones of hours that an earlier run had closed
 
     def drop(self, reason: str, number: int = 1) -> None:
         """Count records that bear on no detection."""
@@ -102,6 +103,7 @@ class Router:
         self.settings = settings
         self.counts = Counts()
         self.closed_until = closed_until  # hours before this one were closed by an earlier run
+        self._closed_at_start = closed_until or 0
         self.layers_since = dict(layers_since or {})
         self.open_hours = set(open_hours)
         self.finished = 0
@@ -187,7 +189,7 @@ class Router:
             self.counts.drop("names no principal and touches no vault")
             return
         if late:
-            self._count_late(reader.name, 1)
+            self._count_late(reader.name, 1, int(hour < self._closed_at_start))
         else:
             self.open_hours.add(hour)
             self.counts.events_sent += 1
@@ -223,11 +225,15 @@ class Router:
         )
         for reason, number in chosen.filtered.items():
             self.counts.drop(reason, number)
-        rows, first = self._without_future(chosen.rows, chosen.first)
+        rows, first, wrong = self._without_wrong_times(chosen.rows, chosen.first)
+        if wrong:
+            yield Reject((_wrong_times(wrong, reader.name, int(flows.column("offset")[0])),))
         hours = rows["end_us"] // HOUR_US
         late = hours < self._first_open(horizon_us)
         late_flows = int(np.count_nonzero(late & first))
-        self._count_late(reader.name, late_flows)
+        self._count_late(
+            reader.name, late_flows, int(np.count_nonzero(late & first & (hours < self._closed_at_start)))
+        )
         self.counts.flows_applied += int(np.count_nonzero(first)) - late_flows
         rows, hours = rows[~late], hours[~late]
         if len(rows):
@@ -238,12 +244,15 @@ class Router:
             yield from self._send_rows(reader.name, rows, chosen.ids)
         return newest
 
-    def _without_future(self, rows: Rows, first: Any) -> tuple[Rows, Any]:
-        if self.settings.not_after_us is None:
-            return rows, first
-        known = rows["end_us"] <= self.settings.not_after_us
-        self.counts.drop("its time lies ahead of this machine's clock", int(np.count_nonzero(first & ~known)))
-        return rows[known], first[known]
+    def _without_wrong_times(self, rows: Rows, first: Any) -> tuple[Rows, Any, int]:
+        """The rows without those before 1970 or well ahead of the clock, and how many flows those were."""
+        last = self.settings.not_after_us
+        known = (rows["end_us"] >= 0) & (rows["start_us"] >= 0)
+        if last is not None:
+            known &= rows["end_us"] <= last
+        wrong = int(np.count_nonzero(first & ~known))
+        self.counts.rejected += wrong
+        return rows[known], first[known], wrong
 
     def _send_rows(self, source: str, rows: Rows, ids: list[str]) -> Iterator[Step]:
         present, index = np.unique(rows["entity"], return_inverse=True)
@@ -295,10 +304,20 @@ class Router:
             "layers_since": self.layers_since,
         }
 
-    def _count_late(self, source: str, number: int) -> None:
-        if number:
-            self.counts.late += number
-            self.counts.late_by_source[source] = self.counts.late_by_source.get(source, 0) + number
+    def _count_late(self, source: str, number: int, closed_before: int) -> None:
+        self.counts.late += number
+        self.counts.closed_before += closed_before
+        if number > closed_before:
+            known = self.counts.late_by_source.get(source, 0)
+            self.counts.late_by_source[source] = known + number - closed_before
+
+
+def _wrong_times(number: int, source: str, offset: int) -> Rejected:
+    return Rejected(
+        reason=f"{number} flows from here on have a time before 1970 or more than a day ahead of this machine's clock",
+        source=source,
+        offset=offset,
+    )
 
 
 def _from_the_future(event: Event) -> Rejected:

@@ -66,8 +66,9 @@ def as_connections(rows: Rows) -> Connections:
         out[name] = rows[name]
     # The peer's port tells two peers' services apart only where the service itself does not.
     out["peer_port"][rows["service"] > 0] = 0
-    out["forward"] = np.where(rows["forward"], rows["packets"], np.where(rows["both"], 1, 0))
-    out["back"] = np.where(rows["forward"], np.where(rows["both"], 1, 0), rows["packets"])
+    other_way = rows["both"].astype(np.uint64)  # unsigned as the counts are: else NumPy makes floats of both
+    out["forward"] = np.where(rows["forward"], rows["packets"], other_way)
+    out["back"] = np.where(rows["forward"], other_way, rows["packets"])
     out["first_us"], out["last_us"] = rows["start_us"], np.maximum(rows["end_us"], rows["start_us"])
     return out
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cluster.config import load
+from cluster.detect import settings_of
 from detections.catalogue import CATALOGUE
 from ingest.enrich import Enrichment
 
@@ -16,8 +17,12 @@ def run(config: Path) -> int:
     configuration = load(config, frozenset(CATALOGUE))
     enrichment, rejected = Enrichment.build(configuration.enrichment())
     click.echo(f"{config}: read without errors")
-    click.echo(f"  detections on: {sum(map(configuration.enabled, CATALOGUE))} of {len(CATALOGUE)}")
+    off = settings_of(configuration, 1, None).disabled
+    click.echo(f"  detections on: {len(CATALOGUE) - len(off)} of {len(CATALOGUE)}")
     click.echo(f"  resources in the inventory: {len(enrichment.inventory.ids):,}")
+    if configuration.inventory.networks:
+        click.echo(f"  networks whose addresses count as ours: {len(configuration.inventory.networks)}")
+    click.echo(f"  feeds of threat intelligence: {len(configuration.threat_intel.feeds)}")
     for one in rejected[:20]:
         click.echo(f"  refused: {one.source}, line {one.offset}: {one.reason}")
     if len(rejected) > 20:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ def detect(**options: Any) -> int:
     if options["address"] and options["runtime"] != "ray":
         raise click.UsageError("--address is for --runtime ray")
     chosen = Options(**options)
-    out, err = Console(), Console(stderr=True)
+    out, err = Console(emoji=False), Console(stderr=True)
     return report(run(chosen, err), chosen, out, err)
 
 
@@ -112,6 +113,7 @@ def check(config: Path) -> int:
 
 def main() -> None:
     """The `redshank` command: one line for what a user can mend, never a traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # stopped, not dumped
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -127,4 +129,7 @@ def main() -> None:
         # Whoever read our output has gone; Python must not complain of it once more at its end.
         sys.stderr.close()
         status = 0
+    except OSError as error:
+        click.echo(f"redshank: {error.filename or 'its output'}: {error.strerror}", err=True)
+        status = 1
     sys.exit(status if isinstance(status, int) else 0)

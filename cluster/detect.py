@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -11,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import msgspec
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -38,6 +40,7 @@ from ingest.records import Rejected
 
 DAY_US = 86_400_000_000
 STEPS = 200  # taken between two looks at the progress
+STDIN = "-"  # what evidence calls it: the place where it is put is another one each time
 MAX_REJECTED = 1_000_000  # kept in the file; more are only counted
 
 
@@ -162,15 +165,40 @@ def _inputs(inputs: Sequence[str], stack: ExitStack) -> list[str]:
     paths = []
     for name in inputs:
         if name == "-":
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redshank-")))
-            with (folder / "stdin").open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            paths.append(str(folder / "stdin"))
-        elif not Path(name).exists():
-            raise UserError(f"{name}: no such file or folder")
-        else:
+            if sys.stdin is None:
+                raise UserError("-: standard input is closed")
+            paths.append(_spooled(sys.stdin.buffer, stack))
+        elif _kind(name) in ("file", "folder"):
             paths.append(name)
+        else:  # a pipe: read once, here
+            with _opened(name) as stream:
+                paths.append(_spooled(stream, stack))
     return paths
+
+
+def _kind(name: str) -> str:
+    """'file', 'folder' or 'pipe'. Raises UserError for what is not there or may not be looked at."""
+    try:
+        mode = Path(name).stat().st_mode
+    except FileNotFoundError:
+        raise UserError(f"{name}: no such file or folder") from None
+    except OSError as error:
+        raise UserError(f"{name}: can't be read: {error.strerror}") from None
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "pipe"
+
+
+def _opened(name: str) -> BinaryIO:
+    try:
+        return Path(name).open("rb")
+    except OSError as error:
+        raise UserError(f"{name}: can't be read: {error.strerror}") from None
+
+
+def _spooled(stream: BinaryIO, stack: ExitStack) -> str:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redshank-")))
+    with (folder / STDIN).open("wb") as file:
+        shutil.copyfileobj(stream, file)
+    return str(folder / STDIN)
 
 
 def check_output(path: Path | None) -> str | None:
@@ -181,6 +209,11 @@ def check_output(path: Path | None) -> str | None:
         return f"{path}: the name must end in {' or '.join(SUFFIXES)}"
     if path.is_dir():
         return f"{path}: is a folder"
+    folder = next(one for one in path.absolute().parents if one.exists())
+    if not folder.is_dir():
+        return f"{path}: {folder} is no folder"
+    if not os.access(folder, os.W_OK):
+        return f"{path}: nothing may be written in {folder}"
     return None
 
 
@@ -189,10 +222,11 @@ def report(result: Result, options: Options, out: Console, err: Console) -> int:
     outcome = result.outcome
     folder = options.alerts.parent if options.alerts else Path()
     try:
+        kept = None
         if options.alerts is not None:
             write_alerts(options.alerts, outcome.alerts)
-        kept = _keep(folder / "withheld.jsonl", outcome.kept)
-        rejected = _keep(folder / "rejected.jsonl", result.rejected)
+            kept = _keep(folder / "withheld.jsonl", outcome.kept, "why")
+        rejected = _keep(folder / "rejected.jsonl", result.rejected, "excerpt")
     except OSError as error:
         raise UserError(f"{error.filename}: could not be written: {error.strerror}") from None
     if options.alerts is None or not options.quiet:
@@ -203,16 +237,31 @@ def report(result: Result, options: Options, out: Console, err: Console) -> int:
     return 3 if result.rejected else 0
 
 
-def _keep(path: Path, values: Sequence[Any]) -> Path:
-    """Write what was not used, for people to look at; an older run's file does not stay to mislead."""
+def _keep(path: Path, values: Sequence[Any], mark: str) -> Path:
+    """Write what was not used, for people to look at. An older run's file does not stay to mislead, and a file
+    that is not ours stays: then the next free name is taken."""
+    number = 1
+    place = path
+    while place.exists() and not _ours(place, mark):
+        place, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
     if values:
-        write_lines(path, values)
+        write_lines(place, values)
     else:
-        path.unlink(missing_ok=True)
-    return path
+        place.unlink(missing_ok=True)
+    return place
 
 
-def summary(result: Result, alerts: Path | None, kept: Path, rejected: Path) -> Iterator[str]:
+def _ours(path: Path, mark: str) -> bool:
+    """Whether a run of ours wrote it: the mark is a field of every line."""
+    try:
+        with path.open("rb") as file:
+            first = msgspec.json.decode(file.readline(1 << 20))
+    except (OSError, msgspec.MsgspecError, ValueError):
+        return False
+    return isinstance(first, dict) and {mark} <= first.keys()
+
+
+def summary(result: Result, alerts: Path | None, kept: Path | None, rejected: Path) -> Iterator[str]:
     """What became of every record, in a few lines."""
     outcome, counts = result.outcome, result.counts
     twice = sum(outcome.filtered.values())
@@ -230,17 +279,21 @@ def summary(result: Result, alerts: Path | None, kept: Path, rejected: Path) -> 
         yield f"  filtered {number:,}: {reason}"
     for source, number in sorted(counts.late_by_source.items(), key=lambda pair: (-pair[1], pair[0]))[:5]:
         yield f"  late {number:,}: {source} is out of order by more than the lateness allowed"
+    if counts.closed_before:
+        yield f"  late {counts.closed_before:,}: of hours that an earlier run with this --state has closed"
     if result.skipped:
         yield f"  {len(result.skipped):,} files left out, no telemetry: {', '.join(result.skipped[:3])}"
     if result.rejected:
-        yield f"rejected: {len(result.rejected):,} ({counts.faulty:,} of them no records), kept in {rejected}"
+        whole = sum(one.kind != "record" for one in result.rejected)
+        beside = f", and {whole:,} files, sets or entries" if whole else ""
+        yield f"rejected: {counts.rejected:,} records{beside}, kept in {rejected}"
         for one in result.rejected[:3]:
             yield f"  {one.source}: {one.reason}"
     if outcome.kept_total:
         learning = sum(one.why == "learning" for one in outcome.kept)
         yield (
             f"{outcome.kept_total:,} findings raised no alert ({learning:,} while still learning, "
-            f"{outcome.kept_total - learning:,} withheld), kept in {kept}"
+            f"{outcome.kept_total - learning:,} withheld)" + (f", kept in {kept}" if kept else "")
         )
     for fault in outcome.faults[:5]:
         yield f"OUR FAULT: {fault.name} failed on {fault.entity}: {fault.error}; please report it"

@@ -13,6 +13,7 @@ from actors.messages import Batch, Close
 from actors.router import Router
 from actors.settings import Settings
 from actors.shard import Shard
+from cluster.errors import UserError
 from cluster.state import Saved
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import discover
@@ -90,9 +91,16 @@ class LocalRuntime:
         """Nothing to end."""
 
 
+class _Resumed(msgspec.Struct):
+    router: dict[str, Any]
+    days: list[Any]
+
+
 def unpack_router(saved: Saved | None) -> dict[str, Any]:
     """The router's part of a saved state, or that of a first run."""
     if saved is None:
         return {"router": {}, "days": []}
-    resumed: dict[str, Any] = msgspec.msgpack.decode(saved.router)
-    return resumed
+    try:
+        return msgspec.structs.asdict(msgspec.msgpack.decode(saved.router, type=_Resumed))
+    except msgspec.MsgspecError as error:
+        raise UserError(f"--state: what it holds is no state of a router ({error})") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import warnings
 from typing import Any
 
@@ -101,6 +102,17 @@ class RayRuntime:
             ) from None
 
 
+def _reach(address: str) -> None:
+    """Ray itself tries for minutes. Raises UserError where nobody listens at host:port."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return  # 'auto' and the like are Ray's own
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"--address {address}: nobody answers there ({error})") from None
+
+
 def start(address: str | None) -> Any:
     """Ray, started quietly here or joined at an address."""
     # Ray's workers must be the interpreter and the packages of this environment, and it must not phone home.
@@ -109,6 +121,8 @@ def start(address: str | None) -> Any:
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     import ray
 
+    if address:
+        _reach(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():

@@ -63,7 +63,7 @@ def show_list(file: Path, type_: str | None, severity: str | None) -> int:
         for alert in _read(file)
         if (type_ is None or alert.type == type_) and (severity is None or alert.severity == severity)
     ]
-    show_table(Console(), alerts)
+    show_table(Console(emoji=False), alerts)
     return 0
 
 

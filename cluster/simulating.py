@@ -22,9 +22,17 @@ def run(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
                 f"no attack has the type {type_!r}" + (f" (did you mean {near[0]}?)" if near else ""),
                 param_hint="--attack",
             )
-    if out.is_dir() and any(out.iterdir()) and not (out / "truth.jsonl").exists():
+    if out.is_dir() and any(out.iterdir()) and not _made_here(out):
         raise UserError(f"{out}: is a folder with other things in it; name a new one")
     return _simulate(out, days, seed, attacks)
+
+
+def _made_here(out: Path) -> bool:
+    """Whether an earlier simulation wrote the folder: its configuration says so."""
+    try:
+        return (out / "redshank.toml").read_text().startswith("# Written by the simulation.")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:

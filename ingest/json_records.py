@@ -124,9 +124,16 @@ def _records_of(body: bytes) -> list[Value]:
         return [_bad("the line is no JSON object", body)]
     if any(name in body[:4096].lower() for name in (b'"records"', b'"value"')):
         members = _members(body)
-        for name, inner in members.items():
-            if name.lower() in _LISTS and bytes(inner).lstrip()[:1] == b"[" and len(members) <= 4:
-                return list(_array(inner))
+        lists = [
+            inner
+            for name, inner in members.items()
+            if name.lower() in _LISTS
+            and bytes(inner).lstrip()[:1] == b"["
+            # A record of its own may have a `value`; only a payload has `records`.
+            and (name.lower() == "records" or len(members) <= 4)
+        ]
+        if lists:
+            return [one for inner in lists for one in _array(inner)]
     return [msgspec.Raw(body)]
 
 

@@ -89,7 +89,9 @@ def _files(path: Path, found: Found, seen: set[str], *, named: bool = False) -> 
     seen.add(real)
     # `Path.is_dir` raises in a folder that lets nobody in.
     if not os.path.isdir(path):  # noqa: PTH112
-        if named or not _left_out(path):
+        if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+            found.rejected.append(_bad(path, "it is no regular file"))
+        elif named or not _left_out(path):
             yield path
         else:
             found.skipped.append(_shown(path))
@@ -127,7 +129,15 @@ def _add(path: Path, found: Found, lateness_us: int) -> None:
 
 
 def _shown(path: Path) -> str:
-    """The path as text that can be written anywhere: a name on disk need not be UTF-8."""
+    """The path as text that can be written anywhere: a name on disk need not be UTF-8.
+
+    Standard input is put into a file called '-' somewhere: '-' is what it is called.
+
+    >>> _shown(Path("/tmp/x1/-")), _shown(Path("logs/a.json"))
+    ('-', 'logs/a.json')
+    """
+    if path.name == "-":
+        return "-"
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 

@@ -40,7 +40,7 @@ def judge(hour: Hour) -> Finding | None:
     if not new:
         return None
     countries = sorted({a.event.country for a in new})
-    usual = [country for country, _ in model.top(5, hour.hour)]
+    usual = [country for country, _ in model.top(8, hour.hour) if country not in countries][:5]
     return finding(
         hour,
         new,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +234,98 @@ def test_flows_that_exporters_lost_are_counted(tmp_path: Path) -> None:
     done = redshank("detect", "x.ipfix", "--runtime", "loop", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "sequence numbers: 10 flows" in done.stderr
+
+
+def test_standard_input_leaves_the_same_bytes_each_time(tmp_path: Path) -> None:
+    body = lines(line(1), line(2, time=None), line(3, callerIpAddress="185.220.101.1"))
+    (tmp_path / "tor.txt").write_text("185.220.101.1\n")
+    (tmp_path / "c.toml").write_text(
+        '[threat_intel]\nfeeds = [{ path = "tor.txt", category = "anonymous_proxy" }]\n'
+    )
+    told = []
+    for folder in ("a", "b"):
+        out = f"{folder}/alerts.jsonl"
+        done = redshank(
+            "detect",
+            "-",
+            "--runtime",
+            "loop",
+            "--config",
+            "c.toml",
+            "--alerts",
+            out,
+            cwd=tmp_path,
+            stdin=body,
+        )
+        assert done.returncode == 3, done.stderr
+        told.append([(tmp_path / folder / name).read_bytes() for name in ("alerts.jsonl", "rejected.jsonl")])
+    assert told[0] == told[1]
+    assert json.loads(told[0][1])["source"] == "-"
+
+
+def test_files_of_others_are_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(lines(line(1), line(2, time=None)))
+    for name in ("rejected.jsonl", "withheld.jsonl"):
+        (tmp_path / name).write_text("mine\n")
+    for _ in range(2):
+        assert run(tmp_path, "x.json", "--alerts", "alerts.jsonl").returncode == 3
+    assert (tmp_path / "rejected.jsonl").read_text() == (tmp_path / "withheld.jsonl").read_text() == "mine\n"
+    assert {path.name for path in tmp_path.glob("*-*.jsonl")} == {"rejected-1.jsonl", "withheld-1.jsonl"}
+
+
+def test_an_older_runs_rejects_do_not_stay_to_mislead(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_bytes(lines(line(2, time=None)))
+    (tmp_path / "good.json").write_bytes(lines(line(1)))
+    assert run(tmp_path, "bad.json", "--alerts", "alerts.jsonl").returncode == 3
+    assert run(tmp_path, "good.json", "--alerts", "alerts.jsonl").returncode == 0
+    assert not (tmp_path / "rejected.jsonl").exists()
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder" / "other")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(lines(line(1), line(2))))
+    writer.start()
+    done = run(tmp_path, "pipe", "folder", "--alerts", "alerts.jsonl")
+    writer.join()
+    assert done.returncode == 3
+    assert "2 records read: 2 applied" in done.stderr
+    assert "folder/other: it is no regular file" in done.stderr
+
+
+def test_flows_with_impossible_times_are_rejected(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('[inventory]\nnetworks = ["10.0.0.0/8"]\n')
+    times = [(2**64 - 1, 2**64 - 1), (4_900_000_000_000, 4_900_000_000_000)]
+    body = b"".join(record(start_ms=a, end_ms=b) for a, b in times) + record(counts=(2**64 - 1, 2**64 - 1))
+    (tmp_path / "x.ipfix").write_bytes(message(template(256, PLAIN), a_set(256, body)))
+    done = run(tmp_path, "x.ipfix", "--config", "c.toml", "--alerts", "alerts.jsonl")
+    assert done.returncode == 3
+    assert "3 records read: 1 applied, 0 late, 2 rejected" in done.stderr
+    assert "Warning" not in done.stderr
+
+
+def test_what_an_earlier_run_closed_is_not_called_disorder(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(lines(*(line(minute) for minute in range(0, 300, 7))))
+    for _ in range(2):
+        done = run(tmp_path, "x.json", "--alerts", "alerts.jsonl", "--state", "state")
+    assert "that an earlier run with this --state has closed" in done.stderr
+    assert "out of order" not in done.stderr
+
+
+def test_a_stopped_run_says_so_in_one_line(organisation: Path, tmp_path: Path) -> None:
+    command = [REDSHANK, "detect", organisation / "telemetry", "--runtime", "loop", "--alerts", "a.jsonl"]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running = subprocess.Popen(list(map(str, command)), cwd=tmp_path, stderr=subprocess.PIPE)
+        time.sleep(2.5)
+        running.send_signal(number)
+        said = running.communicate(timeout=60)[1].decode()
+        assert (running.returncode, said.strip()) == (1, "redshank: stopped")
+
+
+def test_a_cluster_that_nobody_runs_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(lines(line(1)))
+    done = redshank("detect", "x.json", "--address", "127.0.0.1:1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "nobody answers there" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

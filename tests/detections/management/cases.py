@@ -144,7 +144,9 @@ def _azurite() -> Iterator[Case]:
         kept={SHELL: "learning"},
         days=1,
     )
-    yield Case("three profiles of one site in the portal", lambda: profiles(1, application=COMMAND_LINE))
+    yield Case(
+        "three profiles of one site by the command line", lambda: profiles(1, application=COMMAND_LINE)
+    )
     yield Case("two profiles of each site", lambda: profiles(4, 2), fires(SHELL))
     yield Case("three profiles of each site over ten minutes", lambda: profiles(4, gap=5), fires(SHELL))
     yield Case(

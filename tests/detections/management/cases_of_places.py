@@ -138,6 +138,21 @@ def travel() -> Iterator[Case]:
         "700 km away ten minutes later", lambda: [at_desk(), there(away(6.3, "SI"))], fires(TRAVEL, COUNTRY)
     )
     yield Case(
+        "560 km away ten minutes later, or less if geography is wrong",
+        lambda: [at_desk(), there(away(5.036, "AT"))],
+        fires(COUNTRY),
+    )
+    yield Case(
+        "700 km away 35 minutes later, or less if geography is wrong",
+        lambda: [at_desk(), there(away(6.3, "SI"), 35)],
+        fires(COUNTRY),
+    )
+    yield Case(
+        "in Quito ten minutes later, where one was once before",
+        lambda: [*visits(QUITO, "eva"), at_desk(), there(QUITO)],
+        fires(TRAVEL),
+    )
+    yield Case(
         "700 km away an hour later", lambda: [at_desk(), there(away(6.3, "SI"), 5, NOW + 1)], fires(COUNTRY)
     )
     yield Case(
