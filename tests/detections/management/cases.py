@@ -276,8 +276,13 @@ def _persistence() -> Iterator[Case]:
         kept={ROLE: "not a far-reaching one"},
     )
     yield Case(
-        "a new role with all rights, among sixty of an old one",
-        lambda: [define(["*"]), *(give((NOW, n / 4), name="old", to=f"t{n}") for n in range(60)), give()],
+        "a new role with all rights, among hundreds of old ones",
+        lambda: [
+            define(["*"]),
+            *(give((NOW, n / 40), name="old", to=f"t{n}") for n in range(600)),
+            *(give((NOW, 15 + n / 60), name=f"old{n}") for n in range(60)),
+            give(),
+        ],
         fires(ROLE),
     )
     yield Case(
