@@ -131,22 +131,6 @@ def test_one_file_may_hold_both_logs_in_every_form_at_once(tmp_path: Path) -> No
 # Out of reach
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
-@pytest.mark.parametrize("mode", [0o000, 0o400])
-def test_a_folder_that_lets_nobody_in_is_said_and_the_rest_is_read(tmp_path: Path, mode: int) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir()
-    put(closed, lines(audits(1)))
-    put(tmp_path, lines(audits(2)))
-    closed.chmod(mode)
-    try:
-        found, blocks = read(tmp_path)
-    finally:
-        closed.chmod(0o700)
-    assert "closed" in found.rejected[0].source
-    assert len(events(blocks)) == 2
-
-
 def test_files_in_a_folder_that_may_be_listed_but_not_entered_are_said_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
