@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import warnings
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -102,6 +103,12 @@ class RayRuntime:
             ) from None
 
 
+def _token_is_here() -> bool:
+    """Whether this user has a token for Ray clusters, where Ray itself looks for it."""
+    named = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    return bool(named) or (Path.home() / ".ray" / "auth_token").is_file()
+
+
 def _reach(address: str) -> None:
     """Ray itself tries for minutes. Raises UserError where nobody listens at host:port."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -119,10 +126,13 @@ def start(address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-    import ray
-
     if address:
         _reach(address)
+        if _token_is_here():
+            # A cluster started with `ray start` asks for the token by default; Ray's client does not offer it.
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
+    import ray
+
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -133,5 +143,8 @@ def start(address: str | None) -> Any:
                 ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         where = f"--address {address}" if address else "a local Ray"
-        raise UserError(f"{where}: could not be reached ({str(error).splitlines()[0]})") from None
+        hint = (
+            "; if the cluster asks for a token, set RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH" if address else ""
+        )
+        raise UserError(f"{where}: could not be reached ({str(error).splitlines()[0]}){hint}") from None
     return ray
