@@ -66,7 +66,6 @@ class Counts:
     lost: int = (
         0  # records that exporters' sequence numbers say were sent and that never came: not among `read`
     )
-    faulty: int = 0  # files, sets and messages that could not be read: not records
     filtered: dict[str, int] = field(default_factory=dict)
     late_by_source: dict[str, int] = field(default_factory=dict)
     closed_before: int = 0  # late ones of hours that an earlier run had closed
@@ -142,9 +141,7 @@ class Router:
         for reason, number in block.filtered.items():
             self.counts.drop(reason, number)
         if block.rejected:
-            records = sum(one.kind == "record" for one in block.rejected)
-            self.counts.rejected += records
-            self.counts.faulty += len(block.rejected) - records
+            self.counts.rejected += sum(one.kind == "record" for one in block.rejected)
             yield Reject(tuple(block.rejected))
         horizon = reader.frontier_us - self.settings.lateness_us if reader.started else 0
         newest = reader.frontier_us

@@ -87,11 +87,41 @@ def _event(
     source: str,
     offset: int,
 ) -> Event:
+    requested = folded(first(fields, "httprequest"))
+    given = address(first(fields, "calleripaddress", "clientipaddress") or "")
+    return made(
+        at_us,
+        operation,
+        outcome_of(fields),
+        caller,
+        resource,
+        scope,
+        came_from=given or address(requested.get("clientipaddress")),
+        location=text(fields.get("location")),
+        correlation=text(first(fields, "correlationid", "operationid")),
+        details=_details(fields, operation, caller, scope, evidence),
+        source=source,
+        offset=offset,
+    )
+
+
+def made(
+    at_us: int,
+    operation: str,
+    outcome: str,
+    caller: Caller,
+    resource: str,
+    scope: str,
+    *,
+    came_from: str,
+    location: str,
+    correlation: str,
+    details: dict[str, Any],
+    source: str,
+    offset: int,
+) -> Event:
+    """The event, for both ways of decoding."""
     where = place(resource)
-    correlation = text(first(fields, "correlationid", "operationid"))
-    outcome = outcome_of(fields)
-    came_from = folded(first(fields, "httprequest"))
-    caller_address = address(first(fields, "calleripaddress", "clientipaddress") or "")
     return Event(
         at_us=at_us,
         layer=MANAGEMENT,
@@ -101,13 +131,13 @@ def _event(
         name=caller.name,
         kind=caller.kind,
         application=caller.application,
-        address=caller_address or address(came_from.get("clientipaddress")) or caller.address,
+        address=came_from or caller.address,
         resource=resource,
         vault=where.vault or place(scope).vault,
-        region=region(text(fields.get("location"))),
+        region=region(location),
         subscription=where.subscription,
         operation_id=f"{correlation}|{operation}|{where.lower}" if correlation else "",
-        details=_details(fields, operation, caller, scope, evidence),
+        details=details,
         uid=content_hash(str(at_us), correlation, operation, where.lower, outcome, caller.principal.lower()),
         source=source,
         offset=offset,

@@ -100,20 +100,53 @@ def _event(
     source: str,
     offset: int,
 ) -> Event:
-    where = place(resource)
-    item = item_of(operation, text(first(properties, "id") or first(fields, "id_s", "id")))
-    item = item or item_of(
-        operation, text(first(properties, "requesturi") or first(fields, "requesturi_s", "requesturi"))
+    places = (
+        text(first(properties, "id") or first(fields, "id_s", "id")),
+        text(first(properties, "requesturi") or first(fields, "requesturi_s", "requesturi")),
     )
-    correlation = text(fields.get("correlationid"))
-    outcome = _outcome(fields, status)
-    came_from = first(fields, "calleripaddress", "calleripaddress_s") or ""
+    return made(
+        at_us,
+        operation,
+        _outcome(fields, status),
+        caller,
+        resource,
+        places,
+        came_from=first(fields, "calleripaddress", "calleripaddress_s"),
+        client=text(first(properties, "clientinfo") or first(fields, "clientinfo", "clientinfo_s")),
+        location=text(fields.get("location")),
+        correlation=text(fields.get("correlationid")),
+        details=_details(properties, fields, status),
+        source=source,
+        offset=offset,
+    )
+
+
+def made(
+    at_us: int,
+    operation: str,
+    outcome: str,
+    caller: Caller,
+    resource: str,
+    places: tuple[str, str],
+    *,
+    came_from: object,
+    client: str,
+    location: str,
+    correlation: str,
+    details: dict[str, Any],
+    source: str,
+    offset: int,
+) -> Event:
+    """The event, for both ways of decoding; `places` are the id and the address of what was touched."""
+    where = place(resource)
+    item = item_of(operation, places[0]) or item_of(operation, places[1])
+    principal = caller.principal
     return Event(
         at_us=at_us,
         layer=KEY_VAULT,
         operation=operation,
         outcome=outcome,
-        principal=caller.principal,
+        principal=principal,
         name=caller.name,
         kind=caller.kind,
         application=caller.application,
@@ -121,13 +154,11 @@ def _event(
         resource=where.vault or resource,
         vault=where.vault or resource,
         item=item,
-        client=text(first(properties, "clientinfo") or first(fields, "clientinfo", "clientinfo_s"))[:300],
-        region=region(text(fields.get("location"))),
+        client=client[:300],
+        region=region(location),
         subscription=where.subscription,
-        details=_details(properties, fields, status),
-        uid=content_hash(
-            str(at_us), correlation, operation, where.lower, item, outcome, caller.principal.lower()
-        ),
+        details=details,
+        uid=content_hash(str(at_us), correlation, operation, where.lower, item, outcome, principal.lower()),
         source=source,
         offset=offset,
     )

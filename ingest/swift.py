@@ -15,8 +15,8 @@ from msgspec import Raw, Struct, json
 
 from ingest import activity, key_vault
 from ingest.claims import Caller, caller_of, short_claims
-from ingest.logs_values import address, content_hash, place, text
-from ingest.records import KEY_VAULT, MANAGEMENT, STARTED, SUCCESS, Event
+from ingest.logs_values import address, text
+from ingest.records import STARTED, SUCCESS, Event
 from ingest.times import epoch_us
 
 MAX_CACHED = 8192  # octets of claims that are remembered; who sends more is left to the careful path
@@ -141,32 +141,20 @@ def _vault(record: _Record, source: str, offset: int) -> Event | LeftOut | None:
     if status == 401 and not caller.known:
         return LeftOut(key_vault.CHALLENGE)
     resource = text(record.resource_id)
-    where = place(resource)
     if key_vault.is_elsewhere(resource):
         return None
-    item = key_vault.item_of(operation, text(properties.id))
-    item = item or key_vault.item_of(operation, text(properties.request_uri))
-    outcome = key_vault.outcome_of_status(status)
-    principal = caller.principal
-    identity = (text(record.correlation_id), operation, where.lower, item, outcome, principal.lower())
-    return Event(
-        at_us=at_us,
-        layer=KEY_VAULT,
-        operation=operation,
-        outcome=outcome,
-        principal=principal,
-        name=caller.name,
-        kind=caller.kind,
-        application=caller.application,
-        address=address(record.caller_ip_address) or caller.address,
-        resource=where.vault or resource,
-        vault=where.vault or resource,
-        item=item,
-        client=text(properties.client_info)[:300],
-        region=activity.region(text(record.location)),
-        subscription=where.subscription,
+    return key_vault.made(
+        at_us,
+        operation,
+        key_vault.outcome_of_status(status),
+        caller,
+        resource,
+        (text(properties.id), text(properties.request_uri)),
+        came_from=record.caller_ip_address,
+        client=text(properties.client_info),
+        location=text(record.location),
+        correlation=text(record.correlation_id),
         details={"status": status} if status >= 400 else {},
-        uid=content_hash(str(at_us), *identity),
         source=source,
         offset=offset,
     )
@@ -191,25 +179,18 @@ def _managed(record: _Record, source: str, offset: int) -> Event | None:
     resource = text(record.resource_id) or text(said.scope)
     if caller is None or "microsoft.aadiam" in resource.lower():
         return None
-    where, correlation = place(resource), text(record.correlation_id)
     details = {"auth": caller.auth, "role": text(said.evidence.role)}
-    return Event(
-        at_us=at_us,
-        layer=MANAGEMENT,
-        operation=operation,
-        outcome=outcome,
-        principal=caller.principal,
-        name=caller.name,
-        kind=caller.kind,
-        application=caller.application,
-        address=address(record.caller_ip_address) or caller.address,
-        resource=resource,
-        vault=where.vault or place(text(said.scope)).vault,
-        region=activity.region(text(record.location)),
-        subscription=where.subscription,
-        operation_id=f"{correlation}|{operation}|{where.lower}" if correlation else "",
+    return activity.made(
+        at_us,
+        operation,
+        outcome,
+        caller,
+        resource,
+        text(said.scope),
+        came_from=address(record.caller_ip_address),
+        location=text(record.location),
+        correlation=text(record.correlation_id),
         details={name: value for name, value in details.items() if value},
-        uid=content_hash(str(at_us), correlation, operation, where.lower, outcome, caller.principal.lower()),
         source=source,
         offset=offset,
     )
