@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from math import log10
 from typing import Any
 
@@ -36,15 +37,16 @@ class Judge:
 
     def judge(self, view: AnyHour) -> tuple[list[Found], list[Fault]]:
         """What the detections see in an hour. One that raises is a fault of ours, said and counted."""
-        return self._ask(self.detections, view, late=False)
+        return self.ask(self.detections, view)
 
     def windowless(self, view: AnyHour) -> tuple[list[Found], list[Fault]]:
         """What the detections that need no window see in a late record."""
-        return self._ask(tuple(d for d in self.detections if d.windowless), view, late=True)
+        return self.ask(tuple(d for d in self.detections if d.windowless), view, late=True)
 
-    def _ask(
-        self, detections: tuple[Detection, ...], view: AnyHour, *, late: bool
+    def ask(
+        self, detections: Iterable[Detection], view: AnyHour, *, late: bool = False
     ) -> tuple[list[Found], list[Fault]]:
+        """What some detections see in an hour."""
         found: list[Found] = []
         faults: list[Fault] = []
         for detection in detections:
@@ -52,7 +54,7 @@ class Judge:
             try:
                 finding = detection.judge(view)
             except Exception as error:  # any error of a detection is ours: it must not stop the others
-                faults.append(_fault(detection.type, view, error))
+                faults.append(self.fault(detection.type, view.entity, view.hour, error))
                 continue
             if finding is not None:
                 learning = self._still_learning(detection, view)
@@ -67,16 +69,24 @@ class Judge:
             return False
         return view.days_learned < learning.days or view.events_before < learning.events
 
-    def learn(self, view: AnyHour, found: list[Found], tally: Tally) -> list[Fault]:
-        """Teach the models the hour; what a finding holds suspicious is taught slowly."""
+    def learn(
+        self, view: AnyHour, found: list[Found], tally: Tally, leave: Container[str] = ()
+    ) -> list[Fault]:
+        """Teach the models the hour, but those to be left; what a finding holds suspicious is taught slowly."""
         held = {pair for one in found for pair in one.finding.held}
         faults: list[Fault] = []
         for name, learned in self.baselines.items():
+            if name in leave:
+                continue
             try:
                 self._teach(learned, view, held, tally)
             except Exception as error:  # as above: one baseline's fault is not the others'
-                faults.append(_fault(name, view, error))
+                faults.append(self.fault(name, view.entity, view.hour, error))
         return faults
+
+    def fault(self, name: str, entity: str, hour: int, error: Exception) -> Fault:
+        """A detection's or baseline's error, as it is reported."""
+        return Fault(name, entity, hour, f"{type(error).__name__}: {error}"[:300])
 
     def _teach(self, learned: Learned, view: AnyHour, held: set[tuple[str, str]], tally: Tally) -> None:
         model = view.models[learned.name]
@@ -115,7 +125,3 @@ def _shared(detections: tuple[Detection, ...]) -> dict[str, Learned]:
                     f"{detection.type}: baseline {learned.name!r} is declared twice, differently"
                 )
     return baselines
-
-
-def _fault(name: str, view: AnyHour, error: Exception) -> Fault:
-    return Fault(name, view.entity, view.hour, f"{type(error).__name__}: {error}"[:300])

@@ -14,12 +14,13 @@ from actors.event_window import EventWindow
 from actors.judging import Judge
 from actors.keys import entity_key, group_of
 from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report
+from actors.resources import Resources
 from actors.settings import Settings
 from actors.traffic_window import TrafficWindow
 from baselines.population import Seasons, Tally
 from detections.catalogue import catalogue_hash
 from detections.facts import facts_of
-from detections.view import Act, Flat, Hour, Peer, TrafficHour
+from detections.view import Act, Flat, Hour
 from ingest.records import HOUR_US, Event
 
 FORGET_HOURS = 400 * 24  # an entity that was quiet for so long is forgotten
@@ -38,7 +39,8 @@ class Shard:
         self.entities: dict[str, EntityState] = {}
         self.events: dict[int, dict[str, EventWindow]] = {}  # hour -> entity key -> window
         self.traffic: dict[int, TrafficWindow] = {}
-        self.judges = {kind: Judge(kind, settings) for kind in ("resource", "principal", "vault")}
+        self.resources = Resources(settings)
+        self.judges = {kind: Judge(kind, settings) for kind in ("principal", "vault")}
         self.seasons: Any = Flat()
         self.layers_since: dict[str, int] = {}
         self._applied = 0
@@ -100,9 +102,12 @@ class Shard:
         for key, window in sorted(self.events.pop(order.hour, {}).items()):
             self._close_events(key, window, order.hour, report, tally)
         traffic = self.traffic.pop(order.hour, None)
-        for entity, peers, malicious in traffic.close() if traffic else ():
-            since = traffic.since.get(entity, 0) if traffic else 0
-            self._close_traffic(entity, since, peers, malicious, order.hour, report, tally)
+        if traffic is not None:
+            since = self.layers_since.get("network", order.hour * HOUR_US)
+            said = self.resources.close(traffic, order.hour, since, self.seasons, tally)
+            report.found += said.found
+            report.faults += said.faults
+            report.entity_days += said.entity_days
         if order.hour % 24 == 0:
             self._forget(order.hour)
         report.tally = tally.state()
@@ -122,48 +127,12 @@ class Shard:
             report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts_of(view)]
         state.remember(acts, unfinished, hour)
 
-    def _close_traffic(
-        self,
-        entity: str,
-        known_since_us: int,
-        peers: dict[tuple[str, str], tuple[Peer, ...]],
-        malicious: tuple[Peer, ...],
-        hour: int,
-        report: Report,
-        tally: Tally,
-    ) -> None:
-        key = entity_key("resource", entity)
-        state = self.entities.get(key)
-        if state is None:
-            # A resource is watched since its layer is, even if it was quiet: its silence is known.
-            since = max(known_since_us, self.layers_since.get("network", hour * HOUR_US))
-            state = self.entities[key] = EntityState("resource", entity, since, NEVER)
-        view = TrafficHour(
-            "resource",
-            state.entity,
-            hour * HOUR_US,
-            state.since_us,
-            state.events,
-            state.models,
-            self.seasons,
-            {},
-            peers,
-            malicious,
-        )
-        own = {peer.own_address for group in (*peers.values(), malicious) for peer in group}
-        self._judge_and_learn(state, view, report, tally, tuple(sorted(own)))
-        state.last_hour = hour
-        state.events += sum(peer.connections for group in peers.values() for peer in group)
-
-    def _judge_and_learn(
-        self, state: EntityState, view: Any, report: Report, tally: Tally, own: tuple[str, ...] = ()
-    ) -> None:
+    def _judge_and_learn(self, state: EntityState, view: Hour, report: Report, tally: Tally) -> None:
         report.entity_days += state.last_hour // 24 != view.hour // 24
         judge = self.judges[state.kind]
         judge.prepare(state.models)
         found, faults = judge.judge(view)
         for one in found:
-            one.own_addresses = own
             one.region = state.region
         report.found += found
         report.faults += faults + judge.learn(view, found, tally)
@@ -188,13 +157,14 @@ class Shard:
         quiet = [key for key, state in self.entities.items() if hour - state.last_hour > FORGET_HOURS]
         for key in quiet:
             del self.entities[key]
+        self.resources = self.resources.active_since(hour - FORGET_HOURS)
 
     def _account(self, report: Report) -> None:
         """Hand over what was counted since the last report."""
         report.found += self._late
         report.faults += self._faults
         report.applied, report.filtered = self._applied, self._filtered
-        report.entities = len(self.entities)
+        report.entities = len(self.entities) + len(self.resources)
         self._applied, self._filtered, self._late, self._faults = 0, {}, [], []
 
     def leftovers(self) -> Report:
@@ -214,6 +184,8 @@ class Shard:
 
         for key, state in sorted(self.entities.items()):
             slot(key)[1].append(state.state())
+        for state in self.resources.states():
+            slot(entity_key(state.kind, state.entity))[1].append(state.state())
         for hour, windows in sorted(self.events.items()):
             for key, window in sorted(windows.items()):
                 slot(key)[2].append([hour, key, window.state()])
@@ -230,7 +202,10 @@ class Shard:
                 raise ValueError(f"shard state of version {version}; this Redshank reads {STATE_VERSION}")
             for packed in entities:
                 state = EntityState.restore(packed)
-                self.entities[entity_key(state.kind, state.entity)] = state
+                if state.kind == "resource":
+                    self.resources.put(state)
+                else:
+                    self.entities[entity_key(state.kind, state.entity)] = state
             for hour, key, packed in windows:
                 self.events.setdefault(hour, {})[key] = EventWindow.restore(packed)
             for hour, packed in traffic:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from math import exp, lgamma, log, log1p
 
+import numpy as np
+import numpy.typing as npt
+
 TINY = 1e-300  # what is rarer than this is said to be as rare as this
 _STEPS = 100_000
 _ENOUGH = 1e-12
@@ -53,6 +56,15 @@ def zeros_beside(mean: float, dispersion: float) -> float:
     """
     nothing = exp(-log1p(dispersion * mean) / dispersion)
     return min(100.0, nothing / max(1.0 - nothing, 1e-9))
+
+
+def zeros_beside_many(
+    mean: npt.NDArray[np.float64], dispersion: npt.NDArray[np.float64] | float
+) -> npt.NDArray[np.float64]:
+    """`zeros_beside` of columns."""
+    nothing = np.exp(-np.log1p(dispersion * mean) / dispersion)
+    beside: npt.NDArray[np.float64] = np.minimum(100.0, nothing / np.maximum(1.0 - nothing, 1e-9))
+    return beside
 
 
 def _below(count: int, size: float, ratio: float, mean: float) -> float:

@@ -11,7 +11,10 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, NamedTuple, Self
 
-from baselines.negative_binomial import zeros_beside
+import numpy as np
+import numpy.typing as npt
+
+from baselines.negative_binomial import zeros_beside, zeros_beside_many
 from baselines.surprise import Surprises
 
 WEEK = 168
@@ -22,6 +25,9 @@ ENOUGH_COUNTS = 200
 ZEROS_DISPERSION = 0.1  # taken for how many hours of a zero stand beside the others
 LEAST_EXPECTED = 0.2  # below that an hour says too little of scatter
 DEFAULT_DISPERSION = 0.5
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 class Season(NamedTuple):
@@ -77,6 +83,18 @@ def place_of(count: int) -> int:
     return 16 + 8 * doublings + ((count >> (doublings + 1)) & 7)
 
 
+def places_of(counts: Ints) -> Ints:
+    """`place_of` of a column."""
+    # The exponent of a count as a floating number is its length in bits: exact below 2**53.
+    doublings = np.maximum(np.frexp(counts.astype(np.float64))[1].astype(np.int64) - 5, 0)
+    return np.where(counts < 16, counts, 16 + 8 * doublings + ((counts >> (doublings + 1)) & 7))
+
+
+def _counted(values: Ints) -> tuple[list[int], list[int]]:
+    found, times = np.unique(values, return_counts=True)
+    return found.tolist(), times.tolist()
+
+
 class Tally:
     """What one shard saw in one closed hour."""
 
@@ -102,9 +120,30 @@ class Tally:
             sums.excess += int(excess * weight)
             sums.squares += int((1.0 + unseen) * expected * expected * weight)
 
+    def note_many(self, baseline: str, counts: Ints, expected: Floats) -> None:
+        """`note` for many entities' counts (none of them 0) at once."""
+        sums = self._sums.setdefault(baseline, _Sums())
+        sums.hours += len(counts)
+        sums.total += int(counts.sum())
+        sums.capped += int(np.minimum(counts, 10 + (3 * expected).astype(np.int64)).sum())
+        for place, number in zip(*_counted(places_of(counts)), strict=True):
+            sums.histogram[place] = sums.histogram.get(place, 0) + number
+        said = expected >= LEAST_EXPECTED
+        mean, seen = expected[said], counts[said].astype(np.float64)
+        bounded = np.minimum(seen, mean + 12.0 * (1.0 + mean))
+        weight = FIXED / (1.0 + mean * mean)
+        unseen = zeros_beside_many(mean, ZEROS_DISPERSION)
+        excess = (bounded - mean) ** 2 - mean + unseen * (mean * mean - mean)
+        sums.excess += int((excess * weight).astype(np.int64).sum())
+        sums.squares += int(((1.0 + unseen) * mean * mean * weight).astype(np.int64).sum())
+
     def surprise(self, baseline: str, score: float) -> None:
         """How surprising an entity's hour was to its model: of every hour, flagged or not."""
         self._sums.setdefault(baseline, _Sums()).surprises.note(score)
+
+    def plain(self, baseline: str, hours: int) -> None:
+        """So many entities' hours surprised nobody."""
+        self._sums.setdefault(baseline, _Sums()).surprises.note(0.0, hours)
 
     def alike(self, baseline: str, score: float) -> tuple[int, int]:
         """How many entities scored at least so high in this hour, of how many."""

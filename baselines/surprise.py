@@ -39,11 +39,11 @@ class Surprises:
         self.hours = 0
         self._places: dict[int, int] = {}
 
-    def note(self, score: float) -> None:
-        """Count an hour."""
+    def note(self, score: float, hours: int = 1) -> None:
+        """Count an hour, or several that scored alike."""
         place = min(PLACES - 1, int(max(0.0, score) / STEP))
-        self.hours += 1
-        self._places[place] = self._places.get(place, 0) + 1
+        self.hours += hours
+        self._places[place] = self._places.get(place, 0) + hours
 
     def add(self, other: Surprises) -> None:
         """Count another's hours too."""

@@ -15,6 +15,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from detections.organisation import Organisation
+    from detections.traffic import Traffic
 
 Severity = Literal["informational", "low", "medium", "high"]
 Owner = Literal["resource", "principal", "vault"]
@@ -54,6 +55,9 @@ class Learned:
     make: Callable[[], Any]
     observe: Callable[[Any], Iterable[dict[str, Any]]]
     counts: bool = False  # a seasonal count: the organisation's profile and dispersion go with it
+    # For resources: every resource's count of the hour at once, as (entities, counts above 0); the same counts
+    # as `observe` gives. The engine then keeps the models as columns.
+    column: Callable[[Traffic], tuple[Any, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,12 @@ class Detection:
     techniques: tuple[str, ...]
     remediation: tuple[str, ...]
     judge: Callable[[Any], Finding | None]
+    # For resources: of which entities `judge` would give a finding. It spares the others' views; without it
+    # every resource is judged by itself.
+    suspects: Callable[[Traffic], Iterable[int]] | None = None
+    holds: tuple[
+        tuple[str, str], ...
+    ] = ()  # with `suspects`: what each of its findings holds (`Finding.held`)
     baselines: tuple[Learned, ...] = ()
     learning: Learning | None = None  # None: works from the first minute
     confirm: Callable[[Finding, Organisation], Verdict] | None = None  # asked at the hour's close

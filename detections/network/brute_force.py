@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 from typing import Any
+
+import numpy as np
 
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE
 from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Verdict
 from detections.organisation import Organisation
+from detections.traffic import Traffic
 from detections.view import Peer, TrafficHour
 from detections.words import odds, rfc3339, rounded
 
@@ -66,9 +70,17 @@ def _observe(aim: Aim) -> Callable[[TrafficHour], Iterable[dict[str, Any]]]:
     return observe
 
 
+def _column(aim: Aim) -> Callable[[Traffic], tuple[Any, Any]]:
+    def column(traffic: Traffic) -> tuple[Any, Any]:
+        groups = traffic.groups(aim.service, aim.direction)
+        return groups.entity, groups.peers if aim.many else groups.busiest
+
+    return column
+
+
 # Both detections of a service and direction need both counts: one's declaration serves the other.
 BASELINES: dict[str, Learned] = {
-    aim.baseline: Learned(aim.baseline, SeasonalCount, _observe(aim), counts=True)
+    aim.baseline: Learned(aim.baseline, SeasonalCount, _observe(aim), counts=True, column=_column(aim))
     for service in NAMES
     for direction in ("in", "out")
     for aim in (Aim(service, direction, False), Aim(service, direction, True))
@@ -81,7 +93,7 @@ def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
     def judged(hour: TrafficHour) -> Finding | None:
         peers = aim.peers(hour)
         count = aim.count(peers) if peers else 0
-        if count < LEAST_FLOOR or count < _floor(aim, peers):
+        if count < LEAST_FLOOR or count < _floor(aim, max((p.sampling for p in peers), default=1)):
             return None
         suspects = peers if aim.many else peers[:1]
         if aim.direction == "out" and _short_share(suspects) < SHORT_SHARE:
@@ -99,9 +111,31 @@ def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
     return judged
 
 
-def _floor(aim: Aim, peers: tuple[Peer, ...]) -> float:
+def suspects(aim: Aim) -> Callable[[Traffic], Iterable[int]]:
+    """The resources that `judge` has something to say of, by the same rules in columns."""
+
+    def suspected(traffic: Traffic) -> Iterable[int]:
+        groups = traffic.groups(aim.service, aim.direction)
+        count = groups.peers if aim.many else groups.busiest
+        floor = [_floor(aim, one) for one in groups.sampling.tolist()]
+        chosen = (count >= LEAST_FLOOR) & (count >= np.array(floor))
+        if aim.direction == "out":
+            short, of = (
+                (groups.short, groups.connections) if aim.many else (groups.busiest_short, groups.busiest)
+            )
+            chosen &= short / np.maximum(of, 1) >= SHORT_SHARE
+        if aim.many:
+            few = (groups.busiest > 0.9 * groups.connections) & (groups.connections > 20 * count)
+            chosen &= ~few
+        found = traffic.chances(aim.baseline, groups.entity[chosen], count[chosen], CANDIDATE)
+        return [entity for entity, _ in found]
+
+    return suspected
+
+
+@lru_cache(1024)
+def _floor(aim: Aim, sampling: int) -> float:
     """The fewest that are looked at."""
-    sampling = max((p.sampling for p in peers), default=1)
     whole = FLOOR_PEERS if aim.many else FLOOR_CONNECTIONS[aim.direction]
     return max(min(whole, LEAST_FLOOR), whole / sqrt(max(1, sampling)))
 
@@ -297,6 +331,8 @@ def detection(
         techniques=("T1110", technique) if aim.direction == "in" else ("T1110", technique, "T1078"),
         remediation=REMEDY_OUT if aim.direction == "out" else REMEDY_IN,
         judge=judge(aim),
+        suspects=suspects(aim),
+        holds=((aim.baseline, ""),),
         baselines=(BASELINES[aim.baseline],),
         learning=Learning(days=7),
         confirm=confirm(aim),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from detections.declare import Detection, Finding, Verdict
 from detections.organisation import Organisation
+from detections.traffic import Traffic
 from detections.view import Peer, TrafficHour
 from detections.words import rfc3339
 
@@ -46,6 +50,14 @@ def judge(hour: TrafficHour) -> Finding | None:
         addresses=tuple(p.address for p in peers[:TOP]),
         resources=(hour.entity,),
     )
+
+
+def suspects(traffic: Traffic) -> Iterable[int]:
+    """The resources that `judge` has something to say of."""
+    peers = traffic.listed
+    spoke = (peers["connections"] > 0) & (peers["answered"] | (peers["connections"] >= LEAST_FLOWS))
+    found: list[int] = np.unique(peers["entity"][spoke]).tolist()
+    return found
 
 
 def _told(peer: Peer) -> dict[str, Any]:
@@ -110,6 +122,7 @@ DETECTION = Detection(
         "If the address is a service that you use, take it out of the feed and say so to its maintainer.",
     ),
     judge=judge,
+    suspects=suspects,
     confirm=confirm,
     address_rule=True,
 )

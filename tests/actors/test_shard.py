@@ -39,7 +39,7 @@ def test_a_flow_over_the_hours_end_belongs_to_the_hour_in_which_it_ends() -> Non
     shard.apply(Batch(rows=flow, ids=["/vm/a"], since=[0], sources=["f"]))
     assert set(shard.traffic) == {HOUR + 1}
     close(shard, HOUR + 1)
-    assert shard.entities["resource:/vm/a"].events == 1
+    assert [(one.entity, one.events) for one in shard.resources.states()] == [("/vm/a", 1)]
     assert not shard.traffic
 
 

@@ -38,7 +38,15 @@ def closed(*parts: Any) -> Any:
     window = TrafficWindow()
     for part in parts:
         window.add(part, ["/vm/a", "/vm/b"], ["f1", "f2"])
-    return list(window.close())
+    return told(window)
+
+
+def told(window: TrafficWindow) -> Any:
+    """Each active resource's id, peers and listed peers."""
+    traffic = window.close(0)
+    return [
+        (traffic.names[one], traffic.peers(one), traffic.malicious(one)) for one in traffic.active().tolist()
+    ]
 
 
 def test_two_uniflows_of_one_connection_are_one_answered_connection() -> None:
@@ -101,7 +109,7 @@ def test_order_batches_saving_and_moving_leave_no_trace(flows: list[dict[str, An
     first = TrafficWindow.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(first.state())))
     second.add(rows(*shuffled[cut:]), ["/vm/a", "/vm/b"], ["f1", "f2"])
     first.absorb(second)
-    assert list(first.close()) == straight
+    assert told(first) == straight
     owner = {name: group_of(entity_key("resource", name)) for name in first.ids}
-    apart = [one for part in first.split(owner).values() for one in part.close()]
+    apart = [one for part in first.split(owner).values() for one in told(part)]
     assert sorted(apart, key=lambda one: one[0]) == straight

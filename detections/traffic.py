@@ -1,0 +1,171 @@
+"""What network detections are shown: one closed hour of all of a shard's resources, as columns.
+
+Hours of most resources are quite usual. So a detection says in columns which resources it has something to say
+of (`Detection.suspects`), and only for those a `TrafficHour` is made, with a `Peer` for each peer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from baselines.seasonal_table import SeasonalTable
+from detections.view import Flat, Peer, Seasons
+from ingest.records import SERVICE_PORTS, SERVICES, address_text
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+MOST_PLACES = 5  # records named of one peer
+_PORT_OF = {code: port for port, code in SERVICE_PORTS.items()}
+_text = lru_cache(maxsize=1 << 16)(address_text)
+
+# What passed between a resource and a peer: see `detections.view.Peer`. `begin` and `end` are the peer's rows
+# among the hour's connections.
+PEERS = np.dtype(
+    [
+        ("entity", "<i4"),
+        ("service", "u1"),
+        ("outgoing", "?"),
+        ("answered", "?"),
+        ("port", "<u2"),
+        ("sampling", "<u4"),
+        *((name, "<u8") for name in ("peer_hi", "peer_lo", "own_hi", "own_lo")),
+        *((name, "<i8") for name in ("connections", "short", "packets", "octets", "denied")),
+        *((name, "<i8") for name in ("first_us", "last_us", "begin", "end")),
+    ]
+)
+
+
+class Groups(NamedTuple):
+    """Peers with connections that were let through, on one service and in one direction, by resource."""
+
+    entity: Ints
+    peers: Ints  # how many of them
+    busiest: Ints  # connections of the busiest
+    busiest_short: Ints  # of those, short ones
+    connections: Ints  # of all of them
+    short: Ints
+    sampling: Ints  # largest one-in-N
+
+
+@dataclass(slots=True)
+class Traffic:
+    """An hour of many resources. An entity is a number here: its place in `names`."""
+
+    hour: int
+    names: Sequence[str]
+    known: npt.NDArray[np.void]  # PEERS on a service, by entity, service, direction and address
+    listed: npt.NDArray[np.void]  # PEERS that are command and control, on any port, by entity
+    places: Callable[[int, int, bool], list[tuple[str, int]]]  # begin, end, of the listed ones -> records
+    owners: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # entity -> row in the tables
+    tables: Mapping[str, SeasonalTable] = field(default_factory=dict)  # by counting baseline
+    seasons: Seasons = field(default_factory=Flat)
+    _groups: dict[tuple[str, str], Groups] = field(default_factory=dict, repr=False)
+
+    # All resources
+
+    def groups(self, service: str, direction: str) -> Groups:
+        """Each resource's sums over its peers."""
+        if (service, direction) not in self._groups:
+            rows = self.known
+            chosen = (rows["service"] == SERVICES.index(service)) & (rows["connections"] > 0)
+            self._groups[service, direction] = _grouped(
+                rows[chosen & (rows["outgoing"] == (direction == "out"))]
+            )
+        return self._groups[service, direction]
+
+    def chances(
+        self, baseline: str, entities: Ints, counts: Ints, limit: float
+    ) -> Iterator[tuple[int, float]]:
+        """The entities whose count has at most such a chance by their own model, with the chance."""
+        table, season = self.tables[baseline], self.seasons.season(baseline, self.hour)
+        owners = self.owners[entities]
+        far = np.flatnonzero(table.far(owners, counts, self.hour, season.profile, season.dispersion))
+        for at in far.tolist():
+            model = table.model(int(owners[at]))
+            chance = model.tail(int(counts[at]), self.hour, season.profile, season.dispersion)
+            if chance <= limit:
+                yield int(entities[at]), chance
+
+    def active(self) -> Ints:
+        """All entities with traffic, in rising order."""
+        return np.unique(np.concatenate([self.known["entity"], self.listed["entity"]])).astype(np.int64)
+
+    def connections(self) -> Ints:
+        """Connections on services by entity."""
+        sums = np.zeros(len(self.names), np.int64)
+        np.add.at(sums, self.known["entity"], self.known["connections"])
+        return sums
+
+    # One resource
+
+    def peers(self, entity: int) -> dict[tuple[str, str], tuple[Peer, ...]]:
+        """A resource's peers by service and direction, those with most connections first."""
+        found: dict[tuple[str, str], list[Peer]] = {}
+        for row in _ranked(_of(self.known, entity)):
+            way = SERVICES[row["service"]], "out" if row["outgoing"] else "in"
+            found.setdefault(way, []).append(self._peer(row, False))
+        return {way: tuple(peers) for way, peers in found.items()}
+
+    def malicious(self, entity: int) -> tuple[Peer, ...]:
+        """A resource's peers that are listed as command and control."""
+        return tuple(self._peer(row, True) for row in _ranked(_of(self.listed, entity)))
+
+    def _peer(self, row: Any, listed: bool) -> Peer:
+        said = dict(zip(PEERS.names or (), row.item(), strict=True))
+        return Peer(
+            address=_text(said["peer_hi"], said["peer_lo"]),
+            own_address=_text(said["own_hi"], said["own_lo"]),
+            sources=tuple(sorted(set(self.places(said["begin"], said["end"], listed)))[:MOST_PLACES]),
+            port=_PORT_OF.get(said["service"], said["port"]),
+            **{name: said[name] for name in _PLAIN},
+        )
+
+
+_PLAIN = (
+    "connections",
+    "short",
+    "packets",
+    "octets",
+    "denied",
+    "answered",
+    "first_us",
+    "last_us",
+    "sampling",
+)
+
+
+def _of(rows: npt.NDArray[np.void], entity: int) -> npt.NDArray[np.void]:
+    begin, end = np.searchsorted(rows["entity"], [entity, entity + 1])
+    return rows[begin:end]
+
+
+def _ranked(rows: npt.NDArray[np.void]) -> Iterator[Any]:
+    order = np.lexsort((rows["peer_lo"], rows["peer_hi"], -rows["connections"]))
+    return iter(rows[order])
+
+
+def _grouped(rows: npt.NDArray[np.void]) -> Groups:
+    order = np.lexsort((rows["peer_lo"], rows["peer_hi"], -rows["connections"], rows["entity"]))
+    rows = rows[order]
+    starts = np.flatnonzero(np.diff(rows["entity"], prepend=-1))
+    sums = [_added(rows[name], starts) for name in ("connections", "short")]
+    heads = rows[starts]
+    return Groups(
+        heads["entity"].astype(np.int64),
+        np.diff(np.append(starts, len(rows))),
+        heads["connections"],
+        heads["short"],
+        *sums,
+        np.maximum.reduceat(rows["sampling"], starts).astype(np.int64) if len(starts) else starts,
+    )
+
+
+def _added(column: Ints, starts: Ints) -> Ints:
+    return np.add.reduceat(column, starts) if len(starts) else starts
