@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from actors.judging import MOST_LEARNING
 from actors.messages import Fault, Found, Report
 from actors.organisation import OrganisationView
 from actors.settings import Settings
@@ -62,6 +63,7 @@ class Aggregator:
         self._links: dict[str, tuple[int, tuple[str, ...]]] = {}  # alert id -> hour, links
         self._kept: list[Kept] = []
         self._kept_total = 0
+        self._learning: dict[str, int] = {}  # by type, in the hour that is being closed
         self._faults: list[Fault] = []
         self._applied = 0
         self._filtered: dict[str, int] = {}
@@ -98,6 +100,8 @@ class Aggregator:
             tally.merge(Tally.restore(report.tally))
         self.organisation.watch(tally)
         found = [one for report in reports for one in report.found if not one.late]
+        self._learning = {}
+        self._kept_total += sum(number for report in reports for number in report.learning.values())
         judged = [(one, self._verdict(one)) for one in sorted(found, key=_place)]
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
         signs = _independent_signs(one for one, _ in raised)
@@ -109,6 +113,8 @@ class Aggregator:
         """What the organisation-wide view adds to a finding; None if it is no alert."""
         detection = CATALOGUE[one.type]
         if one.learning:
+            if not self._room(one):
+                return None
             period = self.settings.learning(detection)
             self._keep(one, "learning", f"still learning: {period.days:g} days are needed" if period else "")
             return None
@@ -130,6 +136,12 @@ class Aggregator:
             fault = Fault(one.type, one.entity, one.hour, f"confirm: {type(error).__name__}: {error}"[:300])
             self._faults.append(fault)
             return Verdict()
+
+    def _room(self, one: Found) -> bool:
+        """Whether one more of the hour's findings of entities that are still learning is kept: all are counted."""
+        self._learning[one.type] = self._learning.get(one.type, 0) + 1
+        self._kept_total += self._learning[one.type] > MOST_LEARNING
+        return self._learning[one.type] <= MOST_LEARNING
 
     def _moved(self, one: Found) -> str:
         """The first address that the resource did not hold for the whole hour, '' if there is none."""

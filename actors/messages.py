@@ -33,9 +33,10 @@ class Batch:
 
     events: list[Routed] = field(default_factory=list)
     late: list[Routed] = field(default_factory=list)
-    rows: Rows = field(default_factory=lambda: np.empty(0, TRAFFIC))  # `entity` indexes `ids`
-    ids: list[str] = field(default_factory=list)
-    since: list[int] = field(default_factory=list)  # each id's start in the inventory, 0 = open
+    # `entity` is the router's number of the resource for this shard: 0 is the first that it named to it.
+    rows: Rows = field(default_factory=lambda: np.empty(0, TRAFFIC))
+    ids: list[str] = field(default_factory=list)  # resources named here for the first time
+    since: list[int] = field(default_factory=list)  # each one's start in the inventory, 0 = open
     sources: list[str] = field(default_factory=list)  # `source` of the rows indexes this
 
     def __len__(self) -> int:
@@ -101,6 +102,7 @@ class Report(msgspec.Struct, array_like=True):
     late: int = 0
     filtered: dict[str, int] = {}
     entities: int = 0
+    learning: dict[str, int] = {}  # by type: findings of entities still learning that are not among `found`
     entity_days: int = 0  # entities that were active for the first time on this day
 
 

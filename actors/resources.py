@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.entity import EntityState
-from actors.judging import HELD_WEIGHT, HOURS_TO_KNOW, Judge
+from actors.judging import HELD_WEIGHT, HOURS_TO_KNOW, MOST_LEARNING, Judge
 from actors.messages import Report
 from actors.settings import Settings
 from actors.traffic_window import TrafficWindow
@@ -28,7 +28,9 @@ from ingest.records import HOUR_US
 Ints = npt.NDArray[np.int64]
 
 KIND = "resource"
+DAY_US = 24 * HOUR_US
 NEVER = -24  # the last hour of a resource that was not active yet
+UNMET = -(1 << 40)  # ... and of one of which only the name is known
 _ABOUT = np.dtype([("since_us", "<i8"), ("last_hour", "<i8"), ("events", "<i8")])
 
 
@@ -39,13 +41,38 @@ class Resources:
         self.judge = Judge(KIND, settings)
         self.ids: list[str] = []
         self._number: dict[str, int] = {}  # id in lower case -> its place in `ids`
+        self._rank = np.zeros(0, np.int64)  # place of each in the order of ids
         self._about = np.zeros(0, _ABOUT)
         self._counts = {name: b for name, b in self.judge.baselines.items() if b.column is not None}
         self._tables = {name: SeasonalTable() for name in self._counts}
         self._others: dict[int, dict[str, Any]] = {}  # models that are no columns
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return int(np.count_nonzero(self._about["last_hour"][: len(self.ids)] > UNMET))
+
+    def number(self, id_: str, since_us: int = 0) -> int:
+        """A resource's number, for ever; it has one before it is met. `since_us`: its start in the inventory."""
+        number = self._number.setdefault(id_.lower(), len(self.ids))
+        if number == len(self.ids):
+            self.ids.append(id_)
+            if number >= len(self._about):
+                more = np.zeros(max(1_024, len(self._about) // 2), _ABOUT)
+                self._about = np.concatenate([self._about, more])
+            self._about[number] = (since_us, UNMET, 0)
+        return number
+
+    def named_as(self, number: int) -> list[Any]:
+        """What `number` was told of a resource that is not met yet: id and start; of others the id tells all."""
+        about = self._about[number]
+        return [self.ids[number], int(about["since_us"]) if about["last_hour"] == UNMET else 0]
+
+    def named(self, owners: Ints) -> Ints:
+        """The same resources in the order of their ids."""
+        if len(self._rank) < len(self.ids):
+            order = sorted(range(len(self.ids)), key=lambda number: self.ids[number].lower())
+            self._rank = np.empty(len(order), np.int64)
+            self._rank[order] = np.arange(len(order))
+        return owners[np.argsort(self._rank[owners])]
 
     # The hour's close
 
@@ -53,50 +80,40 @@ class Resources:
         self, window: TrafficWindow, hour: int, watched_since_us: int, seasons: Seasons, tally: Tally
     ) -> Report:
         """Judge and learn an hour of traffic."""
-        traffic = window.close(hour)
-        entities = traffic.active()
-        traffic.owners = self._meet(traffic, window.since, watched_since_us)
+        owners = self.named(window.present())
+        traffic = window.close(hour, self.ids, owners)
         traffic.tables, traffic.seasons = self._tables, seasons
+        self._meet(owners, watched_since_us)
         report = Report(0, hour)
         held = self._find(traffic, report)
         for learned in self._counts.values():
             self._learn(learned, traffic, held.get(learned.name, ()), tally)
         self._learn_others(traffic, report, tally)
-        mine = self._about[traffic.owners[entities]]
-        report.entity_days = int(np.count_nonzero(mine["last_hour"] // 24 != hour // 24))
-        mine["last_hour"] = hour
-        mine["events"] += traffic.connections()[entities]
-        self._about[traffic.owners[entities]] = mine
+        about = self._about[owners]
+        report.entity_days = int(np.count_nonzero(about["last_hour"] // 24 != hour // 24))
+        about["last_hour"] = hour
+        about["events"] += traffic.connections()
+        self._about[owners] = about
         return report
 
-    def _meet(self, traffic: Traffic, since: dict[str, int], watched_since_us: int) -> Ints:
-        """Each entity's place here. A resource is watched since its layer is: its silence is known."""
-        owners = np.empty(len(traffic.names), np.int64)
-        for entity, name in enumerate(traffic.names):
-            known = self._number.get(name.lower())
-            if known is None:
-                known = self._add(name)
-                self._about[known] = (max(since.get(name, 0), watched_since_us), NEVER, 0)
-            owners[entity] = known
-        return owners
-
-    def _add(self, name: str) -> int:
-        number = self._number[name.lower()] = len(self.ids)
-        self.ids.append(name)
-        if number >= len(self._about):
-            more = np.zeros(max(1_024, len(self._about) // 2), _ABOUT)
-            self._about = np.concatenate([self._about, more])
-        return number
+    def _meet(self, owners: Ints, watched_since_us: int) -> None:
+        """A resource is watched since its layer is, even if it was quiet: its silence is known."""
+        new = owners[self._about["last_hour"][owners] == UNMET]
+        self._about["since_us"][new] = np.maximum(self._about["since_us"][new], watched_since_us)
+        self._about["last_hour"][new] = NEVER
 
     # What detections see
 
     def _find(self, traffic: Traffic, report: Report) -> dict[str, set[int]]:
         """The findings, in the report; and the entities whose count of a baseline is suspicious."""
         wanted: dict[int, list[Detection]] = {}
-        for detection in self.judge.detections:
-            for entity in self._suspects(detection, traffic, report):
-                wanted.setdefault(entity, []).append(detection)
         held: dict[str, set[int]] = {}
+        for detection in self.judge.detections:
+            described, others = self._suspects(detection, traffic, report)
+            for entity in described.tolist():
+                wanted.setdefault(entity, []).append(detection)
+            for name, _ in detection.holds:
+                held.setdefault(name, set()).update(others.tolist())
         for entity in sorted(wanted):
             view = self._view(traffic, entity)
             found, faults = self.judge.ask(wanted[entity], view)
@@ -109,14 +126,32 @@ class Resources:
             report.faults += faults
         return held
 
-    def _suspects(self, detection: Detection, traffic: Traffic, report: Report) -> Iterable[int]:
-        if detection.suspects is not None:
-            try:
-                return detection.suspects(traffic)
-            except Exception as error:  # any error of a detection is ours: each resource is asked by itself
-                report.faults.append(self.judge.fault(detection.type, "", traffic.hour, error))
-        everyone: list[int] = traffic.active().tolist()
-        return everyone
+    def _suspects(self, detection: Detection, traffic: Traffic, report: Report) -> tuple[Ints, Ints]:
+        """The entities to be judged, and those of which it is known that a finding would come of it.
+
+        The latter are still learning; only so many findings of those are kept.
+        """
+        none = np.empty(0, np.int64)
+        if detection.suspects is None:
+            return traffic.active(), none
+        try:
+            found: Ints = detection.suspects(traffic)
+        except Exception as error:  # any error of a detection is ours: each resource is asked by itself
+            report.faults.append(self.judge.fault(detection.type, "", traffic.hour, error))
+            return traffic.active(), none
+        learning = np.flatnonzero(self._learning(detection, traffic, found))
+        rest = found[learning[MOST_LEARNING:]]
+        if len(rest):
+            report.learning[detection.type] = len(rest)
+        return np.setdiff1d(found, rest), rest
+
+    def _learning(self, detection: Detection, traffic: Traffic, entities: Ints) -> npt.NDArray[np.bool_]:
+        period = self.judge.settings.learning(detection)
+        if period is None:
+            return np.zeros(len(entities), bool)
+        about = self._about[traffic.owners[entities]]
+        days = np.maximum(0, traffic.hour * HOUR_US - about["since_us"]) / DAY_US
+        return (days < period.days) | (about["events"] < period.events)
 
     def _view(self, traffic: Traffic, entity: int) -> TrafficHour:
         owner = int(traffic.owners[entity])
@@ -160,9 +195,9 @@ class Resources:
         known = table.hours_learned(owners, hour) >= HOURS_TO_KNOW
         plain = counts <= 2.0 * expected + 2.0
         tally.plain(name, int(np.count_nonzero(known & plain)))
-        for at in np.flatnonzero(known & ~plain).tolist():
-            model = table.model(int(owners[at]))
-            tally.surprise(name, -log10(model.tail(int(counts[at]), hour, season.profile, season.dispersion)))
+        wild = known & ~plain
+        for chance in table.tails(owners[wild], counts[wild], hour, season.profile, season.dispersion):
+            tally.surprise(name, -log10(chance))
         skipped = self._skipped(name, traffic, table.last_hours(owners))
         weight = np.where(suspicious, HELD_WEIGHT, 1.0)
         table.learn(owners, counts, hour, season.profile, season.dispersion, skipped, weight)
@@ -187,30 +222,30 @@ class Resources:
 
     # State
 
-    def active_since(self, hour: int) -> Resources:
-        """These resources without those that were last active before that hour."""
-        quiet = self._about["last_hour"][: len(self.ids)] < hour
-        if not quiet.any():
-            return self
-        kept = Resources(self.judge.settings)
-        for number, state in enumerate(self.states()):
-            if not quiet[number]:
-                kept.put(state)
-        return kept
+    def forget(self, before_hour: int) -> None:
+        """Forget what is known of resources that were last active before that hour; their names stay."""
+        last = self._about["last_hour"][: len(self.ids)]
+        quiet = np.flatnonzero((last < before_hour) & (last > UNMET))
+        if not len(quiet):
+            return
+        self._about["last_hour"][quiet], self._about["events"][quiet] = UNMET, 0
+        for table in self._tables.values():
+            table.forget(quiet)
+        for number in quiet.tolist():
+            self._others.pop(number, None)
 
     def states(self) -> Iterator[EntityState]:
         """Each resource as it is saved."""
         for number, id_ in enumerate(self.ids):
             since_us, last_hour, events = self._about[number].item()
-            models = {name: t.model(number) for name, t in self._tables.items() if t.has(number)}
-            models.update(self._others.get(number, {}))
-            yield EntityState(KIND, id_, since_us, last_hour, events, models)
+            if last_hour != UNMET:
+                models = {name: t.model(number) for name, t in self._tables.items() if t.has(number)}
+                models.update(self._others.get(number, {}))
+                yield EntityState(KIND, id_, since_us, last_hour, events, models)
 
     def put(self, state: EntityState) -> None:
         """Take a saved resource in."""
-        number = self._number.get(state.entity.lower())
-        if number is None:
-            number = self._add(state.entity)
+        number = self.number(state.entity)
         self._about[number] = (state.since_us, state.last_hour, state.events)
         for name, model in state.models.items():
             if name in self._tables:

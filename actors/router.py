@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from actors.flow_routes import ENOUGH_ROWS, FlowRoutes
 from actors.keys import entity_key, group_of, shard_of
 from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Routed, Rows
 from actors.settings import Settings
@@ -110,6 +111,7 @@ class Router:
         self.sources = len(self._readers)
         self._batches = [Batch() for _ in range(settings.shards)]
         self._gathered = 0
+        self._flows = FlowRoutes(enrichment.inventory, settings.shards)
 
     # The stream
 
@@ -238,7 +240,8 @@ class Router:
             since = self.layers_since.get(NETWORK)
             oldest = int(rows["end_us"].min())
             self.layers_since[NETWORK] = oldest if since is None else min(since, oldest)
-            yield from self._send_rows(reader.name, rows, chosen.ids)
+            self._flows.add(rows, reader.name)
+            yield from self._sends(ENOUGH_ROWS)
         return newest
 
     def _without_wrong_times(self, rows: Rows, first: Any) -> tuple[Rows, Any, int]:
@@ -251,25 +254,9 @@ class Router:
         self.counts.rejected += wrong
         return rows[known], first[known], wrong
 
-    def _send_rows(self, source: str, rows: Rows, ids: list[str]) -> Iterator[Step]:
-        present, index = np.unique(rows["entity"], return_inverse=True)
-        names = [ids[number] for number in present.tolist()]
-        shards = self.settings.shards
-        owner = np.array([shard_of(group_of(entity_key("resource", name)), shards) for name in names])
-        since = [self.enrichment.inventory.known_since_us(name) or 0 for name in names]
-        rows["entity"] = index
-        for shard in np.unique(owner).tolist():
-            mine = np.flatnonzero(owner == shard)
-            number = np.full(len(names), -1)
-            number[mine] = np.arange(len(mine))
-            part = rows[owner[index] == shard]
-            part["entity"] = number[part["entity"]]
-            yield Send(
-                shard,
-                Batch(
-                    rows=part, ids=[names[i] for i in mine], since=[since[i] for i in mine], sources=[source]
-                ),
-            )
+    def _sends(self, least: int) -> Iterator[Step]:
+        for shard, batch in self._flows.take(least):
+            yield Send(shard, batch)
 
     # Time
 
@@ -292,6 +279,7 @@ class Router:
                 self._batches[shard] = Batch()
                 yield Send(shard, batch)
         self._gathered = 0
+        yield from self._sends(1)
 
     def state(self) -> dict[str, Any]:
         """What a later run's router must know: give it as keyword arguments."""

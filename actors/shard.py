@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from actors.entity import EntityState
 from actors.event_window import EventWindow
 from actors.judging import Judge
 from actors.keys import entity_key, group_of
-from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report
+from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report, Rows
 from actors.resources import Resources
 from actors.settings import Settings
 from actors.traffic_window import TrafficWindow
@@ -25,7 +27,7 @@ from ingest.records import HOUR_US, Event
 
 FORGET_HOURS = 400 * 24  # an entity that was quiet for so long is forgotten
 NEVER = -24  # the last hour of an entity that was not active yet
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class Shard:
@@ -39,6 +41,7 @@ class Shard:
         self.entities: dict[str, EntityState] = {}
         self.events: dict[int, dict[str, EventWindow]] = {}  # hour -> entity key -> window
         self.traffic: dict[int, TrafficWindow] = {}
+        self._named: list[int] = []  # a router's number of a resource -> ours
         self.resources = Resources(settings)
         self.judges = {kind: Judge(kind, settings) for kind in ("principal", "vault")}
         self.seasons: Any = Flat()
@@ -56,13 +59,18 @@ class Shard:
             self._apply(routed.event, routed.owners)
         for routed in batch.late:
             self._check_late(routed.event, routed.owners)
+        for id_, since_us in zip(batch.ids, batch.since, strict=True):
+            self._named.append(self.resources.number(id_, since_us))
         if len(batch.rows):
-            # A flow belongs to the hour of its end, as for the router: that is when exporters tell of it.
-            hours = batch.rows["end_us"] // HOUR_US
-            for hour in sorted(set(hours.tolist())):
-                window = self.traffic.setdefault(hour, TrafficWindow())
-                window.add(batch.rows[hours == hour], batch.ids, batch.sources)
-                window.since.update((id_, us) for id_, us in zip(batch.ids, batch.since, strict=True) if us)
+            self._apply_flows(batch.rows, batch.sources)
+
+    def _apply_flows(self, rows: Rows, sources: list[str]) -> None:
+        """A flow belongs to the hour of its end, as for the router: that is when exporters tell of it."""
+        rows = rows.copy()
+        rows["entity"] = np.array(self._named, np.int32)[rows["entity"]]
+        hours = rows["end_us"] // HOUR_US
+        for hour in sorted(set(hours.tolist())) if hours.min() != hours.max() else [int(hours[0])]:
+            self.traffic.setdefault(hour, TrafficWindow()).add(rows[hours == hour], sources)
 
     def _apply(self, event: Event, owners: int) -> None:
         windows = self.events.setdefault(event.at_us // HOUR_US, {})
@@ -108,6 +116,7 @@ class Shard:
             report.found += said.found
             report.faults += said.faults
             report.entity_days += said.entity_days
+            report.learning = said.learning
         if order.hour % 24 == 0:
             self._forget(order.hour)
         report.tally = tally.state()
@@ -157,7 +166,7 @@ class Shard:
         quiet = [key for key, state in self.entities.items() if hour - state.last_hour > FORGET_HOURS]
         for key in quiet:
             del self.entities[key]
-        self.resources = self.resources.active_since(hour - FORGET_HOURS)
+        self.resources.forget(hour - FORGET_HOURS)
 
     def _account(self, report: Report) -> None:
         """Hand over what was counted since the last report."""
@@ -190,9 +199,14 @@ class Shard:
             for key, window in sorted(windows.items()):
                 slot(key)[2].append([hour, key, window.state()])
         for hour, traffic in sorted(self.traffic.items()):
-            owner = {name: group_of(entity_key("resource", name)) for name in traffic.ids}
-            for group, part in sorted(traffic.split(owner).items()):
-                groups.setdefault(group, [STATE_VERSION, [], [], []])[3].append([hour, part.state()])
+            of_group: dict[int, list[int]] = {}
+            for owner in self.resources.named(traffic.present()).tolist():
+                of_group.setdefault(
+                    group_of(entity_key("resource", self.resources.ids[owner])), []
+                ).append(owner)
+            for group, owners in sorted(of_group.items()):
+                part = traffic.state(np.array(owners), self.resources.named_as)
+                groups.setdefault(group, [STATE_VERSION, [], [], []])[3].append([hour, part])
         return groups
 
     def load(self, groups: Iterable[list[Any]]) -> None:
@@ -209,7 +223,7 @@ class Shard:
             for hour, key, packed in windows:
                 self.events.setdefault(hour, {})[key] = EventWindow.restore(packed)
             for hour, packed in traffic:
-                self.traffic.setdefault(hour, TrafficWindow()).absorb(TrafficWindow.restore(packed))
+                self.traffic.setdefault(hour, TrafficWindow()).restore(packed, self.resources.number)
 
 
 def owner_keys(event: Event, owners: int) -> list[str]:

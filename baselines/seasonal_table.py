@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from baselines.negative_binomial import zeros_beside_many
+from baselines.negative_binomial import upper_tail, zeros_beside_many
 from baselines.seasonal_count import (
     CAP,
     FORGET,
@@ -37,6 +37,8 @@ FAR = 2.5
 _FLOATS = ("counts", "exposure", "excess", "squares")
 ROW = np.dtype([*((name, "<f8") for name in _FLOATS), ("first", "<i8"), ("last", "<i8"), ("seasoned", "?")])
 
+_NOTHING = np.array((0.0, 0.0, 0.0, 0.0, NEVER, NEVER, False), ROW)
+
 
 class SeasonalTable:
     """Rows of models by the number of their owner; an owner without a row has learned nothing."""
@@ -44,10 +46,11 @@ class SeasonalTable:
     def __init__(self) -> None:
         self._rows = np.zeros(0, ROW)
         self._used = 0
+        self._free = np.empty(0, np.int64)  # rows of owners that were forgotten
         self._row_of = np.full(0, -1, np.int32)  # owner -> row
 
     def __len__(self) -> int:
-        return self._used
+        return self._used - len(self._free)
 
     def _reach(self, owners: Ints) -> Ints:
         """The owners' rows, made where they were not."""
@@ -56,13 +59,26 @@ class SeasonalTable:
             self._row_of = _grown(self._row_of, most, -1)
         fresh = owners[self._row_of[owners] < 0]
         if len(fresh):
-            end = self._used + len(fresh)
-            if end > len(self._rows):
-                self._rows = _grown(self._rows, end, np.zeros((), ROW))
-            self._rows["first"][self._used : end] = self._rows["last"][self._used : end] = NEVER
-            self._row_of[fresh] = np.arange(self._used, end)
-            self._used = end
+            self._row_of[fresh] = self._new(len(fresh))
         return self._row_of[owners].astype(np.int64)
+
+    def _new(self, number: int) -> Ints:
+        """So many rows that nobody has."""
+        again, self._free = self._free[:number], self._free[number:]
+        end = self._used + number - len(again)
+        if end > len(self._rows):
+            self._rows = _grown(self._rows, end, _NOTHING)
+        rows = np.concatenate([again, np.arange(self._used, end)])
+        self._used = end
+        self._rows[rows] = _NOTHING
+        return rows
+
+    def forget(self, owners: Ints) -> None:
+        """Forget what some owners have learned."""
+        known = owners[owners < len(self._row_of)]
+        known = known[self._row_of[known] >= 0]
+        self._free = np.concatenate([self._free, self._row_of[known].astype(np.int64)])
+        self._row_of[known] = -1
 
     def _of(self, owners: Ints) -> Any:
         """Copies of the owners' rows."""
@@ -91,12 +107,25 @@ class SeasonalTable:
 
     def far(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> Mask:
         """Which counts lie so far above what is usual that their exact chance is worth working out."""
+        mean, scatter = self._expected(owners, hour, profile, dispersion)
+        result: Mask = numbers > mean + FAR * np.sqrt(mean + scatter * mean * mean)
+        return result
+
+    def tails(
+        self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float
+    ) -> list[float]:
+        """P(X >= number) in that hour, for each owner."""
+        mean, scatter = self._expected(owners, hour, profile, dispersion)
+        return list(map(upper_tail, numbers.tolist(), mean.tolist(), scatter.tolist()))
+
+    def _expected(
+        self, owners: Ints, hour: int, profile: float, dispersion: float
+    ) -> tuple[Floats, Floats]:
+        """Mean and dispersion of each owner's count, the doubt about the mean included."""
         rows = self._of(owners)
         counts, exposure = self._settled(rows, hour)
         mean = (counts + PRIOR_COUNT) / (exposure + PRIOR_HOURS) * profile
-        scatter = _dispersion(rows, dispersion) + 1.0 / (counts + PRIOR_COUNT + 1.0)
-        result: Mask = numbers > mean + FAR * np.sqrt(mean + scatter * mean * mean)
-        return result
+        return mean, _dispersion(rows, dispersion) + 1.0 / (counts + PRIOR_COUNT + 1.0)
 
     def learn(
         self,

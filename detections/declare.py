@@ -93,9 +93,9 @@ class Detection:
     techniques: tuple[str, ...]
     remediation: tuple[str, ...]
     judge: Callable[[Any], Finding | None]
-    # For resources: of which entities `judge` would give a finding. It spares the others' views; without it
-    # every resource is judged by itself.
-    suspects: Callable[[Traffic], Iterable[int]] | None = None
+    # For resources: of which entities (rising) `judge` would give a finding. It spares the others' views;
+    # without it every resource is judged by itself.
+    suspects: Callable[[Traffic], Any] | None = None
     holds: tuple[
         tuple[str, str], ...
     ] = ()  # with `suspects`: what each of its findings holds (`Finding.held`)

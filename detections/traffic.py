@@ -67,6 +67,7 @@ class Traffic:
     tables: Mapping[str, SeasonalTable] = field(default_factory=dict)  # by counting baseline
     seasons: Seasons = field(default_factory=Flat)
     _groups: dict[tuple[str, str], Groups] = field(default_factory=dict, repr=False)
+    _bounds: dict[str, Ints] = field(default_factory=dict, repr=False)
 
     # All resources
 
@@ -75,23 +76,17 @@ class Traffic:
         if (service, direction) not in self._groups:
             rows = self.known
             chosen = (rows["service"] == SERVICES.index(service)) & (rows["connections"] > 0)
-            self._groups[service, direction] = _grouped(
-                rows[chosen & (rows["outgoing"] == (direction == "out"))]
-            )
+            chosen &= rows["outgoing"] == (direction == "out")
+            self._groups[service, direction] = _grouped(rows, np.flatnonzero(chosen))
         return self._groups[service, direction]
 
-    def chances(
-        self, baseline: str, entities: Ints, counts: Ints, limit: float
-    ) -> Iterator[tuple[int, float]]:
-        """The entities whose count has at most such a chance by their own model, with the chance."""
+    def improbable(self, baseline: str, entities: Ints, counts: Ints, limit: float) -> Ints:
+        """The entities whose count has at most such a chance by their own model."""
         table, season = self.tables[baseline], self.seasons.season(baseline, self.hour)
-        owners = self.owners[entities]
-        far = np.flatnonzero(table.far(owners, counts, self.hour, season.profile, season.dispersion))
-        for at in far.tolist():
-            model = table.model(int(owners[at]))
-            chance = model.tail(int(counts[at]), self.hour, season.profile, season.dispersion)
-            if chance <= limit:
-                yield int(entities[at]), chance
+        owners, usual = self.owners[entities], (self.hour, season.profile, season.dispersion)
+        far = table.far(owners, counts, *usual)
+        chances = np.array(table.tails(owners[far], counts[far], *usual))
+        return entities[far][chances <= limit]
 
     def active(self) -> Ints:
         """All entities with traffic, in rising order."""
@@ -99,23 +94,31 @@ class Traffic:
 
     def connections(self) -> Ints:
         """Connections on services by entity."""
-        sums = np.zeros(len(self.names), np.int64)
-        np.add.at(sums, self.known["entity"], self.known["connections"])
-        return sums
+        rows = self.known
+        sums = np.bincount(rows["entity"], rows["connections"], len(self.names))
+        return sums.astype(np.int64)
 
     # One resource
 
     def peers(self, entity: int) -> dict[tuple[str, str], tuple[Peer, ...]]:
         """A resource's peers by service and direction, those with most connections first."""
         found: dict[tuple[str, str], list[Peer]] = {}
-        for row in _ranked(_of(self.known, entity)):
+        for row in self._ranked("known", entity):
             way = SERVICES[row["service"]], "out" if row["outgoing"] else "in"
             found.setdefault(way, []).append(self._peer(row, False))
         return {way: tuple(peers) for way, peers in found.items()}
 
     def malicious(self, entity: int) -> tuple[Peer, ...]:
         """A resource's peers that are listed as command and control."""
-        return tuple(self._peer(row, True) for row in _ranked(_of(self.listed, entity)))
+        return tuple(self._peer(row, True) for row in self._ranked("listed", entity))
+
+    def _ranked(self, which: str, entity: int) -> Iterator[Any]:
+        rows = getattr(self, which)
+        if which not in self._bounds:
+            self._bounds[which] = np.searchsorted(rows["entity"], np.arange(len(self.names) + 1))
+        begin, end = self._bounds[which][entity : entity + 2].tolist()
+        rows = rows[begin:end]
+        return iter(rows[np.lexsort((rows["peer_lo"], rows["peer_hi"], -rows["connections"]))])
 
     def _peer(self, row: Any, listed: bool) -> Peer:
         said = dict(zip(PEERS.names or (), row.item(), strict=True))
@@ -141,31 +144,22 @@ _PLAIN = (
 )
 
 
-def _of(rows: npt.NDArray[np.void], entity: int) -> npt.NDArray[np.void]:
-    begin, end = np.searchsorted(rows["entity"], [entity, entity + 1])
-    return rows[begin:end]
-
-
-def _ranked(rows: npt.NDArray[np.void]) -> Iterator[Any]:
-    order = np.lexsort((rows["peer_lo"], rows["peer_hi"], -rows["connections"]))
-    return iter(rows[order])
-
-
-def _grouped(rows: npt.NDArray[np.void]) -> Groups:
-    order = np.lexsort((rows["peer_lo"], rows["peer_hi"], -rows["connections"], rows["entity"]))
-    rows = rows[order]
-    starts = np.flatnonzero(np.diff(rows["entity"], prepend=-1))
-    sums = [_added(rows[name], starts) for name in ("connections", "short")]
-    heads = rows[starts]
+def _grouped(rows: npt.NDArray[np.void], chosen: Ints) -> Groups:
+    """Sums over the chosen peers, which stand by entity and address."""
+    entity, connections, short = (rows[name][chosen] for name in ("entity", "connections", "short"))
+    starts = np.flatnonzero(np.diff(entity, prepend=-1))
+    if not len(starts):
+        return Groups(*(np.empty(0, np.int64) for _ in Groups._fields))
+    sizes = np.diff(starts, append=len(entity))
+    busiest = np.maximum.reduceat(connections, starts)
+    # Of several that are as busy the one with the least address is the busiest.
+    place = np.where(connections == np.repeat(busiest, sizes), np.arange(len(entity)), len(entity))
     return Groups(
-        heads["entity"].astype(np.int64),
-        np.diff(np.append(starts, len(rows))),
-        heads["connections"],
-        heads["short"],
-        *sums,
-        np.maximum.reduceat(rows["sampling"], starts).astype(np.int64) if len(starts) else starts,
+        entity[starts].astype(np.int64),
+        sizes,
+        busiest,
+        short[np.minimum.reduceat(place, starts)],
+        np.add.reduceat(connections, starts),
+        np.add.reduceat(short, starts),
+        np.maximum.reduceat(rows["sampling"][chosen], starts).astype(np.int64),
     )
-
-
-def _added(column: Ints, starts: Ints) -> Ints:
-    return np.add.reduceat(column, starts) if len(starts) else starts

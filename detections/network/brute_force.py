@@ -20,7 +20,7 @@ from detections import counting
 from detections.counting import CANDIDATE
 from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Verdict
 from detections.organisation import Organisation
-from detections.traffic import Traffic
+from detections.traffic import Ints, Traffic
 from detections.view import Peer, TrafficHour
 from detections.words import odds, rfc3339, rounded
 
@@ -111,10 +111,10 @@ def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
     return judged
 
 
-def suspects(aim: Aim) -> Callable[[Traffic], Iterable[int]]:
+def suspects(aim: Aim) -> Callable[[Traffic], Ints]:
     """The resources that `judge` has something to say of, by the same rules in columns."""
 
-    def suspected(traffic: Traffic) -> Iterable[int]:
+    def suspected(traffic: Traffic) -> Ints:
         groups = traffic.groups(aim.service, aim.direction)
         count = groups.peers if aim.many else groups.busiest
         floor = [_floor(aim, one) for one in groups.sampling.tolist()]
@@ -127,8 +127,7 @@ def suspects(aim: Aim) -> Callable[[Traffic], Iterable[int]]:
         if aim.many:
             few = (groups.busiest > 0.9 * groups.connections) & (groups.connections > 20 * count)
             chosen &= ~few
-        found = traffic.chances(aim.baseline, groups.entity[chosen], count[chosen], CANDIDATE)
-        return [entity for entity, _ in found]
+        return traffic.improbable(aim.baseline, groups.entity[chosen], count[chosen], CANDIDATE)
 
     return suspected
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from detections.declare import Detection, Finding, Verdict
 from detections.organisation import Organisation
-from detections.traffic import Traffic
+from detections.traffic import Ints, Traffic
 from detections.view import Peer, TrafficHour
 from detections.words import rfc3339
 
@@ -52,12 +51,11 @@ def judge(hour: TrafficHour) -> Finding | None:
     )
 
 
-def suspects(traffic: Traffic) -> Iterable[int]:
+def suspects(traffic: Traffic) -> Ints:
     """The resources that `judge` has something to say of."""
     peers = traffic.listed
     spoke = (peers["connections"] > 0) & (peers["answered"] | (peers["connections"] >= LEAST_FLOWS))
-    found: list[int] = np.unique(peers["entity"][spoke]).tolist()
-    return found
+    return np.unique(peers["entity"][spoke]).astype(np.int64)
 
 
 def _told(peer: Peer) -> dict[str, Any]:
