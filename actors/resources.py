@@ -80,8 +80,8 @@ class Resources:
         self, window: TrafficWindow, hour: int, watched_since_us: int, seasons: Seasons, tally: Tally
     ) -> Report:
         """Judge and learn an hour of traffic."""
-        owners = self.named(window.present())
-        traffic = window.close(hour, self.ids, owners)
+        traffic = window.close(hour, self.ids)
+        owners = traffic.active()
         traffic.tables, traffic.seasons = self._tables, seasons
         self._meet(owners, watched_since_us)
         report = Report(0, hour)
@@ -92,7 +92,7 @@ class Resources:
         about = self._about[owners]
         report.entity_days = int(np.count_nonzero(about["last_hour"] // 24 != hour // 24))
         about["last_hour"] = hour
-        about["events"] += traffic.connections()
+        about["events"] += traffic.connections(owners)
         self._about[owners] = about
         return report
 
@@ -139,30 +139,30 @@ class Resources:
         except Exception as error:  # any error of a detection is ours: each resource is asked by itself
             report.faults.append(self.judge.fault(detection.type, "", traffic.hour, error))
             return traffic.active(), none
-        learning = np.flatnonzero(self._learning(detection, traffic, found))
-        rest = found[learning[MOST_LEARNING:]]
-        if len(rest):
-            report.learning[detection.type] = len(rest)
+        learning = found[self._learning(detection, traffic, found)]
+        if len(learning) <= MOST_LEARNING:
+            return found, none
+        rest = self.named(learning)[MOST_LEARNING:]
+        report.learning[detection.type] = len(rest)
         return np.setdiff1d(found, rest), rest
 
     def _learning(self, detection: Detection, traffic: Traffic, entities: Ints) -> npt.NDArray[np.bool_]:
         period = self.judge.settings.learning(detection)
         if period is None:
             return np.zeros(len(entities), bool)
-        about = self._about[traffic.owners[entities]]
+        about = self._about[entities]
         days = np.maximum(0, traffic.hour * HOUR_US - about["since_us"]) / DAY_US
         return (days < period.days) | (about["events"] < period.events)
 
     def _view(self, traffic: Traffic, entity: int) -> TrafficHour:
-        owner = int(traffic.owners[entity])
-        about = self._about[owner]
+        about = self._about[entity]
         return TrafficHour(
             KIND,
-            self.ids[owner],
+            self.ids[entity],
             traffic.hour * HOUR_US,
             int(about["since_us"]),
             int(about["events"]),
-            self._models(owner),
+            self._models(entity),
             traffic.seasons,
             {},
             traffic.peers(entity),
@@ -187,20 +187,19 @@ class Resources:
         if not len(entities):
             return
         name, hour, table = learned.name, traffic.hour, self._tables[learned.name]
-        owners = traffic.owners[entities]
         season = traffic.seasons.season(name, hour)
         suspicious = np.isin(entities, list(held))
-        expected = table.mean(owners, hour, season.profile)
+        expected = table.mean(entities, hour, season.profile)
         tally.note_many(name, counts[~suspicious], expected[~suspicious])
-        known = table.hours_learned(owners, hour) >= HOURS_TO_KNOW
+        known = table.hours_learned(entities, hour) >= HOURS_TO_KNOW
         plain = counts <= 2.0 * expected + 2.0
         tally.plain(name, int(np.count_nonzero(known & plain)))
         wild = known & ~plain
-        for chance in table.tails(owners[wild], counts[wild], hour, season.profile, season.dispersion):
+        for chance in table.tails(entities[wild], counts[wild], hour, season.profile, season.dispersion):
             tally.surprise(name, -log10(chance))
-        skipped = self._skipped(name, traffic, table.last_hours(owners))
+        skipped = self._skipped(name, traffic, table.last_hours(entities))
         weight = np.where(suspicious, HELD_WEIGHT, 1.0)
-        table.learn(owners, counts, hour, season.profile, season.dispersion, skipped, weight)
+        table.learn(entities, counts, hour, season.profile, season.dispersion, skipped, weight)
 
     def _skipped(self, name: str, traffic: Traffic, last: Ints) -> npt.NDArray[np.float64]:
         """For each last hour, the sum of the profiles of the hours since."""

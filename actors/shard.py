@@ -201,9 +201,9 @@ class Shard:
         for hour, traffic in sorted(self.traffic.items()):
             of_group: dict[int, list[int]] = {}
             for owner in self.resources.named(traffic.present()).tolist():
-                of_group.setdefault(
-                    group_of(entity_key("resource", self.resources.ids[owner])), []
-                ).append(owner)
+                of_group.setdefault(group_of(entity_key("resource", self.resources.ids[owner])), []).append(
+                    owner
+                )
             for group, owners in sorted(of_group.items()):
                 part = traffic.state(np.array(owners), self.resources.named_as)
                 groups.setdefault(group, [STATE_VERSION, [], [], []])[3].append([hour, part])

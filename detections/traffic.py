@@ -6,7 +6,7 @@ of (`Detection.suspects`), and only for those a `TrafficHour` is made, with a `P
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -25,21 +25,10 @@ MOST_PLACES = 5  # records named of one peer
 _PORT_OF = {code: port for port, code in SERVICE_PORTS.items()}
 _text = lru_cache(maxsize=1 << 16)(address_text)
 
-# What passed between a resource and a peer: see `detections.view.Peer`. `begin` and `end` are the peer's rows
-# among the hour's connections.
-PEERS = np.dtype(
-    [
-        ("entity", "<i4"),
-        ("service", "u1"),
-        ("outgoing", "?"),
-        ("answered", "?"),
-        ("port", "<u2"),
-        ("sampling", "<u4"),
-        *((name, "<u8") for name in ("peer_hi", "peer_lo", "own_hi", "own_lo")),
-        *((name, "<i8") for name in ("connections", "short", "packets", "octets", "denied")),
-        *((name, "<i8") for name in ("first_us", "last_us", "begin", "end")),
-    ]
-)
+# What passed between a resource and each peer, as columns: the fields of `detections.view.Peer` under their names,
+# `entity`, `service` (code), `outgoing`, both addresses in two words (`peer_hi`, ...), and `begin` and `end`, the
+# peer's rows among the hour's connections. Sorted by entity, then by what makes a peer.
+Peers = dict[str, npt.NDArray[Any]]
 
 
 class Groups(NamedTuple):
@@ -56,18 +45,16 @@ class Groups(NamedTuple):
 
 @dataclass(slots=True)
 class Traffic:
-    """An hour of many resources. An entity is a number here: its place in `names`."""
+    """An hour of many resources. An entity is a number here: its place in `names`, and its owner in the tables."""
 
     hour: int
     names: Sequence[str]
-    known: npt.NDArray[np.void]  # PEERS on a service, by entity, service, direction and address
-    listed: npt.NDArray[np.void]  # PEERS that are command and control, on any port, by entity
+    known: Peers  # on a service, by service, direction and address
+    listed: Peers  # that are command and control, on any port
     places: Callable[[int, int, bool], list[tuple[str, int]]]  # begin, end, of the listed ones -> records
-    owners: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # entity -> row in the tables
     tables: Mapping[str, SeasonalTable] = field(default_factory=dict)  # by counting baseline
     seasons: Seasons = field(default_factory=Flat)
     _groups: dict[tuple[str, str], Groups] = field(default_factory=dict, repr=False)
-    _bounds: dict[str, Ints] = field(default_factory=dict, repr=False)
 
     # All resources
 
@@ -83,45 +70,45 @@ class Traffic:
     def improbable(self, baseline: str, entities: Ints, counts: Ints, limit: float) -> Ints:
         """The entities whose count has at most such a chance by their own model."""
         table, season = self.tables[baseline], self.seasons.season(baseline, self.hour)
-        owners, usual = self.owners[entities], (self.hour, season.profile, season.dispersion)
-        far = table.far(owners, counts, *usual)
-        chances = np.array(table.tails(owners[far], counts[far], *usual))
+        usual = self.hour, season.profile, season.dispersion
+        far = table.far(entities, counts, *usual)
+        chances = np.array(table.tails(entities[far], counts[far], *usual))
         return entities[far][chances <= limit]
 
     def active(self) -> Ints:
         """All entities with traffic, in rising order."""
         return np.unique(np.concatenate([self.known["entity"], self.listed["entity"]])).astype(np.int64)
 
-    def connections(self) -> Ints:
-        """Connections on services by entity."""
+    def connections(self, entities: Ints) -> Ints:
+        """Connections on services of each."""
         rows = self.known
         sums = np.bincount(rows["entity"], rows["connections"], len(self.names))
-        return sums.astype(np.int64)
+        return sums[entities].astype(np.int64)
 
     # One resource
 
     def peers(self, entity: int) -> dict[tuple[str, str], tuple[Peer, ...]]:
         """A resource's peers by service and direction, those with most connections first."""
         found: dict[tuple[str, str], list[Peer]] = {}
-        for row in self._ranked("known", entity):
-            way = SERVICES[row["service"]], "out" if row["outgoing"] else "in"
-            found.setdefault(way, []).append(self._peer(row, False))
+        for at in self._ranked("known", entity):
+            way = SERVICES[self.known["service"][at]], "out" if self.known["outgoing"][at] else "in"
+            found.setdefault(way, []).append(self._peer(self.known, at, False))
         return {way: tuple(peers) for way, peers in found.items()}
 
     def malicious(self, entity: int) -> tuple[Peer, ...]:
         """A resource's peers that are listed as command and control."""
-        return tuple(self._peer(row, True) for row in self._ranked("listed", entity))
+        return tuple(self._peer(self.listed, at, True) for at in self._ranked("listed", entity))
 
-    def _ranked(self, which: str, entity: int) -> Iterator[Any]:
-        rows = getattr(self, which)
-        if which not in self._bounds:
-            self._bounds[which] = np.searchsorted(rows["entity"], np.arange(len(self.names) + 1))
-        begin, end = self._bounds[which][entity : entity + 2].tolist()
-        rows = rows[begin:end]
-        return iter(rows[np.lexsort((rows["peer_lo"], rows["peer_hi"], -rows["connections"]))])
+    def _ranked(self, which: str, entity: int) -> list[int]:
+        """The positions of a resource's peers, those with most connections first, then by address."""
+        rows: Peers = getattr(self, which)
+        begin, end = np.searchsorted(rows["entity"], [entity, entity + 1])
+        high, low = rows["peer_hi"][begin:end], rows["peer_lo"][begin:end]
+        order: list[int] = (begin + np.lexsort((low, high, -rows["connections"][begin:end]))).tolist()
+        return order
 
-    def _peer(self, row: Any, listed: bool) -> Peer:
-        said = dict(zip(PEERS.names or (), row.item(), strict=True))
+    def _peer(self, rows: Peers, at: int, listed: bool) -> Peer:
+        said = {name: column[at].item() for name, column in rows.items()}
         return Peer(
             address=_text(said["peer_hi"], said["peer_lo"]),
             own_address=_text(said["own_hi"], said["own_lo"]),
@@ -144,7 +131,7 @@ _PLAIN = (
 )
 
 
-def _grouped(rows: npt.NDArray[np.void], chosen: Ints) -> Groups:
+def _grouped(rows: Peers, chosen: Ints) -> Groups:
     """Sums over the chosen peers, which stand by entity and address."""
     entity, connections, short = (rows[name][chosen] for name in ("entity", "connections", "short"))
     starts = np.flatnonzero(np.diff(entity, prepend=-1))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from math import sqrt
 from typing import Any
 
@@ -117,8 +116,9 @@ def suspects(aim: Aim) -> Callable[[Traffic], Ints]:
     def suspected(traffic: Traffic) -> Ints:
         groups = traffic.groups(aim.service, aim.direction)
         count = groups.peers if aim.many else groups.busiest
-        floor = [_floor(aim, one) for one in groups.sampling.tolist()]
-        chosen = (count >= LEAST_FLOOR) & (count >= np.array(floor))
+        rates, which = np.unique(groups.sampling, return_inverse=True)
+        floor = np.array([_floor(aim, one) for one in rates.tolist()])
+        chosen = (count >= LEAST_FLOOR) & (count >= floor[which])
         if aim.direction == "out":
             short, of = (
                 (groups.short, groups.connections) if aim.many else (groups.busiest_short, groups.busiest)
@@ -132,7 +132,6 @@ def suspects(aim: Aim) -> Callable[[Traffic], Ints]:
     return suspected
 
 
-@lru_cache(1024)
 def _floor(aim: Aim, sampling: int) -> float:
     """The fewest that are looked at."""
     whole = FLOOR_PEERS if aim.many else FLOOR_CONNECTIONS[aim.direction]

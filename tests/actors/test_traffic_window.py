@@ -45,7 +45,7 @@ def closed(*parts: Any) -> Any:
 
 def told(window: TrafficWindow) -> Any:
     """Each active resource's id, peers and listed peers."""
-    traffic = window.close(0, NAMES, window.present())
+    traffic = window.close(0, NAMES)
     return [
         (traffic.names[one], traffic.peers(one), traffic.malicious(one)) for one in traffic.active().tolist()
     ]
