@@ -1,157 +1,250 @@
-"""An entity's open hour of events, kept so that the order of arrival leaves no trace.
+"""A shard's open hour of events for one kind of entity, kept so that the order of arrival leaves no trace.
 
-Equal events of a five-minute slot become one `Act` with a count. The start and end records of one
-control-plane operation become one event with the final outcome. A flood is bounded by keeping the acts
-with the smallest hashes (a bottom-k sample: Cohen and Kaplan, 2007), which no order of arrival changes.
+Equal events of a five-minute slot become one act with a count. The start and end records of one control-plane
+operation become one event with the final outcome. A flood is bounded by keeping the acts with the smallest hashes
+(a bottom-k sample: Cohen and Kaplan, 2007), which no order of arrival changes.
 """
 
 from __future__ import annotations
 
-from bisect import insort
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from detections.view import Act
-from ingest.records import DENIED, FAILURE, MANAGEMENT, STARTED, SUCCESS, Event
+from actors.closed_hour import ClosedHour
+from actors.messages import Rows
+from actors.shape_table import KINDS, ShapeTable, act_key
+from ingest.logs_values import content_hash
+from ingest.records import HOUR_US
 
 SLOT_US = 5 * 60 * 1_000_000
+SLOTS = HOUR_US // SLOT_US
 MAX_ACTS = 20_000  # different acts kept of one entity's hour
 MAX_RECORDS = 8  # of one operation that are looked at; all are counted
-MAX_SEEN = 200_000  # deliveries remembered to recognise a second one
+MAX_SEEN = 1 << 24  # deliveries of an hour remembered to recognise a second one
+MERGE_ROWS = 100_000  # rows taken in before they are merged, or as many as there are merged ones
 
-_RANK = {STARTED: 0, SUCCESS: 1, FAILURE: 2, DENIED: 3}
-_JOINED = ("principal", "name", "kind", "application", "address", "client", "region")
-_encode = msgspec.msgpack.Encoder(order="deterministic").encode
-
-
-class Operation(msgspec.Struct, array_like=True):
-    """The records of one control-plane operation: its earliest ones, and how many there were."""
-
-    events: list[Event]  # by time, at most MAX_RECORDS
-    starts: int = 0
-    ends: int = 0
-
-    def add(self, event: Event) -> None:
-        """Take one more record of the operation in."""
-        insort(self.events, event, key=_age)
-        del self.events[MAX_RECORDS:]
-        self.starts += event.outcome == STARTED
-        self.ends += event.outcome != STARTED
-
-    def joined(self) -> Event:
-        """All records as one event: the first one's time and position, the worst final outcome.
-
-        What the final record does not say, the earlier ones do.
-        """
-        early = self.events[0]
-        if len(self.events) == 1:
-            return early
-        final = max(self.events, key=lambda event: (_RANK.get(event.outcome, 0), *_age(event)))
-        told = [final, *self.events]
-        filled = {name: next((v for event in told if (v := getattr(event, name))), "") for name in _JOINED}
-        details: dict[str, Any] = {}
-        for event in self.events:
-            details.update(event.details)
-        return msgspec.structs.replace(early, outcome=final.outcome, details=details, **filled)
-
-
-def _age(event: Event) -> tuple[int, int]:
-    return event.at_us, event.uid
-
-
-def act_key(event: Event) -> tuple[Any, ...]:
-    """What makes two events of one slot the same act."""
-    return (
-        event.at_us // SLOT_US,
-        event.operation,
-        event.outcome,
-        event.principal,
-        event.application,
-        event.address,
-        event.resource,
-        event.vault,
-        event.item,
-        event.client,
-        _encode(event.details) if event.details else b"",
-    )
+Columns = dict[str, npt.NDArray[Any]]
+KINDS_OF_COLUMNS: dict[str, Any] = {
+    "shape": np.int32,
+    "first_us": np.int64,
+    "last_us": np.int64,
+    "count": np.int64,
+    "uid": np.uint64,
+    "operation_id": np.uint64,
+    "offset": np.int64,
+    "source": np.uint64,  # hash of its name
+}
+_pack = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class EventWindow:
-    """The acts of one entity's open hour."""
+    """The acts of one kind of entity in an hour."""
 
-    __slots__ = ("acts", "ceiling", "operations", "seen")
+    def __init__(self, kind: str, table: ShapeTable) -> None:
+        self.kind = kind
+        self.sources: dict[int, str] = {}
+        self._table = table
+        self._acts = nothing()  # merged: one row an act
+        self._records = nothing()  # of control-plane operations: joined at the close
+        self._new: list[Columns] = []
+        self._waiting = 0
+        self._seen = np.empty(0, np.uint64)  # uids, rising
+        self._whose = np.empty(0, np.int32)  # the entity of each
+        self.counted = self.twice = 0  # records since they were last asked for
 
-    def __init__(self) -> None:
-        self.acts: dict[tuple[Any, ...], Act] = {}
-        self.operations: dict[str, Operation] = {}
-        self.seen: set[int] = set()
-        self.ceiling: int | None = None  # acts whose hash is above are not kept (a flood)
+    def add(self, rows: Rows, sources: list[str]) -> None:
+        """Take rows (`EVENT_ROW`) whose `shape` is the table's number and whose `source` is a place in the list."""
+        hashes = [content_hash(source) for source in sources]
+        self.sources.update(zip(hashes, sources, strict=True))
+        taken: Columns = {name: rows[name] for name in ("shape", "uid", "operation_id", "offset")}
+        taken["first_us"] = taken["last_us"] = rows["at_us"]
+        taken["count"] = np.ones(len(rows), np.int64)
+        taken["source"] = np.array(hashes, np.uint64)[rows["source"]]
+        self._new.append(taken)
+        self._waiting += len(rows)
+        if self._waiting > max(MERGE_ROWS, len(self._acts["shape"])):
+            self.merge()
 
-    def add(self, event: Event) -> bool:
-        """Take an event in; False if it is a second delivery of one that is in."""
-        if event.uid in self.seen:
-            return False
-        if len(self.seen) < MAX_SEEN:
-            self.seen.add(event.uid)
-        if event.layer == MANAGEMENT and event.operation_id:
-            self.operations.setdefault(event.operation_id, Operation([])).add(event)
-        else:
-            self._act(event, 1)
-        return True
-
-    def _act(self, event: Event, count: int) -> None:
-        key = act_key(event)
-        act = self.acts.get(key)
-        if act is not None:
-            act.count += count
-            act.last_us = max(act.last_us, event.at_us)
-            if (event.at_us, event.uid) < (act.first_us, act.event.uid):
-                act.event, act.first_us = event, event.at_us
-        elif self.ceiling is None or _hash(key) <= self.ceiling:
-            self.acts[key] = Act(event, count, event.at_us, event.at_us)
-            if len(self.acts) > 2 * MAX_ACTS:
-                self._thin()
-
-    def _thin(self) -> None:
-        """Keep the acts with the smallest hashes."""
-        if len(self.acts) <= MAX_ACTS:
+    def merge(self) -> None:
+        """Take in what waits."""
+        if not self._new:
             return
-        self.ceiling = sorted(map(_hash, self.acts))[MAX_ACTS - 1]
-        self.acts = {key: act for key, act in self.acts.items() if _hash(key) <= self.ceiling}
+        new, self._new, self._waiting = joined(self._new), [], 0
+        new = self._once(new)
+        whole = new["operation_id"] == 0
+        if not whole.all():
+            self._records = joined([self._records, chosen(new, ~whole)])
+            new = chosen(new, whole)
+        self._acts = self._merged(joined([self._acts, new]))
 
-    def close(self, unfinished: set[str]) -> tuple[list[Act], set[str]]:
-        """The hour's acts in time order, and the operations that have a start and no end yet.
+    def _once(self, new: Columns) -> Columns:
+        """Without second deliveries; each record is counted where its first owner is."""
+        order = np.argsort(new["uid"])
+        uids = new["uid"][order]
+        first = np.ones(len(uids), bool)
+        first[1:] = uids[1:] != uids[:-1]
+        if len(self._seen):
+            at = np.minimum(np.searchsorted(self._seen, uids), len(self._seen) - 1)
+            first &= self._seen[at] != uids
+        counted = self._table.about("counted", new["shape"][order]) == KINDS[self.kind]
+        self.counted += int(np.count_nonzero(counted & first))
+        self.twice += int(np.count_nonzero(counted & ~first))
+        new = chosen(new, order[first])
+        if len(self._seen) < MAX_SEEN:
+            whose = self._table.about(self.kind, new["shape"])
+            self._remember(uids[first], whose)
+        return new
+
+    def _remember(self, uids: npt.NDArray[np.uint64], whose: Any) -> None:
+        seen, whose = np.concatenate([self._seen, uids]), np.concatenate([self._whose, whose])
+        order = np.argsort(seen, kind="stable")  # two runs that are in order: it is quick
+        self._seen, self._whose = seen[order], whose[order].astype(np.int32)
+
+    def _merged(self, rows: Columns) -> Columns:
+        """Rows of one act as one row, which has the time and place of the earliest."""
+        if not len(rows["shape"]):
+            return rows
+        slot = rows["first_us"] % HOUR_US // SLOT_US
+        key = self._table.about("act", rows["shape"]).astype(np.int64) * SLOTS + slot
+        order = np.lexsort((rows["uid"], rows["first_us"], key))
+        key = key[order]
+        starts = np.flatnonzero(np.diff(key, prepend=-1))
+        if len(starts) == len(key):
+            return chosen(rows, order)
+        out = chosen(rows, order[starts])
+        out["count"] = np.add.reduceat(rows["count"][order], starts)
+        out["last_us"] = np.maximum.reduceat(rows["last_us"][order], starts)
+        return out
+
+    # The close
+
+    def close(self, unfinished: Mapping[int, set[int]]) -> tuple[ClosedHour, dict[int, set[int]]]:
+        """The hour's acts, and by entity the operations that have a start and no end yet.
 
         `unfinished` are those of the hour before: an end of one of them was counted with its start.
         """
-        open_now = set()
-        for name, operation in sorted(self.operations.items()):
-            if not operation.starts and name in unfinished:
-                continue
-            if not operation.ends:
-                open_now.add(name)
-            self._act(operation.joined(), max(operation.starts, operation.ends))
-        self.operations.clear()
-        self._thin()
-        return sorted(self.acts.values(), key=lambda act: (act.first_us, act.event.uid)), open_now
+        self.merge()
+        operations, open_now = self._join(unfinished)
+        acts = self._merged(joined([self._acts, operations]))
+        whose = self._table.about(self.kind, acts["shape"])
+        thin = self._thinned(acts, whose)
+        if thin is not None:
+            acts, whose = chosen(acts, thin), whose[thin]
+        return ClosedHour(acts, whose, self._table, self.sources), open_now
 
-    def state(self) -> list[Any]:
-        """The window as MessagePack values; it is saved while its hour is open."""
-        return [list(self.acts.values()), list(self.operations.items()), sorted(self.seen), self.ceiling]
+    def _join(self, unfinished: Mapping[int, set[int]]) -> tuple[Columns, dict[int, set[int]]]:
+        rows, open_now = self._records, dict[int, set[int]]()
+        if not len(rows["shape"]):
+            return rows, open_now
+        whose = self._table.about(self.kind, rows["shape"])
+        order = np.lexsort((rows["uid"], rows["first_us"], rows["operation_id"], whose))
+        rows, whose = chosen(rows, order), whose[order]
+        new = np.ones(len(whose), bool)
+        new[1:] = (whose[1:] != whose[:-1]) | (rows["operation_id"][1:] != rows["operation_id"][:-1])
+        begin = np.flatnonzero(new)
+        sizes = np.diff(begin, append=len(whose))
+        starts = np.add.reduceat(self._table.about("starts", rows["shape"]).astype(np.int64), begin)
+        out = chosen(rows, begin)
+        kept = np.ones(len(begin), bool)
+        for at in np.flatnonzero(starts == 0).tolist() if unfinished else ():
+            of = unfinished.get(int(whose[begin[at]]), ())
+            kept[at] = int(out["operation_id"][at]) not in of
+        for at in np.flatnonzero(starts == sizes).tolist():
+            open_now.setdefault(int(whose[begin[at]]), set()).add(int(out["operation_id"][at]))
+        out["count"] = np.maximum(starts, sizes - starts)
+        out["shape"] = self._joined(rows["shape"], begin, sizes)
+        return chosen(out, kept), open_now
 
-    @classmethod
-    def restore(cls, state: list[Any]) -> EventWindow:
-        """The window with that state."""
-        acts, operations, seen, ceiling = state
-        window = cls()
-        window.acts = {act_key(act.event): act for act in msgspec.convert(acts, list[Act])}
-        window.operations = {name: msgspec.convert(value, Operation) for name, value in operations}
-        window.seen = set(seen)
-        window.ceiling = ceiling
-        return window
+    def _joined(self, shapes: Any, begin: Any, sizes: Any) -> Any:
+        """The shape of each operation, from its records'. Most have a start and an end, of few kinds."""
+        out = shapes[begin].copy()
+        pairs = np.flatnonzero(sizes == 2)
+        both = shapes[begin[pairs]].astype(np.int64) << 32 | shapes[begin[pairs] + 1]
+        kinds, which = np.unique(both, return_inverse=True)
+        made = [self._table.joined((kind >> 32, kind & 0xFFFFFFFF)) for kind in kinds.tolist()]
+        out[pairs] = np.array(made, np.int32)[which] if len(pairs) else out[pairs]
+        for at in np.flatnonzero(sizes > 2).tolist():
+            first = begin[at]
+            out[at] = self._table.joined(shapes[first : first + min(sizes[at], MAX_RECORDS)].tolist())
+        return out
+
+    def _thinned(self, acts: Columns, whose: Any) -> Any:
+        """Where an entity has too many acts, those with the smallest hashes; None: nobody has."""
+        entities, counts = np.unique(whose, return_counts=True)
+        if not len(counts) or counts.max() <= MAX_ACTS:
+            return None
+        kept = np.ones(len(whose), bool)
+        for entity in entities[counts > MAX_ACTS].tolist():
+            mine = np.flatnonzero(whose == entity)
+            hashes = np.array([self._hash(acts, at) for at in mine.tolist()], np.uint64)
+            kept[mine[np.argsort(hashes)[MAX_ACTS:]]] = False
+        return kept
+
+    def _hash(self, acts: Columns, at: int) -> int:
+        said = act_key(self._table.shapes[int(acts["shape"][at])])
+        packed = _pack((int(acts["first_us"][at]) // SLOT_US, *said))
+        return int.from_bytes(blake2b(packed, digest_size=8).digest(), "big")
+
+    # State, and room
+
+    def shapes(self) -> list[npt.NDArray[Any]]:
+        """The shapes that are needed."""
+        self.merge()
+        return [self._acts["shape"], self._records["shape"]]
+
+    def renumber(self, new: Any) -> None:
+        """The table has given the shapes new numbers."""
+        for rows in (self._acts, self._records):
+            rows["shape"] = new(rows["shape"])
+
+    def entities(self) -> npt.NDArray[np.int64]:
+        """The entities that have events in the window."""
+        used = [self._table.about(self.kind, shapes) for shapes in self.shapes()]
+        return np.unique(np.concatenate(used)).astype(np.int64)
+
+    def state(self, entity: int) -> list[Any]:
+        """One entity's part, as MessagePack values."""
+        parts = []
+        for rows in (self._acts, self._records):
+            mine = chosen(rows, self._table.about(self.kind, rows["shape"]) == entity)
+            shapes, mine["shape"] = np.unique(mine["shape"], return_inverse=True)
+            told = [[self._table.shapes[one], self._table.owners[one]] for one in shapes.tolist()]
+            columns = [[name, mine[name].astype(kind).tobytes()] for name, kind in KINDS_OF_COLUMNS.items()]
+            parts.append([told, columns])
+        return [*parts, sorted(self.sources.items()), self._seen[self._whose == entity].tobytes()]
+
+    def restore(self, state: list[Any], shape: Any) -> None:
+        """Take one entity's part in; `shape` gives a told shape's number."""
+        self.merge()
+        whose: Any = None
+        for name, (told, columns) in zip(("_acts", "_records"), state[:2], strict=True):
+            rows = {field: np.frombuffer(data, KINDS_OF_COLUMNS[field]).copy() for field, data in columns}
+            if len(told):
+                numbers = np.array([shape(*one) for one in told], np.int32)
+                whose = self._table.about(self.kind, numbers)[0]
+                rows["shape"] = numbers[rows["shape"]]
+                setattr(self, name, joined([getattr(self, name), rows]))
+        self.sources.update(dict(state[2]))
+        seen = np.frombuffer(state[3], np.uint64)
+        if whose is not None:
+            self._remember(seen, np.full(len(seen), whose))
 
 
-def _hash(key: tuple[Any, ...]) -> int:
-    return int.from_bytes(blake2b(_encode(key), digest_size=8).digest(), "big")
+def nothing() -> Columns:
+    """No row."""
+    return {name: np.empty(0, kind) for name, kind in KINDS_OF_COLUMNS.items()}
+
+
+def chosen(rows: Columns, which: Any) -> Columns:
+    """Some of the rows, by positions or a mask."""
+    return {name: column[which] for name, column in rows.items()}
+
+
+def joined(parts: list[Columns]) -> Columns:
+    """Several parts as one."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in KINDS_OF_COLUMNS}

@@ -21,17 +21,33 @@ Rows = npt.NDArray[np.void]
 
 
 class Routed(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """An event on its way to a shard: `owners` is a sum of PRINCIPAL, VAULT and COUNTED."""
+    """An event, or a shape, on its way to a shard: `owners` is a sum of PRINCIPAL, VAULT and COUNTED."""
 
     event: Event
     owners: int
+
+
+# A record of an open hour: `shape` is the router's number of its shape for this shard, in the order in which they
+# were told; `source` indexes the batch's sources. The others: `ingest.event_columns`.
+EVENT_ROW = np.dtype(
+    [
+        ("at_us", "<i8"),
+        ("uid", "<u8"),
+        ("operation_id", "<u8"),
+        ("offset", "<i8"),
+        ("shape", "<i4"),
+        ("source", "<i4"),
+    ]
+)
 
 
 @dataclass(slots=True)
 class Batch:
     """Records for one shard. `late` ones belong to a closed hour: only windowless detections see them."""
 
-    events: list[Routed] = field(default_factory=list)
+    events: Rows = field(default_factory=lambda: np.empty(0, EVENT_ROW))
+    shapes: list[Routed] = field(default_factory=list)  # told here for the first time
+    forget: bool = False  # what was told before this batch is not meant any more: numbers begin at 0 again
     late: list[Routed] = field(default_factory=list)
     # `entity` is the router's number of the resource for this shard: 0 is the first that it named to it.
     rows: Rows = field(default_factory=lambda: np.empty(0, TRAFFIC))
@@ -44,18 +60,19 @@ class Batch:
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[list[Routed], list[Routed], list[str], list[int], list[str]])
+_decoder = msgspec.msgpack.Decoder(tuple[list[Routed], bool, list[Routed], list[str], list[int], list[str]])
 
 
-def pack_batch(batch: Batch) -> tuple[bytes, Rows]:
-    """A batch for the wire: MessagePack for what is rich, the array as it is for what is many."""
-    return _encoder.encode((batch.events, batch.late, batch.ids, batch.since, batch.sources)), batch.rows
+def pack_batch(batch: Batch) -> tuple[bytes, Rows, Rows]:
+    """A batch for the wire: MessagePack for what is rich, the arrays as they are for what is many."""
+    rich = (batch.shapes, batch.forget, batch.late, batch.ids, batch.since, batch.sources)
+    return _encoder.encode(rich), batch.events, batch.rows
 
 
-def unpack_batch(packed: bytes, rows: Rows) -> Batch:
+def unpack_batch(packed: bytes, events: Rows, rows: Rows) -> Batch:
     """The batch that `pack_batch` was given."""
-    events, late, ids, since, sources = _decoder.decode(packed)
-    return Batch(events, late, rows, ids, since, sources)
+    shapes, forget, late, ids, since, sources = _decoder.decode(packed)
+    return Batch(events, shapes, forget, late, rows, ids, since, sources)
 
 
 class Close(msgspec.Struct, frozen=True):

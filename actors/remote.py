@@ -30,9 +30,9 @@ class RemoteShard:
     def __init__(self, index: int, settings: Settings) -> None:
         self._shard = Shard(index, settings)
 
-    def apply(self, packed: bytes, rows: Rows) -> None:
+    def apply(self, packed: bytes, events: Rows, rows: Rows) -> None:
         """Take a batch in. Ray maps arrays read-only; the window copies what it keeps."""
-        self._shard.apply(unpack_batch(packed, rows))
+        self._shard.apply(unpack_batch(packed, events, rows))
 
     def close(self, hour: int, layers_since: dict[str, int], population: Any) -> bytes:
         """Close an hour; the report, packed."""

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from actors.event_routes import LAYERS, EventRoutes
 from actors.flow_routes import ENOUGH_ROWS, FlowRoutes
-from actors.keys import entity_key, group_of, shard_of
-from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Routed, Rows
+from actors.messages import Batch, Rows
 from actors.settings import Settings
 from ingest.enrich import Enrichment
+from ingest.event_columns import EventColumns
 from ingest.records import HOUR_US, NETWORK, Event, Rejected
 from ingest.select import select
 from ingest.sources import Block, Partition
@@ -109,8 +110,7 @@ class Router:
         self.finished = 0
         self._readers = [_Reader(p.first_us or 0, p.name, p) for p in partitions]
         self.sources = len(self._readers)
-        self._batches = [Batch() for _ in range(settings.shards)]
-        self._gathered = 0
+        self._events = EventRoutes(enrichment, settings.shards)
         self._flows = FlowRoutes(enrichment.inventory, settings.shards)
 
     # The stream
@@ -147,7 +147,7 @@ class Router:
             yield Reject(tuple(block.rejected))
         horizon = reader.frontier_us - self.settings.lateness_us if reader.started else 0
         newest = reader.frontier_us
-        if block.events:
+        if len(block.events):
             read = yield from self._take_events(reader, block.events, horizon)
             newest = max(newest, read)
         if block.flows is not None and len(block.flows):
@@ -162,53 +162,46 @@ class Router:
     # Events
 
     def _take_events(
-        self, reader: _Reader, events: list[Event], horizon_us: int
+        self, reader: _Reader, events: EventColumns, horizon_us: int
     ) -> Generator[Step, None, int]:
-        first_open = self._first_open(horizon_us)
-        newest = 0
-        wrong: list[Rejected] = []
-        for event in events:
-            if self.settings.not_after_us is not None and event.at_us > self.settings.not_after_us:
-                wrong.append(_from_the_future(event))
-                continue
-            newest = max(newest, event.at_us)
-            self._route(reader, self.enrichment.event(event), first_open)
-        if wrong:
+        at_us = events.columns["at_us"]
+        last = self.settings.not_after_us
+        if last is not None and int(at_us.max()) > last:
+            wrong = events.take(at_us > last)
             self.counts.rejected += len(wrong)
-            yield Reject(tuple(wrong))
-        if self._gathered >= self.settings.batch_records:
+            yield Reject(tuple(map(_from_the_future, wrong.events(reader.name))))
+            events = events.take(at_us <= last)
+            if not len(events):
+                return 0
+        newest = int(events.columns["at_us"].max())
+        self._route(reader.name, events, self._first_open(horizon_us))
+        if len(self._events) >= self.settings.batch_records:
             yield from self._flush()
         return newest
 
-    def _route(self, reader: _Reader, event: Event, first_open: int) -> None:
-        hour = event.at_us // HOUR_US
-        late = hour < first_open
-        owners = self._owners(event)
-        if not owners:
-            self.counts.drop("names no principal and touches no vault")
+    def _route(self, source: str, events: EventColumns, first_open: int) -> None:
+        numbers = self._events.meet(events)
+        owned = self._events.is_owned(numbers)
+        self.counts.drop("names no principal and touches no vault", int(np.count_nonzero(~owned)))
+        hours = events.columns["at_us"] // HOUR_US
+        late = owned & (hours < first_open)
+        if late.any():
+            before = late & (hours < self._closed_at_start)
+            self._count_late(source, int(np.count_nonzero(late)), int(np.count_nonzero(before)))
+            self._events.add_late(events.take(late), source)
+        taken = np.flatnonzero(owned & ~late)
+        if not len(taken):
             return
-        if late:
-            self._count_late(reader.name, 1, int(hour < self._closed_at_start))
-        else:
-            self.open_hours.add(hour)
-            self.counts.events_sent += 1
-            layer = event.layer
-            self.layers_since[layer] = min(event.at_us, self.layers_since.get(layer, event.at_us))
-        for shard, roles in owners.items():
-            batch = self._batches[shard]
-            (batch.late if late else batch.events).append(Routed(event, roles))
-            self._gathered += 1
-
-    def _owners(self, event: Event) -> dict[int, int]:
-        """Shard -> what it owns of the event. The first owner's shard counts the record."""
-        owners: dict[int, int] = {}
-        shards = self.settings.shards
-        for role, kind, entity in ((PRINCIPAL, "principal", event.principal), (VAULT, "vault", event.vault)):
-            if entity:
-                shard = shard_of(group_of(entity_key(kind, entity)), shards)
-                counted = 0 if owners else COUNTED
-                owners[shard] = owners.get(shard, 0) | role | counted
-        return owners
+        events, numbers = events.take(taken), numbers[taken]
+        self._events.listed(numbers, events.columns["at_us"])
+        self.open_hours.update(np.unique(hours[taken]).tolist())
+        self.counts.events_sent += len(taken)
+        layers = self._events.layers(numbers)
+        for place, layer in enumerate(LAYERS):
+            if len(mine := events.columns["at_us"][layers == place]):
+                oldest = int(mine.min())
+                self.layers_since[layer] = min(oldest, self.layers_since.get(layer, oldest))
+        self._events.add(events, numbers, source)
 
     # Flows
 
@@ -274,11 +267,8 @@ class Router:
             yield CloseHour(hour)
 
     def _flush(self) -> Iterator[Step]:
-        for shard, batch in enumerate(self._batches):
-            if len(batch):
-                self._batches[shard] = Batch()
-                yield Send(shard, batch)
-        self._gathered = 0
+        for shard, batch in self._events.take():
+            yield Send(shard, batch)
         yield from self._sends(1)
 
     def state(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Settings:
     lateness_us: int = 10 * MINUTE_US
     not_after_us: int | None = None  # records later than this have a wrong clock and are rejected
     sampling: int = 1  # one in N flows, where the export does not say
-    batch_records: int = 5_000  # records gathered for a shard before they are sent
+    batch_records: int = 40_000  # events gathered before they are sent: a megabyte or two
     in_flight: int = 4  # batches a shard may be behind before the router waits
     disabled: frozenset[str] = frozenset()
     learning_days: float | None = None  # in place of what the detections declare

@@ -6,18 +6,21 @@ on the order or the batches in which its records came, nor on which other entiti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
-from actors.entity import EntityState
+from actors.closed_hour import ClosedHour
+from actors.entity import MAX_RECENT, MAX_UNFINISHED, EntityState
 from actors.event_window import EventWindow
 from actors.judging import Judge
 from actors.keys import entity_key, group_of
-from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report, Rows
+from actors.messages import PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report, Rows
 from actors.resources import Resources
 from actors.settings import Settings
+from actors.shape_table import KINDS, ShapeTable
 from actors.traffic_window import TrafficWindow
 from baselines.population import Seasons, Tally
 from detections.catalogue import catalogue_hash
@@ -28,6 +31,18 @@ from ingest.records import HOUR_US, Event
 FORGET_HOURS = 400 * 24  # an entity that was quiet for so long is forgotten
 NEVER = -24  # the last hour of an entity that was not active yet
 STATE_VERSION = 2
+MAX_SHAPES = 400_000  # kept before those that nobody means any more are dropped
+
+
+class Recent(NamedTuple):
+    """What an entity did in the last hour in which it was active."""
+
+    hour: int
+    acts: Sequence[Act]
+    operations: frozenset[str]
+
+
+NOT_RECENT = Recent(NEVER, (), frozenset())
 
 
 class Shard:
@@ -39,9 +54,14 @@ class Shard:
         self.index = index
         self.settings = settings
         self.entities: dict[str, EntityState] = {}
-        self.events: dict[int, dict[str, EventWindow]] = {}  # hour -> entity key -> window
+        self.events: dict[tuple[int, str], EventWindow] = {}  # by hour and kind of entity
+        self.shapes = ShapeTable()
         self.traffic: dict[int, TrafficWindow] = {}
         self._named: list[int] = []  # a router's number of a resource -> ours
+        self._told: list[int] = []  # ... and of a shape
+        # What the hour that an entity was active in last leaves to its next one; acts, to the next hour alone.
+        self._recent: dict[str, Recent] = {}
+        self._unfinished: dict[str, dict[int, set[int]]] = {kind: {} for kind in KINDS}
         self.resources = Resources(settings)
         self.judges = {kind: Judge(kind, settings) for kind in ("principal", "vault")}
         self.seasons: Any = Flat()
@@ -55,8 +75,11 @@ class Shard:
 
     def apply(self, batch: Batch) -> None:
         """Take a batch into the open hours' windows."""
-        for routed in batch.events:
-            self._apply(routed.event, routed.owners)
+        if batch.forget:
+            self._told = []
+        self._told += [self.shapes.add(routed.event, routed.owners) for routed in batch.shapes]
+        if len(batch.events):
+            self._apply_events(batch.events, batch.sources)
         for routed in batch.late:
             self._check_late(routed.event, routed.owners)
         for id_, since_us in zip(batch.ids, batch.since, strict=True):
@@ -72,20 +95,17 @@ class Shard:
         for hour in sorted(set(hours.tolist())) if hours.min() != hours.max() else [int(hours[0])]:
             self.traffic.setdefault(hour, TrafficWindow()).add(rows[hours == hour], sources)
 
-    def _apply(self, event: Event, owners: int) -> None:
-        windows = self.events.setdefault(event.at_us // HOUR_US, {})
-        fresh = []
-        for key in owner_keys(event, owners):
-            window = windows.get(key)
-            if window is None:
-                window = windows[key] = EventWindow()
-            fresh.append(window.add(event))
-        if owners & COUNTED:
-            # Its first owner says whether it was there before.
-            if fresh[0]:
-                self._applied += 1
-            else:
-                self._filtered["delivered twice"] = self._filtered.get("delivered twice", 0) + 1
+    def _apply_events(self, rows: Rows, sources: list[str]) -> None:
+        rows = rows.copy()
+        rows["shape"] = np.array(self._told, np.int32)[rows["shape"]]
+        hours = rows["at_us"] // HOUR_US
+        for hour in np.unique(hours).tolist():
+            now = rows[hours == hour]
+            for kind in KINDS:
+                mine = self.shapes.about(kind, now["shape"]) >= 0
+                if mine.any():
+                    window = self.events.setdefault((hour, kind), EventWindow(kind, self.shapes))
+                    window.add(now[mine], sources)
 
     def _check_late(self, event: Event, owners: int) -> None:
         """A record of a closed hour is still shown to the detections that need no window."""
@@ -93,7 +113,7 @@ class Shard:
         for key in owner_keys(event, owners):
             state = self.entities.get(key)
             kind = key.split(":", 1)[0]
-            view = self._hour(state or new_state(kind, key, [act]), event.at_us // HOUR_US, [act])
+            view = self._hour(state or new_state(kind, key, event), event.at_us // HOUR_US, [act])
             found, faults = self.judges[kind].windowless(view)
             self._late += found
             self._faults += faults
@@ -107,8 +127,7 @@ class Shard:
         self.layers_since = order.layers_since
         report = Report(self.index, order.hour)
         tally = Tally()
-        for key, window in sorted(self.events.pop(order.hour, {}).items()):
-            self._close_events(key, window, order.hour, report, tally)
+        self._close_events(order.hour, report, tally)
         traffic = self.traffic.pop(order.hour, None)
         if traffic is not None:
             since = self.layers_since.get("network", order.hour * HOUR_US)
@@ -123,18 +142,56 @@ class Shard:
         self._account(report)
         return report
 
-    def _close_events(self, key: str, window: EventWindow, hour: int, report: Report, tally: Tally) -> None:
+    def _close_events(self, hour: int, report: Report, tally: Tally) -> None:
+        recent: dict[str, Recent] = {}
+        for kind in KINDS:
+            window = self.events.pop((hour, kind), None)
+            if window is None:
+                continue
+            closed, open_now = window.close(self._unfinished[kind])
+            self._count(window)
+            keys = {self.shapes.entities[number]: at for at, number in enumerate(closed.entities.tolist())}
+            for key, at in sorted(keys.items()):
+                number = int(closed.entities[at])
+                recent[key] = self._close_entity(kind, key, closed, at, hour, report, tally)
+                self._unfinished[kind].pop(number, None)
+                if number in open_now:
+                    self._unfinished[kind][number] = set(sorted(open_now[number])[:MAX_UNFINISHED])
+        self._recent = recent
+        self._make_room()
+
+    def _close_entity(
+        self, kind: str, key: str, closed: ClosedHour, at: int, hour: int, report: Report, tally: Tally
+    ) -> Recent:
+        groups = list(closed.groups(at))
         state = self.entities.get(key)
-        acts, unfinished = window.close(state.unfinished if state else set())
-        if not acts:
-            return
         if state is None:
-            state = self.entities[key] = new_state(key.split(":", 1)[0], key, acts)
-        view = self._hour(state, hour, acts)
+            state = self.entities[key] = new_state(kind, key, groups[0].event)
+        view = self._hour(state, hour, closed.acts(at), groups)
         self._judge_and_learn(state, view, report, tally)
-        if state.kind == "principal":
+        if kind == "principal":
             report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts_of(view)]
-        state.remember(acts, unfinished, hour)
+        state.last_hour = hour
+        state.events += int(closed.counts[at])
+        operations = frozenset(group.event.operation for group in groups)
+        return Recent(hour, closed.acts(at, MAX_RECENT), operations)
+
+    def _count(self, window: EventWindow) -> None:
+        self._applied += window.counted
+        if window.twice:
+            self._filtered["delivered twice"] = self._filtered.get("delivered twice", 0) + window.twice
+        window.counted = window.twice = 0
+
+    def _make_room(self) -> None:
+        """Drop shapes that neither a router's numbers nor an open hour mean any more."""
+        windows = self.events.values()
+        if len(self.shapes) < MAX_SHAPES:
+            return
+        told = np.array(self._told, np.int64)
+        new = self.shapes.keep([told, *(some for window in windows for some in window.shapes())])
+        self._told = new(told).tolist()
+        for window in windows:
+            window.renumber(new)
 
     def _judge_and_learn(self, state: EntityState, view: Hour, report: Report, tally: Tally) -> None:
         report.entity_days += state.last_hour // 24 != view.hour // 24
@@ -146,20 +203,25 @@ class Shard:
         report.found += found
         report.faults += faults + judge.learn(view, found, tally)
 
-    def _hour(self, state: EntityState, hour: int, acts: list[Act]) -> Hour:
-        start = hour * HOUR_US
-        recent = tuple(act for act in state.recent if start - HOUR_US <= act.last_us < start)
+    def _hour(
+        self, state: EntityState, hour: int, acts: Sequence[Act], groups: Sequence[Act] | None = None
+    ) -> Hour:
+        recent = self._recent.get(entity_key(state.kind, state.entity), NOT_RECENT)
+        if recent.hour != hour - 1:
+            recent = NOT_RECENT
         return Hour(
             state.kind,
             state.entity,
-            start,
+            hour * HOUR_US,
             state.since_us,
             state.events,
             state.models,
             self.seasons,
             {},
-            tuple(acts),
-            recent,
+            acts,
+            recent.acts,
+            groups,
+            recent.operations,
         )
 
     def _forget(self, hour: int) -> None:
@@ -170,6 +232,9 @@ class Shard:
 
     def _account(self, report: Report) -> None:
         """Hand over what was counted since the last report."""
+        for window in self.events.values():
+            window.merge()
+            self._count(window)
         report.found += self._late
         report.faults += self._faults
         report.applied, report.filtered = self._applied, self._filtered
@@ -192,12 +257,14 @@ class Shard:
             return groups.setdefault(group_of(key), [STATE_VERSION, [], [], []])
 
         for key, state in sorted(self.entities.items()):
-            slot(key)[1].append(state.state())
+            recent = self._recent.get(key, NOT_RECENT)
+            unfinished = self._unfinished[state.kind].get(self.shapes.entity_of(key), set())
+            slot(key)[1].append(state.state(recent.acts, unfinished))
         for state in self.resources.states():
             slot(entity_key(state.kind, state.entity))[1].append(state.state())
-        for hour, windows in sorted(self.events.items()):
-            for key, window in sorted(windows.items()):
-                slot(key)[2].append([hour, key, window.state()])
+        for (hour, kind), window in sorted(self.events.items()):
+            for number in window.entities().tolist():
+                slot(self.shapes.entities[number])[2].append([hour, kind, window.state(number)])
         for hour, traffic in sorted(self.traffic.items()):
             of_group: dict[int, list[int]] = {}
             for owner in self.resources.named(traffic.present()).tolist():
@@ -215,15 +282,26 @@ class Shard:
             if version != STATE_VERSION:
                 raise ValueError(f"shard state of version {version}; this Redshank reads {STATE_VERSION}")
             for packed in entities:
-                state = EntityState.restore(packed)
-                if state.kind == "resource":
-                    self.resources.put(state)
-                else:
-                    self.entities[entity_key(state.kind, state.entity)] = state
-            for hour, key, packed in windows:
-                self.events.setdefault(hour, {})[key] = EventWindow.restore(packed)
+                self._load(*EntityState.restore(packed))
+            for hour, kind, packed in windows:
+                window = self.events.setdefault((hour, kind), EventWindow(kind, self.shapes))
+                window.restore(packed, self._shape)
             for hour, packed in traffic:
                 self.traffic.setdefault(hour, TrafficWindow()).restore(packed, self.resources.number)
+
+    def _load(self, state: EntityState, acts: list[Act], unfinished: set[int]) -> None:
+        if state.kind == "resource":
+            self.resources.put(state)
+            return
+        key = entity_key(state.kind, state.entity)
+        self.entities[key] = state
+        if acts:
+            self._recent[key] = Recent(state.last_hour, acts, frozenset(act.event.operation for act in acts))
+        if unfinished:
+            self._unfinished[state.kind][self.shapes.entity_of(key)] = unfinished
+
+    def _shape(self, shape: Any, owners: int) -> int:
+        return self.shapes.add(msgspec.convert(shape, Event), owners)
 
 
 def owner_keys(event: Event, owners: int) -> list[str]:
@@ -236,9 +314,8 @@ def owner_keys(event: Event, owners: int) -> list[str]:
     return keys
 
 
-def new_state(kind: str, key: str, acts: list[Act]) -> EntityState:
+def new_state(kind: str, key: str, first: Event) -> EntityState:
     """An entity at its first hour; its id in the case of its first record."""
-    first = acts[0].event
     entity = next(
         id_
         for id_ in (first.principal if kind == "principal" else first.vault, key.split(":", 1)[1])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ingest import identity
 from ingest.claims import Caller, caller_of, short_claims
 from ingest.logs_values import address, content_hash, excerpt, folded, place, text, texts
 from ingest.records import DENIED, FAILURE, MANAGEMENT, STARTED, SUCCESS, Event, Rejected
@@ -115,13 +116,21 @@ def made(
     *,
     came_from: str,
     location: str,
-    correlation: str,
+    correlation: str | None,
     details: dict[str, Any],
     source: str,
     offset: int,
 ) -> Event:
-    """The event, for both ways of decoding."""
+    """The event, for both ways of decoding. Without a correlation (None) its numbers are of its content alone."""
     where = place(resource)
+    # What the records of one operation share, and what this one says.
+    operation_id = content_hash(operation, where.lower)
+    uid = content_hash(operation, where.lower, outcome, caller.principal.lower())
+    if correlation is not None:
+        operation_id, uid = (
+            identity.operation_of(operation_id, correlation),
+            identity.uid_of(uid, at_us, correlation),
+        )
     return Event(
         at_us=at_us,
         layer=MANAGEMENT,
@@ -136,9 +145,9 @@ def made(
         vault=where.vault or place(scope).vault,
         region=region(location),
         subscription=where.subscription,
-        operation_id=f"{correlation}|{operation}|{where.lower}" if correlation else "",
+        operation_id=operation_id,
         details=details,
-        uid=content_hash(str(at_us), correlation, operation, where.lower, outcome, caller.principal.lower()),
+        uid=uid,
         source=source,
         offset=offset,
     )

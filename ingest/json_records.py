@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,28 +30,50 @@ _OPENING = re.compile(r'\s*(?:\[|\{[^{}]{0,2000}?"(?:records|value)"\s*:\s*\[)',
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 _end = json.JSONDecoder().raw_decode
 
-Value = Any  # a decoded value, what `swift` made of a line, or a Rejected
-Swift = Callable[[bytes, int], Any]
+Value = Any  # a record's octets (Raw), a decoded value, or a Rejected
+PIECE = 5_000  # records of a document that are handed on together
 
 
-def values(chunks: Iterable[bytes], source: str, swift: Swift | None = None) -> Iterator[tuple[int, Value]]:
-    """(number, value) of each record, from 0; a value that can't be read is a `Rejected`.
+class Lines(NamedTuple):
+    """Whole lines, as they stand."""
 
-    `swift` may make something of a record's octets and number by itself, in place of the record's value.
-    """
+    octets: bytes
+
+    def values(self) -> Iterator[Value]:
+        """Each record's octets (Raw), or why there is none."""
+        for line in self.octets.split(b"\n"):
+            yield from _line(line)
+
+
+def pieces(chunks: Iterable[bytes]) -> Iterator[Lines | list[Value]]:
+    """A file's records a piece at a time: lines as they stand, or records' octets (Raw) and what is Rejected."""
     stream = iter(chunks)
     head = next(stream, b"").removeprefix(b"\xef\xbb\xbf")
     parts = chain([head], stream)
-    found = _lines(parts) if _in_lines(head) else _document(parts)
+    if _in_lines(head):
+        yield from _lines(parts)
+    else:
+        found = _document(parts)
+        while piece := list(islice(found, PIECE)):
+            yield piece
+
+
+def values(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, Value]]:
+    """(number, value) of each record, from 0, decoded; what can't be read is a `Rejected`."""
+    found = (
+        value for piece in pieces(chunks) for value in (piece.values() if isinstance(piece, Lines) else piece)
+    )
     for number, value in enumerate(found):
-        made = None
-        if isinstance(value, msgspec.Raw):
-            octets = bytes(value)
-            made = swift(octets, number) if swift is not None else None
-            value = _decoded(octets) if made is None else made
-        if made is None and isinstance(value, Rejected):
-            value = msgspec.structs.replace(value, source=source, offset=number)
-        yield number, value
+        yield number, decoded(value, source, number)
+
+
+def decoded(value: Value, source: str, number: int) -> Value:
+    """A record's octets (Raw) decoded; a `Rejected`, with its place, where that can't be done."""
+    if isinstance(value, msgspec.Raw):
+        value = _decoded(bytes(value))
+    if isinstance(value, Rejected):
+        return msgspec.structs.replace(value, source=source, offset=number)
+    return value
 
 
 def _decoded(octets: bytes) -> Value:
@@ -86,21 +108,24 @@ def _readable(line: bytes) -> bool:
 # Lines
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[Value]:
+def _lines(chunks: Iterable[bytes]) -> Iterator[Lines | list[Value]]:
     rest = b""
     too_long = False  # the line that goes on was rejected already
     for chunk in chunks:
-        lines = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
-        rest = lines.pop()
-        for line in lines[too_long:]:
-            yield from _line(line)
-        too_long = too_long and not lines
-        if too_long:
-            rest = b""
-        elif len(rest) > MAX_LINE:
-            yield _bad(f"the line is longer than {MAX_LINE >> 20} MB", rest)
+        start = chunk.find(b"\n") + 1 if too_long else 0
+        if too_long and not start:
+            continue
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            whole, rest, too_long = rest + chunk[start:end], chunk[end:], False
+            yield Lines(whole)
+        else:
+            rest += chunk
+        if len(rest) > MAX_LINE:
+            yield [_bad(f"the line is longer than {MAX_LINE >> 20} MB", rest)]
             rest, too_long = b"", True
-    yield from _line(b"" if too_long else rest)
+    if rest:
+        yield Lines(rest)
 
 
 def _line(line: bytes) -> Iterator[Value]:

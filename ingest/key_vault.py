@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ingest.activity import first, named, region
 from ingest.claims import Caller, caller_of, short_claims
+from ingest.identity import uid_of
 from ingest.logs_values import address, content_hash, excerpt, folded, number, place, text, texts
 from ingest.records import DENIED, FAILURE, KEY_VAULT, SUCCESS, Event, Rejected
 from ingest.times import epoch_us
@@ -132,15 +133,16 @@ def made(
     came_from: object,
     client: str,
     location: str,
-    correlation: str,
+    correlation: str | None,
     details: dict[str, Any],
     source: str,
     offset: int,
 ) -> Event:
-    """The event, for both ways of decoding; `places` are the id and the address of what was touched."""
+    """The event, for both ways of decoding. Without a correlation (None) its numbers are of its content alone; `places` are the id and the address of what was touched."""
     where = place(resource)
     item = item_of(operation, places[0]) or item_of(operation, places[1])
     principal = caller.principal
+    uid = content_hash(operation, where.lower, item, outcome, principal.lower())
     return Event(
         at_us=at_us,
         layer=KEY_VAULT,
@@ -158,7 +160,7 @@ def made(
         region=region(location),
         subscription=where.subscription,
         details=details,
-        uid=content_hash(str(at_us), correlation, operation, where.lower, item, outcome, principal.lower()),
+        uid=uid if correlation is None else uid_of(uid, at_us, correlation),
         source=source,
         offset=offset,
     )

@@ -48,7 +48,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True
     client: str = ""  # user agent of vault events (properties.clientInfo)
     region: str = ""  # the resource's region where the record says it
     subscription: str = ""  # lower case
-    operation_id: str = ""  # joins the start and end records of one operation
+    operation_id: int = 0  # joins the start and end records of one operation; 0 = it is whole by itself
     details: dict[str, Any] = {}  # few and bounded; keys are listed in `docs/architecture.md`
     uid: int = 0  # 63-bit content hash: the same event delivered twice has the same
     # where the record stands: for evidence

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from ingest import logs, swift
+import numpy as np
+
 from ingest.compression import CHUNK, CutShortError, chunks
+from ingest.event_columns import EventColumns, joined
+from ingest.event_reader import EventReader, Piece
 from ingest.flows import FlowColumns
 from ingest.ipfix import IpfixDecoder
-from ingest.json_records import values
-from ingest.records import Event, Rejected
+from ingest.json_records import pieces
+from ingest.records import Rejected
 from ingest.sniff import HEAD, sniff
 from ingest.times import path_us
 
 # Blocks are cut at fixed numbers of records, so that nothing hangs on how they are batched later.
 BLOCK = 5_000
-SORTED = 50_000  # records that are put in time order together
+SORTED = 50_000  # records, or some more, that are put in time order together
 MAX_SORTED = 1_000_000  # ... of a file whose newest record comes first
 PEEKED = 200
 
@@ -46,7 +48,7 @@ _OURS = {"truth.jsonl", "benign.jsonl", "alerts.jsonl", "alerts.json", "rejected
 class Block:
     """A piece of a partition: read = events + flows + rejected records + filtered."""
 
-    events: list[Event] = field(default_factory=list)
+    events: EventColumns = field(default_factory=EventColumns)
     flows: FlowColumns | None = None
     rejected: list[Rejected] = field(default_factory=list)
     filtered: dict[str, int] = field(default_factory=dict)
@@ -186,7 +188,9 @@ class FlowFile:
 
     def _block(self, decoder: IpfixDecoder, data: bytes, at_end: bool) -> Block:
         decoded = decoder.feed(data, at_end)
-        return Block([], decoded.flows, decoded.rejected, decoded.filtered, decoded.read, decoded.lost)
+        return Block(
+            EventColumns(), decoded.flows, decoded.rejected, decoded.filtered, decoded.read, decoded.lost
+        )
 
 
 class EventFile:
@@ -200,23 +204,24 @@ class EventFile:
 
     def _first(self) -> int | None:
         """The least time among the first records; among all, if the newest come first."""
-        least = None
+        least, peeked = None, 0
         try:
-            events = (one for _, one in self._records() if isinstance(one, Event))
-            times = [event.at_us for event in islice(events, PEEKED)]
-            least = min(times, default=None)
-            if times and self._falling(times[0], times[-1]):
-                for event in events:
-                    least = min(times[-1] if least is None else least, event.at_us)
+            for piece in self._pieces():
+                times = piece.events.columns["at_us"]
+                if len(times):
+                    least = int(times.min()) if least is None else min(least, int(times.min()))
+                    peeked += len(times)
+                    if peeked >= PEEKED and not self._falling(times):
+                        break
         except (CutShortError, OSError):
             pass  # said when the file is read
         return least
 
-    def _falling(self, first_us: int, last_us: int) -> bool:
-        return first_us - last_us > self._lateness_us
+    def _falling(self, times: Any) -> bool:
+        return len(times) > 1 and int(times[0] - times[-1]) > self._lateness_us
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
-        """Blocks of 5,000 events, each 50,000 records in time order."""
+        """Blocks of 5,000 events, of 50,000 records or more in time order."""
         done = int(position or 0)
         for number, block in enumerate(self._blocks(), 1):
             block.position = number
@@ -224,61 +229,45 @@ class EventFile:
                 yield block
 
     def _blocks(self) -> Iterator[Block]:
-        gathered = Block()
+        gathered: list[Piece] = []
+        broken = ""
         try:
-            for _, one in self._records():
-                _gather(gathered, one)
-                if gathered.read >= SORTED and gathered.read % SORTED == 0 and not self._goes_on(gathered):
+            for piece in self._pieces():
+                gathered.append(piece)
+                if sum(one.read for one in gathered) >= SORTED and not self._goes_on(gathered):
                     yield from _in_order(gathered)
-                    gathered = Block()
+                    gathered = []
         except CutShortError as error:
-            gathered.rejected.append(_bad(self._path, str(error)))
+            broken = str(error)
         except OSError as error:
-            text = f"the file can't be read further: {error.strerror or error}"
-            gathered.rejected.append(_bad(self._path, text))
+            broken = f"the file can't be read further: {error.strerror or error}"
+        if broken:
+            gathered.append(Piece(EventColumns(), [_bad(self._path, broken)]))
         yield from _in_order(gathered)
 
-    def _goes_on(self, gathered: Block) -> bool:
-        events = gathered.events
-        return (
-            len(events) > 1
-            and gathered.read < MAX_SORTED
-            and self._falling(events[0].at_us, events[-1].at_us)
-        )
+    def _goes_on(self, gathered: list[Piece]) -> bool:
+        """Whether the newest comes first: then more is gathered before it is put in order."""
+        times = [piece.events.columns["at_us"] for piece in gathered]
+        ends = np.array([one for some in times if len(some) for one in (some[0], some[-1])])
+        return sum(piece.read for piece in gathered) < MAX_SORTED and self._falling(ends)
 
-    def _records(self) -> Iterator[tuple[int, Event | Rejected | str]]:
-        for number, value in values(_whole(self._path), self.name, partial(swift.event, source=self.name)):
-            if isinstance(value, Event | Rejected):
-                yield number, value
-            elif isinstance(value, swift.LeftOut):
-                yield number, value.reason
-            else:
-                yield number, logs.decode(value, self.name, number)
+    def _pieces(self) -> Iterator[Piece]:
+        reader = EventReader(self.name)
+        return map(reader.read, pieces(chunks(self._path)))
 
 
-def _whole(path: Path) -> Iterable[bytes]:
-    return chunks(path)
-
-
-def _gather(block: Block, one: Event | Rejected | str) -> None:
-    if isinstance(one, Event):
-        block.events.append(one)
-    elif isinstance(one, Rejected):
-        block.rejected.append(one)
-        if one.kind != "record":
-            return
-    else:
-        block.filtered[one] = block.filtered.get(one, 0) + 1
-    block.read += 1
-
-
-def _in_order(gathered: Block) -> Iterator[Block]:
+def _in_order(gathered: list[Piece]) -> Iterator[Block]:
     """The gathered events in time order, in blocks; the first has all that was rejected and filtered."""
-    events = sorted(gathered.events, key=lambda event: event.at_us)
-    first = events[:BLOCK]
-    if gathered.read or gathered.rejected:
-        beside = gathered.read - len(events)
-        yield Block(first, None, gathered.rejected, gathered.filtered, beside + len(first))
+    events = joined([piece.events for piece in gathered])
+    events = events.take(np.argsort(events.columns["at_us"], kind="stable"))
+    rejected = [one for piece in gathered for one in piece.rejected]
+    beside = sum(piece.read for piece in gathered) - len(events)
+    filtered: dict[str, int] = {}
+    for piece in gathered:
+        for reason, number in piece.filtered.items():
+            filtered[reason] = filtered.get(reason, 0) + number
+    if beside or rejected or len(events):
+        yield Block(events.take(slice(0, BLOCK)), None, rejected, filtered, beside + min(BLOCK, len(events)))
     for start in range(BLOCK, len(events), BLOCK):
-        part = events[start : start + BLOCK]
+        part = events.take(slice(start, start + BLOCK))
         yield Block(part, read=len(part))

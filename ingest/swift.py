@@ -7,6 +7,7 @@ wrong. Tests hold the two to the same events. Who acted is worked out once for e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,15 +16,19 @@ from msgspec import Raw, Struct, json
 
 from ingest import activity, key_vault
 from ingest.claims import Caller, caller_of, short_claims
+from ingest.identity import operation_of, uid_of
 from ingest.logs_values import address, text
 from ingest.records import STARTED, SUCCESS, Event
 from ingest.times import epoch_us
 
+MAX_SHAPES = 200_000  # different records that are remembered, about 1 KB each
 MAX_CACHED = 8192  # octets of claims that are remembered; who sends more is left to the careful path
 _BARE = Raw(b"null")
 
 
-class _Record(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
+class Record(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
+    """A record in one of the common forms."""
+
     time: str
     resource_id: str
     operation_name: str
@@ -81,7 +86,8 @@ class _Identity(Struct, forbid_unknown_fields=True, gc=False):
     claims: Raw
 
 
-_record = json.Decoder(_Record).decode
+_record = json.Decoder(Record).decode
+_records = json.Decoder(Record).decode_lines
 _vault_identity = json.Decoder(_VaultIdentity).decode
 _vault_properties = json.Decoder(_VaultProperties).decode
 _identity = json.Decoder(_Identity).decode
@@ -106,13 +112,84 @@ class LeftOut(Struct, frozen=True):
     reason: str
 
 
-def event(line: bytes, offset: int, source: str) -> Event | LeftOut | None:
+Made = Event | LeftOut | None  # a shape; why the record is left out; or None: not one of the common forms
+_known: dict[tuple[Any, ...], Made] = {}
+
+
+def event(line: bytes, offset: int, source: str) -> Made:
     """An event, why it is left out, or None: not one of the common forms."""
+    record = decoded(line)
+    if record is None:
+        return None
+    made = shapes([record])[0]
+    at_us = epoch_us(record.time)
+    if at_us is None or not isinstance(made, Event):
+        return made if at_us is not None else None
+    correlation = text(record.correlation_id)
+    return msgspec.structs.replace(
+        made,
+        at_us=at_us,
+        uid=uid_of(made.uid, at_us, correlation),
+        operation_id=operation_of(made.operation_id, correlation) if made.operation_id else 0,
+        source=source,
+        offset=offset,
+    )
+
+
+def decoded(line: bytes) -> Record | None:
+    """A record, if it has the common form."""
     try:
-        record = _record(line)
+        return _record(line)
+    except _PROBLEMS:
+        return None
+
+
+def decoded_lines(lines: bytes) -> list[Record] | None:
+    """The records of whole lines, if all have the common form."""
+    try:
+        return _records(lines)
+    except _PROBLEMS:
+        return None
+
+
+def shapes(records: Sequence[Record]) -> list[Made]:
+    """What the records say beside their times and correlation ids; equal ones are one object.
+
+    Whoever polls a secret says the same all day: it is worked out once. What a control-plane record says beside
+    is not used here, and differs each time.
+    """
+    if len(_known) > MAX_SHAPES:
+        _known.clear()
+    keys = [
+        (
+            record.category,
+            record.operation_name,
+            record.resource_id,
+            record.caller_ip_address,
+            record.location,
+            record.result_type,
+            bytes(record.identity),
+            bytes(record.properties) if record.category == "AuditEvent" else b"",
+        )
+        for record in records
+    ]
+    try:
+        return [_known[key] for key in keys]
+    except KeyError:
+        return [_shape(key, record) for key, record in zip(keys, records, strict=True)]
+
+
+def _shape(key: tuple[Any, ...], record: Record) -> Made:
+    if key not in _known:
+        _known[key] = _made(record)
+    return _known[key]
+
+
+def _made(record: Record) -> Made:
+    try:
         if record.category == "AuditEvent":
-            return _vault(record, source, offset)
-        return _managed(record, source, offset) if record.category in _ADMINISTRATIVE else None
+            return _vault(record)
+        return _managed(record) if record.category in _ADMINISTRATIVE else None
     except _PROBLEMS:
         return None
 
@@ -129,9 +206,9 @@ def _remembered(claims: bytes, principal_type: str) -> Caller:
     return caller_of(short_claims(found), "", principal_type)
 
 
-def _vault(record: _Record, source: str, offset: int) -> Event | LeftOut | None:
-    at_us, operation = epoch_us(record.time), key_vault.OPERATIONS.get(record.operation_name.lower())
-    if at_us is None or operation is None or operation.endswith("EventGridNotification"):
+def _vault(record: Record) -> Made:
+    operation = key_vault.OPERATIONS.get(record.operation_name.lower())
+    if operation is None or operation.endswith("EventGridNotification"):
         return None
     properties = _vault_properties(record.properties)
     caller = _vault_caller(record.identity)
@@ -144,7 +221,7 @@ def _vault(record: _Record, source: str, offset: int) -> Event | LeftOut | None:
     if key_vault.is_elsewhere(resource):
         return None
     return key_vault.made(
-        at_us,
+        0,
         operation,
         key_vault.outcome_of_status(status),
         caller,
@@ -153,10 +230,10 @@ def _vault(record: _Record, source: str, offset: int) -> Event | LeftOut | None:
         came_from=record.caller_ip_address,
         client=text(properties.client_info),
         location=text(record.location),
-        correlation=text(record.correlation_id),
+        correlation=None,
         details={"status": status} if status >= 400 else {},
-        source=source,
-        offset=offset,
+        source="",
+        offset=0,
     )
 
 
@@ -167,11 +244,11 @@ def _vault_caller(identity: Raw) -> Caller | None:
     return _caller(_vault_identity(whole).claim, "")
 
 
-def _managed(record: _Record, source: str, offset: int) -> Event | None:
-    at_us, operation = epoch_us(record.time), text(record.operation_name).lower()
+def _managed(record: Record) -> Event | None:
+    operation = text(record.operation_name).lower()
     outcome = _OUTCOMES.get(record.result_type)
     # A failure's reason stands in the properties, a role's content in the body: both are for the slow path.
-    if at_us is None or outcome is None or "/" not in operation or any(x in operation for x in _WITH_BODY):
+    if outcome is None or "/" not in operation or any(x in operation for x in _WITH_BODY):
         return None
     identity = _identity(record.identity)
     said = identity.authorization
@@ -181,7 +258,7 @@ def _managed(record: _Record, source: str, offset: int) -> Event | None:
         return None
     details = {"auth": caller.auth, "role": text(said.evidence.role)}
     return activity.made(
-        at_us,
+        0,
         operation,
         outcome,
         caller,
@@ -189,8 +266,8 @@ def _managed(record: _Record, source: str, offset: int) -> Event | None:
         text(said.scope),
         came_from=address(record.caller_ip_address),
         location=text(record.location),
-        correlation=text(record.correlation_id),
+        correlation=None,
         details={name: value for name, value in details.items() if value},
-        source=source,
-        offset=offset,
+        source="",
+        offset=0,
     )

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ingest.records import SECOND_US
 
@@ -16,6 +21,7 @@ _ISO = re.compile(
     r"(?::([0-5][0-9])(?::([0-5][0-9]|60)(?:[.,]([0-9]{1,12}))?)?)?"
     r"(?: ?([Zz]|UTC|GMT|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9]))?"
 )
+_HOUR = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}")
 _AMERICAN = re.compile(
     r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4}),? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
     r"(?:[ \u202f]?([AaPp])\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT))?"
@@ -48,6 +54,56 @@ def epoch_us(value: object) -> int | None:
     else:
         found = _number(value)
     return found if found is not None and 0 <= found < _LAST_US else None
+
+
+def epochs_us(texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """`epoch_us` of each text, -1 for what is no time.
+
+    Times as Azure writes them ('2026-01-05T01:32:01.2691226Z', each of one length) are read as columns of digits.
+
+    >>> epochs_us(["2016-01-05T01:32:01.2691226Z", "yesterday"]).tolist()
+    [1451957521269122, -1]
+    """
+    widths = np.fromiter(map(len, texts), np.int64, len(texts))
+    found = np.empty(len(texts), np.int64)
+    for width in np.unique(widths).tolist():
+        places = np.flatnonzero(widths == width)
+        some = texts if len(places) == len(texts) else [texts[at] for at in places.tolist()]
+        found[places] = _of_one_width(some, width)
+    return found
+
+
+def _of_one_width(texts: Sequence[str], width: int) -> Any:
+    joined = "".join(texts) if 20 <= width <= 32 else ""
+    if joined and joined.isascii():
+        found = _columns(np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), width))
+        if found is not None:
+            return found
+    return [-1 if at_us is None else at_us for at_us in map(epoch_us, texts)]
+
+
+def _columns(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64] | None:
+    """Times of the form YYYY-MM-DDTHH:MM:SS[.f...]Z; None if any has another."""
+    width = letters.shape[1]
+    marks = {10: "T", 13: ":", 16: ":", width - 1: "Z"} | ({19: "."} if width > 20 else {})
+    if width == 21 or any((letters[:, at] != ord(mark)).any() for at, mark in marks.items()):
+        return None
+    places = [14, 15, 17, 18, *range(20, width - 1)]
+    digits = letters[:, places].astype(np.int64) - ord("0")
+    if ((digits < 0) | (digits > 9)).any():
+        return None
+    minute, second = digits[:, 0] * 10 + digits[:, 1], digits[:, 2] * 10 + digits[:, 3]
+    fraction = np.zeros(len(letters), np.int64)
+    for at in range(6):
+        fraction = fraction * 10 + (digits[:, 4 + at] if 4 + at < digits.shape[1] else 0)
+    hours, which = np.unique(np.ascontiguousarray(letters[:, :13]).view("S13").ravel(), return_inverse=True)
+    if not all(_HOUR.fullmatch(hour) for hour in hours.tolist()):
+        return None
+    starts = [_hour(hour.decode()) for hour in hours.tolist()]
+    if None in starts or (minute > 59).any() or (second > 60).any():
+        return None
+    found = np.array(starts, np.int64)[which] + (minute * 60 + second) * SECOND_US + fraction
+    return np.where((found >= 0) & (found < _LAST_US), found, -1)
 
 
 def path_us(path: str) -> int | None:
