@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.ipfix import MAX_ALL_WAITING, MAX_DOMAINS, MAX_WAITING, IpfixDecoder
+from ingest.ipfix import IpfixDecoder
+from ingest.ipfix_sets import MAX_ALL_WAITING, MAX_DOMAINS, MAX_WAITING
 from ingest.ipfix_templates import MAX_SPECIFIERS, MAX_TEMPLATES
 from ingest.records import FLOW
 from simulation.wire.ipfix import Exporter
