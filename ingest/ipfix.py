@@ -43,18 +43,33 @@ class IpfixDecoder:
 
     def feed(self, data: bytes | memoryview, at_end: bool = False) -> Decoded:
         """Decode the next octets of a file; `at_end` after the last ones."""
-        buffer = self._rest + bytes(data) if self._rest else bytes(data)
-        used = self._messages(buffer, at_end)
+        buffer, start = self._joined(bytes(data))
+        used = self._messages(buffer, start, at_end)
         self._rest = buffer[used:]
         self.offset += used
         if at_end:
             self._sets.end()
         return self._decoded()
 
+    def _joined(self, data: bytes) -> tuple[bytes, int]:
+        """What is left and what comes as one, and where to go on.
+
+        A message that ends in what comes is taken in by itself: it costs no copy of all the others.
+        """
+        rest = self._rest
+        begins = self._garbage is None and len(rest) >= HEADER and _is_header(rest, 0)
+        length = int.from_bytes(rest[2:4], "big") if begins else 0
+        if not len(rest) < length <= len(rest) + len(data):
+            return (rest + data if rest else data), 0
+        need = length - len(rest)
+        self._sets.messages(rest + data[:need], [0, length], self.offset)
+        self.offset += len(rest)
+        return data, need
+
     def datagram(self, data: bytes, offset: int = 0) -> Decoded:
         """Decode one message that came by itself; `offset` is said with what is rejected."""
         self.offset, self._rest = offset, b""
-        self._messages(data, True)
+        self._messages(data, 0, True)
         return self._decoded()
 
     def _decoded(self) -> Decoded:
@@ -62,9 +77,9 @@ class IpfixDecoder:
         flows = FlowColumns(LayoutPart(layout, gathered) for layout, gathered in taken.gathered.items())
         return Decoded(flows, taken.rejected, taken.read, taken.filtered, taken.lost)
 
-    def _messages(self, data: bytes, at_end: bool) -> int:
-        """Decode whole messages; how many octets are done with."""
-        at, size = 0, len(data)
+    def _messages(self, data: bytes, at: int, at_end: bool) -> int:
+        """Decode whole messages from `at` on; how many octets are done with."""
+        size = len(data)
         found = self._garbage is None  # a message begins here, as far as is known
         while size - at >= HEADER:
             if found:
@@ -121,6 +136,6 @@ class IpfixDecoder:
 
 
 def _is_header(data: bytes, at: int) -> bool:
-    """Whether a message may begin here, though perhaps it does not end in this chunk."""
+    """Whether a message begins here by its first octets, though it may not end in this chunk."""
     version, length = (int.from_bytes(data[at + n : at + n + 2], "big") for n in (0, 2))
     return version == VERSION and length >= HEADER

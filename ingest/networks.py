@@ -183,6 +183,8 @@ class NetworkTable:
 
     def find(self, high: Words, low: Words) -> Indexes:
         """Index of the narrowest network that each address lies in, -1 if it lies in none."""
+        if not len(self):
+            return np.full(len(high), -1)
         found = self._segment(high, low)
         if not len(self._single):
             return found

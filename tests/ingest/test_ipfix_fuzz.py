@@ -109,6 +109,12 @@ def test_a_file_that_comes_octet_by_octet_gives_the_same_flows() -> None:
     assert outcome([whole[at : at + 1] for at in range(len(whole))]) == outcome([whole])
 
 
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 15, 16, 17, 30_000])
+def test_a_long_message_may_be_cut_anywhere(at: int) -> None:
+    whole = message(template(256, PLAIN), a_set(256, record() * 1_000)) + GOOD
+    assert outcome(cut(whole, [at])) == outcome([whole])
+
+
 @FUZZ
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=5))
 def test_any_cut_of_what_our_simulation_exports_gives_all_its_flows(sizes: list[int]) -> None:
