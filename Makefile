@@ -32,7 +32,7 @@ docs: $(STAMP)
 	$(BIN)/python -m detections.page docs/detections.md
 
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-header --quiet --output-file requirements.lock

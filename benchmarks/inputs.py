@@ -1,119 +1,119 @@
-"""Files for the throughput benchmarks: many records of one kind, spread over an hour of event time."""
+"""Flows for the benchmarks, spread over an hour of event time, and the configuration they are read with."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from detections.words import rfc3339
-from simulation.conversations import FLOW
+from simulation.conversations import FLOW, Table
 from simulation.wire.ipfix import Exporter
 
 START_US = 1_767_600_000_000_000  # 2026-01-05T08:00:00Z
-NETWORKS = ["10.0.0.0/8"]
+SPAN_US = 3_590_000_000
+INDICATORS = 100_000
+NETWORK = 0x0A000000  # 10.0.0.0/8: the resources
+_PEERS = (0x20000000, 0x60000000)
+SERVICES = (22, 3_389)
 
 
-def flows(path: Path, count: int, relevant: float = 0.03, resources: int = 50_000, seed: int = 1) -> None:
-    """IPFIX: so many flows, a share of them SSH or RDP to the resources 10.0.0.0 and on."""
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Files of one kind, and what counting by hand finds in them."""
+
+    name: str
+    kind: str  # 'flows', 'vault' or 'activity'
+    paths: tuple[Path, ...]
+    truth: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def records(self) -> int:
+        """How many there are in all files."""
+        return self.truth["records"]
+
+    @property
+    def octets(self) -> int:
+        """The size of all files."""
+        return sum(path.stat().st_size for path in self.paths)
+
+
+def indicators(count: int = INDICATORS, seed: int = 5) -> npt.NDArray[np.uint32]:
+    """Different public addresses at random, ascending."""
+    chance = np.random.default_rng(seed)
+    drawn = np.unique(chance.integers(0x0B000000, 0x64000000, count * 2, dtype=np.uint32))
+    return np.sort(chance.choice(drawn, count, replace=False))
+
+
+def configuration(folder: Path, listed: npt.NDArray[np.uint32]) -> Path:
+    """A configuration with the resources' network and a feed of command and control."""
+    feed = folder / "indicators.txt"
+    feed.write_text("".join(f"{IPv4Address(number)}\n" for number in listed.tolist()))
+    path = folder / "redshank.toml"
+    path.write_text(
+        '[inventory]\nnetworks = ["10.0.0.0/8"]\n'
+        '[threat_intel]\nfeeds = [{ path = "indicators.txt", category = "command_and_control" }]\n'
+    )
+    return path
+
+
+def flows(
+    folder: Path,
+    count: int,
+    relevant: float = 0.03,
+    resources: int = 50_000,
+    files: int = 2,
+    listed: npt.NDArray[np.uint32] | None = None,
+    seed: int = 1,
+    name: str = "flows",
+) -> Input:
+    """IPFIX: so many flows from outside, a share of them SSH or RDP, to the resources 10.0.0.0 and on.
+
+    Each file is one exporter's, and spans the whole hour.
+    """
+    made = _flows(count, relevant, resources, seed)
+    paths = tuple(folder / f"{name}-{number}.ipfix" for number in range(files))
+    for number, path in enumerate(paths):
+        path.write_bytes(Exporter(number + 1).export(made[number::files]))
+    return Input(name, "flows", paths, _truth(made, indicators() if listed is None else listed))
+
+
+def _flows(count: int, relevant: float, resources: int, seed: int) -> Table:
     chance = np.random.default_rng(seed)
     made = np.zeros(count, FLOW)
-    made["start_us"] = START_US + np.sort(chance.integers(0, 3_590_000_000, count))
+    made["start_us"] = START_US + np.sort(chance.integers(0, SPAN_US, count))
     made["end_us"] = made["start_us"] + chance.integers(0, 5_000_000, count)
-    made["source"] = chance.integers(0x20000000, 0x60000000, count)
-    made["destination"] = 0x0A000000 + chance.integers(0, resources, count)
-    made["source_port"] = chance.integers(1_024, 65_535, count)
-    service = np.where(chance.random(count) < 0.7, 22, 3_389)
+    made["source"] = chance.integers(*_PEERS, count)
+    made["destination"] = NETWORK + chance.integers(0, resources, count)
+    made["source_port"] = chance.integers(32_768, 61_000, count)
+    service = np.where(chance.random(count) < 0.7, *SERVICES)
     made["destination_port"] = np.where(chance.random(count) < relevant, service, 443)
     made["protocol"], made["flags"] = 6, 0x1B
     made["packets"] = chance.integers(1, 40, count)
     made["octets"] = made["packets"] * 120
-    path.write_bytes(Exporter(1).export(made))
+    return made
 
 
-def _times(count: int) -> list[str]:
-    return [rfc3339(START_US + index * 3_590_000_000 // count) for index in range(count)]
+def _truth(made: Table, listed: npt.NDArray[np.uint32]) -> dict[str, int]:
+    """What there is to be found: flows of the services, of listed addresses, resources and their peers."""
+    service = np.isin(made["destination_port"], SERVICES)
+    bad = np.isin(made["source"], listed)
+    some = made[service | bad]
+    return {
+        "records": len(made),
+        "service": int(service.sum()),
+        "listed": int(bad.sum()),
+        "applied": len(some),
+        "entities": len(np.unique(some["destination"])),
+        "pairs": _pairs(some),
+        "service_pairs": _pairs(made[service]),
+    }
 
 
-def vault_events(path: Path, count: int, vaults: int = 500, callers: int = 2_000, seed: int = 2) -> None:
-    """Key Vault audit events, about 700 bytes each, JSON lines."""
-    chance = np.random.default_rng(seed)
-    which, who, item = (chance.integers(0, top, count) for top in (vaults, callers, 40))
-    with path.open("w") as file:
-        for number, at in enumerate(_times(count)):
-            vault, caller = f"V{which[number]}", int(who[number])
-            secret = f"https://{vault.lower()}.vault.azure.net/secrets/s{item[number]}"
-            record = {
-                "time": at,
-                "category": "AuditEvent",
-                "operationName": "SecretGet",
-                "operationVersion": "7.4",
-                "resultType": "Success",
-                "resultSignature": "OK",
-                "durationMs": "9",
-                "correlationId": f"{number:032x}",
-                "callerIpAddress": f"81.2.{caller % 250}.{caller // 250}",
-                "identity": {
-                    "claim": {
-                        "oid": f"00000000-0000-0000-0000-{caller:012x}",
-                        "appid": "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
-                        "upn": f"user{caller}@contoso.example",
-                    }
-                },
-                "properties": {
-                    "id": f"{secret}/4c39",
-                    "clientInfo": "azsdk-python-keyvault-secrets/4.7.0",
-                    "httpStatusCode": 200,
-                    "requestUri": f"{secret}?api-version=7.4",
-                },
-                "resourceId": f"/SUBSCRIPTIONS/S1/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/{vault}",
-            }
-            file.write(json.dumps(record) + "\n")
-
-
-def activity_events(path: Path, count: int, callers: int = 2_000, seed: int = 3) -> None:
-    """Activity Log events in the blob form, about 2 KB each, JSON lines; start and end records alternate."""
-    chance = np.random.default_rng(seed)
-    who, what = (chance.integers(0, top, count) for top in (callers, 2_000))
-    claims_of = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims"
-    with path.open("w") as file:
-        for number, at in enumerate(_times(count)):
-            caller, thing = int(who[number // 2]), int(what[number // 2])
-            scope = (
-                f"/subscriptions/s1/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/sa{thing}"
-            )
-            record = {
-                "time": at,
-                "resourceId": scope.upper(),
-                "operationName": "MICROSOFT.STORAGE/STORAGEACCOUNTS/LISTKEYS/ACTION",
-                "category": "Administrative",
-                "resultType": "Success" if number % 2 else "Start",
-                "resultSignature": "Succeeded.OK" if number % 2 else "Started.",
-                "durationMs": "17",
-                "callerIpAddress": f"81.2.{caller % 250}.{caller // 250}",
-                "correlationId": f"{number // 2:032x}",
-                "identity": {
-                    "authorization": {
-                        "scope": scope,
-                        "action": "Microsoft.Storage/storageAccounts/listKeys/action",
-                        "evidence": {"role": "Contributor", "principalType": "User"},
-                    },
-                    "claims": {
-                        "aud": "https://management.azure.com/",
-                        "iss": "https://sts.windows.net/0000/",
-                        "appid": "1950a258-227b-4e31-a9cf-717495945fc2",
-                        "ipaddr": f"81.2.{caller % 250}.{caller // 250}",
-                        "http://schemas.microsoft.com/identity/claims/objectidentifier": f"oid-{caller}",
-                        "http://schemas.microsoft.com/claims/authnmethodsreferences": "pwd,mfa",
-                        f"{claims_of}/upn": f"user{caller}@contoso.example",
-                        f"{claims_of}/name": f"user{caller}",
-                        "groups": "g" * 500,
-                    },
-                },
-                "level": "Information",
-                "location": "westeurope",
-                "tenantId": "t",
-                "properties": {"statusCode": "OK", "serviceRequestId": "r" * 36},
-            }
-            file.write(json.dumps(record) + "\n")
+def _pairs(made: Table) -> int:
+    """Different (source, destination, destination port)."""
+    ends = made["destination"].astype(np.uint64) << np.uint64(32) | made["source"]
+    ports = made["destination_port"]
+    return sum(len(np.unique(ends[ports == port])) for port in np.unique(ports))

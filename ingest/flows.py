@@ -1,7 +1,7 @@
 """Flows as columns: what decoders of flows give, and `ingest.select` takes.
 
 A block of flows may come in several parts, one for each layout that its records have. Nothing is converted
-until a column is asked for, and rows only for the few flows that someone wants.
+until a column is asked for.
 """
 
 from __future__ import annotations
@@ -24,11 +24,19 @@ class Part(Protocol):
     def __len__(self) -> int: ...
 
     def column(self, name: str) -> Column:
-        """A column of `FLOW`, in its type there."""
+        """A column of `FLOW`, in its type there; not to be written to."""
         ...
 
     def take(self, index: Index) -> Part:
-        """Only the flows at these positions."""
+        """Only the flows at these positions, which rise."""
+        ...
+
+    def four(self, side: str) -> npt.NDArray[np.uint32] | None:
+        """The addresses of a side ('src', 'dst') in 32 bits, if by its layout all of them are IPv4."""
+        ...
+
+    def newest_us(self, limit: int | None) -> int | None:
+        """The greatest `end_us` that is not above the limit; None if there is none."""
         ...
 
 
@@ -49,22 +57,30 @@ class Rows:
 
     def take(self, index: Index) -> Rows:
         """See `Part.take`."""
-        return Rows(self._rows[index])
+        return Rows(self._rows.take(index))
+
+    def four(self, side: str) -> npt.NDArray[np.uint32] | None:
+        """See `Part.four`: a row may have an address of either family."""
+        return None
+
+    def newest_us(self, limit: int | None) -> int | None:
+        """See `Part.newest_us`."""
+        return newest(self._rows["end_us"], limit)
 
 
 class FlowColumns:
     """Flows in columns; the names and types are those of `FLOW`.
 
     >>> flows = FlowColumns.of_rows(np.zeros(3, FLOW))
-    >>> len(flows), flows.column("src_port"), len(flows.rows(np.array([False, True, False])))
-    (3, array([0, 0, 0], dtype=uint16), 1)
+    >>> len(flows), flows.column("src_port"), flows.newest_us()
+    (3, array([0, 0, 0], dtype=uint16), 0)
     """
 
-    __slots__ = ("_columns", "_ends", "parts")
+    __slots__ = ("_columns", "_length", "parts")
 
     def __init__(self, parts: Iterable[Part]) -> None:
         self.parts = [part for part in parts if len(part)]
-        self._ends = np.cumsum([len(part) for part in self.parts], dtype=np.int64)
+        self._length = sum(map(len, self.parts))
         self._columns: dict[str, Column] = {}
 
     @classmethod
@@ -73,34 +89,28 @@ class FlowColumns:
         return cls([Rows(rows)])
 
     def __len__(self) -> int:
-        return int(self._ends[-1]) if len(self._ends) else 0
+        return self._length
 
     def column(self, name: str) -> Column:
         """One column of all flows, in its type in `FLOW`; not to be written to. Raises KeyError."""
         if name not in self._columns:
-            self._columns[name] = self._joined(name)
+            self._columns[name] = joined([part.column(name) for part in self.parts], FLOW[name])
         return self._columns[name]
 
-    def _joined(self, name: str) -> Column:
-        made = [part.column(name) for part in self.parts]
-        if len(made) == 1:
-            return made[0]
-        return np.concatenate(made) if made else np.empty(0, FLOW[name])
-
-    def rows(self, chosen: npt.NDArray[np.bool_] | Index) -> npt.NDArray[np.void]:
-        """The flows that a mask or ascending positions choose, as an array of `FLOW`, in their order."""
-        index = np.flatnonzero(chosen) if chosen.dtype == bool else np.asarray(chosen, np.int64)
-        out = np.empty(len(index), FLOW)
-        start = first = 0
-        for part, end in zip(self.parts, self._ends.tolist(), strict=True):
-            stop = int(np.searchsorted(index, end))
-            if stop > first:
-                fill(part.take(index[first:stop] - start), out[first:stop])
-            start, first = end, stop
-        return out
+    def newest_us(self, limit: int | None = None) -> int:
+        """The greatest `end_us` that is not above the limit (None: of all); 0 if there is none."""
+        found = (part.newest_us(limit) for part in self.parts)
+        return max((one for one in found if one is not None), default=0)
 
 
-def fill(part: Part, rows: npt.NDArray[np.void]) -> None:
-    """Write all columns of a part into `FLOW` rows of its length."""
-    for name in FLOW.names or ():
-        rows[name] = part.column(name)
+def joined(columns: list[Column], kind: npt.DTypeLike) -> Column:
+    """One after another; a single one as it is."""
+    if len(columns) == 1:
+        return columns[0]
+    return np.concatenate(columns) if columns else np.empty(0, kind)
+
+
+def newest(ended: Column, limit: int | None) -> int | None:
+    """The greatest of these times that is not above the limit; None if there is none."""
+    some = ended if limit is None else ended[ended <= limit]
+    return int(some.max()) if len(some) else None

@@ -18,11 +18,14 @@ from ingest.inventory_file import Claims, read_claims
 from ingest.networks import (
     ALWAYS_US,
     FOREVER_US,
+    MAPPED,
     WORD,
     Indexes,
     NetworkTable,
+    NumberedAddresses,
     Spans,
     Words,
+    distinct,
     parse_network,
 )
 from ingest.records import HOUR_US, Rejected, address_text, address_words
@@ -58,7 +61,7 @@ class Inventory:
         self._since = np.full(len(claims.ids), FOREVER_US)
         np.minimum.at(self._since, claims.resource, claims.start_us)
         self._networks = NetworkTable.of([parse_network(network) for network in networks])
-        self._seen: dict[int, int] = {}  # address -> index of its resource
+        self._seen = NumberedAddresses()  # of `networks`, with the index of each one's resource
 
     @classmethod
     def read(cls, path: Path | str, networks: Iterable[str] = ()) -> tuple[Inventory, list[Rejected]]:
@@ -103,21 +106,17 @@ class Inventory:
 
     def _intern(self, high: Words, low: Words) -> Indexes:
         """Indexes of addresses that are resources of their own; new ones become known."""
-        numbers = _numbers(high, low) if high.any() else low
-        distinct, index = np.unique(numbers, return_inverse=True)
-        return np.array([self._own(number) for number in distinct.tolist()], np.int64)[index]
-
-    def _own(self, address: int) -> int:
-        found = self._seen.get(address)
-        if found is not None:
-            return found
-        if len(self._seen) >= MAX_SEEN:
-            self.unplaced += 1
-            return -1
-        id_ = _own_id(address)
-        self._seen[address] = index = len(self.ids)
-        self.ids.append(id_)
-        return index
+        high, low, place = distinct(high, low)
+        found = self._seen.numbers(high, low)
+        new = np.flatnonzero(found < 0)
+        room = MAX_SEEN - len(self._seen)
+        self.unplaced += max(len(new) - room, 0)
+        new = new[:room]
+        if len(new):
+            found[new] = np.arange(len(self.ids), len(self.ids) + len(new))
+            self._seen.add(high[new], low[new], found[new])
+            self.ids += _own_ids(high[new], low[new])
+        return found[place]
 
     # Single resources and addresses
 
@@ -188,9 +187,12 @@ def _own_id(address: int) -> str:
     return f"ip:{address_text(address >> 64, address & WORD)}"
 
 
-def _numbers(high: Words, low: Words) -> NDArray[np.object_]:
-    both: NDArray[np.object_] = (high.astype(object) << 64) | low.astype(object)
-    return both
+def _own_ids(high: Words, low: Words) -> list[str]:
+    """The same for many, quick for IPv4."""
+    if high.any() or (low >> np.uint64(32) != MAPPED >> 32).any():
+        return [_own_id(a << 64 | b) for a, b in zip(high.tolist(), low.tolist(), strict=True)]
+    octets = low.astype(">u4").view(np.uint8).reshape(-1, 4)
+    return [f"ip:{a}.{b}.{c}.{d}" for a, b, c, d in octets.tolist()]
 
 
 def _resolved(table: NetworkTable, claims: Claims) -> tuple[Spans, list[tuple[int, int]]]:

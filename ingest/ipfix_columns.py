@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.flows import Column, Index
+from ingest.flows import Column, Index, newest
 from ingest.ipfix_elements import number
 from ingest.ipfix_templates import Layout
+from ingest.networks import FOREVER_US
 from ingest.records import FLOW, SECOND_US
 
 MAPPED = np.uint64(0xFFFF << 32)
@@ -35,34 +36,71 @@ _ADDRESSES = {
 }
 _FORWARD_DROPPED = 2  # the upper two bits of forwardingStatus
 _FIREWALL_DENIED = 3
+_OFFSET, _EXPORTED_S, _SAMPLING, _INIT_MS = range(4)  # what is known of a set, beside its number of records
 
 
-class Slice(NamedTuple):
-    """The records of one set."""
+class Gathered:
+    """Sets of records of one layout, in order, from which a part is to be made.
 
-    records: bytes
-    number: int
-    offset: int
-    exported_s: int
-    sampling: int
-    init_ms: int
+    Of each set is known: how many records, and the offset, export time, sampling and start of the system that
+    are said of them all.
+    """
+
+    __slots__ = ("_about", "_ones", "_records")
+
+    def __init__(self) -> None:
+        self._records: list[bytes | npt.NDArray[np.uint8]] = []
+        self._about: list[npt.NDArray[np.int64]] = []
+        self._ones: list[tuple[int, int, int, int, int]] = []
+
+    def one(self, records: bytes, about: tuple[int, int, int, int, int]) -> None:
+        """Add a set."""
+        self._records.append(records)
+        self._ones.append(about)
+
+    def many(self, records: list[bytes] | list[npt.NDArray[np.uint8]], about: npt.NDArray[np.int64]) -> None:
+        """Add sets, with a column of `about` each."""
+        self._settle()
+        self._records += records
+        self._about.append(about)
+
+    def _settle(self) -> None:
+        if self._ones:
+            self._about.append(np.array(self._ones, np.int64).T)
+            self._ones = []
+
+    def octets(self) -> npt.NDArray[np.uint8]:
+        """All records, one after another."""
+        size = sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in self._records)
+        made, at = np.empty(size, np.uint8), 0
+        plain = made.data
+        for piece in self._records:
+            if isinstance(piece, bytes):
+                end = at + len(piece)
+                plain[at:end] = piece
+            else:
+                end = at + piece.size
+                made[at:end].reshape(piece.shape)[:] = piece
+            at = end
+        return made
+
+    def about(self) -> npt.NDArray[np.int64]:
+        """What is known of the sets that have records: a column each."""
+        self._settle()
+        about = np.concatenate(self._about, axis=1)
+        return about[:, about[0] > 0]
 
 
 class LayoutPart:
     """A part of `FlowColumns`."""
 
-    __slots__ = ("_about", "_layout", "_names", "_records")
+    __slots__ = ("_about", "_counts", "_names", "_records", "_set")
 
-    def __init__(self, layout: Layout, slices: list[Slice]) -> None:
-        kept = [one for one in slices if one.number]
-        joined = b"".join(one.records for one in kept)
+    def __init__(self, layout: Layout, gathered: Gathered) -> None:
         self._names = layout.names
-        self._layout = layout
-        self._records: npt.NDArray[Any] = np.frombuffer(joined, layout.dtype)
-        self._about = (
-            np.array([one.number for one in kept], np.int64),
-            np.array([[one.offset, one.exported_s, one.sampling, one.init_ms] for one in kept], np.int64),
-        )
+        self._records: npt.NDArray[Any] = gathered.octets().view(layout.dtype)
+        self._counts, *self._about = gathered.about()
+        self._set: Index | None = None  # of each record, if they are no longer all that the sets had
         self._guess_starts()
 
     def __len__(self) -> int:
@@ -70,13 +108,33 @@ class LayoutPart:
 
     def take(self, index: Index) -> LayoutPart:
         """Only the flows at these positions."""
+        if len(index) == len(self):
+            return self
         part = object.__new__(LayoutPart)
-        part._names, part._layout = self._names, self._layout
-        part._records = self._records[index]
-        counts, about = self._about
-        rows = np.searchsorted(np.cumsum(counts), index, side="right")
-        part._about = (np.ones(len(index), np.int64), about[rows])
+        part._names, part._counts, part._about = self._names, self._counts, self._about
+        # `take` copies records as a whole, an index would copy them field by field.
+        part._records = self._records.take(index)
+        part._set = self._of_each(np.arange(len(self._counts))).take(index)
         return part
+
+    def four(self, side: str) -> npt.NDArray[np.uint32] | None:
+        """See `Part.four`."""
+        four, six = _ADDRESSES[side]
+        return None if six in self._names else self._records[four].astype(np.uint32)
+
+    def newest_us(self, limit: int | None) -> int | None:
+        """See `Part.newest_us`."""
+        said = self._epoch("End")
+        if said is not None and len(self):
+            latest = int(said[0].max()) * said[1]
+            # Only then no time is above the limit, and none is too great for its column.
+            if latest <= (FOREVER_US if limit is None else min(limit, FOREVER_US)):
+                return latest
+        return newest(self.column("end_us"), limit)
+
+    def _of_each(self, told: Column) -> Column:
+        """What is told of each set, for each record."""
+        return np.repeat(told, self._counts) if self._set is None else told.take(self._set)
 
     def column(self, name: str) -> Column:
         """A column of `FLOW`, in its type there."""
@@ -98,16 +156,9 @@ class LayoutPart:
             "end_us": self._end,
             "sampling": self._sampling,
             "denied": self._denied,
-            "offset": lambda: self._of_set(0),
+            "offset": lambda: self._of_each(self._about[_OFFSET]),
         }
         return makers[name]()
-
-    def _of_set(self, place: int) -> Column:
-        """What is the same for all records of a set."""
-        counts, about = self._about
-        if len(counts) == 0:
-            return np.zeros(0, np.int64)
-        return np.repeat(about[:, place], counts)
 
     def _value(self, element: str) -> Column | None:
         return number(self._records[element]) if element in self._names else None
@@ -155,13 +206,20 @@ class LayoutPart:
         return known
 
     def _exported(self) -> Column:
-        return self._of_set(1) * SECOND_US
+        return self._of_each(self._about[_EXPORTED_S]) * SECOND_US
 
-    def _time(self, which: str) -> Column | None:
+    def _epoch(self, which: str) -> tuple[Column, int] | None:
+        """Times since 1970, and how many microseconds their unit has."""
         for unit, scale in (("Milliseconds", 1000), ("Seconds", SECOND_US)):
             value = self._value(f"flow{which}{unit}")
             if value is not None:
-                return value.astype(np.int64) * scale
+                return value, scale
+        return None
+
+    def _time(self, which: str) -> Column | None:
+        said = self._epoch(which)
+        if said is not None:
+            return said[0].astype(np.int64) * said[1]
         for unit in ("Microseconds", "Nanoseconds"):
             value = self._value(f"flow{which}{unit}")
             if value is not None:
@@ -174,20 +232,23 @@ class LayoutPart:
 
     def _since_start(self, uptime_ms: Column) -> Column:
         own = self._value("systemInitTimeMilliseconds")
-        started: Column = self._of_set(3) if own is None else own.astype(np.int64)
+        started: Column = self._of_each(self._about[_INIT_MS]) if own is None else own.astype(np.int64)
         known = started + uptime_ms
-        begun_again = np.maximum((self._of_set(1) * 1000 + AHEAD_MS - known) >> UPTIME_BITS, 0)
+        begun_again = np.maximum(
+            (self._of_each(self._about[_EXPORTED_S]) * 1000 + AHEAD_MS - known) >> UPTIME_BITS, 0
+        )
         since: Column = (known + (begun_again << UPTIME_BITS)) * 1000
         return since
 
     def _guess_starts(self) -> None:
         """Where nobody says when the system started: the newest record of a set is as old as its export."""
-        counts, about = self._about
         uptime = self._first(("flowEndSysUpTime", "flowStartSysUpTime"))
-        if uptime is None or not len(counts):
+        if uptime is None or not len(uptime):
             return
-        newest = np.maximum.reduceat(uptime.astype(np.int64), np.cumsum(counts) - counts)
-        about[:, 3] = np.where(about[:, 3] > 0, about[:, 3], about[:, 1] * 1000 - newest)
+        begins = np.cumsum(self._counts) - self._counts
+        newest = np.maximum.reduceat(uptime.astype(np.int64), begins)
+        told, exported_s = self._about[_INIT_MS], self._about[_EXPORTED_S]
+        self._about[_INIT_MS] = np.where(told > 0, told, exported_s * 1000 - newest)
 
     def _sampling(self) -> Column:
         every = self._value("samplingPacketInterval")
@@ -198,7 +259,7 @@ class LayoutPart:
         else:
             said = self._first(("samplingInterval", "samplerRandomInterval"))
             own = np.zeros(len(self), np.int64) if said is None else said.astype(np.int64)
-        return np.where(own > 0, own, self._of_set(2))
+        return np.where(own > 0, own, self._of_each(self._about[_SAMPLING]))
 
     def _denied(self) -> Column | None:
         event = self._value("firewallEvent")

@@ -212,6 +212,8 @@ class Templates:
         if number < 256:
             raise BadTemplateError("has an id below 256, which is reserved")
         old = self.get(number)
+        if old is not None and (old.scopes, old.specifiers) == (scopes, specifiers):
+            return  # exporters send their templates again and again
         if old is None and len(self._data) + len(self._options) >= MAX_TEMPLATES:
             raise BadTemplateError(
                 f"is one more than the {MAX_TEMPLATES} that an observation domain may have"

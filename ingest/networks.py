@@ -116,6 +116,42 @@ class SortedAddresses:
         return np.where(same, found, -1)
 
 
+def distinct(high: Words, low: Words) -> tuple[Words, Words, Indexes]:
+    """The addresses in rising order, without doubles, and the place among them of each one given."""
+    if not high.any():
+        found, place = np.unique(low, return_inverse=True)
+        return np.zeros(len(found), np.uint64), found, place
+    joined, place = np.unique(_joined(high, low), return_inverse=True)
+    both = joined.view(">u8").reshape(-1, 2).astype(np.uint64)
+    return both[:, 0], both[:, 1], place
+
+
+class NumberedAddresses:
+    """Addresses with a number each, that become more and more."""
+
+    def __init__(self) -> None:
+        none = np.empty(0, np.uint64)
+        self._addresses = SortedAddresses(none, none)
+        self._numbers: Indexes = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def numbers(self, high: Words, low: Words) -> Indexes:
+        """The number of each address; -1 if it has none."""
+        found = self._addresses.equal(high, low)
+        return np.where(found >= 0, self._numbers[found], -1) if len(self) else found
+
+    def add(self, high: Words, low: Words, numbers: Indexes) -> None:
+        """Addresses that have none yet, in rising order."""
+        place = self._addresses.not_above(high, low) + 1
+        known = self._addresses
+        self._addresses = SortedAddresses(
+            np.insert(known.high, place, high), np.insert(known.low, place, low)
+        )
+        self._numbers = np.insert(self._numbers, place, numbers)
+
+
 class NetworkTable:
     """Networks without doubles: for an address the narrowest of them, and from there the wider ones.
 
@@ -147,6 +183,8 @@ class NetworkTable:
 
     def find(self, high: Words, low: Words) -> Indexes:
         """Index of the narrowest network that each address lies in, -1 if it lies in none."""
+        if not len(self):
+            return np.full(len(high), -1)
         found = self._segment(high, low)
         if not len(self._single):
             return found

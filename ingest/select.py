@@ -1,7 +1,6 @@
 """Which flows bear on a detection, and what they are to the resource that held one of their addresses.
 
-Everything is decided for a whole block of flows at a time. Only the columns that decide are made of all
-flows; rows are made of the few that stay.
+Everything is decided for a whole block of flows at a time, and columns are made only of the flows that stay.
 """
 
 from __future__ import annotations
@@ -12,18 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ingest.flows import FlowColumns
+from ingest.flow_relevant import SIDES, Listed, Mask, Relevant, Words, relevant, service
+from ingest.flows import Column, FlowColumns, Index
 from ingest.records import TRAFFIC
 
-TCP, UDP = 6, 17
-SSH_PORT, RDP_PORT = 22, 3389
-SSH, RDP = 1, 2
 IRRELEVANT = "flows that are no SSH, no RDP and touch no listed address"
 NOBODY = "flows between addresses that no resource held"
 INWARD = "flows from a resource to an address that is not outside"
 
-Mask = npt.NDArray[np.bool_]
-Words = npt.NDArray[np.uint64]
+PIECE = 4_096  # rows that stay in the processor's cache while their columns are written one after another
 
 
 class Holders(Protocol):
@@ -32,12 +28,6 @@ class Holders(Protocol):
     ids: list[str]
 
     def holders(self, high: Words, low: Words, at_us: Any) -> npt.NDArray[np.int32]: ...
-
-
-class Listed(Protocol):
-    """The part of threat intelligence that is needed here."""
-
-    def listed(self, high: Words, low: Words, at_us: Any, category: str) -> Mask: ...
 
 
 @dataclass(slots=True)
@@ -55,84 +45,78 @@ def select(
     flows: FlowColumns, inventory: Holders, indicators: Listed, source: int = 0, own_sampling: int = 1
 ) -> Selected:
     """The rows of a block; read = flows with a row + filtered."""
-    chosen = _relevant(flows, indicators)
-    filtered = {IRRELEVANT: len(flows) - int(np.count_nonzero(chosen))}
-    some = flows.rows(chosen)
-    holders = {
-        side: inventory.holders(some[f"{side}_hi"], some[f"{side}_lo"], some["end_us"])
-        for side in ("src", "dst")
+    some = _Some(relevant(flows, indicators), inventory)
+    of_dst, of_src = some.seen_from("dst", "src"), some.seen_from("src", "dst")
+    rows = np.empty(len(of_dst) + len(of_src), TRAFFIC)
+    for start, index, own, peer in ((0, of_dst, "dst", "src"), (len(of_dst), of_src, "src", "dst")):
+        for at in range(0, len(index), PIECE):
+            piece = index[at : at + PIECE]
+            some.write(rows[start + at : start + at + len(piece)], piece, own, peer)
+    rows["source"] = source
+    rows["sampling"][rows["sampling"] == 0] = own_sampling
+    unseen = np.ones(some.count, bool)
+    unseen[of_dst] = False
+    first = np.ones(len(rows), bool)
+    first[len(of_dst) :] = unseen[of_src]
+    told = int(np.count_nonzero(first))
+    filtered = {
+        IRRELEVANT: len(flows) - some.count,
+        NOBODY: some.count - some.held,
+        INWARD: some.held - told,
     }
-    held = (holders["src"] >= 0) | (holders["dst"] >= 0)
-    filtered[NOBODY] = len(some) - int(np.count_nonzero(held))
-    some, holders = some[held], {side: found[held] for side, found in holders.items()}
-    parts, numbers = [], []
-    for own, peer in (("dst", "src"), ("src", "dst")):
-        mine = holders[own] >= 0
-        rows = _rows(some[mine], own, peer, holders[own][mine], indicators, source, own_sampling)
-        outside = (holders[peer][mine] < 0) & is_public(rows["peer_hi"], rows["peer_lo"])
-        kept = rows["malicious"] | ((rows["service"] > 0) & (~rows["outgoing"] | outside))
-        parts.append(rows[kept])
-        numbers.append(np.flatnonzero(mine)[kept])
-    rows, flow = np.concatenate(parts, dtype=TRAFFIC), np.concatenate(numbers)
-    first = np.zeros(len(rows), bool)
-    first[np.unique(flow, return_index=True)[1]] = True
-    filtered[INWARD] = len(some) - int(np.count_nonzero(first))
-    return Selected(rows, first, inventory.ids, len(flows), {k: n for k, n in filtered.items() if n})
+    return Selected(rows, first, inventory.ids, len(flows), {why: n for why, n in filtered.items() if n})
 
 
-def _service(port: Any, protocol: Any) -> Any:
-    tcp = protocol == TCP
-    ssh, rdp = tcp & (port == SSH_PORT), (tcp | (protocol == UDP)) & (port == RDP_PORT)
-    return np.where(ssh, SSH, np.where(rdp, RDP, 0)).astype(np.uint8)
+class _Some:
+    """The flows of a block that may bear on a detection, with who held their addresses."""
 
+    def __init__(self, found: Relevant, inventory: Holders) -> None:
+        self._column, self._listed = found.flows.column, found.listed
+        self.count = len(found.flows)
+        self._holder = {
+            side: inventory.holders(*map(self._column, (f"{side}_hi", f"{side}_lo", "end_us")))
+            for side in SIDES
+        }
+        self.held = int(np.count_nonzero((self._holder["src"] >= 0) | (self._holder["dst"] >= 0)))
+        protocol = self._column("protocol")
+        to_server, from_server = (service(self._column(f"{side}_port"), protocol) for side in ("dst", "src"))
+        # if both sides have a service's port: towards the destination
+        self._forward = (to_server > 0) | (from_server == 0)
+        self._service = np.where(to_server > 0, to_server, from_server)
 
-def _relevant(flows: FlowColumns, indicators: Listed) -> Mask:
-    """By port first, which is cheap; addresses are looked up only where there are indicators."""
-    source, destination = flows.column("src_port"), flows.column("dst_port")
-    by_port: Mask = (
-        (destination == SSH_PORT) | (destination == RDP_PORT) | (source == SSH_PORT) | (source == RDP_PORT)
-    )
-    if by_port.any():
-        place = np.flatnonzero(by_port)
-        protocol = flows.column("protocol")[place]
-        real = (_service(source[place], protocol) | _service(destination[place], protocol)) > 0
-        by_port[place[~real]] = False
-    at_us = flows.column("end_us")
-    for side in ("src", "dst"):
-        high, low = flows.column(f"{side}_hi"), flows.column(f"{side}_lo")
-        by_port = by_port | indicators.listed(high, low, at_us, "command_and_control")
-    return by_port
+    def seen_from(self, own: str, peer: str) -> Index:
+        """Positions of the flows that bear on the resource at the `own` side."""
+        index = np.flatnonzero(self._holder[own] >= 0)
+        is_service = self._service.take(index) > 0
+        outgoing = self._forward.take(index) == (own == "src")
+        kept = self._listed[peer].take(index) | (is_service & ~outgoing)
+        # Only a service of somebody outside is a target.
+        maybe = np.flatnonzero(is_service & ~kept & (self._holder[peer].take(index) < 0))
+        words = (self._column(f"{peer}_{word}").take(index[maybe]) for word in ("hi", "lo"))
+        kept[maybe] = is_public(*words)
+        return index.compress(kept)
 
+    def write(self, rows: npt.NDArray[np.void], index: Index, own: str, peer: str) -> None:
+        """These flows as the resource at the `own` side sees them, but for what is the same in all."""
 
-def _rows(
-    some: Any, own: str, peer: str, holder: Any, indicators: Listed, source: int, own_sampling: int
-) -> npt.NDArray[np.void]:
-    """TRAFFIC rows of flows as the resource at the `own` side sees them."""
-    rows = np.zeros(len(some), TRAFFIC)
-    rows["entity"], rows["source"] = holder, source
-    for name in ("start_us", "end_us", "offset", "denied"):
-        rows[name] = some[name]
-    for word in ("hi", "lo"):
-        rows[f"own_{word}"], rows[f"peer_{word}"] = some[f"{own}_{word}"], some[f"{peer}_{word}"]
-    to_server, from_server = (_service(some[f"{side}_port"], some["protocol"]) for side in ("dst", "src"))
-    forward = (to_server > 0) | (
-        from_server == 0
-    )  # if both sides have a service's port: towards the destination
-    rows["forward"] = forward
-    rows["service"] = np.where(to_server > 0, to_server, from_server)
-    rows["outgoing"] = forward == (own == "src")
-    rows["client_port"] = np.where(forward, some["src_port"], some["dst_port"])
-    rows["peer_port"] = some[f"{peer}_port"]
-    rows["packets"], rows["octets"] = (
-        some["packets"] + some["packets_back"],
-        some["octets"] + some["octets_back"],
-    )
-    rows["both"] = (some["packets"] > 0) & (some["packets_back"] > 0)
-    rows["sampling"] = np.where(some["sampling"] > 0, some["sampling"], own_sampling)
-    rows["malicious"] = indicators.listed(
-        rows["peer_hi"], rows["peer_lo"], rows["end_us"], "command_and_control"
-    )
-    return rows
+        def of(column: Column) -> Column:
+            return column.take(index)
+
+        for name in ("start_us", "end_us", "offset", "denied", "sampling"):
+            rows[name] = of(self._column(name))
+        for word in ("hi", "lo"):
+            rows[f"own_{word}"] = of(self._column(f"{own}_{word}"))
+            rows[f"peer_{word}"] = of(self._column(f"{peer}_{word}"))
+        forward = rows["forward"] = of(self._forward)
+        rows["outgoing"] = forward == (own == "src")
+        ports = {side: of(self._column(f"{side}_port")) for side in SIDES}
+        rows["client_port"] = np.where(forward, ports["src"], ports["dst"])
+        rows["peer_port"] = ports[peer]
+        for name in ("packets", "octets"):
+            rows[name] = of(self._column(name)) + of(self._column(f"{name}_back"))
+        rows["both"] = (of(self._column("packets")) > 0) & (of(self._column("packets_back")) > 0)
+        rows["entity"], rows["service"] = of(self._holder[own]), of(self._service)
+        rows["malicious"] = of(self._listed[peer])
 
 
 def is_public(high: Words, low: Words) -> Mask:

@@ -170,20 +170,34 @@ class Indicators:
 
     # Whole columns
 
+    def lists(self, category: str) -> bool:
+        """Whether any address was ever listed in a category."""
+        return category in self._categories
+
+    def near_four(self, four: NDArray[np.uint32], category: str) -> Indexes:
+        """Positions of the IPv4 addresses that may be listed in a category: something of their /24 is."""
+        return np.flatnonzero(self._drawn((four >> np.uint32(8)).astype(np.int64), category))
+
+    def near(self, high: Words, low: Words, category: str) -> Indexes:
+        """The same for addresses of either family; those of IPv6 all may be."""
+        # Outside of IPv4 a number falls anywhere in the table, or on its ends, which are never listed
+        place = (low >> np.uint64(8)).view(np.int64) - (MAPPED >> 8)
+        near = self._drawn(np.clip(place, 0, len(self._table24) - 1), category)
+        if high.any():
+            near |= high != 0
+        return np.flatnonzero(near)
+
+    def _drawn(self, place: Indexes, category: str) -> NDArray[np.bool_]:
+        bit = np.uint8(1 << CATEGORIES.index(category))
+        drawn: NDArray[np.bool_] = (self._table24.take(place) & bit) != 0
+        return drawn
+
     def listed(self, high: Words, low: Words, at_us: Indexes | int, category: str) -> NDArray[np.bool_]:
         """Whether each address was listed in a category at each time."""
         result = np.zeros(len(low), bool)
         held = self._categories.get(category)
-        if held is None:
-            return result
-        # Outside of IPv4 a number falls anywhere in the table, or on its ends, which are never listed
-        place = (low >> np.uint64(8)).view(np.int64) - (MAPPED >> 8)
-        bit = np.uint8(1 << CATEGORIES.index(category))
-        near = (self._table24.take(place, mode="clip") & bit) != 0
-        if high.any():
-            near |= high != 0
-        chosen = np.flatnonzero(near)
-        if len(chosen):
+        chosen = np.empty(0, np.int64) if held is None else self.near(high, low, category)
+        if held is not None and len(chosen):
             at = np.broadcast_to(np.asarray(at_us, np.int64), low.shape)[chosen]
             result[chosen] = held.holds(high[chosen], low[chosen], at)
         return result

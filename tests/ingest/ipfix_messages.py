@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ingest.flows import FlowColumns
 from ingest.ipfix import Decoded, IpfixDecoder
+from ingest.records import FLOW
 
 # Element and length of each field; a third number is an enterprise's.
 Field = tuple[int, ...]
@@ -88,4 +90,13 @@ def decoded(*messages: bytes) -> Decoded:
 
 def rows(found: Decoded) -> Any:
     """All flows as rows."""
-    return found.flows.rows(np.ones(len(found.flows), bool))
+    return as_rows(found.flows)
+
+
+def as_rows(flows: FlowColumns) -> Any:
+    """Flows as rows; taken one by one, so that no column hangs on which others are looked at."""
+    made = np.empty(len(flows), FLOW)
+    parts = [part.take(np.array([at])) for part in flows.parts for at in range(len(part))]
+    for name in FLOW.names or ():
+        made[name] = [part.column(name)[0] for part in parts]
+    return made

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.ipfix import MAX_ALL_WAITING, MAX_DOMAINS, MAX_WAITING, IpfixDecoder
+from ingest.ipfix import IpfixDecoder
+from ingest.ipfix_sets import MAX_ALL_WAITING, MAX_DOMAINS, MAX_WAITING
 from ingest.ipfix_templates import MAX_SPECIFIERS, MAX_TEMPLATES
 from ingest.records import FLOW
 from simulation.wire.ipfix import Exporter
@@ -106,6 +107,12 @@ def test_any_cut_of_a_damaged_file_gives_the_same_flows_and_says_the_same(
 def test_a_file_that_comes_octet_by_octet_gives_the_same_flows() -> None:
     whole = b"".join([GARBAGE[2], *MESSAGES, GARBAGE[0], *MESSAGES])
     assert outcome([whole[at : at + 1] for at in range(len(whole))]) == outcome([whole])
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 15, 16, 17, 30_000])
+def test_a_long_message_may_be_cut_anywhere(at: int) -> None:
+    whole = message(template(256, PLAIN), a_set(256, record() * 1_000)) + GOOD
+    assert outcome(cut(whole, [at])) == outcome([whole])
 
 
 @FUZZ

@@ -1,0 +1,95 @@
+"""The benchmarks, all or one.
+
+    python -m benchmarks [throughput|peers|memory|quality|scaling ...] [--scale S] [--compare OLD.json]
+
+Without a name all of them run, within ten minutes on two cores; what there is no time for is left out. Each writes
+its rows, with the machine, the versions, the commit and the command, to build/bench/NAME.json, and a picture beside
+it. A scale of 0.1 makes the inputs a tenth as large: quick, and too small to state anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import memory, peers, quality_rows, scaling, show, throughput
+from benchmarks.lab import Lab, say
+from benchmarks.record import Record, Row, command_line, compare, machine
+from benchmarks.running import CommandError
+
+ALL: dict[str, Callable[[Lab], Iterator[Row]]] = {
+    one.NAME: one.rows for one in (throughput, peers, memory, quality_rows, scaling)
+}
+OUT = Path("build/bench")
+WIDTH = 150
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, write, show; 1 if a benchmark could not be run to its end."""
+    chosen = _parser().parse_args(arguments)
+    old = Record.read(chosen.compare) if chosen.compare else None
+    facts, console = machine(command_line()), _console()
+    everything: list[Row] = []
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="redshank-bench-") as folder:
+        lab = Lab(Path(folder), chosen.scale, chosen.times, chosen.minutes)
+        for name in chosen.names or ALL:
+            rows, whole = _run(name, lab)
+            failed |= not whole
+            everything += rows
+            _keep(Record(rows, facts), chosen.out / name)
+            show.table(Record(rows, facts), console)
+            console.print()
+    record = Record(everything, facts)
+    if not chosen.names:
+        _keep(record, chosen.out / "all")
+    if old is not None:
+        show.comparison(old, record, compare(old, record), console)
+    return int(failed)
+
+
+def _console() -> Console:
+    """In a file or a pipe nobody's terminal is too narrow for the figures."""
+    return Console(emoji=False, width=None if sys.stdout.isatty() else WIDTH)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", choices=[*ALL, []], metavar="NAME", help=", ".join(ALL))
+    parser.add_argument("--scale", type=float, default=1.0, help="of the inputs' sizes")
+    parser.add_argument("--times", type=int, default=2, help="runs of which the quickest counts")
+    parser.add_argument("--minutes", type=float, default=10.0, help="after which the rest is left out")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder of the results")
+    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="an older result, to be set beside")
+    return parser
+
+
+def _run(name: str, lab: Lab) -> tuple[list[Row], bool]:
+    """A benchmark's rows, as far as it comes, and whether it came to its end."""
+    rows: list[Row] = []
+    begun = time.perf_counter()
+    try:
+        rows.extend(ALL[name](lab))
+    except CommandError as error:
+        say(f"{name}: {error}")
+        return rows, False
+    say(f"{name} took {time.perf_counter() - begun:.0f} s")
+    return rows, True
+
+
+def _keep(record: Record, place: Path) -> None:
+    record.write(place.with_suffix(".json"))
+    if record.rows and (why := show.picture(record, place.with_suffix(".svg"))):
+        say(why)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

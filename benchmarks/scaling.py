@@ -1,0 +1,73 @@
+"""What more entities and more shards cost: records a second and CPU seconds, on Ray.
+
+The number of records stays the same while they come from or go to 1,000, 100,000 or 1,000,000 different ones; how
+many of those the records touch is said beside it, since a run holds no more than that. With as many entities as
+records every record is a first one, and an hour's close is most of the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import inputs, log_inputs
+from benchmarks.inputs import Input
+from benchmarks.lab import ALL_SERVICE, SIZES, THREE_PERCENT, VAULT, Lab, Speed, figure, ratio
+from benchmarks.record import Row
+
+NAME = "scaling"
+ENTITIES = (1_000, 100_000, 1_000_000)
+SHARDS = (1, 2, 4)
+WITHIN = 0.7  # throughput at the most entities to that at the fewest
+CONSTANT = 1.15  # CPU seconds on several shards to those on one: what two runs differ by is within it
+VAULTS_TO_CALLERS = 4
+
+Maker = Callable[[Path, int, int], Input]
+_MAKERS: dict[str, Maker] = {
+    THREE_PERCENT: lambda folder, count, many: inputs.flows(folder, count, resources=many),
+    VAULT: lambda folder, count, many: log_inputs.vault_events(
+        folder, count, vaults=max(8, many // VAULTS_TO_CALLERS), callers=many
+    ),
+}
+SHARDED = (ALL_SERVICE, VAULT)
+
+
+def rows(lab: Lab) -> Iterator[Row]:
+    """More entities, then more shards."""
+    for case, make in _MAKERS.items():
+        yield from _entities(lab, case, make)
+    for case in SHARDED:
+        yield from _shards(lab, case)
+
+
+def _entities(lab: Lab, case: str, make: Maker) -> Iterator[Row]:
+    count, speeds = max(1_000, int(SIZES[case] * lab.scale)), []
+    for many in ENTITIES:
+        given = lab.made(f"{case}, {many}", lambda folder, many=many: make(folder, count, many))  # type: ignore[misc]
+        speed = lab.speed_over(given, "ray", times=1)
+        lab.forget(given)
+        speeds.append(speed)
+        about = f"{given.truth['entities']:,} entities seen in {count:,} records"
+        yield from _both(case, f"{many:,} {_what(given)}", speed, about)
+    least, most = speeds[0].per_second, speeds[-1].per_second
+    named = f"{ENTITIES[-1]:,} / {ENTITIES[0]:,}"
+    yield figure(NAME, case, f"speed, {named}", ratio(most, least), "×", WITHIN)
+
+
+def _what(given: Input) -> str:
+    return "resources" if given.kind == "flows" else "principals"
+
+
+def _shards(lab: Lab, case: str) -> Iterator[Row]:
+    speeds = {many: lab.speed(case, "ray", many) for many in SHARDS}
+    for many, speed in speeds.items():
+        yield from _both(case, f"{many} shard{'s' * (many > 1)}", speed, "")
+    one = speeds[SHARDS[0]].cpu_per_million
+    for many in SHARDS[1:]:
+        value = ratio(speeds[many].cpu_per_million, one)
+        yield figure(NAME, case, f"CPU, {many} shards / 1", value, "×", CONSTANT, at_most=True)
+
+
+def _both(case: str, named: str, speed: Speed, about: str) -> Iterator[Row]:
+    yield figure(NAME, case, named, speed.per_second, "records/s", note=about)
+    yield figure(NAME, case, f"CPU, {named}", speed.cpu_per_million, "s/million records")
