@@ -33,7 +33,7 @@ class FlowRoutes:
         rows["entity"] = self._number[entity]
         owner = self._shard[entity]
         for shard, batch in enumerate(self._batches):
-            part = rows[owner == shard] if len(self._batches) > 1 else rows
+            part = rows.take(np.flatnonzero(owner == shard)) if len(self._batches) > 1 else rows
             if len(part):
                 if batch.sources[-1:] != [source]:
                     batch.sources.append(source)

@@ -208,10 +208,7 @@ class Router:
     def _take_flows(self, reader: _Reader, block: Block, horizon_us: int) -> Generator[Step, None, int]:
         flows = block.flows
         assert flows is not None
-        ended = flows.column("end_us")
-        if self.settings.not_after_us is not None:
-            ended = ended[ended <= self.settings.not_after_us]
-        newest = int(ended.max()) if len(ended) else 0
+        newest = flows.newest_us(self.settings.not_after_us)
         chosen = select(
             flows, self.enrichment.inventory, self.enrichment.indicators, 0, self.settings.sampling
         )
@@ -222,12 +219,14 @@ class Router:
             yield Reject((_wrong_times(wrong, reader.name, int(flows.column("offset")[0])),))
         hours = rows["end_us"] // HOUR_US
         late = hours < self._first_open(horizon_us)
-        late_flows = int(np.count_nonzero(late & first))
-        self._count_late(
-            reader.name, late_flows, int(np.count_nonzero(late & first & (hours < self._closed_at_start)))
-        )
+        late_flows = 0
+        if late.any():
+            late_flows = int(np.count_nonzero(late & first))
+            before = int(np.count_nonzero(late & first & (hours < self._closed_at_start)))
+            self._count_late(reader.name, late_flows, before)
+            in_time = np.flatnonzero(~late)
+            rows, hours = rows.take(in_time), hours[in_time]
         self.counts.flows_applied += int(np.count_nonzero(first)) - late_flows
-        rows, hours = rows[~late], hours[~late]
         if len(rows):
             self.open_hours.update(np.unique(hours).tolist())
             since = self.layers_since.get(NETWORK)
@@ -243,9 +242,12 @@ class Router:
         known = (rows["end_us"] >= 0) & (rows["start_us"] >= 0)
         if last is not None:
             known &= rows["end_us"] <= last
+        if known.all():
+            return rows, first, 0
         wrong = int(np.count_nonzero(first & ~known))
         self.counts.rejected += wrong
-        return rows[known], first[known], wrong
+        places = np.flatnonzero(known)
+        return rows.take(places), first[places], wrong
 
     def _sends(self, least: int) -> Iterator[Step]:
         for shard, batch in self._flows.take(least):

@@ -92,8 +92,10 @@ class Shard:
         rows = rows.copy()
         rows["entity"] = np.array(self._named, np.int32)[rows["entity"]]
         hours = rows["end_us"] // HOUR_US
-        for hour in sorted(set(hours.tolist())) if hours.min() != hours.max() else [int(hours[0])]:
-            self.traffic.setdefault(hour, TrafficWindow()).add(rows[hours == hour], sources)
+        found = np.unique(hours).tolist()
+        for hour in found:
+            part = rows if len(found) == 1 else rows.take(np.flatnonzero(hours == hour))
+            self.traffic.setdefault(hour, TrafficWindow()).add(part, sources)
 
     def _apply_events(self, rows: Rows, sources: list[str]) -> None:
         rows = rows.copy()
