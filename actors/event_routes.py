@@ -42,6 +42,7 @@ class EventRoutes:
     def _start_over(self) -> None:
         self._shapes: list[Event] = []  # kept, so that no other object gets the same id
         self._number: dict[int, int] = {}
+        self._last: tuple[list[Event], npt.NDArray[np.int64]] = [], np.empty(0, np.int64)
         self._variants: dict[tuple[int, tuple[str, ...]], int] = {}
         self._routes = np.zeros(1_024, _ROUTE)
         self._told = [0] * len(self._batches)
@@ -53,15 +54,16 @@ class EventRoutes:
 
     def meet(self, events: EventColumns) -> npt.NDArray[np.int64]:
         """The numbers of the records' shapes here."""
-        known = self._number
-        numbers = [known.get(id(shape), -1) for shape in events.shapes]
-        if -1 in numbers:
-            used = set(np.unique(events.columns["shape"]).tolist())
-            numbers = [
-                self._add(shape) if number < 0 and place in used else number
-                for place, (shape, number) in enumerate(zip(events.shapes, numbers, strict=True))
-            ]
-        return np.array(numbers, np.int64)[events.columns["shape"]]
+        shapes, numbers = self._last
+        if shapes is not events.shapes:  # the blocks of a piece share their shapes
+            known = self._number
+            found = [known.get(id(shape), -1) for shape in events.shapes]
+            for place in [place for place, number in enumerate(found) if number < 0]:
+                found[place] = self._add(events.shapes[place])
+            numbers = np.array(found, np.int64)
+            self._last = events.shapes, numbers
+        met: npt.NDArray[np.int64] = numbers[events.columns["shape"]]
+        return met
 
     def is_full(self) -> bool:
         """Whether so many shapes are known that it is time to begin anew, when nothing waits to be sent."""

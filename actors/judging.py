@@ -29,6 +29,7 @@ class Judge:
         self.settings = settings
         self.detections = settings.enabled(kind)
         self.baselines = _shared(self.detections)
+        self._learning: dict[str, int] = {}  # by type, in this hour: findings of entities still learning
         self._parameters = {d.type: settings.parameters_of(d.type) for d in self.detections}
 
     def prepare(self, models: dict[str, Any]) -> None:
@@ -37,6 +38,10 @@ class Judge:
             for name, learned in self.baselines.items():
                 if name not in models:
                     models[name] = learned.make()
+
+    def begin(self) -> None:
+        """A new hour: its entities are to be judged in the order of their keys."""
+        self._learning = {}
 
     def judge(self, view: AnyHour) -> tuple[list[Found], list[Fault]]:
         """What the detections see in an hour. One that raises is a fault of ours, said and counted."""
@@ -54,15 +59,26 @@ class Judge:
         faults: list[Fault] = []
         for detection in detections:
             view.parameters = self._parameters[detection.type]
+            learning = self._still_learning(detection, view)
+            view.brief = learning and self._learning.get(detection.type, 0) >= MOST_LEARNING
             try:
                 finding = detection.judge(view)
             except Exception as error:  # any error of a detection is ours: it must not stop the others
                 faults.append(self.fault(detection.type, view.entity, view.hour, error))
                 continue
             if finding is not None:
-                learning = self._still_learning(detection, view)
+                self._learning[detection.type] = self._learning.get(detection.type, 0) + learning
                 found.append(
-                    Found(detection.type, self.kind, view.entity, view.hour, finding, learning, late)
+                    Found(
+                        detection.type,
+                        self.kind,
+                        view.entity,
+                        view.hour,
+                        finding,
+                        learning,
+                        late,
+                        brief=view.brief,
+                    )
                 )
         return found, faults
 

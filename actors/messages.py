@@ -95,6 +95,7 @@ class Found(msgspec.Struct, array_like=True):
     late: bool = False  # from a record that came after the hour was closed
     own_addresses: tuple[str, ...] = ()  # of the resource, that the traffic used: for the address rule
     region: str = ""
+    brief: bool = False  # one of many while learning: it is only counted
 
 
 class Fault(msgspec.Struct, array_like=True):

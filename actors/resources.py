@@ -106,6 +106,7 @@ class Resources:
 
     def _find(self, traffic: Traffic, report: Report) -> dict[str, set[int]]:
         """The findings, in the report; and the entities whose count of a baseline is suspicious."""
+        self.judge.begin()
         wanted: dict[int, list[Detection]] = {}
         held: dict[str, set[int]] = {}
         for detection in self.judge.detections:

@@ -137,7 +137,7 @@ class Shard:
             report.found += said.found
             report.faults += said.faults
             report.entity_days += said.entity_days
-            report.learning = said.learning
+            report.learning.update(said.learning)
         if order.hour % 24 == 0:
             self._forget(order.hour)
         report.tally = tally.state()
@@ -151,6 +151,7 @@ class Shard:
             if window is None:
                 continue
             closed, open_now = window.close(self._unfinished[kind])
+            self.judges[kind].begin()
             self._count(window)
             keys = {self.shapes.entities[number]: at for at, number in enumerate(closed.entities.tolist())}
             for key, at in sorted(keys.items()):
@@ -202,8 +203,11 @@ class Shard:
         found, faults = judge.judge(view)
         for one in found:
             one.region = state.region
-        report.found += found
         report.faults += faults + judge.learn(view, found, tally)
+        for one in found:
+            if one.brief:
+                report.learning[one.type] = report.learning.get(one.type, 0) + 1
+        report.found += [one for one in found if not one.brief]
 
     def _hour(
         self, state: EntityState, hour: int, acts: Sequence[Act], groups: Sequence[Act] | None = None
