@@ -11,14 +11,15 @@ from detections.view import Act, Hour
 from ingest.records import KEY_VAULT, SUCCESS
 
 ROLE_WRITE = "microsoft.authorization/roledefinitions/write"
+_MAKES_ROLES = frozenset({ROLE_WRITE})
 
 
 def facts_of(hour: Hour) -> Iterator[Fact]:
     """What this principal acted from and with successfully, how it moved, and the custom roles that it made."""
     who = hour.entity.lower()
     used: set[tuple[str, str, str]] = set()
-    for act in hour.acts:
-        event = act.event
+    for group in hour.groups:
+        event = group.event
         if event.outcome != SUCCESS:
             continue
         used |= {("address", event.address, who), ("country", event.country, who)}
@@ -26,8 +27,9 @@ def facts_of(hour: Hour) -> Iterator[Fact]:
             used.add(("application", who, event.application))
             if event.layer == KEY_VAULT:
                 used.add(("vault", event.vault.lower(), who))
-        if event.operation == ROLE_WRITE:
-            yield _role(hour, act)
+    if hour.saw(_MAKES_ROLES):
+        acts = (a for a in hour.acts if a.event.operation == ROLE_WRITE and a.event.outcome == SUCCESS)
+        yield from (_role(hour, act) for act in acts)
     for here, there in quick_moves(hour):
         used |= {("hop", here, there), ("hop", there, here)}
     for kind, key, user in sorted(used):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -11,6 +12,23 @@ import msgspec
 from ingest.records import HOUR_US, Event
 
 T = TypeVar("T")
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_alike = attrgetter(
+    "layer",
+    "operation",
+    "outcome",
+    "principal",
+    "name",
+    "kind",
+    "application",
+    "address",
+    "vault",
+    "country",
+    "latitude",
+    "longitude",
+    "listed",
+)
 
 
 class Act(msgspec.Struct, array_like=True):
@@ -24,6 +42,32 @@ class Act(msgspec.Struct, array_like=True):
     count: int
     first_us: int
     last_us: int
+
+
+def group_key(event: Event) -> tuple[Any, ...]:
+    """What makes two events of one hour the same to all who don't ask for times, items or resources."""
+    return (*_alike(event), _encode(event.details) if event.details else b"")
+
+
+def age(act: Act) -> tuple[int, int]:
+    """What acts are ordered by: their time, ties by the earliest event's id."""
+    return act.first_us, act.event.uid
+
+
+def grouped(acts: Iterable[Act]) -> tuple[Act, ...]:
+    """Acts merged over slots, items, resources and clients: most of an hour is told by a few groups."""
+    groups: dict[tuple[Any, ...], Act] = {}
+    for act in acts:
+        key = group_key(act.event)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = Act(act.event, act.count, act.first_us, act.last_us)
+            continue
+        group.count += act.count
+        group.last_us = max(group.last_us, act.last_us)
+        if age(act) < age(group):
+            group.event, group.first_us = act.event, act.first_us
+    return tuple(sorted(groups.values(), key=age))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +112,8 @@ class View:
     models: Mapping[str, Any]  # baseline name -> model, as learned before this hour
     seasons: Seasons = field(default_factory=Flat)
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of this detection, from the configuration
+    # A finding will only be counted: its evidence may be left out.
+    brief: bool = field(default=False, kw_only=True)
 
     @property
     def hour(self) -> int:
@@ -91,10 +137,16 @@ class View:
 
 @dataclass(slots=True)
 class Hour(View):
-    """A principal's or vault's hour: its acts in time order (ties by uid), and those of the hour before."""
+    """A principal's or vault's hour: its acts in time order (ties by uid), and those of the hour before.
 
-    acts: tuple[Act, ...] = ()
-    recent: tuple[Act, ...] = ()  # acts of the 60 minutes before this hour, in time order
+    To look at an act is what costs most: the engine makes it when it is asked for. Most hours are quite usual,
+    which `groups`, `saw` and `saw_lately` tell; only who found something of interest there looks at the acts.
+    """
+
+    acts: Sequence[Act] = ()
+    recent: Sequence[Act] = ()  # acts of the 60 minutes before this hour, in time order
+    given_groups: Sequence[Act] | None = None  # `grouped(acts)`, from one who knows them already
+    recent_operations: frozenset[str] | None = None  # of `recent`, from one who knows them already
     _known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, what: Callable[[Hour], T]) -> T:
@@ -104,10 +156,31 @@ class Hour(View):
         known: T = self._known[what]
         return known
 
+    @property
+    def groups(self) -> Sequence[Act]:
+        """This hour's acts, merged (`grouped`)."""
+        if self.given_groups is None:
+            self.given_groups = grouped(self.acts)
+        return self.given_groups
+
+    def saw(self, operations: frozenset[str]) -> bool:
+        """Whether an act of this hour is one of these operations."""
+        return not operations.isdisjoint(self.once(_operations))
+
+    def saw_lately(self, operations: frozenset[str]) -> bool:
+        """Whether an act of this hour or of the hour before is one of these operations."""
+        if self.recent_operations is None:
+            self.recent_operations = frozenset(act.event.operation for act in self.recent)
+        return self.saw(operations) or not operations.isdisjoint(self.recent_operations)
+
     def with_recent(self) -> Iterator[Act]:
         """The acts of the hour before and of this hour, in time order."""
         yield from self.recent
         yield from self.acts
+
+
+def _operations(hour: Hour) -> frozenset[str]:
+    return frozenset(group.event.operation for group in hour.groups)
 
 
 class Peer(msgspec.Struct, array_like=True):

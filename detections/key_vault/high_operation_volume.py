@@ -9,9 +9,10 @@ from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
-from detections.key_vault.bursts import BURSTS, Part, acts_of, held_of, operations, unexplained
+from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
+from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.organisation import Organisation
 from detections.view import Hour

@@ -5,17 +5,21 @@ from __future__ import annotations
 from detections.declare import Detection, Finding
 from detections.key_vault.evidence import REMEDIATION, finding
 from detections.key_vault.operations import refused
-from detections.view import Hour
+from detections.view import Act, Hour
 from ingest.records import KEY_VAULT
 
 EXIT_NODE = "tor_exit_node"
 
 
+def _through_tor(act: Act) -> bool:
+    return EXIT_NODE in act.event.listed and act.event.layer == KEY_VAULT
+
+
 def judge(hour: Hour) -> Finding | None:
     """Any of the vault's events whose address was a Tor exit when it was used."""
-    acts = [act for act in hour.acts if act.event.layer == KEY_VAULT and EXIT_NODE in act.event.listed]
-    if not acts:
+    if not any(_through_tor(group) for group in hour.groups):
         return None
+    acts = [act for act in hour.acts if _through_tor(act)]
     through = [act for act in acts if not refused(act)]
     evidence = {
         "let_through": sum(act.count for act in through),
