@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from detections.key_vault.callers import who
+from detections.key_vault.callers import who as caller_id
 from detections.key_vault.habits import NEARLY, habit, largest_steps, size_key
 from detections.key_vault.met import Part, met
 from detections.key_vault.operations import SIZES, audited, size_of
@@ -33,7 +33,12 @@ def kinds(parts: Mapping[Part, int]) -> dict[str, int]:
 
 
 def _observe(hour: Hour) -> Iterator[str]:
-    return (key for _, key in held_of(hour.once(met).parts))
+    least = SIZES[0]
+    return (
+        size_key(f"{who}|{operation}", count)
+        for (who, operation), count in hour.once(met).parts.items()
+        if count >= least
+    )
 
 
 def unexplained(hour: Hour) -> dict[Part, int]:
@@ -48,7 +53,7 @@ def unexplained(hour: Hour) -> dict[Part, int]:
 
 def acts_of(hour: Hour, wanted: Mapping[Part, int]) -> list[Act]:
     """The acts of those parts, in time order."""
-    return [act for act in hour.once(audited) if (who(act.event), act.event.operation) in wanted]
+    return [act for act in hour.once(audited) if (caller_id(act.event), act.event.operation) in wanted]
 
 
 def held_of(wanted: Mapping[Part, int]) -> list[tuple[str, str]]:

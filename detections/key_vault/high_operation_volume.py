@@ -37,8 +37,10 @@ def judge(hour: Hour) -> Finding | None:
         return None
     model, season = hour.models[BASELINE], hour.season(BASELINE)
     usual = float(model.mean(hour.hour, season.profile))
+    if count < TIMES * usual:
+        return None  # before the tail, which costs more than all the rest
     chance = float(model.tail(count, hour.hour, season.profile, season.dispersion))
-    if count < TIMES * usual or chance >= CANDIDATE:
+    if chance >= CANDIDATE:
         return None
     new = hour.once(unexplained)
     if sum(new.values()) < max(FEWEST, (count - usual) / 2):

@@ -65,28 +65,33 @@ def key_of(level: str, caller: Caller) -> str:
     return f"{caller.user}|{caller.application}" if caller.user and caller.application else ""
 
 
-def _keys(level: str, callers: Iterable[Caller]) -> set[str]:
-    return {key_of(level, caller) for caller in callers} - {""}
+def _keys(callers: Iterable[Caller]) -> dict[str, set[str]]:
+    return {level: {key_of(level, caller) for caller in callers} - {""} for level in TABLES}
+
+
+def _let_in(hour: Hour) -> dict[str, set[str]]:
+    return _keys(hour.once(met).let_in)
 
 
 def _observe_applications(hour: Hour) -> set[str]:
-    return _keys(APPLICATION, hour.once(met).let_in)
+    return hour.once(_let_in)[APPLICATION]
 
 
 def _observe_peoples(hour: Hour) -> set[str]:
-    return _keys(APPLICATION, (caller for caller in hour.once(met).let_in if caller.user))
+    return {caller.application for caller in hour.once(met).let_in if caller.user} - {""}
 
 
 def _observe_users(hour: Hour) -> set[str]:
-    return _keys(USER, hour.once(met).let_in)
+    return hour.once(_let_in)[USER]
 
 
 def _observe_pairs(hour: Hour) -> set[str]:
-    return _keys(PAIR, hour.once(met).let_in)
+    return hour.once(_let_in)[PAIR]
 
 
 def _observe_refused(hour: Hour) -> set[str]:
-    return {f"{level}|{key}" for level in TABLES for key in _keys(level, hour.once(met).refused)}
+    keys = _keys(hour.once(met).refused)
+    return {f"{level}|{key}" for level in TABLES for key in keys[level]}
 
 
 def _observe_grants(hour: Hour) -> set[str]:
@@ -139,8 +144,9 @@ def _strangers(hour: Hour) -> list[Caller]:
     """The callers of which something is new here; most hours have none."""
     seen = hour.once(met)
     callers = seen.let_in | seen.refused
+    keys = hour.once(_let_in) if len(callers) == len(seen.let_in) else _keys(callers)
     new = {
-        level: set(hour.models[table].faint(_keys(level, callers), FORGOTTEN, hour.hour))
+        level: set(hour.models[table].faint(keys[level], FORGOTTEN, hour.hour))
         for level, table in TABLES.items()
     }
     if not any(new.values()):

@@ -5,21 +5,19 @@ from __future__ import annotations
 from detections.declare import Detection, Finding
 from detections.key_vault.evidence import REMEDIATION, finding
 from detections.key_vault.operations import refused
-from detections.view import Act, Hour
+from detections.view import Hour
 from ingest.records import KEY_VAULT
 
 EXIT_NODE = "tor_exit_node"
 
 
-def _through_tor(act: Act) -> bool:
-    return EXIT_NODE in act.event.listed and act.event.layer == KEY_VAULT
-
-
 def judge(hour: Hour) -> Finding | None:
     """Any of the vault's events whose address was a Tor exit when it was used."""
-    if not any(_through_tor(group) for group in hour.groups):
+    if not [group for group in hour.groups if EXIT_NODE in group.event.listed]:
         return None
-    acts = [act for act in hour.acts if _through_tor(act)]
+    acts = [act for act in hour.acts if act.event.layer == KEY_VAULT and EXIT_NODE in act.event.listed]
+    if not acts:
+        return None
     through = [act for act in acts if not refused(act)]
     evidence = {
         "let_through": sum(act.count for act in through),

@@ -6,26 +6,23 @@ from detections.declare import Detection, Finding, Verdict
 from detections.management.evidence import finding
 from detections.organisation import Organisation
 from detections.view import Hour
-from ingest.records import FAILURE, MANAGEMENT, Event
+from ingest.records import FAILURE, MANAGEMENT
 
 LISTS = frozenset({"tor_exit_node", "anonymous_proxy"})
 WIDELY = 3  # other principals that use an address before it is taken for a mis-tagged one
 
 
-def _listed(event: Event) -> bool:
-    return bool(
-        event.listed
-        and event.layer == MANAGEMENT
-        and event.outcome != FAILURE
-        and not LISTS.isdisjoint(event.listed)
-    )
-
-
 def judge(hour: Hour) -> Finding | None:
     """Control-plane operations from listed addresses."""
-    if not any(_listed(group.event) for group in hour.groups):
+    if not [group for group in hour.groups if group.event.listed]:
         return None
-    acts = [a for a in hour.acts if _listed(a.event)]
+    acts = [
+        a
+        for a in hour.acts
+        if a.event.layer == MANAGEMENT and LISTS & set(a.event.listed) and a.event.outcome != FAILURE
+    ]
+    if not acts:
+        return None
     lists = sorted({one for a in acts for one in a.event.listed} & LISTS)
     return finding(
         hour,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from baselines.whereabouts import Place, Whereabouts, distance_km
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
-from detections.management.clients import is_person
+from detections.management.clients import by_persons, is_person
 from detections.management.evidence import finding
 from detections.organisation import Organisation
 from detections.view import Act, Hour
@@ -25,11 +25,11 @@ OTHERS = 3  # principals that use a place before it is taken for a way to work
 Move = tuple[Place, Act, float, float]  # place before, act, km, km/h
 
 
-def _placed(acts: Iterable[Act]) -> list[Act]:
+def _acts(hour: Hour) -> list[Act]:
     """What a person did successfully, and from where is known."""
     return [
         a
-        for a in acts
+        for a in hour.acts
         if a.event.latitude is not None
         and a.event.longitude is not None
         and a.event.outcome == SUCCESS
@@ -37,12 +37,12 @@ def _placed(acts: Iterable[Act]) -> list[Act]:
     ]
 
 
-def _acts(hour: Hour) -> list[Act]:
-    return _placed(hour.acts)
-
-
 def _groups(hour: Hour) -> list[Act]:
-    return _placed(hour.groups)
+    return [
+        group
+        for group in hour.once(by_persons)
+        if group.event.latitude is not None and group.event.longitude is not None
+    ]
 
 
 def _place(act: Act) -> Place:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from baselines.novelty import Novelty
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
-from detections.management.clients import is_person
+from detections.management.clients import by_persons, is_person
 from detections.management.evidence import finding
 from detections.organisation import Organisation
-from detections.view import Act, Hour
+from detections.view import Hour
 from detections.words import rfc3339
 from ingest.records import HOUR_US, SUCCESS
 
@@ -30,12 +29,8 @@ def _countries() -> Novelty:
 COUNTRIES = Learned("principal.countries", _countries, _observe)
 
 
-def _of_persons(acts: Iterable[Act]) -> list[Act]:
-    return [a for a in acts if a.event.country and a.event.outcome == SUCCESS and is_person(a.event)]
-
-
 def _seen(hour: Hour) -> set[str]:
-    return {group.event.country for group in _of_persons(hour.groups)}
+    return {group.event.country for group in hour.once(by_persons)} - {""}
 
 
 def judge(hour: Hour) -> Finding | None:
@@ -44,7 +39,11 @@ def judge(hour: Hour) -> Finding | None:
     countries = sorted(one for one in hour.once(_seen) if _is_new(model, one, hour.hour))
     if not countries:
         return None
-    new = [a for a in _of_persons(hour.acts) if a.event.country in countries]
+    new = [
+        a
+        for a in hour.acts
+        if a.event.country in countries and a.event.outcome == SUCCESS and is_person(a.event)
+    ]
     usual = [country for country, _ in model.top(8, hour.hour) if country not in countries][:5]
     return finding(
         hour,
