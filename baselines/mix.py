@@ -37,6 +37,7 @@ class Mix(Model):
         self._shares: dict[str, float] = {}
         self._distances = [0.0] * BINS
         self._hours = 0
+        self._last: tuple[dict[str, int], float] | None = None  # the last distance, until more is learned
 
     def hours_learned(self) -> int:
         """Hours with operations that were learned."""
@@ -50,6 +51,11 @@ class Mix(Model):
 
     def distance(self, counts: dict[str, int]) -> float:
         """Jensen-Shannon distance, 0 (the same mix) to log 2 (nothing in common)."""
+        if self._last is None or self._last[0] != counts:
+            self._last = dict(counts), self._distance(counts)
+        return self._last[1]
+
+    def _distance(self, counts: dict[str, int]) -> float:
         known = sum(self._shares.values())
         operations = sum(counts.values())
         if not known or not operations:
@@ -59,7 +65,8 @@ class Mix(Model):
             usual = self._shares.get(name, 0.0) / known
             seen = (counts.get(name, 0) + self.PRIOR * usual) / total
             middle = (usual + seen) / 2
-            divergence += sum(part * log(part / middle) / 2 for part in (usual, seen) if part > 0.0)
+            towards = usual * log(usual / middle) / 2 if usual > 0.0 else 0.0
+            divergence += towards + (seen * log(seen / middle) / 2 if seen > 0.0 else 0.0)
         return max(0.0, divergence)
 
     def score_one(self, x: dict[str, Any]) -> float:
@@ -93,6 +100,7 @@ class Mix(Model):
             at = min(BINS - 1, int(self.distance(counts) / log(2.0) * BINS))
             self._distances = [weight * (1.0 - FORGET / 4) for weight in self._distances]
             self._distances[at] += w
+        self._last = None
         self._shares = {name: weight * (1.0 - FORGET) for name, weight in self._shares.items()}
         for name in sorted(counts):
             self._shares[name] = self._shares.get(name, 0.0) + w * counts[name] / operations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable, KeysView
 from math import log2, log10
 from typing import Any, Self
 
@@ -43,6 +44,9 @@ class Novelty(Model):
         self._gone_once = self._gone = 0.0
         self._gone_hour: int | None = None
         self._lightest: list[tuple[float, str]] | None = None  # heap of (rank when pushed, key), once full
+        self._chance: tuple[int, float] | None = (
+            None  # the last answer of `chance_new`, until more is learned
+        )
 
     def _kept(self, hours: float) -> float:
         return float(0.5 ** (max(0.0, hours) / (24.0 * self.half_life_days)))
@@ -75,6 +79,30 @@ class Novelty(Model):
         """Keys in the table."""
         return len(self._keys)
 
+    def all_keys(self) -> KeysView[str]:
+        """The keys in the table, in the order in which they came."""
+        return self._keys.keys()
+
+    def seen_after(self, hour: int) -> list[str]:
+        """The keys whose last observation was after that hour."""
+        return [key for key, entry in self._keys.items() if entry[2] > hour]
+
+    def unseen(self, keys: Iterable[str], first: int, last: int) -> list[str]:
+        """Those of some keys whose last observation was not in these hours, first and last included."""
+        known = self._keys
+        return [key for key in keys if (entry := known.get(key)) is None or not first <= entry[2] <= last]
+
+    def faint(self, keys: Iterable[str], least: float, hour: int) -> list[str]:
+        """Those of some keys whose decayed count is below the least."""
+        known, plain, half_life = self._keys, 2.0 * least, 24.0 * self.half_life_days
+        # Most weigh twice as much and were seen within a half-life: it takes no power to tell.
+        return [
+            key
+            for key in keys
+            if ((entry := known.get(key)) is None or entry[0] < plain or hour - entry[2] > half_life)
+            and self.weight(key, hour) < least
+        ]
+
     def top(self, n: int, hour: int) -> list[tuple[str, float]]:
         """The heaviest keys with their decayed counts."""
         weights = [(key, self.weight(key, hour)) for key in self._keys]
@@ -82,10 +110,16 @@ class Novelty(Model):
 
     def chance_new(self, hour: int) -> float:
         """Chance that the next observation is of a key that the table does not hold."""
+        if self._chance is None or self._chance[0] != hour:
+            self._chance = hour, self._chance_new(hour)
+        return self._chance[1]
+
+    def _chance_new(self, hour: int) -> float:
         kept = self._kept(hour - self._gone_hour) if self._gone_hour is not None else 0.0
         once, total = self._gone_once * kept, self._gone * kept
+        half_life = 24.0 * self.half_life_days
         for weight, _, last, times in self._keys.values():
-            now = weight * self._kept(hour - last)
+            now = weight * 0.5 ** (max(0.0, hour - last) / half_life)
             total += now
             if times < 2:
                 once += now
@@ -103,6 +137,7 @@ class Novelty(Model):
         """Count the key `count` times (1), with the weight w."""
         key, hour = str(x.get("key", "")), int(x.get("hour", 0))
         weight = float(x.get("count", 1)) * w
+        self._chance = None
         entry = self._keys.get(key)
         if entry is None:
             self._keys[key] = [weight, hour, hour, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import asin, cos, log10, radians, sin, sqrt
 from typing import Any, NamedTuple, Self
 
@@ -57,6 +58,10 @@ class Whereabouts(Model):
         """Share of the hours, lately, in which a country or address was acted from."""
         total = sum(weight for name, weight in self._weights.items() if len(name) == 2)
         return self._weights.get(key, 0.0) / total if total else 0.0
+
+    def has_room(self, names: Iterable[str]) -> bool:
+        """Whether these countries and addresses can be learned without letting one go."""
+        return len(self._weights) + sum(name not in self._weights for name in names) <= LIMIT
 
     def score_one(self, x: dict[str, Any]) -> float:
         """-log10 of the country's share, at most 6."""

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detections.management.clients import is_person
+from detections.management.clients import by_persons
 from detections.management.impossible_travel import quick_moves
 from detections.organisation import Fact
 from detections.view import Act, Hour
 from ingest.records import KEY_VAULT, SUCCESS
 
 ROLE_WRITE = "microsoft.authorization/roledefinitions/write"
+_MAKES_ROLES = frozenset({ROLE_WRITE})
 
 
 def facts_of(hour: Hour) -> Iterator[Fact]:
     """What this principal acted from and with successfully, how it moved, and the custom roles that it made."""
     who = hour.entity.lower()
-    used: set[tuple[str, str, str]] = set()
-    for act in hour.acts:
-        event = act.event
-        if event.outcome != SUCCESS:
-            continue
-        used |= {("address", event.address, who), ("country", event.country, who)}
-        if is_person(event):
-            used.add(("application", who, event.application))
-            if event.layer == KEY_VAULT:
-                used.add(("vault", event.vault.lower(), who))
-        if event.operation == ROLE_WRITE:
-            yield _role(hour, act)
+    done = [group.event for group in hour.groups if group.event.outcome == SUCCESS]
+    by_person = [group.event for group in hour.once(by_persons)]
+    used = {("address", event.address, who) for event in done}
+    used |= {("country", event.country, who) for event in done}
+    used |= {("application", who, event.application) for event in by_person}
+    used |= {("vault", event.vault.lower(), who) for event in by_person if event.layer == KEY_VAULT}
+    if hour.saw(_MAKES_ROLES):
+        acts = (a for a in hour.acts if a.event.operation == ROLE_WRITE and a.event.outcome == SUCCESS)
+        yield from (_role(hour, act) for act in acts)
     for here, there in quick_moves(hour):
         used |= {("hop", here, there), ("hop", there, here)}
     for kind, key, user in sorted(used):

@@ -10,49 +10,50 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from detections.key_vault.callers import who
+from detections.key_vault.callers import who as caller_id
 from detections.key_vault.habits import NEARLY, habit, largest_steps, size_key
+from detections.key_vault.met import Part, met
 from detections.key_vault.operations import SIZES, audited, size_of
 from detections.view import Act, Hour
 
 BASELINE = "vault_bursts"
 
-Part = tuple[str, str]  # caller, operation
-
-
-def parts(hour: Hour) -> Counter[Part]:
-    """Number of operations by caller and operation."""
-    counted: Counter[Part] = Counter()
-    for act in hour.once(audited):
-        counted[who(act.event), act.event.operation] += act.count
-    return counted
-
 
 def operations(hour: Hour) -> dict[str, int]:
-    """Number of operations by kind."""
+    """Number of operations by kind; ask by `hour.once(operations)`."""
+    return kinds(hour.once(met).parts)
+
+
+def kinds(parts: Mapping[Part, int]) -> dict[str, int]:
+    """Number of operations by kind among some parts."""
     counted: Counter[str] = Counter()
-    for act in hour.once(audited):
-        counted[act.event.operation] += act.count
+    for (_, operation), count in parts.items():
+        counted[operation] += count
     return dict(counted)
 
 
 def _observe(hour: Hour) -> Iterator[str]:
-    return (key for _, key in held_of(hour.once(parts)))
+    least = SIZES[0]
+    return (
+        size_key(f"{who}|{operation}", count)
+        for (who, operation), count in hour.once(met).parts.items()
+        if count >= least
+    )
 
 
 def unexplained(hour: Hour) -> dict[Part, int]:
     """The parts of the hour that their callers did not do before, in about that number or a larger one."""
-    largest = largest_steps(hour.models[BASELINE], hour.hour)
+    largest = largest_steps(hour.models[BASELINE])
     return {
         part: count
-        for part, count in hour.once(parts).items()
+        for part, count in hour.once(met).parts.items()
         if largest.get("|".join(part), -1) < max(0, size_of(count) - NEARLY)
     }
 
 
 def acts_of(hour: Hour, wanted: Mapping[Part, int]) -> list[Act]:
     """The acts of those parts, in time order."""
-    return [act for act in hour.once(audited) if (who(act.event), act.event.operation) in wanted]
+    return [act for act in hour.once(audited) if (caller_id(act.event), act.event.operation) in wanted]
 
 
 def held_of(wanted: Mapping[Part, int]) -> list[tuple[str, str]]:

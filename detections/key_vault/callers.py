@@ -42,11 +42,12 @@ def is_person(event: Event) -> bool:
 
 def caller_of(event: Event) -> Caller:
     """The caller; both parts are empty where the log names nobody."""
-    return _caller(event.application, event.principal, event.name, event.kind)
+    return caller_named(event.application, event.principal, event.name, event.kind)
 
 
 @lru_cache(maxsize=1 << 14)
-def _caller(application: str, principal: str, name: str, kind: str) -> Caller:
+def caller_named(application: str, principal: str, name: str, kind: str) -> Caller:
+    """The caller that an event names so."""
     app = application.lower()
     if _named_person(app, principal, name, kind):
         return Caller(app, (principal or name).lower())

@@ -36,10 +36,11 @@ def novelty(half_life_days: float = 30.0) -> Novelty:
     return Novelty(limit=2000, half_life_days=half_life_days)
 
 
-def seen_today(model: Any, key: str, hour: int) -> bool:
-    """Whether the key was told on this day (UTC) already."""
-    last = None if model is None else model.last_hour(key)
-    return last is not None and last // 24 == hour // 24
+def untold(model: Any, keys: Iterable[str], hour: int) -> list[str]:
+    """Those keys that were not told on this day (UTC) already."""
+    midnight = hour - hour % 24
+    fresh: list[str] = model.unseen(keys, midnight, midnight + 23)
+    return fresh
 
 
 def once_a_day(hour: Hour, baseline: str, keys: Iterable[str], news: bool = True) -> list[dict[str, Any]]:
@@ -52,9 +53,15 @@ def once_a_day(hour: Hour, baseline: str, keys: Iterable[str], news: bool = True
     """
     model = hour.models.get(baseline)
     told = {DAY, *keys}
-    if news and model is not None and mature(hour) and chance(model, hour.hour) < RARE:
-        told |= {NEWS + key for key in told if is_new(model, key, hour.hour)}
-    return [{"key": key} for key in sorted(told) if not seen_today(model, key, hour.hour)]
+    if model is None:
+        return [{"key": key} for key in sorted(told)]
+    fresh = untold(model, told, hour.hour)
+    if fresh and news and mature(hour):
+        # What was told today is not new: even what was learned slowly is not forgotten in a day.
+        new = model.faint(fresh, FORGOTTEN, hour.hour)
+        if new and chance(model, hour.hour) < RARE:
+            fresh += untold(model, {NEWS + key for key in new} - told, hour.hour)
+    return [{"key": key} for key in sorted(fresh)]
 
 
 def known_keys(model: Any, hour: int) -> list[tuple[str, float]]:
@@ -84,10 +91,10 @@ def nearly_before(model: Any, what: str, number: int, hour: int, least: float = 
     return bool(sum(model.weight(f"{what}|{step}", hour) for step in range(low, len(SIZES))) > least)
 
 
-def largest_steps(model: Any, hour: int) -> dict[str, int]:
+def largest_steps(model: Any) -> dict[str, int]:
     """The largest step of each thing that was ever seen, for one who has many things to ask."""
     steps: dict[str, int] = {}
-    for key, _ in model.top(2000, hour):
+    for key in model.all_keys():
         what, _, step = key.rpartition("|")
         if what:
             steps[what] = max(steps.get(what, -1), int(step))

@@ -9,9 +9,10 @@ from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
-from detections.key_vault.bursts import BURSTS, Part, acts_of, held_of, operations, unexplained
+from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
+from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.organisation import Organisation
 from detections.view import Hour
@@ -36,8 +37,10 @@ def judge(hour: Hour) -> Finding | None:
         return None
     model, season = hour.models[BASELINE], hour.season(BASELINE)
     usual = float(model.mean(hour.hour, season.profile))
+    if count < TIMES * usual:
+        return None  # before the tail, which costs more than all the rest
     chance = float(model.tail(count, hour.hour, season.profile, season.dispersion))
-    if count < TIMES * usual or chance >= CANDIDATE:
+    if chance >= CANDIDATE:
         return None
     new = hour.once(unexplained)
     if sum(new.values()) < max(FEWEST, (count - usual) / 2):

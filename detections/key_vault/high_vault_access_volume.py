@@ -19,7 +19,7 @@ from detections.key_vault.habits import (
     novelty,
     size_key,
 )
-from detections.key_vault.operations import audited, succeeded
+from detections.key_vault.operations import audited, audits, succeeded
 from detections.organisation import Organisation
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
@@ -52,24 +52,32 @@ class Span(NamedTuple):
 
 def _touched(hour: Hour) -> dict[str, dict[str, None]]:
     """This hour's vaults: those that let the principal in ('') and those that it tried in vain too."""
-    acts = [act for act in hour.once(audited) if act.event.vault]
+    groups = [group for group in audits(hour.groups) if group.event.vault]
     return {
-        "": {act.event.vault.lower(): None for act in succeeded(acts)},
-        "refused|": {act.event.vault.lower(): None for act in acts if act.event.outcome != SUCCESS},
+        "": {group.event.vault.lower(): None for group in succeeded(groups)},
+        "refused|": {group.event.vault.lower(): None for group in groups if group.event.outcome != SUCCESS},
     }
 
 
 def _earlier(hour: Hour, prefix: str) -> set[str]:
-    model = hour.models[VAULTS]
-    return {
-        key[len(prefix) :]
-        for key, _ in model.top(2000, hour.hour)
-        if key.startswith(prefix or "/") and (model.last_hour(key) or 0) > hour.hour - DAY_HOURS
-    }
+    last_day = hour.models[VAULTS].seen_after(hour.hour - DAY_HOURS)
+    return {key[len(prefix) :] for key in last_day if key.startswith(prefix or "/")}
 
 
-def spans(hour: Hour) -> Iterator[Span]:
-    """What the principal was let into in 24 hours, and what it was let into or refused by."""
+def spans(hour: Hour) -> tuple[Span, ...]:
+    """What the principal was let into in 24 hours, and what it was let into or refused by.
+
+    Learning this hour's vaults changes neither, unless the table is full and lets an earlier one go.
+    """
+    full = hour.models[VAULTS].keys_known() >= hour.models[VAULTS].limit
+    return tuple(_spans(hour)) if full else hour.once(_all_spans)
+
+
+def _all_spans(hour: Hour) -> tuple[Span, ...]:
+    return tuple(_spans(hour))
+
+
+def _spans(hour: Hour) -> Iterator[Span]:
     touched = hour.once(_touched)
     let_in, tried = touched[""], touched["refused|"]
     earlier = _earlier(hour, "") if let_in or tried else set()

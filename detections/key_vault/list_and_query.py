@@ -25,6 +25,7 @@ from detections.view import Act, Hour
 # People and applications apart: builds with new identities each day must not excuse a person.
 TABLES = {False: "vault_list_queries", True: "vault_list_queries_people"}
 ANYONE = "anyone"
+LISTING = frozenset({"SecretList"})
 WINDOW_US = 10 * 60 * 1_000_000
 QUICK_US = 60 * 1_000_000
 FEWEST = 8
@@ -43,14 +44,11 @@ class Dump(NamedTuple):
 
 def dumped(hour: Hour) -> list[Dump]:
     """The dumps that end in this hour or the one before; ask by `hour.once(dumped)`."""
-    return list(dumps(hour.with_recent()))
+    return list(dumps(hour.with_recent())) if hour.saw_lately(LISTING) else []
 
 
 def dumps(acts: Iterable[Act]) -> Iterator[Dump]:
     """Each caller's largest dump."""
-    acts = list(acts)
-    if not any(act.event.operation == "SecretList" for act in acts):
-        return
     own = sorted((act for act in succeeded(audits(acts)) if who(act.event)), key=lambda act: who(act.event))
     for caller, group in groupby(own, key=lambda act: who(act.event)):
         found = largest(caller, list(group))
@@ -92,6 +90,8 @@ def _observe_people(hour: Hour) -> set[str]:
 
 def judge(hour: Hour) -> Finding | None:
     """Dumps that take part in this hour, were not there before it, and are unusual for their caller."""
+    if not hour.once(dumped):
+        return None
     told = {dump.caller: len(dump.names) for dump in dumps(hour.recent)}
     unusual = [
         dump

@@ -7,19 +7,19 @@ minutes for a year is known to be refused, and is news on the day it gets in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from detections.declare import Finding, Verdict
 from detections.key_vault.callers import Caller, caller_of
 from detections.key_vault.evidence import common_address, described, finding
-from detections.key_vault.habits import DAY, RARE, chance, habit, is_new, known_keys
-from detections.key_vault.operations import audited, grantees, in_order, is_policy_change, let_in, succeeded
+from detections.key_vault.habits import DAY, FORGOTTEN, RARE, chance, habit, is_new, known_keys
+from detections.key_vault.met import met
+from detections.key_vault.operations import POLICY, audited, grantees, in_order, is_policy_change, succeeded
 from detections.management.clients import PUBLIC
 from detections.organisation import Organisation
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
-from ingest.records import HOUR_US, SUCCESS
+from ingest.records import HOUR_US
 
 APPLICATION, USER, PAIR = "application", "user", "pair"
 TABLES = {APPLICATION: "vault_applications", USER: "vault_users", PAIR: "vault_pairs"}
@@ -65,35 +65,41 @@ def key_of(level: str, caller: Caller) -> str:
     return f"{caller.user}|{caller.application}" if caller.user and caller.application else ""
 
 
-def _keys(level: str, acts: Iterable[Act]) -> set[str]:
-    return {key_of(level, caller_of(act.event)) for act in acts} - {""}
+def _keys(callers: Iterable[Caller]) -> dict[str, set[str]]:
+    return {level: {key_of(level, caller) for caller in callers} - {""} for level in TABLES}
+
+
+def _let_in(hour: Hour) -> dict[str, set[str]]:
+    return _keys(hour.once(met).let_in)
 
 
 def _observe_applications(hour: Hour) -> set[str]:
-    return _keys(APPLICATION, hour.once(let_in))
+    return hour.once(_let_in)[APPLICATION]
 
 
 def _observe_peoples(hour: Hour) -> set[str]:
-    return _keys(APPLICATION, (act for act in hour.once(let_in) if caller_of(act.event).user))
+    return {caller.application for caller in hour.once(met).let_in if caller.user} - {""}
 
 
 def _observe_users(hour: Hour) -> set[str]:
-    return _keys(USER, hour.once(let_in))
+    return hour.once(_let_in)[USER]
 
 
 def _observe_pairs(hour: Hour) -> set[str]:
-    return _keys(PAIR, hour.once(let_in))
+    return hour.once(_let_in)[PAIR]
 
 
 def _observe_refused(hour: Hour) -> set[str]:
-    acts = [act for act in hour.once(audited) if act.event.outcome != SUCCESS]
-    return {f"{level}|{key}" for level in TABLES for key in _keys(level, acts)}
+    keys = _keys(hour.once(met).refused)
+    return {f"{level}|{key}" for level in TABLES for key in keys[level]}
 
 
 def _observe_grants(hour: Hour) -> set[str]:
     """Who grants, and who was granted rights by someone for whom that was nothing new."""
-    givers = {f"by|{act.event.principal.lower()}" for act in hour.acts if _given(act)}
-    return givers | {f"to|{one}" for one in _announced_now(hour, hour.acts)}
+    if not hour.saw(POLICY):
+        return set()
+    givers = {f"by|{group.event.principal.lower()}" for group in hour.groups if _given(group)}
+    return givers | {f"to|{one}" for one in _announced_now(hour, hour.groups)}
 
 
 def _given(act: Act) -> frozenset[str]:
@@ -127,16 +133,29 @@ def newcomers(hour: Hour) -> list[Newcomer]:
 
 
 def _newcomers(hour: Hour) -> Iterator[Newcomer]:
-    acts = sorted(hour.once(audited), key=lambda act: caller_of(act.event))
-    for caller, group in groupby(acts, key=lambda act: caller_of(act.event)):
-        own = list(group)
-        through = succeeded(own)
-        new = _newcomer(hour, caller, through or own, denied=not through)
+    for caller in sorted(_strangers(hour)):
+        new = _newcomer(hour, caller, denied=caller not in hour.once(met).let_in)
         if new is not None:
-            yield new
+            own = [act for act in hour.once(audited) if caller_of(act.event) == caller]
+            yield new._replace(acts=own if new.denied else succeeded(own))
 
 
-def _newcomer(hour: Hour, caller: Caller, acts: list[Act], denied: bool) -> Newcomer | None:
+def _strangers(hour: Hour) -> list[Caller]:
+    """The callers of which something is new here; most hours have none."""
+    seen = hour.once(met)
+    callers = seen.let_in | seen.refused
+    keys = hour.once(_let_in) if len(callers) == len(seen.let_in) else _keys(callers)
+    new = {
+        level: set(hour.models[table].faint(keys[level], FORGOTTEN, hour.hour))
+        for level, table in TABLES.items()
+    }
+    if not any(new.values()):
+        return []
+    return [caller for caller in callers if any(key_of(level, caller) in new[level] for level in TABLES)]
+
+
+def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
+    """The caller as a newcomer, its acts still to be looked up; None if it is none."""
     unknown: set[str] = set()
     for level, table in TABLES.items():
         key = key_of(level, caller)
@@ -147,7 +166,7 @@ def _newcomer(hour: Hour, caller: Caller, acts: list[Act], denied: bool) -> Newc
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
         if odds < (RARE_PAIR if level == PAIR else RARE):
-            return Newcomer(level, key, acts, odds, denied)
+            return Newcomer(level, key, [], odds, denied)
     return None
 
 

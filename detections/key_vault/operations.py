@@ -26,6 +26,7 @@ POLICY_MANAGEMENT = frozenset(
         "microsoft.authorization/roleassignments/write",
     }
 )
+POLICY = POLICY_AUDIT | POLICY_MANAGEMENT
 
 # Sizes in steps of about 1.26 (ten to a factor of ten): history keeps these, not numbers.
 _STEPS = (10, 13, 16, 20, 25, 32, 40, 50, 63, 79)
@@ -47,13 +48,8 @@ def audits(acts: Iterable[Act]) -> Iterator[Act]:
 
 
 def audited(hour: Hour) -> list[Act]:
-    """This hour's `audits`; ask by `hour.once(audited)`."""
+    """This hour's `audits`, act by act, where there is something to tell; ask by `hour.once(audited)`."""
     return list(audits(hour.acts))
-
-
-def let_in(hour: Hour) -> list[Act]:
-    """Those of them that succeeded; ask by `hour.once(let_in)`."""
-    return succeeded(hour.once(audited))
 
 
 def succeeded(acts: Iterable[Act]) -> list[Act]:

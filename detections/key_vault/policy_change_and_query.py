@@ -12,6 +12,7 @@ from detections.key_vault.habits import RARE, chance, habit, is_new, known_keys,
 from detections.key_vault.operations import (
     LISTS,
     MAKES,
+    POLICY,
     READS,
     audits,
     grantees,
@@ -60,7 +61,7 @@ def sequences(acts: Iterable[Act]) -> list[Sequence]:
 
 
 def _present(hour: Hour) -> list[Sequence]:
-    return sequences(hour.with_recent())
+    return sequences(hour.with_recent()) if hour.saw_lately(POLICY) else []
 
 
 def _match(change: Act, reads: list[Act], found: dict[str, tuple[list[Act], list[Act]]]) -> None:
@@ -87,6 +88,8 @@ def _observe_people(hour: Hour) -> set[str]:
 
 def judge(hour: Hour) -> Finding | None:
     """Sequences whose reading began in this hour and which are unusual here."""
+    if not hour.once(_present):
+        return None
     told = {sequence.key for sequence in sequences(hour.recent)}
     found = [one for one in hour.once(_present) if _unusual(hour, one, one.key in told)]
     return _found(hour, found) if found else None

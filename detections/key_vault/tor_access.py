@@ -13,6 +13,8 @@ EXIT_NODE = "tor_exit_node"
 
 def judge(hour: Hour) -> Finding | None:
     """Any of the vault's events whose address was a Tor exit when it was used."""
+    if not [group for group in hour.groups if EXIT_NODE in group.event.listed]:
+        return None
     acts = [act for act in hour.acts if act.event.layer == KEY_VAULT and EXIT_NODE in act.event.listed]
     if not acts:
         return None

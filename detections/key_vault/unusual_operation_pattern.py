@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from baselines.mix import Mix
 from detections.declare import Detection, Finding, Learned, Learning
-from detections.key_vault.bursts import BURSTS, Part, acts_of, held_of, operations, unexplained
+from detections.key_vault.bursts import BURSTS, acts_of, held_of, kinds, operations, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS
+from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.view import Hour
 from detections.words import odds, rounded
@@ -41,7 +41,7 @@ def judge(hour: Hour) -> Finding | None:
     if score < LIMIT:
         return None
     new = hour.once(unexplained)
-    rest = _kinds(new)
+    rest = kinds(new)
     strange = _score(hour, rest)
     if sum(rest.values()) < FEWEST or strange < LIMIT_NEW:
         return None
@@ -50,13 +50,6 @@ def judge(hour: Hour) -> Finding | None:
 
 def _score(hour: Hour, counts: dict[str, int]) -> float:
     return float(hour.models[BASELINE].score_one({"key": "", "counts": counts, "hour": hour.hour}))
-
-
-def _kinds(parts: dict[Part, int]) -> dict[str, int]:
-    counted: Counter[str] = Counter()
-    for (_, operation), count in parts.items():
-        counted[operation] += count
-    return dict(counted)
 
 
 def _found(hour: Hour, new: dict[Part, int], seen: dict[str, int], score: float, strange: float) -> Finding:

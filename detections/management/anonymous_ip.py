@@ -14,6 +14,8 @@ WIDELY = 3  # other principals that use an address before it is taken for a mis-
 
 def judge(hour: Hour) -> Finding | None:
     """Control-plane operations from listed addresses."""
+    if not [group for group in hour.groups if group.event.listed]:
+        return None
     acts = [
         a
         for a in hour.acts

@@ -17,6 +17,7 @@ from ingest.records import KEY_VAULT
 ALERT = 6
 PROFILES = 3
 WITHIN_US = 60_000_000
+_PROFILE = frozenset({PUBLISH_XML})  # without one there is no site, and without a site no alert
 _KINDS = {"KeyList": "k", "KeyGet": "k", "SecretList": "s", "SecretGet": "s"}
 
 
@@ -37,6 +38,8 @@ class Marks(NamedTuple):
 
 def judge(hour: Hour) -> Finding | None:
     """The marks of this hour and the one before, or of this hour alone if the one before told of its own."""
+    if not hour.saw_lately(_PROFILE):
+        return None
     acts, told = list(hour.with_recent()), _marks(hour.recent).enough
     if told:
         acts = list(hour.acts)

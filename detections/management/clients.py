@@ -6,7 +6,8 @@ Ids: Microsoft's list of first-party applications
 
 from __future__ import annotations
 
-from ingest.records import Event
+from detections.view import Act, Hour
+from ingest.records import SUCCESS, Event
 
 POWERSHELL = "PowerShell"
 _KNOWN = {
@@ -50,3 +51,8 @@ def is_first_party(event: Event) -> bool:
 def is_person(event: Event) -> bool:
     """Whether a person acted."""
     return event.kind == "user" or (not event.kind and "@" in (event.name or event.principal))
+
+
+def by_persons(hour: Hour) -> list[Act]:
+    """The groups of what persons did successfully; ask by `hour.once(by_persons)`."""
+    return [g for g in hour.groups if g.event.outcome == SUCCESS and is_person(g.event)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from baselines.whereabouts import Place, Whereabouts, distance_km
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
-from detections.management.clients import is_person
+from detections.management.clients import by_persons, is_person
 from detections.management.evidence import finding
 from detections.organisation import Organisation
 from detections.view import Act, Hour
@@ -22,7 +22,11 @@ VPN_PARTNERS = 5  # addresses at impossible distances that share an end, before 
 OTHERS = 3  # principals that use a place before it is taken for a way to work
 
 
+Move = tuple[Place, Act, float, float]  # place before, act, km, km/h
+
+
 def _acts(hour: Hour) -> list[Act]:
+    """What a person did successfully, and from where is known."""
     return [
         a
         for a in hour.acts
@@ -30,6 +34,14 @@ def _acts(hour: Hour) -> list[Act]:
         and a.event.longitude is not None
         and a.event.outcome == SUCCESS
         and is_person(a.event)
+    ]
+
+
+def _groups(hour: Hour) -> list[Act]:
+    return [
+        group
+        for group in hour.once(by_persons)
+        if group.event.latitude is not None and group.event.longitude is not None
     ]
 
 
@@ -41,6 +53,12 @@ def _place(act: Act) -> Place:
 
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
+    """Each act, in the order of time; or each place once, at its last time, where that teaches the same."""
+    groups = hour.once(_groups)
+    if not groups:
+        return []
+    model = hour.models.get(PLACES.name)
+    seen = _each_place(groups) if model is not None and _plain(model, groups) else hour.once(_acts)
     return [
         {
             "key": a.event.country,
@@ -50,15 +68,38 @@ def _observe(hour: Hour) -> list[dict[str, Any]]:
             "country": a.event.country,
             "address": a.event.address,
         }
-        for a in _acts(hour)
+        for a in seen
     ]
+
+
+def _plain(model: Any, groups: list[Act]) -> bool:
+    """Whether only what was seen, and what was seen last, matters of an hour, not its order otherwise."""
+    last_us = max(group.last_us for group in groups)
+    ends = {_where(group) for group in groups if group.last_us == last_us}
+    names = {name for group in groups for name in (group.event.country, group.event.address) if name}
+    return len(ends) == 1 and bool(model.has_room(names))
+
+
+def _where(act: Act) -> tuple[Any, ...]:
+    event = act.event
+    return event.country, event.address, event.latitude, event.longitude
+
+
+def _each_place(groups: list[Act]) -> list[Act]:
+    """One of the groups of each place, that with the latest end, in the order in which the places were seen first."""
+    latest: dict[tuple[Any, ...], Act] = {}
+    for group in groups:
+        before = latest.setdefault(_where(group), group)
+        if group.last_us > before.last_us:
+            latest[_where(group)] = group
+    return list(latest.values())
 
 
 PLACES = Learned("principal.whereabouts", Whereabouts, _observe)
 
 
-def _moves(model: Any, acts: list[Act]) -> Iterator[tuple[Place, Act, float, float]]:
-    """(place before, act, km, km/h) of each move that is too quick; not of the way home from such a one."""
+def _moves(model: Any, acts: list[Act]) -> Iterator[Move]:
+    """Each move that is too quick; not of the way home from such a one."""
     before, suspect = model.last, model.suspect
     for act in acts:
         here = _place(act)
@@ -69,6 +110,14 @@ def _moves(model: Any, acts: list[Act]) -> Iterator[tuple[Place, Act, float, flo
         stayed = before is not None and before.country == here.country
         suspect = not home and (speed > SPEED_KM_H or (suspect and stayed))
         before = here._replace(at_us=act.last_us)
+
+
+def _moves_of(hour: Hour, model: Any) -> Iterator[Move]:
+    """The moves of this hour; who stays in one country makes none."""
+    countries = {group.event.country for group in hour.once(_groups)}
+    if model.last is not None:
+        countries.add(model.last.country)
+    return _moves(model, hour.once(_acts)) if len(countries) > 1 else iter(())
 
 
 def _hours(before: Place, here: Place) -> float:
@@ -86,7 +135,7 @@ def _speed(before: Place, here: Place) -> tuple[float, float]:
 def quick_moves(hour: Hour) -> Iterator[tuple[str, str]]:
     """The two addresses of each move that is too quick: where many such meet is a VPN, not a place."""
     model = hour.models.get(PLACES.name)
-    for before, act, *_ in _moves(model, _acts(hour)) if model is not None else ():
+    for before, act, *_ in _moves_of(hour, model) if model is not None else ():
         if before.address and act.event.address:
             yield before.address, act.event.address
 
@@ -96,7 +145,7 @@ def judge(hour: Hour) -> Finding | None:
     model = hour.models[PLACES.name]
     moves = [
         move
-        for move in _moves(model, _acts(hour))
+        for move in _moves_of(hour, model)
         if not (_theirs(model, move[0]) and _theirs(model, _place(move[1])))
     ]
     if not moves:

@@ -24,13 +24,16 @@ SLACK = 1.25  # a pause that is so much longer than the usual ones is still usua
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
     """One time an hour: the gaps within a session would drown the pauses between sessions."""
-    return [{"key": "", "at_us": max(act.last_us for act in hour.acts)}] if hour.acts else []
+    return [{"key": "", "at_us": max(group.last_us for group in hour.groups)}] if hour.groups else []
 
 
 ACTIVITY = Learned("principal.activity", Idle, _observe)
 
 
 def _persisting(hour: Hour) -> list[Act]:
+    """What can secure a way back in; ask by `hour.once(_persisting)`."""
+    if not hour.saw(PERSISTENCE):
+        return []
     acts = [a for a in hour.acts if a.event.layer == MANAGEMENT and a.event.operation in PERSISTENCE]
     return [a for a in acts if a.event.outcome != FAILURE and not is_first_party(a.event)]
 
@@ -38,7 +41,7 @@ def _persisting(hour: Hour) -> list[Act]:
 def _before_pause(hour: Hour) -> int | None:
     """When the principal was last active, if a pause of a week or more ends in this hour."""
     last: int | None = hour.models[ACTIVITY.name].last_us
-    if last is None or not hour.acts or hour.acts[0].first_us - last < LEAST_DAYS * DAY_US:
+    if last is None or not hour.groups or hour.groups[0].first_us - last < LEAST_DAYS * DAY_US:
         return None
     return last
 
@@ -47,7 +50,7 @@ def _observe_returns(hour: Hour) -> list[dict[str, Any]]:
     """The last activity before a pause that ends now; and that something was done that can persist."""
     before = hour.once(_before_pause)
     keys = [] if before is None else [str(before)]
-    if any(done(act.event) for act in _persisting(hour)):
+    if any(done(act.event) for act in hour.once(_persisting)):
         keys.append(TOLD)
     return [{"key": key} for key in keys]
 
@@ -63,7 +66,7 @@ def _silence(hour: Hour) -> tuple[int, int] | None:
     """Begin and end of the pause that ended in the last 24 hours, unless it was told since."""
     before = hour.once(_before_pause)
     if before is not None:
-        return before, hour.acts[0].first_us
+        return before, hour.groups[0].first_us
     model = hour.models[RETURNS.name]
     told = model.last_hour(TOLD)
     for key, _ in model.top(8, hour.hour):
@@ -75,8 +78,9 @@ def _silence(hour: Hour) -> tuple[int, int] | None:
 
 def judge(hour: Hour) -> Finding | None:
     """A persistence-class operation in the first day after a long silence."""
-    silence, acts = _silence(hour), _persisting(hour)
-    if not acts or silence is None:
+    acts = hour.once(_persisting)
+    silence = _silence(hour) if acts else None
+    if silence is None:
         return None
     last_us, back_us = silence
     days = (back_us - last_us) / DAY_US

@@ -6,10 +6,10 @@ from typing import Any
 
 from baselines.novelty import Novelty
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
-from detections.management.clients import is_person
+from detections.management.clients import by_persons, is_person
 from detections.management.evidence import finding
 from detections.organisation import Organisation
-from detections.view import Act, Hour
+from detections.view import Hour
 from detections.words import rfc3339
 from ingest.records import HOUR_US, SUCCESS
 
@@ -19,7 +19,7 @@ DAY_H = 24
 
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
-    return [{"key": country} for country in sorted({a.event.country for a in _acts(hour)})]
+    return [{"key": country} for country in sorted(hour.once(_seen))]
 
 
 def _countries() -> Novelty:
@@ -29,17 +29,21 @@ def _countries() -> Novelty:
 COUNTRIES = Learned("principal.countries", _countries, _observe)
 
 
-def _acts(hour: Hour) -> list[Act]:
-    return [a for a in hour.acts if a.event.country and a.event.outcome == SUCCESS and is_person(a.event)]
+def _seen(hour: Hour) -> set[str]:
+    return {group.event.country for group in hour.once(by_persons)} - {""}
 
 
 def judge(hour: Hour) -> Finding | None:
     """Successful acts from a country that this person did not act from in 90 days."""
     model = hour.models[COUNTRIES.name]
-    new = [a for a in _acts(hour) if _is_new(model, a.event.country, hour.hour)]
-    if not new:
+    countries = sorted(one for one in hour.once(_seen) if _is_new(model, one, hour.hour))
+    if not countries:
         return None
-    countries = sorted({a.event.country for a in new})
+    new = [
+        a
+        for a in hour.acts
+        if a.event.country in countries and a.event.outcome == SUCCESS and is_person(a.event)
+    ]
     usual = [country for country, _ in model.top(8, hour.hour) if country not in countries][:5]
     return finding(
         hour,

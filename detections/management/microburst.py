@@ -24,6 +24,7 @@ from ingest.records import MANAGEMENT, Event
 MINUTE_US = 60_000_000
 WINDOW_US = 15 * MINUTE_US
 LISTS = frozenset({"SecretList", "KeyList"})
+_BEARING = SECRET_REVEALING | RUNBOOK_STEPS.keys() | VAULT_POLICY | RUN_COMMAND
 DUMPS = LISTS | {"SecretGet", "KeyGet"}
 LISTS_KEYS = frozenset({LIST_STORAGE_KEYS})
 ALERT = 6  # points
@@ -73,6 +74,8 @@ def judge(hour: Hour) -> Finding | None:
 
 def _windows(hour: Hour) -> list[list[Act]]:
     """The acts that bear on it, of each quarter of an hour that ends in this hour."""
+    if not hour.saw(_BEARING) and not (hour.saw(DUMPS) and hour.saw_lately(VAULT_POLICY)):
+        return []
     acts = _bearing(hour)
     return [[a for a in acts if end - WINDOW_US <= a.last_us <= end] for end in _ends(hour, acts)]
 
@@ -114,12 +117,7 @@ def _ends(hour: Hour, acts: Iterable[Act]) -> list[int]:
 
 
 def _bears(event: Event) -> bool:
-    return event.layer == MANAGEMENT and (
-        event.operation in SECRET_REVEALING
-        or event.operation in RUNBOOK_STEPS
-        or event.operation in VAULT_POLICY
-        or event.operation in RUN_COMMAND
-    )
+    return event.layer == MANAGEMENT and event.operation in _BEARING
 
 
 def _resources(acts: Iterable[Act], operations: frozenset[str]) -> set[str]:

@@ -15,6 +15,7 @@ from detections.words import rfc3339
 from ingest.records import DENIED, FAILURE
 
 WITHIN_US = 7 * 86_400_000_000
+_GIVES = frozenset({ROLE_ASSIGNMENT})
 ROWS = 500  # assignments of an hour that are looked at
 _BUILT_IN = frozenset(  # Owner, Contributor, Reader, User Access Administrator: no custom roles
     {
@@ -37,6 +38,8 @@ def role_of(act: Act) -> str:
 
 def judge(hour: Hour) -> Finding | None:
     """Assignments of roles that are not built in; whether the role is new and far-reaching is known later."""
+    if not hour.saw(_GIVES):
+        return None
     given = [a for a in hour.acts if a.event.operation == ROLE_ASSIGNMENT and a.event.outcome != FAILURE]
     given = [a for a in given if role_of(a) and role_of(a) not in _BUILT_IN]
     if not given:

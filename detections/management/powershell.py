@@ -20,8 +20,8 @@ TOLD = "PowerShell, to persist"  # a key beside the clients: it was used so
 
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
-    clients = {client_of(a.event) for a in hour.acts if a.event.layer == MANAGEMENT} - {""}
-    told = {TOLD} if any(done(act.event) for act in _persisting(hour)) else set()
+    clients = {client_of(g.event) for g in hour.groups if g.event.layer == MANAGEMENT} - {""}
+    told = {TOLD} if any(done(act.event) for act in hour.once(_persisting)) else set()
     return [{"key": key} for key in sorted(clients | told)]
 
 
@@ -33,6 +33,9 @@ CLIENTS = Learned("management.clients", _clients, _observe)
 
 
 def _persisting(hour: Hour) -> list[Act]:
+    """What PowerShell was used for that can secure a way back in; ask by `hour.once(_persisting)`."""
+    if not hour.saw(PERSISTENCE):
+        return []
     return [
         a
         for a in hour.acts
@@ -53,7 +56,7 @@ def _usual(model: Any, hour: int) -> bool:
 def judge(hour: Hour) -> Finding | None:
     """Persistence-class operations through PowerShell, unless it was used in the last 45 days."""
     model = hour.models[CLIENTS.name]
-    acts = _persisting(hour)
+    acts = hour.once(_persisting)
     if not acts or _usual(model, hour.hour):
         return None
     last = model.last_hour(POWERSHELL)
