@@ -15,6 +15,7 @@ from ingest.event_columns import EventColumns
 from ingest.records import KEY_VAULT, MANAGEMENT, Event
 
 MAX_SHAPES = 200_000  # that are known at a time, here and by the shards
+PIECES = 64  # lists of shapes of which the numbers are remembered: each source's last one or two
 LAYERS = (MANAGEMENT, KEY_VAULT)
 
 # What is known of a shape: the shards that own it and their numbers for it (-1: none), what each owns of it, its
@@ -42,7 +43,7 @@ class EventRoutes:
     def _start_over(self) -> None:
         self._shapes: list[Event] = []  # kept, so that no other object gets the same id
         self._number: dict[int, int] = {}
-        self._last: tuple[list[Event], npt.NDArray[np.int64]] = [], np.empty(0, np.int64)
+        self._met: dict[int, tuple[list[Event], npt.NDArray[np.int64]]] = {}
         self._variants: dict[tuple[int, tuple[str, ...]], int] = {}
         self._routes = np.zeros(1_024, _ROUTE)
         self._told = [0] * len(self._batches)
@@ -54,15 +55,16 @@ class EventRoutes:
 
     def meet(self, events: EventColumns) -> npt.NDArray[np.int64]:
         """The numbers of the records' shapes here."""
-        shapes, numbers = self._last
-        if shapes is not events.shapes:  # the blocks of a piece share their shapes
+        shapes = events.shapes
+        if id(shapes) not in self._met:  # the blocks of a piece share their shapes
             known = self._number
-            found = [known.get(id(shape), -1) for shape in events.shapes]
+            found = [known.get(id(shape), -1) for shape in shapes]
             for place in [place for place, number in enumerate(found) if number < 0]:
-                found[place] = self._add(events.shapes[place])
-            numbers = np.array(found, np.int64)
-            self._last = events.shapes, numbers
-        met: npt.NDArray[np.int64] = numbers[events.columns["shape"]]
+                found[place] = self._add(shapes[place])
+            while len(self._met) >= PIECES:
+                del self._met[next(iter(self._met))]
+            self._met[id(shapes)] = shapes, np.array(found, np.int64)
+        met: npt.NDArray[np.int64] = self._met[id(shapes)][1][events.columns["shape"]]
         return met
 
     def is_full(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from ingest.event_columns import EventColumns, Shaped
 from ingest.identity import operations_of, text_hashes, uids_of
 from ingest.json_records import Lines, Value, decoded
 from ingest.logs_values import MAX_TEXT, text
-from ingest.records import MANAGEMENT, Event, Rejected
+from ingest.records import Event, Rejected
 from ingest.times import epochs_us
 
 
@@ -104,11 +105,13 @@ class EventReader:
         if not common:
             return
         given = [record.correlation_id for record in common]
-        correlations = text_hashes([_bare(one) for one in given])
-        numbers = np.array([(one.uid, one.operation_id) for one in said], np.uint64)
-        named = np.array([bool(one) for one in given]) & (np.array([one.layer == MANAGEMENT for one in said]))
-        operations = operations_of(numbers[:, 1], correlations, named)
-        uids = uids_of(numbers[:, 0], times, correlations)
+        correlations = text_hashes(given if _are_bare(given) else list(map(text, given)))
+        count = len(said)
+        content = np.fromiter((one.uid for one in said), np.uint64, count)
+        operation = np.fromiter((one.operation_id for one in said), np.uint64, count)
+        named = np.fromiter(map(bool, given), bool, count) & (operation != 0)
+        operations = operations_of(operation, correlations, named) if named.any() else np.zeros_like(content)
+        uids = uids_of(content, times, correlations)
         taken.add(said, times, uids, operations, self._number + places)
 
     def _careful(self, value: Value, number: int, made: Piece, taken: _Taken) -> None:
@@ -132,8 +135,15 @@ class EventReader:
             made.filtered[one] = made.filtered.get(one, 0) + 1
 
 
-def _bare(correlation: str) -> str:
-    """As `logs_values.text` has it, which costs more than the hash."""
-    if len(correlation) <= MAX_TEXT and not correlation[:1].isspace() and not correlation[-1:].isspace():
-        return correlation
-    return text(correlation)
+def _are_bare(texts: list[str]) -> bool:
+    """Whether `logs_values.text` would leave all as they are: it costs more than their hashes."""
+    joined = "\n".join(texts)
+    return (
+        len(joined) <= MAX_TEXT * len(texts)
+        and joined.isascii()
+        and max(map(len, texts)) <= MAX_TEXT
+        and not _SPACE.search(joined)
+    )
+
+
+_SPACE = re.compile(r"(?:^|\n)[\s\x1c-\x1f]|[^\S\n](?:\n|$)|\n\n")

@@ -114,6 +114,7 @@ class LeftOut(Struct, frozen=True):
 
 Made = Event | LeftOut | None  # a shape; why the record is left out; or None: not one of the common forms
 _known: dict[tuple[Any, ...], Made] = {}
+_NEW: Any = object()
 
 
 def event(line: bytes, offset: int, source: str) -> Made:
@@ -173,16 +174,13 @@ def shapes(records: Sequence[Record]) -> list[Made]:
         )
         for record in records
     ]
-    try:
-        return [_known[key] for key in keys]
-    except KeyError:
-        return [_shape(key, record) for key, record in zip(keys, records, strict=True)]
-
-
-def _shape(key: tuple[Any, ...], record: Record) -> Made:
-    if key not in _known:
-        _known[key] = _made(record)
-    return _known[key]
+    found: list[Made] = [_known.get(key, _NEW) for key in keys]
+    for place in [place for place, made in enumerate(found) if made is _NEW]:
+        key = keys[place]
+        if key not in _known:
+            _known[key] = _made(records[place])
+        found[place] = _known[key]
+    return found
 
 
 def _made(record: Record) -> Made:
