@@ -6,6 +6,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -69,14 +70,20 @@ def chunks(path: Path, size: int = CHUNK) -> Iterator[bytes]:
     Raises CutShortError where a compressed file breaks off, after giving what could be unpacked.
     """
     with open_stream(path) as stream:
+        # What is not packed breaks off nowhere: it is read as it is wanted.
+        read = _read_plain if isinstance(stream, BufferedReader) else _read
         while True:
-            piece, broken = _read(stream, size)
+            piece, broken = read(stream, size)
             if piece:
                 yield piece
             if broken:
                 raise CutShortError(broken)
             if len(piece) < size:
                 return
+
+
+def _read_plain(stream: BinaryIO, size: int) -> tuple[bytes, str]:
+    return stream.read(size), ""
 
 
 def _read(stream: BinaryIO, size: int) -> tuple[bytes, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,7 +104,7 @@ class EventReader:
         if not common:
             return
         given = [record.correlation_id for record in common]
-        correlations = text_hashes(given if _are_bare(given) else list(map(text, given)))
+        correlations = text_hashes([_bare(one) for one in given])
         count = len(said)
         content = np.fromiter((one.uid for one in said), np.uint64, count)
         operation = np.fromiter((one.operation_id for one in said), np.uint64, count)
@@ -135,15 +134,6 @@ class EventReader:
             made.filtered[one] = made.filtered.get(one, 0) + 1
 
 
-def _are_bare(texts: list[str]) -> bool:
-    """Whether `logs_values.text` would leave all as they are: it costs more than their hashes."""
-    joined = "\n".join(texts)
-    return (
-        len(joined) <= MAX_TEXT * len(texts)
-        and joined.isascii()
-        and max(map(len, texts)) <= MAX_TEXT
-        and not _SPACE.search(joined)
-    )
-
-
-_SPACE = re.compile(r"(?:^|\n)[\s\x1c-\x1f]|[^\S\n](?:\n|$)|\n\n")
+def _bare(correlation: str) -> str:
+    """As `logs_values.text` has it, which costs more than the hash."""
+    return correlation.strip() if len(correlation) <= MAX_TEXT else text(correlation)
