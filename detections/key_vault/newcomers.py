@@ -6,7 +6,7 @@ minutes for a year is known to be refused, and is news on the day it gets in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from detections.declare import Finding, Verdict
@@ -65,8 +65,13 @@ def key_of(level: str, caller: Caller) -> str:
     return f"{caller.user}|{caller.application}" if caller.user and caller.application else ""
 
 
-def _keys(callers: Iterable[Caller]) -> dict[str, set[str]]:
-    return {level: {key_of(level, caller) for caller in callers} - {""} for level in TABLES}
+def _keys(callers: Collection[Caller]) -> dict[str, set[str]]:
+    """The keys of callers at each level, as `key_of` gives them."""
+    return {
+        APPLICATION: {application for application, _ in callers if application},
+        USER: {user for _, user in callers if user},
+        PAIR: {f"{user}|{application}" for application, user in callers if user and application},
+    }
 
 
 def _let_in(hour: Hour) -> dict[str, set[str]]:
