@@ -88,13 +88,18 @@ class EventWindow:
         uids = new["uid"][order]
         first = np.ones(len(uids), bool)
         first[1:] = uids[1:] != uids[:-1]
+        if not first.all():  # the first one to come is kept: batches and shards must leave no trace
+            order = np.argsort(new["uid"], kind="stable")
         if len(self._seen):
             at = np.minimum(np.searchsorted(self._seen, uids), len(self._seen) - 1)
             first &= self._seen[at] != uids
         counted = self._table.about("counted", new["shape"][order]) == KINDS[self.kind]
         self.counted += int(np.count_nonzero(counted & first))
         self.twice += int(np.count_nonzero(counted & ~first))
-        new = chosen(new, order[first])
+        new, again = chosen(new, order[first]), chosen(new, order[~first])
+        if len(again["uid"]):
+            for rows in (new, self._acts, self._records):
+                place_least(rows, again)
         if len(self._seen) < MAX_SEEN:
             whose = self._table.about(self.kind, new["shape"])
             self._remember(uids[first], whose)
@@ -233,6 +238,21 @@ class EventWindow:
         seen = np.frombuffer(state[3], np.uint64)
         if whose is not None:
             self._remember(seen, np.full(len(seen), whose))
+
+
+def place_least(rows: Columns, again: Columns) -> None:
+    """Give rows the place of another delivery of theirs where that is less, whichever came first."""
+    if not len(rows["uid"]):
+        return
+    order = np.lexsort((again["offset"], again["source"], again["uid"]))
+    uids, least = np.unique(again["uid"][order], return_index=True)
+    source, offset = again["source"][order[least]], again["offset"][order[least]]
+    by_uid = np.argsort(rows["uid"])
+    at = by_uid[np.minimum(np.searchsorted(rows["uid"], uids, sorter=by_uid), len(by_uid) - 1)]
+    same_source = source == rows["source"][at]
+    less = (source < rows["source"][at]) | (same_source & (offset < rows["offset"][at]))
+    less &= rows["uid"][at] == uids
+    rows["source"][at[less]], rows["offset"][at[less]] = source[less], offset[less]
 
 
 def nothing() -> Columns:

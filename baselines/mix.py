@@ -82,8 +82,9 @@ class Mix(Model):
 
     def _beyond(self, place: float, total: float) -> float:
         """What the distance beyond all that was seen adds, in powers of ten."""
-        seen = [at for at, weight in enumerate(self._distances) if weight > 0.5]
-        greatest = (max(seen) if seen else 0) + 1
+        greatest = BINS
+        while greatest > 1 and self._distances[greatest - 1] <= 0.5:
+            greatest -= 1
         if place <= greatest:
             return 0.0
         mean = sum((at + 0.5) * weight for at, weight in enumerate(self._distances)) / max(total, 1.0)

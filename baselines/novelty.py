@@ -143,9 +143,11 @@ class Novelty(Model):
             self._keys[key] = [weight, hour, hour, 1]
             self._make_room(key, hour)
             return
-        newer = max(hour, entry[2])
-        entry[0] = entry[0] * self._kept(newer - entry[2]) + weight
-        entry[1], entry[2], entry[3] = min(hour, entry[1]), newer, entry[3] + 1
+        before, first, last, times = entry
+        if hour > last:
+            entry[:] = before * self._kept(hour - last) + weight, first, hour, times + 1
+        else:
+            entry[:] = before + weight, min(hour, first), last, times + 1
 
     def _rank(self, key: str) -> float:
         """Orders keys by weight at whatever time: all halve alike. It never falls while a key is known."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Close, Routed
+from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, VAULT, Batch, Close, Routed
 from actors.settings import Settings
 from actors.shard import Shard
 from benchmarks.inputs import NETWORK, START_US
@@ -28,6 +28,7 @@ from benchmarks.log_inputs import vault_line
 from benchmarks.record import Row
 from benchmarks.running import module, run
 from ingest import swift
+from ingest.event_columns import EventColumns
 from ingest.records import HOUR_US, TRAFFIC, Event, address_text
 
 NAME = "memory"
@@ -115,8 +116,13 @@ def _events(begin: int, end: int, owner: int) -> Batch:
             line = vault_line(f"00:00.{each:07}Z", number * EACH + each, caller, vault, each)
             event = swift.event(line.encode(), number * EACH + each, "vault")
             assert isinstance(event, Event)
-            made.append(Routed(event, owner | COUNTED))
-    return Batch(events=made)
+            made.append(event)
+    columns = EventColumns.of(made)
+    rows = np.zeros(len(made), EVENT_ROW)
+    for name, column in columns.columns.items():
+        rows[name] = column
+    shapes = [Routed(shape, owner | COUNTED) for shape in columns.shapes]
+    return Batch(rows, shapes, forget=True, sources=["vault"])
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -167,11 +167,15 @@ class Hour(View):
         """Whether an act of this hour is one of these operations."""
         return not operations.isdisjoint(self.once(_operations))
 
-    def saw_lately(self, operations: frozenset[str]) -> bool:
-        """Whether an act of this hour or of the hour before is one of these operations."""
+    def saw_before(self, operations: frozenset[str]) -> bool:
+        """Whether an act of the hour before is one of these operations."""
         if self.recent_operations is None:
             self.recent_operations = frozenset(act.event.operation for act in self.recent)
-        return self.saw(operations) or not operations.isdisjoint(self.recent_operations)
+        return not operations.isdisjoint(self.recent_operations)
+
+    def saw_lately(self, operations: frozenset[str]) -> bool:
+        """Whether an act of this hour or of the hour before is one of these operations."""
+        return self.saw(operations) or self.saw_before(operations)
 
     def with_recent(self) -> Iterator[Act]:
         """The acts of the hour before and of this hour, in time order."""

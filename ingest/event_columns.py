@@ -6,7 +6,7 @@ a batch of records is a list of shapes, which are events without time, position 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,8 +106,3 @@ class Shaped:
         if len(self._known) > MAX_KEPT:
             self._known.clear()
         return self._known.setdefault(_pack(bare), bare)
-
-
-def events_of(blocks: Iterable[Any]) -> list[Event]:
-    """All events of blocks, for those who want them one by one."""
-    return [event for block in blocks for event in block.events.events(block.source)]

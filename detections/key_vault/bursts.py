@@ -7,8 +7,7 @@ before explains its part of an hour.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from detections.key_vault.callers import who as caller_id
 from detections.key_vault.habits import NEARLY, habit, largest_steps, size_key
@@ -26,19 +25,19 @@ def operations(hour: Hour) -> dict[str, int]:
 
 def kinds(parts: Mapping[Part, int]) -> dict[str, int]:
     """Number of operations by kind among some parts."""
-    counted: Counter[str] = Counter()
+    counted: dict[str, int] = {}
     for (_, operation), count in parts.items():
-        counted[operation] += count
-    return dict(counted)
+        counted[operation] = counted.get(operation, 0) + count
+    return counted
 
 
-def _observe(hour: Hour) -> Iterator[str]:
+def _observe(hour: Hour) -> list[str]:
     least = SIZES[0]
-    return (
-        size_key(f"{who}|{operation}", count)
+    return [
+        f"{who}|{operation}|{size_of(count)}"  # `size_key`
         for (who, operation), count in hour.once(met).parts.items()
         if count >= least
-    )
+    ]
 
 
 def unexplained(hour: Hour) -> dict[Part, int]:

@@ -150,8 +150,9 @@ def finding(
 ) -> Finding:
     """The finding that rests on these acts. `evidence` is added to what all of these alerts show."""
     chance = None if improbability is None else rounded(improbability)
+    common = {"improbability": chance, "odds": odds(chance)}
     return Finding(
-        evidence=story(acts) | history(view) | {"improbability": chance, "odds": odds(chance)} | evidence,
+        evidence={} if view.brief else story(acts) | history(view) | common | evidence,
         first_us=min(act.first_us for act in acts),
         last_us=max(act.last_us for act in acts),
         count=sum(act.count for act in acts),

@@ -56,7 +56,9 @@ def once_a_day(hour: Hour, baseline: str, keys: Iterable[str], news: bool = True
     if model is None:
         return [{"key": key} for key in sorted(told)]
     fresh = untold(model, told, hour.hour)
-    if fresh and news and mature(hour):
+    if not fresh:
+        return []
+    if news and mature(hour):
         # What was told today is not new: even what was learned slowly is not forgotten in a day.
         new = model.faint(fresh, FORGOTTEN, hour.hour)
         if new and chance(model, hour.hour) < RARE:

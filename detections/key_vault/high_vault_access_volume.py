@@ -50,13 +50,13 @@ class Span(NamedTuple):
         return len(self.now) + len(self.before)
 
 
-def _touched(hour: Hour) -> dict[str, dict[str, None]]:
+def _touched(hour: Hour) -> dict[str, set[str]]:
     """This hour's vaults: those that let the principal in ('') and those that it tried in vain too."""
-    groups = [group for group in audits(hour.groups) if group.event.vault]
-    return {
-        "": {group.event.vault.lower(): None for group in succeeded(groups)},
-        "refused|": {group.event.vault.lower(): None for group in groups if group.event.outcome != SUCCESS},
-    }
+    touched: dict[str, set[str]] = {"": set(), "refused|": set()}
+    for group in audits(hour.groups):
+        if group.event.vault:
+            touched["" if group.event.outcome == SUCCESS else "refused|"].add(group.event.vault.lower())
+    return touched
 
 
 def _earlier(hour: Hour, prefix: str) -> set[str]:
@@ -82,10 +82,10 @@ def _spans(hour: Hour) -> Iterator[Span]:
     let_in, tried = touched[""], touched["refused|"]
     earlier = _earlier(hour, "") if let_in or tried else set()
     if let_in:
-        yield Span("", tuple(sorted(let_in)), tuple(sorted(earlier - set(let_in))))
+        yield Span("", tuple(sorted(let_in)), tuple(sorted(earlier - let_in)))
     if tried:
-        now = {**let_in, **tried}
-        before = (earlier | _earlier(hour, "refused|")) - set(now)
+        now = let_in | tried
+        before = (earlier | _earlier(hour, "refused|")) - now
         yield Span("refused|", tuple(sorted(now)), tuple(sorted(before)))
 
 

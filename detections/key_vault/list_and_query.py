@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
@@ -44,7 +45,21 @@ class Dump(NamedTuple):
 
 def dumped(hour: Hour) -> list[Dump]:
     """The dumps that end in this hour or the one before; ask by `hour.once(dumped)`."""
-    return list(dumps(hour.with_recent())) if hour.saw_lately(LISTING) else []
+    if hour.saw_before(LISTING) or (hour.saw(LISTING) and _who_listed_read(hour)):
+        return list(dumps(hour.with_recent()))
+    return []
+
+
+def _who_listed_read(hour: Hour) -> bool:
+    """Whether one who listed in this hour may have read enough in it; groups don't tell of what, and when."""
+    listed: set[str] = set()
+    read: Counter[str] = Counter()
+    for group in succeeded(audits(hour.groups)):
+        if group.event.operation in LISTING:
+            listed.add(who(group.event))
+        elif group.event.operation == "SecretGet":
+            read[who(group.event)] += group.count
+    return any(read[one] >= FEWEST_QUICK for one in listed)
 
 
 def dumps(acts: Iterable[Act]) -> Iterator[Dump]:

@@ -6,27 +6,33 @@ minutes for a year is known to be refused, and is news on the day it gets in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from detections.declare import Finding, Verdict
 from detections.key_vault.callers import Caller, caller_of
 from detections.key_vault.evidence import common_address, described, finding
-from detections.key_vault.habits import DAY, FORGOTTEN, RARE, chance, habit, is_new, known_keys
+from detections.key_vault.habits import DAY, FORGOTTEN, RARE, chance, is_new, known_keys
+from detections.key_vault.known import (
+    APPLICATION,
+    GRANTS,
+    PAIR,
+    PEOPLES,
+    REFUSED,
+    TABLES,
+    announced_now,
+    key_of,
+    keys_let_in,
+    keys_of,
+)
 from detections.key_vault.met import met
-from detections.key_vault.operations import POLICY, audited, grantees, in_order, is_policy_change, succeeded
+from detections.key_vault.operations import audited, in_order, succeeded
 from detections.management.clients import PUBLIC
 from detections.organisation import Organisation
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
 from ingest.records import HOUR_US
 
-APPLICATION, USER, PAIR = "application", "user", "pair"
-TABLES = {APPLICATION: "vault_applications", USER: "vault_users", PAIR: "vault_pairs"}
-# The applications that people come through, apart: builds with a new identity each day must not excuse a person.
-PEOPLES = "vault_applications_of_people"
-REFUSED = "vault_refused"
-GRANTS = "vault_grants"
 GRANT_HOURS = 7 * 24  # a newcomer within a week of a grant by someone who often grants was announced
 CIRCLE = 0.25  # of the users of another vault that must be at this one before its users count as one circle
 # A newcomer whose chance is above that, and who touches fewer than SEVERAL items, makes a low alert.
@@ -56,77 +62,6 @@ class Newcomer(NamedTuple):
     denied: bool
 
 
-def key_of(level: str, caller: Caller) -> str:
-    """The key of a caller at a level; '' where the log does not name what the level needs."""
-    if level == APPLICATION:
-        return caller.application
-    if level == USER:
-        return caller.user
-    return f"{caller.user}|{caller.application}" if caller.user and caller.application else ""
-
-
-def _keys(callers: Iterable[Caller]) -> dict[str, set[str]]:
-    return {level: {key_of(level, caller) for caller in callers} - {""} for level in TABLES}
-
-
-def _let_in(hour: Hour) -> dict[str, set[str]]:
-    return _keys(hour.once(met).let_in)
-
-
-def _observe_applications(hour: Hour) -> set[str]:
-    return hour.once(_let_in)[APPLICATION]
-
-
-def _observe_peoples(hour: Hour) -> set[str]:
-    return {caller.application for caller in hour.once(met).let_in if caller.user} - {""}
-
-
-def _observe_users(hour: Hour) -> set[str]:
-    return hour.once(_let_in)[USER]
-
-
-def _observe_pairs(hour: Hour) -> set[str]:
-    return hour.once(_let_in)[PAIR]
-
-
-def _observe_refused(hour: Hour) -> set[str]:
-    keys = _keys(hour.once(met).refused)
-    return {f"{level}|{key}" for level in TABLES for key in keys[level]}
-
-
-def _observe_grants(hour: Hour) -> set[str]:
-    """Who grants, and who was granted rights by someone for whom that was nothing new."""
-    if not hour.saw(POLICY):
-        return set()
-    givers = {f"by|{group.event.principal.lower()}" for group in hour.groups if _given(group)}
-    return givers | {f"to|{one}" for one in _announced_now(hour, hour.groups)}
-
-
-def _given(act: Act) -> frozenset[str]:
-    return grantees(act.event) if is_policy_change(act.event) else frozenset()
-
-
-def _announced_now(hour: Hour, acts: Iterable[Act]) -> dict[str, int]:
-    """Who was given rights by someone who has done so here before, and when."""
-    model = hour.models.get(GRANTS)
-    return {
-        one: act.first_us
-        for act in acts
-        for one in sorted(_given(act))
-        if model is not None and not is_new(model, f"by|{act.event.principal.lower()}", hour.hour)
-    }
-
-
-BASELINES = (
-    habit(TABLES[APPLICATION], _observe_applications),
-    habit(PEOPLES, _observe_peoples),
-    habit(TABLES[USER], _observe_users),
-    habit(TABLES[PAIR], _observe_pairs),
-    habit(REFUSED, _observe_refused),
-    habit(GRANTS, _observe_grants, news=False),
-)
-
-
 def newcomers(hour: Hour) -> list[Newcomer]:
     """Callers of this hour that are unusually new, each once, at the first level at which it is."""
     return list(_newcomers(hour))
@@ -144,7 +79,7 @@ def _strangers(hour: Hour) -> list[Caller]:
     """The callers of which something is new here; most hours have none."""
     seen = hour.once(met)
     callers = seen.let_in | seen.refused
-    keys = hour.once(_let_in) if len(callers) == len(seen.let_in) else _keys(callers)
+    keys = hour.once(keys_let_in) if len(callers) == len(seen.let_in) else keys_of(callers)
     new = {
         level: set(hour.models[table].faint(keys[level], FORGOTTEN, hour.hour))
         for level, table in TABLES.items()
@@ -216,21 +151,24 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
     quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
     touched = {act.event.item for act in acts if "/" in act.event.item}
     little = min(new.chance for new in shown) > SURE and len(touched) < SEVERAL
-    evidence = {
-        "level": level,
-        "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
-        "usual": _usual(hour, shown[0]),
-        "against": announced,
-    }
     return finding(
         hour,
         acts,
-        evidence,
+        {} if hour.brief else _evidence(hour, shown, announced),
         improbability=min(new.chance for new in shown),
         denied=not through,
         severity="low" if (quiet or little) and through else None,
         held=[pair for new in found for pair in _held(new)],
     )
+
+
+def _evidence(hour: Hour, shown: list[Newcomer], announced: list[str]) -> dict[str, Any]:
+    return {
+        "level": shown[0].level,
+        "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
+        "usual": _usual(hour, shown[0]),
+        "against": announced,
+    }
 
 
 def _held(new: Newcomer) -> list[tuple[str, str]]:
@@ -243,7 +181,7 @@ def _held(new: Newcomer) -> list[tuple[str, str]]:
 def _announced(hour: Hour, new: Newcomer) -> str:
     """What speaks for a newcomer: someone who often grants rights here granted it rights lately."""
     principal = new.acts[0].event.principal.lower()
-    granted = _announced_now(hour, hour.with_recent()).get(principal)
+    granted = announced_now(hour, hour.with_recent()).get(principal)
     last = hour.models[GRANTS].last_hour(f"to|{principal}")
     if granted is None and last is not None and hour.hour - last <= GRANT_HOURS:
         granted = last * HOUR_US

@@ -5,7 +5,8 @@ from __future__ import annotations
 from detections.declare import Detection, Finding, Learning
 from detections.key_vault.evidence import REMEDIATION
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
-from detections.key_vault.newcomers import BASELINES, HOW, USER, confirm, judge_level
+from detections.key_vault.known import BASELINES, USER
+from detections.key_vault.newcomers import HOW, confirm, judge_level
 from detections.view import Hour
 
 

@@ -42,12 +42,10 @@ def places(acts: Iterable[Act]) -> list[dict[str, Any]]:
     return [rows[address] for address in sorted(rows)]
 
 
-def finding(hour: Hour, acts: Sequence[Act], **more: Any) -> Finding:
-    """A finding over some acts, at least one; keyword `evidence` is added to what is always told."""
-    evidence = more.pop("evidence", {})
+def _story(hour: Hour, acts: Sequence[Act], where: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is always told."""
     first = acts[0].event
-    where = places(acts)
-    base = {
+    return {
         "name": next((a.event.name for a in acts if a.event.name), first.principal),
         "principal": hour.entity,
         "kind": first.kind,
@@ -61,8 +59,14 @@ def finding(hour: Hour, acts: Sequence[Act], **more: Any) -> Finding:
         "days_known": rounded(hour.days_learned),
         "against": [],
     }
+
+
+def finding(hour: Hour, acts: Sequence[Act], **more: Any) -> Finding:
+    """A finding over some acts, at least one; keyword `evidence` is added to what is always told."""
+    evidence = more.pop("evidence", {})
+    where = places(acts)
     keywords: dict[str, Any] = {
-        "evidence": {**base, **evidence},
+        "evidence": {} if hour.brief else {**_story(hour, acts, where), **evidence},
         "first_us": min(act.first_us for act in acts),
         "last_us": max(act.last_us for act in acts),
         "count": sum(act.count for act in acts),

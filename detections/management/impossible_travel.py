@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from baselines.whereabouts import Place, Whereabouts, distance_km
@@ -22,6 +23,7 @@ VPN_PARTNERS = 5  # addresses at impossible distances that share an end, before 
 OTHERS = 3  # principals that use a place before it is taken for a way to work
 
 
+_where = attrgetter("country", "address", "latitude", "longitude")
 Move = tuple[Place, Act, float, float]  # place before, act, km, km/h
 
 
@@ -37,14 +39,6 @@ def _acts(hour: Hour) -> list[Act]:
     ]
 
 
-def _groups(hour: Hour) -> list[Act]:
-    return [
-        group
-        for group in hour.once(by_persons)
-        if group.event.latitude is not None and group.event.longitude is not None
-    ]
-
-
 def _place(act: Act) -> Place:
     event = act.event
     assert event.latitude is not None
@@ -54,11 +48,8 @@ def _place(act: Act) -> Place:
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
     """Each act, in the order of time; or each place once, at its last time, where that teaches the same."""
-    groups = hour.once(_groups)
-    if not groups:
-        return []
-    model = hour.models.get(PLACES.name)
-    seen = _each_place(groups) if model is not None and _plain(model, groups) else hour.once(_acts)
+    model, places = hour.models.get(PLACES.name), hour.once(_each_place)
+    seen = places if model is not None and _plain(model, places) else hour.once(_acts)
     return [
         {
             "key": a.event.country,
@@ -72,27 +63,27 @@ def _observe(hour: Hour) -> list[dict[str, Any]]:
     ]
 
 
-def _plain(model: Any, groups: list[Act]) -> bool:
-    """Whether only what was seen, and what was seen last, matters of an hour, not its order otherwise."""
-    last_us = max(group.last_us for group in groups)
-    ends = {_where(group) for group in groups if group.last_us == last_us}
-    names = {name for group in groups for name in (group.event.country, group.event.address) if name}
-    return len(ends) == 1 and bool(model.has_room(names))
-
-
-def _where(act: Act) -> tuple[Any, ...]:
-    event = act.event
-    return event.country, event.address, event.latitude, event.longitude
-
-
-def _each_place(groups: list[Act]) -> list[Act]:
-    """One of the groups of each place, that with the latest end, in the order in which the places were seen first."""
-    latest: dict[tuple[Any, ...], Act] = {}
-    for group in groups:
-        before = latest.setdefault(_where(group), group)
-        if group.last_us > before.last_us:
-            latest[_where(group)] = group
+def _each_place(hour: Hour) -> list[Act]:
+    """Of each place the group that ends last, in the order in which the places were seen first."""
+    latest: dict[Any, Act] = {}
+    for group in hour.once(by_persons):
+        event = group.event
+        if event.latitude is None or event.longitude is None:
+            continue
+        where = _where(event)
+        if where not in latest or group.last_us > latest[where].last_us:
+            latest[where] = group
     return list(latest.values())
+
+
+def _plain(model: Any, places: list[Act]) -> bool:
+    """Whether of an hour only matters what was seen, and what was seen last; not its order otherwise."""
+    names = {name for place in places for name in (place.event.country, place.event.address) if name}
+    if len(places) > 1:
+        last_us = max(place.last_us for place in places)
+        if sum(place.last_us == last_us for place in places) > 1:
+            return False
+    return bool(model.has_room(names))
 
 
 PLACES = Learned("principal.whereabouts", Whereabouts, _observe)
@@ -114,7 +105,7 @@ def _moves(model: Any, acts: list[Act]) -> Iterator[Move]:
 
 def _moves_of(hour: Hour, model: Any) -> Iterator[Move]:
     """The moves of this hour; who stays in one country makes none."""
-    countries = {group.event.country for group in hour.once(_groups)}
+    countries = {place.event.country for place in hour.once(_each_place)}
     if model.last is not None:
         countries.add(model.last.country)
     return _moves(model, hour.once(_acts)) if len(countries) > 1 else iter(())

@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 import actors.event_window as module
-from actors.event_window import EventWindow
 from ingest.records import DENIED, HOUR_US, KEY_VAULT, MANAGEMENT, STARTED, SUCCESS, Event
+from tests.actors.making import Window
 
 MINUTE = 60_000_000
 
@@ -35,13 +34,12 @@ def hash_of(at_us: int, values: dict[str, Any]) -> int:
 
 
 def closed(events: list[Event]) -> Any:
-    window = EventWindow()
-    for one in events:
-        window.add(one)
-    return window.close(set())
+    window = Window()
+    window.add(*events)
+    return window.close()
 
 
-def operation(minute: float, outcome: str, id_: str = "c1", **given: Any) -> Event:
+def operation(minute: float, outcome: str, id_: int = 1, **given: Any) -> Event:
     return event(
         minute,
         layer=MANAGEMENT,
@@ -75,17 +73,18 @@ def test_what_only_the_start_record_says_is_not_lost() -> None:
 
 def test_an_end_in_the_next_hour_is_not_counted_again() -> None:
     _, unfinished = closed([operation(59, STARTED)])
-    window = EventWindow()
+    window = Window()
     window.add(operation(61, SUCCESS))
     acts, _ = window.close(unfinished)
     assert acts == []
 
 
 def test_a_record_delivered_twice_counts_once() -> None:
-    window = EventWindow()
-    assert window.add(event(1))
-    assert not window.add(event(1))
-    assert [act.count for act in window.close(set())[0]] == [1]
+    window = Window()
+    window.add(event(1), event(1))
+    window.add(event(1))
+    assert [act.count for act in window.close()[0]] == [1]
+    assert (window.window.counted, window.window.twice) == (1, 2)
 
 
 def test_a_thousand_reads_of_one_secret_are_few_acts() -> None:
@@ -103,7 +102,7 @@ events = st.builds(
     operation,
     st.floats(0, 59),
     st.sampled_from([STARTED, SUCCESS, DENIED]),
-    st.sampled_from(["c1", "c2"]),
+    st.sampled_from([1, 2]),
     name=st.sampled_from(["", "n", "m"]),
 )
 
@@ -117,13 +116,11 @@ def test_the_order_of_arrival_leaves_no_trace(records: list[Event], chance: rand
 
 @given(st.lists(events, max_size=40), st.integers(0, 40))
 def test_a_window_saved_half_way_closes_the_same(records: list[Event], cut: int) -> None:
-    window = EventWindow()
-    for one in records[:cut]:
-        window.add(one)
-    window = EventWindow.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(window.state())))
-    for one in records[cut:]:
-        window.add(one)
-    assert window.close(set()) == closed(records)
+    window = Window()
+    window.add(*records[:cut])
+    window = window.moved()
+    window.add(*records[cut:])
+    assert window.close() == closed(records)
 
 
 def test_a_flood_is_bounded_and_still_does_not_depend_on_order(monkeypatch: Any) -> None:

@@ -11,6 +11,7 @@ from actors.settings import Settings
 from actors.shard import FORGET_HOURS, Shard
 from ingest.logs_values import content_hash
 from ingest.records import HOUR_US, Event
+from tests.actors.making import batch
 from tests.actors.test_traffic_window import rows
 
 HOUR = 490_896
@@ -24,7 +25,7 @@ def event(minute: float, principal: str = "eva", hour: int = HOUR, **more: objec
 
 
 def events(*some: Event) -> Batch:
-    return Batch([Routed(one, PRINCIPAL | COUNTED) for one in some])
+    return batch(some)
 
 
 def close(shard: Shard, hour: int = HOUR) -> bytes:

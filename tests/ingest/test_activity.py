@@ -107,11 +107,11 @@ def test_an_act_without_a_result_is_no_failure_unless_its_signature_says_so(
 def test_the_halves_of_an_operation_meet_in_rest_form_too(status: str) -> None:
     start = event({**REST, "status": {"value": status}, "eventTimestamp": "2026-01-05T10:00:00Z"})
     assert (start.outcome, event(REST).outcome) == ("started", "success")
-    assert start.operation_id == event(REST).operation_id != ""
+    assert start.operation_id == event(REST).operation_id != 0
 
 
 def test_two_acts_without_a_correlation_id_are_not_taken_for_one_operation() -> None:
-    assert event(without(BLOB, "correlationId")).operation_id == ""
+    assert event(without(BLOB, "correlationId")).operation_id == 0
 
 
 # Who acted

@@ -137,7 +137,7 @@ def test_each_result_is_one_of_four_outcomes(status: str, signature: str, outcom
 
 def test_start_and_end_of_an_operation_are_joined_by_one_id() -> None:
     start = event({**BLOB, "resultType": "Start", "time": "2026-01-05T10:00:00Z"})
-    assert start.operation_id == event(BLOB).operation_id != ""
+    assert start.operation_id == event(BLOB).operation_id != 0
     assert start.uid != event(BLOB).uid
 
 

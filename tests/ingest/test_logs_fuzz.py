@@ -19,6 +19,7 @@ from ingest.logs_values import MAX_TEXT, address, excerpt, folded, number, place
 from ingest.records import DENIED, FAILURE, KEY_VAULT, MANAGEMENT, STARTED, SUCCESS, Event, Rejected
 from ingest.sources import discover
 from tests.data import shared
+from tests.ingest.reading import events_of
 from tests.ingest.test_logs import AUDITS, FORMS
 from tests.ingest.test_sources import LATENESS_US
 
@@ -242,7 +243,7 @@ def test_a_file_with_octets_changed_and_cut_anywhere_adds_up(
         for block in partition.blocks():
             records = sum(one.kind == "record" for one in block.rejected)
             assert block.read == len(block.events) + records + sum(block.filtered.values())
-            for one in [*block.events, *block.rejected]:
+            for one in [*events_of([block], partition.name), *block.rejected]:
                 judge(one)
 
 
@@ -261,7 +262,7 @@ def test_random_octets_are_said_to_be_no_log(tmp_path: Path, body: bytes, start:
     found = discover([path], LATENESS_US)
     blocks = [block for partition in found.partitions for block in partition.blocks()]
     said = [*found.rejected, *(one for block in blocks for one in block.rejected)]
-    assert not any(block.events for block in blocks)
+    assert not events_of(blocks)
     if start + body not in (b"[]", b"{}"):
         assert said or not body.strip(b" \t\r\n],") or any(block.read for block in blocks)
     for one in said:

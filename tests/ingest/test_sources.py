@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.json_records import values
-from ingest.records import Event, Rejected
+from ingest.records import Rejected
 from ingest.sources import Block, EventFile, Found, discover
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
+from tests.ingest.reading import events_of
 from tests.ingest.test_logs import AUDIT, BLOB
 
 LATENESS_US = 600_000_000
@@ -48,11 +49,6 @@ def read(*paths: Path) -> tuple[Found, list[Block]]:
     return found, [block for partition in found.partitions for block in partition.blocks()]
 
 
-def events(blocks: list[Block]) -> list[Event]:
-    """All events of blocks."""
-    return [event for block in blocks for event in block.events]
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -74,10 +70,10 @@ def test_each_form_of_file_is_read_whatever_its_name(tmp_path: Path, body: bytes
     path.write_bytes(body)
     found, blocks = read(path)
     assert not found.rejected
-    assert [(event.uid, event.offset) for event in events(blocks)] == [
-        (event.uid, n) for n, event in enumerate(sorted(events(blocks), key=lambda e: e.at_us))
+    assert [(event.uid, event.offset) for event in events_of(blocks)] == [
+        (event.uid, n) for n, event in enumerate(sorted(events_of(blocks), key=lambda e: e.at_us))
     ]
-    assert len(events(blocks)) == 5
+    assert len(events_of(blocks)) == 5
 
 
 def test_flows_and_events_are_told_apart_by_content(tmp_path: Path) -> None:
@@ -85,7 +81,7 @@ def test_flows_and_events_are_told_apart_by_content(tmp_path: Path) -> None:
     (tmp_path / "b.ipfix").write_bytes(lines(audits(2)))
     _, blocks = read(tmp_path)
     assert sum(len(block.flows) for block in blocks if block.flows is not None) == 3
-    assert len(events(blocks)) == 2
+    assert len(events_of(blocks)) == 2
 
 
 @pytest.mark.parametrize(
@@ -122,7 +118,7 @@ def test_of_a_compressed_file_that_was_cut_what_is_whole_is_read(tmp_path: Path,
     whole = pack(lines(records))
     (tmp_path / "x").write_bytes(whole[: len(whole) // 2])
     _, blocks = read(tmp_path / "x")
-    assert len(events(blocks)) > 1_000
+    assert len(events_of(blocks)) > 1_000
     assert any(one.kind == "file" for block in blocks for one in block.rejected)
 
 
@@ -131,14 +127,14 @@ def test_a_line_that_was_cut_spoils_only_itself(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(body[:-100] + b"\n" + lines(audits(2)))
     _, blocks = read(tmp_path / "x")
     (bad,) = [one for block in blocks for one in block.rejected]
-    assert (len(events(blocks)), bad.offset) == (4, 2)
+    assert (len(events_of(blocks)), bad.offset) == (4, 2)
     assert "cut" in bad.reason
 
 
 def test_of_a_payload_that_was_cut_the_whole_records_are_read(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(json.dumps({"records": audits(4)}).encode()[:-200])
     _, blocks = read(tmp_path / "x")
-    assert len(events(blocks)) == 3
+    assert len(events_of(blocks)) == 3
     assert sum(len(block.rejected) for block in blocks) == 1
 
 
@@ -147,13 +143,13 @@ def test_records_with_bad_octets_are_rejected_one_by_one(tmp_path: Path) -> None
     bad = good.replace(b"SecretGet", b"Secret\xff\xfeGet")
     (tmp_path / "x").write_bytes(b"\n".join([good, bad, good]) + b"\n")
     _, blocks = read(tmp_path / "x")
-    assert (len(events(blocks)), sum(len(block.rejected) for block in blocks)) == (2, 1)
+    assert (len(events_of(blocks)), sum(len(block.rejected) for block in blocks)) == (2, 1)
 
 
 def test_a_file_whose_newest_record_comes_first_is_put_in_order(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(lines(audits(500)[::-1]))
     partition = EventFile(tmp_path / "x", LATENESS_US)
-    times = [event.at_us for event in events(list(partition.blocks()))]
+    times = [event.at_us for event in events_of(list(partition.blocks()))]
     assert times == sorted(times)
     assert partition.first_us == times[0]
 
@@ -161,7 +157,7 @@ def test_a_file_whose_newest_record_comes_first_is_put_in_order(tmp_path: Path) 
 def test_a_deeply_nested_record_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b'{"a":' * 3_000 + b"1" + b"}" * 3_000 + b"\n" + lines(audits(1)))
     _, blocks = read(tmp_path / "x")
-    assert (len(events(blocks)), sum(len(block.rejected) for block in blocks)) == (1, 1)
+    assert (len(events_of(blocks)), sum(len(block.rejected) for block in blocks)) == (1, 1)
 
 
 def test_a_folder_without_permission_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,14 +174,14 @@ def test_a_folder_without_permission_is_said(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Path, "iterdir", refused)
     found, blocks = read(tmp_path)
     assert "can't be read: Permission denied" in found.rejected[0].reason
-    assert len(events(blocks)) == 2
+    assert len(events_of(blocks)) == 2
 
 
 def test_links_in_a_circle_and_a_file_named_twice_are_read_once(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_bytes(lines(audits(2)))
     (tmp_path / "loop").symlink_to(tmp_path)
     _, blocks = read(tmp_path, tmp_path / "x.json")
-    assert len(events(blocks)) == 2
+    assert len(events_of(blocks)) == 2
 
 
 @pytest.mark.parametrize("kind", ["events", "flows"])
@@ -201,7 +197,7 @@ def test_reading_goes_on_from_every_position(
 
     def told(blocks: list[Block]) -> Any:
         return [
-            ([e.uid for e in b.events], 0 if b.flows is None else len(b.flows), b.read, b.position)
+            (b.events.columns["uid"].tolist(), 0 if b.flows is None else len(b.flows), b.read, b.position)
             for b in blocks
         ]
 

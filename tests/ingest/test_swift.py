@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from ingest import logs, swift
 from ingest.compression import chunks
-from ingest.json_records import values
 from ingest.records import Event
 from simulation import simulate
 from tests.data import shared
+from tests.ingest.reading import octets
 
 
 def careful(line: bytes, offset: int = 0) -> Any:
@@ -40,9 +40,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     simulate(out, days=12, seed=3)
     raw: list[bytes] = []
     for path in sorted((out / "telemetry").rglob("*.json*")):
-        for number, made in values(chunks(path), str(path), lambda octets, number: (octets, number)):
-            assert made[1] == number
-            raw.append(made[0])
+        raw += map(bytes, octets(chunks(path)))
     return raw[::7]
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
-from actors.event_window import EventWindow
-from detections.view import Act
 from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, SUCCESS, Event
 
 START = 492_000 - 492_000 % 168 + 96  # an hour since 1970: a Monday's first (1 January 1970 was a Thursday)
@@ -51,14 +49,6 @@ def grant(at_us: int, principal: str, grantee: str, **more: Any) -> Event:
     """A role assignment on the vault, from the Activity Log."""
     told = {"layer": MANAGEMENT, "details": {"grantee": grantee, "role_definition": "secrets-user"}}
     return event(at_us, "microsoft.authorization/roleassignments/write", principal, **(told | more))
-
-
-def acts_of(events: Iterable[Event]) -> list[Act]:
-    """The acts of one hour's events, as the engine's window makes them."""
-    window = EventWindow()
-    for one in events:
-        window.add(one)
-    return window.close(set())[0]
 
 
 def poisson(rng: random.Random, mean: float) -> int:

@@ -21,8 +21,9 @@ from detections.key_vault import (
 )
 from detections.view import Hour
 from ingest.records import HOUR_US, Event
+from tests.actors.making import acts_of
 from tests.detections.key_vault.cases import CASES, Case
-from tests.detections.key_vault.histories import START, VAULT, Habits, History, acts_of, person
+from tests.detections.key_vault.histories import START, VAULT, Habits, History, person
 from tests.detections.key_vault.replay import Replay
 
 VAULT_DETECTIONS = (

@@ -13,7 +13,8 @@ from detections.declare import Finding
 from detections.key_vault.high_vault_access_volume import COUNTS, DETECTION, confirm
 from detections.organisation import Indicator
 from ingest.records import DENIED, HOUR_US, MANAGEMENT, Event
-from tests.detections.key_vault.histories import START, VAULT, acts_of, event, person
+from tests.actors.making import acts_of
+from tests.detections.key_vault.histories import START, VAULT, event, person
 from tests.detections.key_vault.replay import Replay
 
 Work = Callable[[int, random.Random], Iterator[Event]]
@@ -93,13 +94,13 @@ def history(work: Work, days: int, seed: int = 1) -> tuple[Replay, list[Finding]
     for hour in range(START, START + 24 * days):
         events = list(work(hour, rng))
         if events:
-            found += replay.play(hour, acts_of(events)).values()
+            found += replay.play(hour, acts_of(events, "principal")).values()
     return replay, found
 
 
 def then(replay: Replay, hour: int, events: Iterator[Event]) -> Finding | None:
     """What is found in one more hour."""
-    return replay.play(hour, acts_of(events)).get(DETECTION.type)
+    return replay.play(hour, acts_of(events, "principal")).get(DETECTION.type)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from ingest.records import HOUR_US
-from tests.detections.key_vault.histories import START, Habits, History, acts_of, event
+from tests.actors.making import acts_of
+from tests.detections.key_vault.histories import START, Habits, History, event
 from tests.detections.key_vault.replay import Replay
 from tests.detections.key_vault.test_cases import VAULT_DETECTIONS
 

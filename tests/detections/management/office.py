@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, Routed
+from actors.messages import COUNTED, PRINCIPAL, VAULT
 from actors.settings import Settings
 from alerts.alert import Alert
 from ingest.enrich import Enrichment
@@ -14,6 +14,7 @@ from ingest.inventory import Inventory
 from ingest.logs_values import content_hash
 from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, Event
 from ingest.threat_intel import Indicators
+from tests.actors.making import batch
 from tests.detections.replay import OwnPath
 
 MINUTE_US = 60_000_000
@@ -71,17 +72,22 @@ class Office(OwnPath):
 
     def play(self, hour: int, events: Iterable[Event]) -> list[Alert]:
         """Take an hour's events in, and close it; `hour` counts from the office's first one."""
+        owned: dict[tuple[int, int], list[Event]] = {}
         for event in events:
             assert event.at_us // HOUR_US == START_H + hour
-            self._apply(event)
+            for owner in self._owners(event):
+                owned.setdefault(owner, []).append(event)
+        for (shard, owners), mine in owned.items():
+            self.shards[shard].apply(batch(mine, owners))
         return self.close(START_H + hour)
 
-    def _apply(self, event: Event) -> None:
+    def _owners(self, event: Event) -> Iterator[tuple[int, int]]:
+        """The shards that own the event, each with what it owns of it."""
         self.since.setdefault(event.layer, event.at_us)
         counted = COUNTED
         for role, kind, entity in ((PRINCIPAL, "principal", event.principal), (VAULT, "vault", event.vault)):
             if entity:
-                self.shards[self.owner(kind, entity)].apply(Batch([Routed(event, role | counted)]))
+                yield self.owner(kind, entity), role | counted
                 counted = 0
 
     def run(self, events: Iterable[Event]) -> list[Alert]:

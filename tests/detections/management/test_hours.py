@@ -151,8 +151,8 @@ def test_a_toolkit_that_goes_on_after_it_was_told_is_told_in_both_hours() -> Non
 
 def pair(event: Event, seconds: float = 1) -> Events:
     """The start and the end record of one operation."""
-    start = replace(event, outcome="started", operation_id=f"op{event.uid}", uid=event.uid + 1)
-    return [start, replace(event, operation_id=f"op{event.uid}", at_us=event.at_us + int(seconds * 1e6))]
+    start = replace(event, outcome="started", operation_id=event.uid, uid=event.uid + 1)
+    return [start, replace(event, operation_id=event.uid, at_us=event.at_us + int(seconds * 1e6))]
 
 
 def test_start_and_end_records_count_once() -> None:

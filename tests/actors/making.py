@@ -1,0 +1,77 @@
+"""Batches and windows made of whole events, as a router and a shard make them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from actors.event_window import EventWindow
+from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, VAULT, Batch, Routed, Rows
+from actors.shape_table import ShapeTable
+from detections.view import Act
+from ingest.event_columns import EventColumns
+from ingest.records import Event
+
+
+def rows_of(events: Sequence[Event]) -> tuple[list[Event], Rows, list[str]]:
+    """Shapes, rows that number them from 0, and the sources that the rows name."""
+    columns = EventColumns.of(events)
+    sources = sorted({event.source for event in events})
+    rows = np.zeros(len(events), EVENT_ROW)
+    for name, column in columns.columns.items():
+        rows[name] = column
+    rows["source"] = [sources.index(event.source) for event in events]
+    return columns.shapes, rows, sources
+
+
+def batch(events: Sequence[Event], owners: int = PRINCIPAL | COUNTED) -> Batch:
+    """A batch for the one shard that owns so much of all the events: it begins to tell shapes anew."""
+    shapes, rows, sources = rows_of(events)
+    return Batch(rows, [Routed(shape, owners) for shape in shapes], forget=True, sources=sources)
+
+
+class Window:
+    """An open hour of one kind of entity that takes whole events."""
+
+    def __init__(self, kind: str = "vault") -> None:
+        self.kind = kind
+        self.table = ShapeTable()
+        self.window = EventWindow(kind, self.table)
+
+    def add(self, *events: Event) -> None:
+        """Take events that are counted here."""
+        shapes, rows, sources = rows_of(events)
+        owners = COUNTED | (VAULT if self.kind == "vault" else PRINCIPAL)
+        numbers = [self.table.add(shape, owners) for shape in shapes]
+        if len(rows):
+            rows["shape"] = np.array(numbers)[rows["shape"]]
+            self.window.add(rows, sources)
+
+    def close(self, unfinished: Iterable[int] = ()) -> tuple[list[Act], set[int]]:
+        """The acts of its one entity and the operations that have no end yet; those of the hour before are given."""
+        before = {number: set(unfinished) for number in range(len(self.table.entities))}
+        closed, open_now = self.window.close(before)
+        assert len(closed.entities) <= 1
+        acts = list(closed.acts(0)) if len(closed.entities) else []
+        return acts, {operation for some in open_now.values() for operation in some}
+
+    def moved(self) -> Window:
+        """Another window that has the state of this one, entity by entity."""
+        other = Window(self.kind)
+        for number in self.window.entities().tolist():
+            state = msgspec.msgpack.decode(msgspec.msgpack.encode(self.window.state(number)))
+            other.window.restore(state, other._shape)
+        return other
+
+    def _shape(self, shape: Any, owners: int) -> int:
+        return self.table.add(msgspec.convert(shape, Event), owners)
+
+
+def acts_of(events: Iterable[Event], kind: str = "vault") -> list[Act]:
+    """The acts of one vault's (or principal's) events of an hour."""
+    window = Window(kind)
+    window.add(*events)
+    return window.close()[0]
