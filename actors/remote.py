@@ -1,4 +1,4 @@
-"""The same classes as Ray actors: the only module beside `cluster/` that knows Ray.
+"""The same classes as Ray actors: only `remote*` and `cluster/` know Ray.
 
 The router actor calls the shards in order and keeps a bounded number of calls in flight for each; the
 shards' reports go to the aggregator without passing through the router or the driver.
@@ -15,6 +15,7 @@ import ray
 from actors.aggregator import Aggregator, Outcome
 from actors.conductor import Conductor, Days, Progress
 from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
+from actors.remote_reading import RemotePartition
 from actors.router import Router
 from actors.settings import Settings
 from actors.shard import Shard
@@ -130,11 +131,16 @@ class RemoteRouter:
         enrichment: EnrichmentSettings,
         shards: list[Any],
         aggregator: Any,
+        readers: list[Any],
         resumed: dict[str, Any],
     ) -> None:
         found = discover(paths, settings.lateness_us)
         self.skipped = found.skipped
-        router = Router(found.partitions, Enrichment.build(enrichment)[0], settings, **resumed["router"])
+        partitions = [
+            RemotePartition(readers[number % len(readers)], number, partition)
+            for number, partition in enumerate(found.partitions)
+        ]
+        router = Router(partitions, Enrichment.build(enrichment)[0], settings, **resumed["router"])
         ports = RayPorts(shards, aggregator, settings.in_flight)
         self._conductor = Conductor(router, ports, Days(*resumed["days"]))
         self._conductor.rejected += found.rejected

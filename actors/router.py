@@ -21,8 +21,9 @@ from actors.messages import Batch, Rows
 from actors.settings import Settings
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
+from ingest.flows import FlowColumns
 from ingest.records import HOUR_US, NETWORK, Event, Rejected
-from ingest.select import select
+from ingest.select import Selected, prepared
 from ingest.sources import Block, Partition
 
 
@@ -110,6 +111,8 @@ class Router:
         self.finished = 0
         self._readers = [_Reader(p.first_us or 0, p.name, p) for p in partitions]
         self.sources = len(self._readers)
+        self._order = [reader.partition for reader in sorted(self._readers)]
+        self._begun = 0
         self._events = EventRoutes(enrichment, settings.shards)
         self._flows = FlowRoutes(enrichment.inventory, settings.shards)
 
@@ -134,6 +137,9 @@ class Router:
 
     def _next(self, reader: _Reader) -> Block | None:
         if reader.blocks is None:
+            self._begun += 1
+            for partition in self._order[self._begun : self._begun + self.settings.shards]:
+                partition.prefetch()
             reader.blocks = iter(reader.partition.blocks())
         return next(reader.blocks, None)
 
@@ -151,7 +157,9 @@ class Router:
             read = yield from self._take_events(reader, block.events, horizon)
             newest = max(newest, read)
         if block.flows is not None and len(block.flows):
-            read = yield from self._take_flows(reader, block, horizon)
+            block.chosen = self._prepared(block.flows)
+        if block.chosen is not None:
+            read = yield from self._take_flows(reader, block.chosen, horizon)
             newest = max(newest, read)
         reader.frontier_us, reader.started = newest, True
 
@@ -205,18 +213,17 @@ class Router:
 
     # Flows
 
-    def _take_flows(self, reader: _Reader, block: Block, horizon_us: int) -> Generator[Step, None, int]:
-        flows = block.flows
-        assert flows is not None
-        newest = flows.newest_us(self.settings.not_after_us)
-        chosen = select(
-            flows, self.enrichment.inventory, self.enrichment.indicators, 0, self.settings.sampling
-        )
+    def _prepared(self, flows: FlowColumns) -> Selected:
+        about = self.enrichment
+        settings = self.settings
+        return prepared(flows, about.inventory, about.indicators, settings.sampling, settings.not_after_us)
+
+    def _take_flows(self, reader: _Reader, chosen: Selected, horizon_us: int) -> Generator[Step, None, int]:
         for reason, number in chosen.filtered.items():
             self.counts.drop(reason, number)
         rows, first, wrong = self._without_wrong_times(chosen.rows, chosen.first)
         if wrong:
-            yield Reject((_wrong_times(wrong, reader.name, int(flows.column("offset")[0])),))
+            yield Reject((_wrong_times(wrong, reader.name, int(chosen.rows["offset"][0])),))
         hours = rows["end_us"] // HOUR_US
         late = hours < self._first_open(horizon_us)
         late_flows = 0
@@ -232,9 +239,9 @@ class Router:
             since = self.layers_since.get(NETWORK)
             oldest = int(rows["end_us"].min())
             self.layers_since[NETWORK] = oldest if since is None else min(since, oldest)
-            self._flows.add(rows, reader.name)
+            self._flows.add(rows, reader.name, chosen.ids, chosen.stream)
             yield from self._sends(ENOUGH_ROWS)
-        return newest
+        return chosen.newest_us
 
     def _without_wrong_times(self, rows: Rows, first: Any) -> tuple[Rows, Any, int]:
         """The rows without those before 1970 or well ahead of the clock, and how many flows those were."""

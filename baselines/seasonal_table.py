@@ -87,7 +87,8 @@ class SeasonalTable:
 
     def last_hours(self, owners: Ints) -> Ints:
         """Hour of each owner's last observation, NEVER for none."""
-        return self._of(owners)["last"]
+        last: Ints = self._of(owners)["last"]
+        return last
 
     def hours_learned(self, owners: Ints, hour: int) -> Ints:
         """Hours between each owner's first observation and the given hour."""

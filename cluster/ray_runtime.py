@@ -36,14 +36,22 @@ class RayRuntime:
         self._rejected = Enrichment.build(enrichment)[1]
         self._ray = start(address)
         from actors.remote import RemoteAggregator, RemoteRouter, RemoteShard
+        from actors.remote_reading import RemoteReader
 
         actor = self._ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
         self._shards = [actor(RemoteShard).remote(index, settings) for index in range(settings.shards)]
+        self._readers = [actor(RemoteReader).remote(settings, enrichment) for _ in range(settings.shards)]
         self._aggregator = actor(RemoteAggregator).remote(settings, enrichment)
         if saved is not None:
             self._restore(settings, saved)
         self._router = actor(RemoteRouter).remote(
-            paths, settings, enrichment, self._shards, self._aggregator, unpack_router(saved)
+            paths,
+            settings,
+            enrichment,
+            self._shards,
+            self._aggregator,
+            self._readers,
+            unpack_router(saved),
         )
         self.skipped = self._get(self._router.about.remote())[1]
 
@@ -82,7 +90,7 @@ class RayRuntime:
 
     def stop(self) -> None:
         """End the actors, and the local Ray if we started one."""
-        for handle in (self._router, self._aggregator, *self._shards):
+        for handle in (self._router, self._aggregator, *self._shards, *self._readers):
             self._ray.kill(handle)
         self._ray.shutdown()
 

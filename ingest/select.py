@@ -39,6 +39,17 @@ class Selected:
     ids: list[str]  # `entity` indexes this
     read: int
     filtered: dict[str, int]
+    newest_us: int = 0  # greatest end of any of the flows, up to the limit that was asked for
+    stream: int = 0  # who gave the numbers: each has its own
+
+
+def prepared(
+    flows: FlowColumns, inventory: Holders, indicators: Listed, sampling: int, not_after_us: int | None
+) -> Selected:
+    """What a router needs of a block: the rows, and how far the block reaches in time."""
+    chosen = select(flows, inventory, indicators, 0, sampling)
+    chosen.newest_us = flows.newest_us(not_after_us)
+    return chosen
 
 
 def select(

@@ -18,6 +18,7 @@ from ingest.flows import FlowColumns
 from ingest.ipfix import IpfixDecoder
 from ingest.json_records import pieces
 from ingest.records import Rejected
+from ingest.select import Selected
 from ingest.sniff import HEAD, sniff
 from ingest.times import path_us
 
@@ -50,6 +51,7 @@ class Block:
 
     events: EventColumns = field(default_factory=EventColumns)
     flows: FlowColumns | None = None
+    chosen: Selected | None = None  # what bears on a detection of flows that were read elsewhere
     rejected: list[Rejected] = field(default_factory=list)
     filtered: dict[str, int] = field(default_factory=dict)
     read: int = 0
@@ -62,6 +64,9 @@ class Partition(Protocol):
 
     name: str
     first_us: int | None  # event time at which it begins; None: unknown, or it has no record
+
+    def prefetch(self) -> None:
+        """It is among the next to be read."""
 
     def blocks(self, position: Any = None) -> Iterator[Block]: ...
 
@@ -162,6 +167,9 @@ class FlowFile:
                 return int(block.flows.column("end_us").min())
         return None
 
+    def prefetch(self) -> None:
+        """Nothing: it is read when it is wanted."""
+
     def blocks(self, position: Any = None) -> Iterator[Block]:
         """Blocks of about 4 MB of the file."""
         done = int(position or 0)
@@ -189,7 +197,13 @@ class FlowFile:
     def _block(self, decoder: IpfixDecoder, data: bytes, at_end: bool) -> Block:
         decoded = decoder.feed(data, at_end)
         return Block(
-            EventColumns(), decoded.flows, decoded.rejected, decoded.filtered, decoded.read, decoded.lost
+            EventColumns(),
+            decoded.flows,
+            None,
+            decoded.rejected,
+            decoded.filtered,
+            decoded.read,
+            decoded.lost,
         )
 
 
@@ -219,6 +233,9 @@ class EventFile:
 
     def _falling(self, times: Any) -> bool:
         return len(times) > 1 and int(times[0] - times[-1]) > self._lateness_us
+
+    def prefetch(self) -> None:
+        """Nothing: it is read when it is wanted."""
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
         """Blocks of 5,000 events, of 50,000 records or more in time order."""
@@ -267,7 +284,9 @@ def _in_order(gathered: list[Piece]) -> Iterator[Block]:
         for reason, number in piece.filtered.items():
             filtered[reason] = filtered.get(reason, 0) + number
     if beside or rejected or len(events):
-        yield Block(events.take(slice(0, BLOCK)), None, rejected, filtered, beside + min(BLOCK, len(events)))
+        yield Block(
+            events.take(slice(0, BLOCK)), None, None, rejected, filtered, beside + min(BLOCK, len(events))
+        )
     for start in range(BLOCK, len(events), BLOCK):
         part = events.take(slice(start, start + BLOCK))
         yield Block(part, read=len(part))

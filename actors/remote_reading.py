@@ -1,0 +1,186 @@
+"""Reading in other processes: a partition there, and here what stands for it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import ray
+
+from actors.settings import Settings
+from ingest.enrich import Enrichment, EnrichmentSettings
+from ingest.event_columns import EventColumns
+from ingest.records import Event, Rejected
+from ingest.select import Selected, prepared
+from ingest.sources import Block, Partition
+
+DEPTH = 3  # blocks of a partition that are read ahead
+MAX_SHAPES = 200_000  # that the two ends of a partition have in common before they begin anew
+
+
+class Told(msgspec.Struct, array_like=True):
+    """What goes with a block beside its arrays."""
+
+    read: int
+    lost: int
+    filtered: dict[str, int]
+    rejected: list[Rejected]
+    position: Any
+    afresh: bool  # numbers of shapes begin at 0 again
+    shapes: list[Event]  # told for the first time
+    names: list[str]  # of resources, told for the first time
+    filtered_flows: dict[str, int]
+    newest_us: int
+    flows: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Told).decode
+Packed = tuple[bytes, Any, Any, Any, Any]
+
+
+@dataclass(slots=True)
+class _Sent:
+    """One partition at the reading end, and what the other end knows."""
+
+    blocks: Iterator[Block]
+    piece: Any = None  # list of shapes of the last block, and their numbers
+    numbers: npt.NDArray[np.int32] | None = None
+    known: dict[int, int] = field(default_factory=dict)
+    kept: list[Event] = field(default_factory=list)  # so that no other object gets the same id
+    named: int = 0
+
+
+class RemoteReader:
+    """An actor that reads partitions: from bytes to what a router needs of them."""
+
+    def __init__(self, settings: Settings, enrichment: EnrichmentSettings) -> None:
+        self._settings = settings
+        self._enrichment = Enrichment.build(enrichment)[0]
+        self._open: dict[int, _Sent] = {}
+
+    def open(self, number: int, partition: Partition) -> None:
+        """Begin to read a partition."""
+        self._open[number] = _Sent(partition.blocks())
+
+    def next(self, number: int) -> Packed | None:
+        """The partition's next block; None at its end."""
+        sent = self._open.get(number)
+        block = next(sent.blocks, None) if sent is not None else None
+        if sent is None or block is None:
+            self._open.pop(number, None)
+            return None
+        return self._pack(sent, block)
+
+    def _pack(self, sent: _Sent, block: Block) -> Packed:
+        afresh = len(sent.kept) > MAX_SHAPES
+        if afresh:
+            sent.known, sent.kept, sent.piece = {}, [], None
+        shapes = self._new_shapes(sent, block.events) if len(block.events) else None
+        new, told = shapes if shapes is not None else ([], None)
+        chosen, names = self._chosen(sent, block)
+        rich = Told(
+            block.read,
+            block.lost,
+            block.filtered,
+            block.rejected,
+            block.position,
+            afresh,
+            new,
+            names,
+            chosen.filtered if chosen else {},
+            chosen.newest_us if chosen else 0,
+            chosen.read if chosen else 0,
+        )
+        columns = block.events.columns if len(block.events) else None
+        return (
+            _encode(rich),
+            told,
+            columns,
+            chosen.rows if chosen else None,
+            chosen.first if chosen else None,
+        )
+
+    def _new_shapes(self, sent: _Sent, events: EventColumns) -> tuple[list[Event], Any]:
+        """Shapes that the other end does not know, and the numbers of the piece's, if it is a new piece."""
+        if sent.piece is events.shapes:
+            return [], None
+        before = len(sent.kept)
+        numbers = []
+        for shape in events.shapes:
+            number = sent.known.get(id(shape))
+            if number is None:
+                number = sent.known[id(shape)] = len(sent.kept)
+                sent.kept.append(shape)
+            numbers.append(number)
+        sent.piece = events.shapes
+        return sent.kept[before:], np.array(numbers, np.int32)
+
+    def _chosen(self, sent: _Sent, block: Block) -> tuple[Selected | None, list[str]]:
+        if block.flows is None or not len(block.flows):
+            return None, []
+        about, settings = self._enrichment, self._settings
+        chosen = prepared(
+            block.flows, about.inventory, about.indicators, settings.sampling, settings.not_after_us
+        )
+        names = chosen.ids[sent.named :] if len(chosen.rows) else []
+        sent.named += len(names)
+        return chosen, names
+
+
+class RemotePartition:
+    """A partition that an actor reads, a few blocks ahead."""
+
+    def __init__(self, reader: Any, number: int, partition: Partition) -> None:
+        self.name, self.first_us = partition.name, partition.first_us
+        self._reader, self._number, self._partition = reader, number, partition
+        self._ahead: deque[Any] = deque()
+        self._opened = False
+        self._shapes: list[Event] = []
+        self._piece: list[Event] = []
+        self._names: list[str] = []
+
+    def prefetch(self) -> None:
+        """Have the first blocks read."""
+        if not self._opened:
+            self._opened = True
+            self._reader.open.remote(self._number, self._partition)
+        while len(self._ahead) < DEPTH:
+            self._ahead.append(self._reader.next.remote(self._number))
+
+    def blocks(self, position: Any = None) -> Iterator[Block]:
+        """See `Partition.blocks`; a partition that is read elsewhere is read from its start."""
+        assert position is None
+        while True:
+            self.prefetch()
+            packed = ray.get(self._ahead.popleft())
+            if packed is None:  # so are those that were asked for ahead
+                return
+            yield self._unpacked(*packed)
+
+    def _unpacked(self, rich: bytes, numbers: Any, columns: Any, rows: Any, first: Any) -> Block:
+        told = _decode(rich)
+        if told.afresh:
+            self._shapes = []
+        self._shapes += told.shapes
+        if numbers is not None:
+            self._piece = [self._shapes[number] for number in numbers.tolist()]
+        events = EventColumns(self._piece, columns) if columns is not None else EventColumns()
+        self._names += told.names
+        block = Block(events, None, None, told.rejected, told.filtered, told.read, told.lost, told.position)
+        if rows is not None:
+            block.chosen = Selected(
+                rows.copy(),
+                first,
+                self._names,
+                told.flows,
+                told.filtered_flows,
+                told.newest_us,
+                1 + self._number,
+            )
+        return block
