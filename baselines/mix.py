@@ -82,6 +82,8 @@ class Mix(Model):
 
     def _beyond(self, place: float, total: float) -> float:
         """What the distance beyond all that was seen adds, in powers of ten."""
+        if place <= 1.0:
+            return 0.0  # the first bin, where most hours are
         greatest = BINS
         while greatest > 1 and self._distances[greatest - 1] <= 0.5:
             greatest -= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, KeysView
+from collections.abc import Iterable, KeysView, Set
 from math import log2, log10
 from typing import Any, Self
 
@@ -44,9 +44,9 @@ class Novelty(Model):
         self._gone_once = self._gone = 0.0
         self._gone_hour: int | None = None
         self._lightest: list[tuple[float, str]] | None = None  # heap of (rank when pushed, key), once full
-        self._chance: tuple[int, float] | None = (
-            None  # the last answer of `chance_new`, until more is learned
-        )
+        self._span = 0, 1 << 62  # hours, and keys that were last seen in them (`unseen`)
+        self._seen: set[str] = set()
+        self._chance: tuple[int, float] | None = None  # an hour and its `chance_new`, until more is learned
 
     def _kept(self, hours: float) -> float:
         return float(0.5 ** (max(0.0, hours) / (24.0 * self.half_life_days)))
@@ -87,10 +87,20 @@ class Novelty(Model):
         """The keys whose last observation was after that hour."""
         return [key for key, entry in self._keys.items() if entry[2] > hour]
 
-    def unseen(self, keys: Iterable[str], first: int, last: int) -> list[str]:
-        """Those of some keys whose last observation was not in these hours, first and last included."""
+    def unseen(self, keys: Set[str], first: int, last: int) -> set[str]:
+        """Those of some keys whose last observation was not in these hours, first and last included.
+
+        What was seen in them is remembered as long as one asks for the same hours: most keys come again.
+        """
+        if self._span != (first, last):
+            self._span, self._seen = (first, last), set()
+        unsure = keys - self._seen
+        if not unsure:
+            return set()
         known = self._keys
-        return [key for key in keys if (entry := known.get(key)) is None or not first <= entry[2] <= last]
+        unseen = {k for k in unsure if (entry := known.get(k)) is None or not first <= entry[2] <= last}
+        self._seen |= unsure - unseen
+        return unseen
 
     def faint(self, keys: Iterable[str], least: float, hour: int) -> list[str]:
         """Those of some keys whose decayed count is below the least."""
@@ -138,6 +148,8 @@ class Novelty(Model):
         key, hour = str(x.get("key", "")), int(x.get("hour", 0))
         weight = float(x.get("count", 1)) * w
         self._chance = None
+        if hour > self._span[1]:
+            self._seen.clear()
         entry = self._keys.get(key)
         if entry is None:
             self._keys[key] = [weight, hour, hour, 1]
@@ -169,6 +181,7 @@ class Novelty(Model):
 
     def _let_go(self, key: str, hour: int) -> None:
         weight, times = self.weight(key, hour), self._keys.pop(key)[3]
+        self._seen.discard(key)
         newer = hour if self._gone_hour is None else max(hour, self._gone_hour)
         kept = 0.0 if self._gone_hour is None else self._kept(newer - self._gone_hour)
         self._gone = self._gone * kept + weight

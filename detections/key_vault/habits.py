@@ -8,7 +8,7 @@ identity comes every day it stays near one half, where nothing changes it sinks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from functools import partial
 from typing import Any
 
@@ -36,11 +36,17 @@ def novelty(half_life_days: float = 30.0) -> Novelty:
     return Novelty(limit=2000, half_life_days=half_life_days)
 
 
-def untold(model: Any, keys: Iterable[str], hour: int) -> list[str]:
+def untold(model: Any, keys: Set[str], hour: int) -> set[str]:
     """Those keys that were not told on this day (UTC) already."""
     midnight = hour - hour % 24
-    fresh: list[str] = model.unseen(keys, midnight, midnight + 23)
+    fresh: set[str] = model.unseen(keys, midnight, midnight + 23)
     return fresh
+
+
+def strange(model: Any, keys: Set[str], hour: int) -> set[str]:
+    """Those keys that are new (`is_new`); of those told today none is: even one learned slowly lasts longer."""
+    fresh = untold(model, keys, hour)
+    return set(model.faint(fresh, FORGOTTEN, hour)) if fresh else fresh
 
 
 def once_a_day(hour: Hour, baseline: str, keys: Iterable[str], news: bool = True) -> list[dict[str, Any]]:
@@ -59,10 +65,9 @@ def once_a_day(hour: Hour, baseline: str, keys: Iterable[str], news: bool = True
     if not fresh:
         return []
     if news and mature(hour):
-        # What was told today is not new: even what was learned slowly is not forgotten in a day.
-        new = model.faint(fresh, FORGOTTEN, hour.hour)
+        new = strange(model, fresh, hour.hour)
         if new and chance(model, hour.hour) < RARE:
-            fresh += untold(model, {NEWS + key for key in new} - told, hour.hour)
+            fresh |= untold(model, {NEWS + key for key in new} - told, hour.hour)
     return [{"key": key} for key in sorted(fresh)]
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from detections.declare import Finding, Verdict
 from detections.key_vault.callers import Caller, caller_of
 from detections.key_vault.evidence import common_address, described, finding
-from detections.key_vault.habits import DAY, FORGOTTEN, RARE, chance, is_new, known_keys
+from detections.key_vault.habits import DAY, RARE, chance, is_new, known_keys, strange
 from detections.key_vault.known import (
     APPLICATION,
     GRANTS,
@@ -80,10 +80,7 @@ def _strangers(hour: Hour) -> list[Caller]:
     seen = hour.once(met)
     callers = seen.let_in | seen.refused
     keys = hour.once(keys_let_in) if len(callers) == len(seen.let_in) else keys_of(callers)
-    new = {
-        level: set(hour.models[table].faint(keys[level], FORGOTTEN, hour.hour))
-        for level, table in TABLES.items()
-    }
+    new = {level: strange(hour.models[table], keys[level], hour.hour) for level, table in TABLES.items()}
     if not any(new.values()):
         return []
     return [caller for caller in callers if any(key_of(level, caller) in new[level] for level in TABLES)]

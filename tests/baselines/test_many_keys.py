@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,17 +30,30 @@ def test_keys_are_faint_whose_weight_is_below_the_least(
     assert model.faint(NAMES, least, hour) == [key for key in NAMES if model.weight(key, hour) < least]
 
 
-@given(OBSERVED, st.integers(0, 3000), st.integers(0, 100))
-def test_keys_are_unseen_whose_last_hour_is_not_among_the_given(
-    observed: list[tuple[str, int, float]], first: int, more: int
+@given(OBSERVED, st.integers(0, 3000))
+def test_the_keys_seen_after_an_hour_are_those_whose_last_hour_is_later(
+    observed: list[tuple[str, int, float]], hour: int
 ) -> None:
     model = taught(observed)
-    last_hours: dict[str, Any] = {key: model.last_hour(key) for key in NAMES}
-    hours = range(first, first + more + 1)
-    assert model.unseen(NAMES, first, first + more) == [k for k in NAMES if last_hours[k] not in hours]
-    after = {key for key, last in last_hours.items() if last is not None and last > first}
-    assert set(model.seen_after(first)) == after
-    assert set(model.all_keys()) == {key for key, last in last_hours.items() if last is not None}
+    last_hours = {key: last for key in NAMES if (last := model.last_hour(key)) is not None}
+    assert set(model.seen_after(hour)) == {key for key, last in last_hours.items() if last > hour}
+    assert set(model.all_keys()) == set(last_hours)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 90), st.sampled_from([1.0, 0.1])), max_size=40),
+    st.lists(st.sampled_from([0, 24, 48]), min_size=1, max_size=5),
+)
+def test_keys_are_unseen_whose_last_hour_is_not_among_those_asked_for_whenever_one_asks(
+    observed: list[tuple[str, int, float]], midnights: list[int]
+) -> None:
+    model = Novelty(limit=4)
+    for number, (key, hour, weight) in enumerate(observed):
+        model.learn_one({"key": key, "hour": hour}, w=weight)
+        first = midnights[number % len(midnights)]
+        unseen = {k for k in NAMES if (at := model.last_hour(k)) is None or at // 24 != first // 24}
+        assert model.unseen(set(NAMES), first, first + 23) == unseen
+        assert model.unseen({"a", "b"}, first, first + 23) == unseen & {"a", "b"}
 
 
 @given(OBSERVED, st.integers(3000, 4000))
