@@ -37,6 +37,9 @@ class Listed:
         self._events = events
         self._size = size
 
+    def prefetch(self) -> None:
+        """It is in memory."""
+
     def blocks(self, position: Any = None) -> Iterator[Block]:
         for start in range(0, len(self._events), self._size):
             part = self._events[start : start + self._size]

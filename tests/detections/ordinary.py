@@ -14,7 +14,7 @@ from detections.facts import facts_of
 from detections.organisation import Fact
 from detections.view import Act, Flat, Hour, grouped
 from ingest.records import HOUR_US, Event
-from tests.detections.key_vault.histories import acts_of
+from tests.actors.making import acts_of
 
 
 class Watched(Sequence[Act]):

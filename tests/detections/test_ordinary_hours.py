@@ -17,7 +17,8 @@ from detections.management.actions import PERSISTENCE, SECRET_REVEALING
 from detections.management.impossible_travel import PLACES
 from detections.view import Act, Hour, age, group_key, grouped
 from ingest.records import HOUR_US, Event
-from tests.detections.key_vault.histories import RESOURCE_GRAPH, START, VAULT, acts_of, event, grant, person
+from tests.actors.making import acts_of
+from tests.detections.key_vault.histories import RESOURCE_GRAPH, START, VAULT, event, grant, person
 from tests.detections.management.office import BERLIN, LISTED, PORTAL, POWERSHELL, QUITO
 from tests.detections.ordinary import Life
 
