@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -61,8 +62,13 @@ class RemoteReader:
 
     def __init__(self, settings: Settings, enrichment: EnrichmentSettings) -> None:
         self._settings = settings
-        self._enrichment = Enrichment.build(enrichment)[0]
+        self._from = enrichment
         self._open: dict[int, _Sent] = {}
+
+    @cached_property
+    def _enrichment(self) -> Enrichment:
+        """Read when the first flows come: who reads events alone needs none of it."""
+        return Enrichment.build(self._from)[0]
 
     def open(self, number: int, partition: Partition) -> None:
         """Begin to read a partition."""

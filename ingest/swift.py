@@ -27,20 +27,20 @@ _BARE = Raw(b"null")
 
 
 class Record(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
-    """A record in one of the common forms."""
+    """A record in one of the common forms. What is the same in many records is left as it stands."""
 
     time: str
-    resource_id: str
-    operation_name: str
     category: str
-    result_type: str
-    result_signature: str = ""
-    caller_ip_address: str | None = None
+    resource_id: Raw
+    operation_name: Raw
+    result_type: Raw
     correlation_id: str = ""
-    location: str = ""
+    caller_ip_address: Raw = _BARE
+    location: Raw = _BARE
     identity: Raw = _BARE
     properties: Raw = _BARE
     # said in every record, used by no detection
+    result_signature: Raw = _BARE
     operation_version: Raw = _BARE
     result_description: Raw = _BARE
     duration_ms: Raw = _BARE
@@ -48,6 +48,16 @@ class Record(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
     tenant_id: Raw = _BARE
     release_version: Raw = msgspec.field(default=_BARE, name="ReleaseVersion")
     role_location: Raw = msgspec.field(default=_BARE, name="RoleLocation")
+
+
+class _Said(Struct):
+    """The parts of a record that are texts."""
+
+    resource_id: str
+    operation_name: str
+    result_type: str
+    caller_ip_address: str | None
+    location: str
 
 
 class _VaultIdentity(Struct, forbid_unknown_fields=True, gc=False):
@@ -91,6 +101,8 @@ _records = json.Decoder(Record).decode_lines
 _vault_identity = json.Decoder(_VaultIdentity).decode
 _vault_properties = json.Decoder(_VaultProperties).decode
 _identity = json.Decoder(_Identity).decode
+_text = json.Decoder(str).decode
+_perhaps = json.Decoder(str | None).decode
 _object = json.Decoder(dict[str, Any]).decode
 _OUTCOMES = {
     "Start": STARTED,
@@ -113,7 +125,8 @@ class LeftOut(Struct, frozen=True):
 
 
 Made = Event | LeftOut | None  # a shape; why the record is left out; or None: not one of the common forms
-_known: dict[tuple[Any, ...], Made] = {}
+_JOIN = b"\0".join
+_known: dict[bytes, Made] = {}
 _NEW: Any = object()
 
 
@@ -162,15 +175,16 @@ def shapes(records: Sequence[Record]) -> list[Made]:
     if len(_known) > MAX_SHAPES:
         _known.clear()
     keys = [
-        (
-            record.category,
-            record.operation_name,
-            record.resource_id,
-            record.caller_ip_address,
-            record.location,
-            record.result_type,
-            bytes(record.identity),
-            bytes(record.properties) if record.category == "AuditEvent" else b"",
+        _JOIN(
+            (
+                record.resource_id,
+                record.operation_name,
+                record.result_type,
+                record.caller_ip_address,
+                record.location,
+                record.identity,
+                record.properties if record.category == "AuditEvent" else record.category.encode(),
+            )
         )
         for record in records
     ]
@@ -185,9 +199,16 @@ def shapes(records: Sequence[Record]) -> list[Made]:
 
 def _made(record: Record) -> Made:
     try:
+        said = _Said(
+            _text(record.resource_id),
+            _text(record.operation_name),
+            _text(record.result_type),
+            _perhaps(record.caller_ip_address),
+            "" if record.location == _BARE else _text(record.location),
+        )
         if record.category == "AuditEvent":
-            return _vault(record)
-        return _managed(record) if record.category in _ADMINISTRATIVE else None
+            return _vault(record, said)
+        return _managed(record, said) if record.category in _ADMINISTRATIVE else None
     except _PROBLEMS:
         return None
 
@@ -204,8 +225,8 @@ def _remembered(claims: bytes, principal_type: str) -> Caller:
     return caller_of(short_claims(found), "", principal_type)
 
 
-def _vault(record: Record) -> Made:
-    operation = key_vault.OPERATIONS.get(record.operation_name.lower())
+def _vault(record: Record, said: _Said) -> Made:
+    operation = key_vault.OPERATIONS.get(said.operation_name.lower())
     if operation is None or operation.endswith("EventGridNotification"):
         return None
     properties = _vault_properties(record.properties)
@@ -215,7 +236,7 @@ def _vault(record: Record) -> Made:
         return None
     if status == 401 and not caller.known:
         return LeftOut(key_vault.CHALLENGE)
-    resource = text(record.resource_id)
+    resource = text(said.resource_id)
     if key_vault.is_elsewhere(resource):
         return None
     return key_vault.made(
@@ -225,9 +246,9 @@ def _vault(record: Record) -> Made:
         caller,
         resource,
         (text(properties.id), text(properties.request_uri)),
-        came_from=record.caller_ip_address,
+        came_from=said.caller_ip_address,
         client=text(properties.client_info),
-        location=text(record.location),
+        location=text(said.location),
         correlation=None,
         details={"status": status} if status >= 400 else {},
         source="",
@@ -242,16 +263,16 @@ def _vault_caller(identity: Raw) -> Caller | None:
     return _caller(_vault_identity(whole).claim, "")
 
 
-def _managed(record: Record) -> Event | None:
-    operation = text(record.operation_name).lower()
-    outcome = _OUTCOMES.get(record.result_type)
+def _managed(record: Record, told: _Said) -> Event | None:
+    operation = text(told.operation_name).lower()
+    outcome = _OUTCOMES.get(told.result_type)
     # A failure's reason stands in the properties, a role's content in the body: both are for the slow path.
     if outcome is None or "/" not in operation or any(x in operation for x in _WITH_BODY):
         return None
     identity = _identity(record.identity)
     said = identity.authorization
     caller = _caller(identity.claims, text(said.evidence.principal_type))
-    resource = text(record.resource_id) or text(said.scope)
+    resource = text(told.resource_id) or text(said.scope)
     if caller is None or "microsoft.aadiam" in resource.lower():
         return None
     details = {"auth": caller.auth, "role": text(said.evidence.role)}
@@ -262,8 +283,8 @@ def _managed(record: Record) -> Event | None:
         caller,
         resource,
         text(said.scope),
-        came_from=address(record.caller_ip_address),
-        location=text(record.location),
+        came_from=address(told.caller_ip_address),
+        location=text(told.location),
         correlation=None,
         details={name: value for name, value in details.items() if value},
         source="",

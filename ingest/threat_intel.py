@@ -6,6 +6,7 @@ Most addresses are on no list: for IPv4 one look at a table of all /24 networks 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -33,20 +34,27 @@ CATEGORIES = (ANONYMOUS_PROXY, COMMAND_AND_CONTROL, TOR_EXIT_NODE)
 CACHED = 65_536  # addresses whose entries are remembered
 
 
-def _bounds(networks: str) -> list[tuple[int, int]]:
-    return [(network.first, network.last) for network in parse_networks(networks)]
+_Bounds = tuple[list[int], list[int]]
 
 
-_NOT_PUBLIC = [(network.first, network.last) for network in NOT_PUBLIC]
+def _bounds(networks: Iterable[Network]) -> _Bounds:
+    """First and last addresses of networks that are disjoint, in rising order."""
+    pairs = sorted((network.first, network.last) for network in networks)
+    return [first for first, _ in pairs], [last for _, last in pairs]
+
+
+_NOT_PUBLIC = _bounds(NOT_PUBLIC)
 # Half the internet talks with these all day: public resolvers, and 168.63.129.16, which is Azure's own
 # resolver and health probe on every virtual machine. Malware uses them too, and feeds made from sandbox
 # runs list them; as command and control they would condemn every machine.
 _SHARED = _bounds(
-    """
+    parse_networks(
+        """
     1.1.1.1 1.0.0.1 8.8.8.8 8.8.4.4 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 4.2.2.1 4.2.2.2
     64.6.64.6 64.6.65.6 114.114.114.114 223.5.5.5 223.6.6.6 77.88.8.8 94.140.14.14 168.63.129.16
     2606:4700:4700::1111 2606:4700:4700::1001 2001:4860:4860::8888 2001:4860:4860::8844 2620:fe::fe
     """
+    )
 )
 _WIDEST_IPV4, _WIDEST_IPV6 = 96 + 8, 19  # the largest blocks that one organisation was ever given
 
@@ -95,9 +103,10 @@ def refusal(network: Network, category: str) -> str | None:
     return None
 
 
-def _overlaps(network: Network, bounds: Iterable[tuple[int, int]]) -> bool:
-    first, last = network.first, network.last
-    return any(first <= end and start <= last for start, end in bounds)
+def _overlaps(network: Network, bounds: _Bounds) -> bool:
+    starts, ends = bounds
+    before = bisect_right(starts, network.last) - 1
+    return before >= 0 and network.first <= ends[before]
 
 
 class _Category:
@@ -209,10 +218,17 @@ class Indicators:
     def _draw(self) -> NDArray[np.uint8]:
         """A bit for each category and /24 of IPv4, set where any address of it is listed at any time."""
         table = np.zeros(1 << 24, np.uint8)
-        for entry in self.entries:
-            if entry.network.first >> 32 == 0xFFFF:
-                first, last = (number - MAPPED >> 8 for number in (entry.network.first, entry.network.last))
-                table[first : last + 1] |= np.uint8(1 << CATEGORIES.index(entry.indicator.category))
+        for place, category in enumerate(CATEGORIES):
+            bit = np.uint8(1 << place)
+            four = [
+                (network.first - MAPPED >> 8, network.last - MAPPED >> 8)
+                for network, indicator in ((entry.network, entry.indicator) for entry in self.entries)
+                if indicator.category == category and network.first >> 32 == 0xFFFF
+            ]
+            table[[first for first, last in four if first == last]] |= bit
+            for first, last in four:
+                if first != last:
+                    table[first : last + 1] |= bit
         return table
 
     # Single addresses
