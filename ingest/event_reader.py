@@ -103,8 +103,8 @@ class EventReader:
             times, places = times[kept], places[kept]
         if not common:
             return
-        given = [record.correlation_id for record in common]
-        correlations = text_hashes([_bare(one) for one in given])
+        given = [_bare(record.correlation_id) for record in common]
+        correlations = text_hashes(given)
         numbers = np.array([(one.uid, one.operation_id) for one in said], np.uint64)
         named = np.array([bool(one) for one in given]) & (np.array([one.layer == MANAGEMENT for one in said]))
         operations = operations_of(numbers[:, 1], correlations, named)
