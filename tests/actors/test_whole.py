@@ -243,13 +243,18 @@ def test_starting_over_with_shapes_in_the_middle_changes_nothing(
         assert split(BUSY, (1, 2))[:2] == in_two
 
 
+SIZES = ((7, 100), (100, 7), (1, 1), (100, 100))
+
+
 def test_the_order_of_two_deliveries_of_a_record_leaves_no_trace() -> None:
     """An alert names where its records stand: with every run the same place."""
-    records = [event(n % 50, n, address=TOR) for n in range(40)]
-    same = [Listed(name, sorted(records, key=lambda e: e.at_us), 7) for name in ("a", "b")]
+    records = [event(n // 2, n, address=TOR, offset=n) for n in range(100)]
+    orders = [
+        [Listed(name, records, size) for name, size in (("a", one), ("b", other))] for one, other in SIZES
+    ]
     found = {
         told(Replayed(order, Settings(learning_days=0.0, batch_records=batch)).play())
-        for order in (same, same[::-1])
+        for order in orders
         for batch in (1, 13, 1_000)
     }
     assert len(found) == 1
