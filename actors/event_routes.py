@@ -61,7 +61,8 @@ class EventRoutes:
                 self._add(shape) if number < 0 and place in used else number
                 for place, (shape, number) in enumerate(zip(events.shapes, numbers, strict=True))
             ]
-        return np.array(numbers, np.int64)[events.columns["shape"]]
+        met: npt.NDArray[np.int64] = np.array(numbers, np.int64)[events.columns["shape"]]
+        return met
 
     def is_full(self) -> bool:
         """Whether so many shapes are known that it is time to begin anew, when nothing waits to be sent."""

@@ -152,7 +152,8 @@ class Resources:
             return np.zeros(len(entities), bool)
         about = self._about[entities]
         days = np.maximum(0, traffic.hour * HOUR_US - about["since_us"]) / DAY_US
-        return (days < period.days) | (about["events"] < period.events)
+        learning: npt.NDArray[np.bool_] = (days < period.days) | (about["events"] < period.events)
+        return learning
 
     def _view(self, traffic: Traffic, entity: int) -> TrafficHour:
         about = self._about[entity]
