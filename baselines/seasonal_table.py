@@ -112,16 +112,12 @@ class SeasonalTable:
         result: Mask = numbers > mean + FAR * np.sqrt(mean + scatter * mean * mean)
         return result
 
-    def tails(
-        self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float
-    ) -> list[float]:
+    def tails(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> list[float]:
         """P(X >= number) in that hour, for each owner."""
         mean, scatter = self._expected(owners, hour, profile, dispersion)
         return list(map(upper_tail, numbers.tolist(), mean.tolist(), scatter.tolist()))
 
-    def _expected(
-        self, owners: Ints, hour: int, profile: float, dispersion: float
-    ) -> tuple[Floats, Floats]:
+    def _expected(self, owners: Ints, hour: int, profile: float, dispersion: float) -> tuple[Floats, Floats]:
         """Mean and dispersion of each owner's count, the doubt about the mean included."""
         rows = self._of(owners)
         counts, exposure = self._settled(rows, hour)

@@ -103,8 +103,8 @@ class EventReader:
             times, places = times[kept], places[kept]
         if not common:
             return
-        given = [record.correlation_id for record in common]
-        correlations = text_hashes([_bare(one) for one in given])
+        given = [_bare(record.correlation_id) for record in common]
+        correlations = text_hashes(given)
         count = len(said)
         content = np.fromiter((one.uid for one in said), np.uint64, count)
         operation = np.fromiter((one.operation_id for one in said), np.uint64, count)

@@ -159,11 +159,14 @@ def decoded(line: bytes) -> Record | None:
 
 
 def decoded_lines(lines: bytes) -> list[Record] | None:
-    """The records of whole lines, if all have the common form."""
+    """The records of whole lines, if each line is one of the common form."""
     try:
-        return _records(lines)
+        records = _records(lines)
     except _PROBLEMS:
         return None
+    # The decoder lets a record go on over a line's end: whether it may must not hang on what stands beside it.
+    ends = lines.count(b"\n") + (not lines.endswith(b"\n"))
+    return records if len(records) == ends else None
 
 
 def shapes(records: Sequence[Record]) -> list[Made]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import actors.event_window as module
+from detections.view import grouped
 from ingest.records import DENIED, HOUR_US, KEY_VAULT, MANAGEMENT, STARTED, SUCCESS, Event
 from tests.actors.making import Window
 
@@ -25,7 +26,8 @@ def event(minute: float = 0, **given: Any) -> Event:
     }
     values |= given
     at_us = 480_000 * HOUR_US + int(minute * MINUTE)
-    values.setdefault("uid", hash_of(at_us, values))
+    said = {name: value for name, value in values.items() if name not in ("source", "offset")}
+    values.setdefault("uid", hash_of(at_us, said))
     return Event(at_us=at_us, **values)
 
 
@@ -93,27 +95,52 @@ def test_a_thousand_reads_of_one_secret_are_few_acts() -> None:
     assert len(acts) == 12
 
 
+PLACE: dict[str, Any] = {"source": st.sampled_from(["f", "g"]), "offset": st.integers(0, 3)}
+times = st.integers(0, 3) | st.floats(
+    0, 59
+)  # some of them again: a record may come twice, from another place
 events = st.builds(
     event,
-    st.floats(0, 59),
+    times,
     item=st.sampled_from(["secrets/a", "secrets/b"]),
     address=st.sampled_from(["1.1.1.1", "2.2.2.2"]),
+    **PLACE,
 ) | st.builds(
     operation,
-    st.floats(0, 59),
+    times,
     st.sampled_from([STARTED, SUCCESS, DENIED]),
     st.sampled_from([1, 2]),
     name=st.sampled_from(["", "n", "m"]),
+    **PLACE,
 )
 
 
-@given(st.lists(events, max_size=40), st.randoms(use_true_random=False))
-def test_the_order_of_arrival_leaves_no_trace(records: list[Event], chance: random.Random) -> None:
+@settings(deadline=None)
+@given(st.lists(events, max_size=40), st.randoms(use_true_random=False), st.integers(0, 40))
+def test_the_order_of_arrival_leaves_no_trace(records: list[Event], chance: random.Random, cut: int) -> None:
     shuffled = list(records)
     chance.shuffle(shuffled)
-    assert closed(records) == closed(shuffled)
+    window = Window()
+    window.add(*shuffled[:cut])
+    window.window.merge()  # as at another hour's close, or when many wait
+    window.add(*shuffled[cut:])
+    assert window.close() == closed(records)
 
 
+@settings(deadline=None)
+@given(st.lists(events, max_size=40))
+def test_an_hours_groups_are_its_acts_merged(records: list[Event]) -> None:
+    """Most detections look at groups alone."""
+    window = Window()
+    window.add(*records)
+    hour, _ = window.window.close({})
+    for at in range(len(hour.entities)):
+        assert list(hour.groups(at)) == list(grouped(hour.acts(at)))
+        assert list(hour.acts(at, 3)) == list(hour.acts(at))[-3:]
+        assert hour.counts[at] == sum(act.count for act in hour.acts(at))
+
+
+@settings(deadline=None)
 @given(st.lists(events, max_size=40), st.integers(0, 40))
 def test_a_window_saved_half_way_closes_the_same(records: list[Event], cut: int) -> None:
     window = Window()

@@ -4,68 +4,21 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.conductor import Conductor, Days
 from actors.router import CloseHour, Drained, Router, Send
 from actors.settings import Settings
 from alerts.alert import to_json
-from cluster.local import LoopPorts
-from ingest.enrich import Enrichment, EnrichmentSettings
-from ingest.event_columns import EventColumns
-from ingest.identity import uid_of
-from ingest.logs_values import content_hash
-from ingest.records import HOUR_US, KEY_VAULT, SUCCESS, Event
-from ingest.sources import Block
-
-START = 490_000
-ENRICHMENT = Enrichment.build(EnrichmentSettings())[0]
+from ingest.records import HOUR_US, Event
+from tests.actors.running import START, Listed, Replayed, enrichment, event
 
 
-class Listed:
-    """A partition of events in memory, in blocks of a given size."""
-
-    kind = "events"
-
-    def __init__(self, name: str, events: Sequence[Event], size: int = 7) -> None:
-        self.name = name
-        self.first_us = events[0].at_us if events else None
-        self._events = events
-        self._size = size
-
-    def prefetch(self) -> None:
-        """It is in memory."""
-
-    def blocks(self, position: Any = None) -> Iterator[Block]:
-        for start in range(0, len(self._events), self._size):
-            part = self._events[start : start + self._size]
-            yield Block(EventColumns.of(part), read=len(part), position=start)
-
-
-def event(minute: float, request: int, **given: Any) -> Event:
-    """An event of some request; its uid says what an event's uid says: what, by whom, where and when."""
-    at_us = START * HOUR_US + int(minute * 60_000_000)
-    values = {
-        "layer": KEY_VAULT,
-        "operation": "SecretGet",
-        "outcome": SUCCESS,
-        "principal": "p",
-        "application": "a",
-        "vault": "/v",
-        "item": "secrets/db",
-        "listed": ("tor_exit_node",),
-    }
-    values |= given
-    said = (values["operation"], values["outcome"], values["principal"], values["vault"], values["item"])
-    return Event(at_us=at_us, uid=uid_of(content_hash(*said), at_us, str(request)), **values)
-
-
-def router(*partitions: Listed, **settings: Any) -> Router:
-    return Router(partitions, ENRICHMENT, Settings(**settings))
+def router(*partitions: Listed, **told: Any) -> Router:
+    return Router(partitions, enrichment(), Settings(**told))
 
 
 def test_files_of_different_spans_meet_in_event_time() -> None:
@@ -123,18 +76,8 @@ def test_a_record_that_names_nobody_is_counted_as_filtered() -> None:
 
 
 def run(partitions: Sequence[Listed], **given: Any) -> tuple[bytes, int]:
-    from actors.aggregator import Aggregator
-    from actors.shard import Shard
-
-    settings = Settings(**given)
-    shards = [Shard(index, settings) for index in range(settings.shards)]
-    aggregator = Aggregator(settings, ENRICHMENT)
-    conductor = Conductor(Router(partitions, ENRICHMENT, settings), LoopPorts(shards, aggregator), Days())
-    while not conductor.advance(5).done:
-        pass
-    for shard in shards:
-        aggregator.report(shard.leftovers())
-    outcome = aggregator.finish()
+    outcome = Replayed(partitions, Settings(**given)).play()
+    assert not outcome.faults
     return b"\n".join(map(to_json, outcome.alerts)), outcome.applied
 
 
@@ -147,11 +90,13 @@ records = st.lists(
         vault=st.sampled_from(["/v", "/w", "/V"]),
         operation=st.sampled_from(["SecretGet", "SecretList", "VaultPut"]),
         item=st.sampled_from(["secrets/a", "secrets/b"]),
+        listed=st.just(("tor_exit_node",)),
     ),
     max_size=60,
 )
 
 
+@settings(deadline=None, max_examples=40)
 @given(records, records, st.integers(1, 7), st.integers(1, 50))
 def test_shards_batches_and_steps_change_not_a_byte(
     one: list[Event], two: list[Event], shards: int, batch: int

@@ -6,11 +6,12 @@ import random
 from typing import Any
 
 import msgpack
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.population import WEEK, Population, Seasons, Tally, place_of
+from baselines.population import WEEK, Population, Seasons, Tally, place_of, places_of
 
 notes = st.lists(
     st.tuples(
@@ -158,3 +159,45 @@ def test_how_many_hours_reach_a_count_and_what_is_typical() -> None:
     assert population.share_at_least("ssh", 100) == 0.0
     assert population.typical("ssh") == pytest.approx(8.5)
     assert population.share_at_least("rdp", 1) is None
+
+
+counts_and_means = st.lists(
+    st.tuples(st.integers(1, 40) | st.integers(1, 10**7), st.floats(0.0, 5.0) | st.floats(0.0, 1e6)),
+    max_size=30,
+)
+
+
+@settings(deadline=None)
+@given(counts_and_means, st.integers(0, 5))
+def test_counts_noted_in_columns_are_noted_as_one_by_one(noted: list[tuple[int, float]], plain: int) -> None:
+    """Else the organisation's week, and what is rare in it, would hang on how resources are kept."""
+    one_by_one, at_once = Tally(), Tally()
+    counts = np.array([count for count, _ in noted], np.int64)
+    at_once.note_many("ssh", counts, np.array([expected for _, expected in noted], np.float64))
+    at_once.plain("ssh", plain)
+    for count, expected in noted:
+        one_by_one.note("ssh", count, expected)
+    for _ in range(plain):
+        one_by_one.surprise("ssh", 0.0)
+    (name, *sums, surprises), *_ = at_once.state()
+    (expected_name, *expected_sums, expected_surprises), *_ = one_by_one.state() or [
+        ["ssh", 0, 0, 0, 0, 0, [], [0, []]]
+    ]
+    hours, total, capped, excess, squares, histogram = sums
+    assert (name, hours, total, capped, histogram) == (expected_name, *expected_sums[:3], expected_sums[5])
+    # Whole numbers of `numpy.exp` and `math.exp`, which may differ in the last digit: by one an entry at most.
+    assert abs(excess - expected_sums[3]) <= len(noted)
+    assert abs(squares - expected_sums[4]) <= len(noted)
+    assert surprises[0] == expected_surprises[0]
+    assert [pair for pair in surprises[1] if pair[1]] == [pair for pair in expected_surprises[1] if pair[1]]
+
+
+@given(st.lists(st.integers(0, 20) | st.integers(0, 2**53 - 1), max_size=30))
+def test_places_in_columns_are_those_of_each(counts: list[int]) -> None:
+    assert places_of(np.array(counts, np.int64)).tolist() == list(map(place_of, counts))
+
+
+def test_the_places_of_counts_where_they_change() -> None:
+    """Powers of two and their neighbours: where the length in bits, and the place, changes."""
+    counts = sorted({max(0, 2**power + by) for power in range(53) for by in (-1, 0, 1)})
+    assert places_of(np.array(counts, np.int64)).tolist() == list(map(place_of, counts))

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.times import epoch_us, path_us
+from ingest.times import epoch_us, epochs_us, path_us
 
 AT = 1_767_607_201_500_000  # 2026-01-05T10:00:01.5Z
 YEAR_2200 = 7_258_118_400_000_000
@@ -153,3 +153,35 @@ def test_no_time_lies_outside_of_what_a_clock_can_show(written: Any) -> None:
 )
 def test_a_folder_of_diagnostic_logs_says_its_hour(path: str, hour: str | None) -> None:
     assert path_us(path) == (epoch_us(hour) if hour else None)
+
+
+DIGITS = st.text(st.sampled_from("0123456789"), min_size=1, max_size=12)
+AZURE = st.builds(
+    "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{}".format,
+    st.sampled_from([1969, 1970, 2016, 2024, 2026, 2199, 2200, 9999]),
+    st.integers(0, 13),
+    st.integers(0, 32),
+    st.integers(0, 24),
+    st.integers(0, 61),
+    st.integers(0, 61),
+    st.just("") | st.just(".") | DIGITS.map(".{}".format) | DIGITS.map(",{}".format),
+    st.sampled_from(["Z", "Z", "Z", "z", "", "+01:00", " Z"]),
+)
+SPOILT = st.builds(
+    lambda text, at, letter: text[: at % len(text)] + letter + text[at % len(text) + 1 :],
+    AZURE,
+    st.integers(0, 40),
+    st.sampled_from("0Z:.T -\0é/²٣"),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(AZURE | SPOILT | st.text(max_size=33) | DIGITS, max_size=12))
+@example(["2026-01-05T01:32:01.2691226Z"] * 3)
+@example(["2026-01-05T01:32:01.2691226Z", "2026-02-30T01:32:01.2691226Z"])
+@example(["2026-01-05T01:32:60Z", "2026-01-05T01:32:61Z"])
+@example(["1969-12-31T23:59:59Z", "2199-12-31T23:59:60Z"])
+@example([])
+def test_times_read_at_once_are_read_as_one_by_one(texts: list[str]) -> None:
+    """A record's hour must not hang on which records stand beside it."""
+    assert epochs_us(texts).tolist() == [-1 if (one := epoch_us(text)) is None else one for text in texts]
