@@ -17,6 +17,7 @@ from typing import Any
 PACKAGES = ("redshank", "ray", "numpy", "river", "msgspec", "bytewax")
 ROOT = Path(__file__).parents[1]
 FORMAT = 1
+IDLE = 0.5  # load of the last minute that a run of ours before leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def machine(command: str) -> dict[str, Any]:
         "versions": {name: found for name in PACKAGES if (found := _version(name))} | _nfdump(),
         "commit": _commit(),
         "command": command,
+        "load": round(os.getloadavg()[0], 1),  # of others, before anything of ours runs
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -121,11 +123,14 @@ def command_line() -> str:
 def machine_lines(facts: dict[str, Any]) -> list[str]:
     """The machine in words, for the foot of a table."""
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    return [
+    lines = [
         f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gb']:g} GB; {facts['os']}",
         f"Python {facts['python']}; {versions}; commit {facts['commit']}; {facts['at']}",
         facts["command"],
     ]
+    if facts["load"] > IDLE:
+        lines.append(f"The machine was not idle: others' load was {facts['load']:g}. Only CPU seconds tell.")
+    return lines
 
 
 def _cpu() -> str:

@@ -99,7 +99,7 @@ def picture(record: Record, path: Path) -> str:
     )
     for (unit, rows), one in zip(panels.items(), axes[:, 0], strict=True):
         _panel(one, unit, rows)
-    figure.suptitle(" · ".join(machine_lines(record.machine)[:1]), fontsize=8)
+    figure.suptitle("\n".join(machine_lines(record.machine)), fontsize=7)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
     return ""

@@ -72,5 +72,5 @@ def test_who_is_not_installed_has_rows_that_say_so(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
     lab = Lab(tmp_path)
     rows = [*peers._nfdump(lab, THREE_PERCENT, 1e6), *peers._bytewax(lab, "c", "flows", "Bytewax", 1e6, 20)]
-    assert len(rows) == 8
+    assert len(rows) == 12
     assert all(row.value is None and "not installed" in row.note and row.met is None for row in rows)

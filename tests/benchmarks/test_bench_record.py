@@ -25,7 +25,7 @@ MACHINE = {
     "versions": {},
     "commit": "c",
 }
-MACHINE |= {"command": "python -m benchmarks", "at": "then"}
+MACHINE |= {"command": "python -m benchmarks", "load": 0.1, "at": "then"}
 
 
 def row(value: float | None, metric: str = "speed", goal: float | None = None, at_most: bool = False) -> Row:
@@ -113,6 +113,11 @@ def test_cpu_time_of_a_process_that_nobody_waits_for_is_counted() -> None:
     if found.cpu_s is None:
         pytest.skip("there is no /proc here")
     assert found.cpu_s >= 0.7
+
+
+def test_a_busy_machine_is_said_to_be_one() -> None:
+    assert "not idle" not in shown(Record([row(1.0)], MACHINE))
+    assert "others' load was 3.2" in shown(Record([row(1.0)], MACHINE | {"load": 3.2}))
 
 
 def test_a_command_that_fails_gives_no_figure() -> None:
