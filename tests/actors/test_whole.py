@@ -207,7 +207,7 @@ BUSY = World(
         (make(minute, n, principal=f"p{n % 5}", address=ip), frozenset({n % 2, (n // 2) % 2}))
         for n, (minute, ip) in enumerate(
             (minute + k / 10, ip)
-            for minute in range(0, MINUTES, 3)
+            for minute in range(0, MINUTES, 9)
             for k, ip in enumerate((TOR, BRIEFLY, TWICE, ""))
         )
         for make in (event, managed)
