@@ -15,7 +15,7 @@ from detections.view import Hour, TrafficHour
 HOURS_TO_KNOW = 48  # an entity's model before its surprises say something of the model
 # Findings of an hour and type that are kept of entities that are still learning, the first ones by id: while all
 # is new, one finding is like the other. All are counted.
-MOST_LEARNING = 100
+MOST_LEARNING = 20
 HELD_WEIGHT = 0.1  # what is suspicious is learned at a tenth of the weight
 
 AnyHour = Hour | TrafficHour

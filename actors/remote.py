@@ -14,12 +14,12 @@ import ray
 
 from actors.aggregator import Aggregator, Outcome
 from actors.conductor import Conductor, Days, Progress
+from actors.memory import settle
 from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
-from actors.remote_reading import RemotePartition
+from actors.remote_reading import RemotePartition, SharedShapes, unpacked_enrichment
 from actors.router import Router
 from actors.settings import Settings
 from actors.shard import Shard
-from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import discover
 
 REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
@@ -30,6 +30,7 @@ class RemoteShard:
 
     def __init__(self, index: int, settings: Settings) -> None:
         self._shard = Shard(index, settings)
+        settle()
 
     def apply(self, packed: bytes, events: Rows, rows: Rows) -> None:
         """Take a batch in. Ray maps arrays read-only; the window copies what it keeps."""
@@ -55,8 +56,8 @@ class RemoteShard:
 class RemoteAggregator:
     """An `Aggregator` as an actor."""
 
-    def __init__(self, settings: Settings, enrichment: EnrichmentSettings) -> None:
-        self._aggregator = Aggregator(settings, Enrichment.build(enrichment)[0])
+    def __init__(self, settings: Settings, enrichment: bytes) -> None:
+        self._aggregator = Aggregator(settings, unpacked_enrichment(enrichment))
 
     def report(self, packed: bytes, layers_since: dict[str, int] | None) -> int:
         """Take a report in; how many alerts its hour came to, if it was the last one missing."""
@@ -128,7 +129,7 @@ class RemoteRouter:
         self,
         paths: list[str],
         settings: Settings,
-        enrichment: EnrichmentSettings,
+        enrichment: bytes,
         shards: list[Any],
         aggregator: Any,
         readers: list[Any],
@@ -136,11 +137,12 @@ class RemoteRouter:
     ) -> None:
         found = discover(paths, settings.lateness_us)
         self.skipped = found.skipped
+        shapes = SharedShapes()
         partitions = [
-            RemotePartition(readers[number % len(readers)], number, partition)
+            RemotePartition(readers[number % len(readers)], number, partition, shapes)
             for number, partition in enumerate(found.partitions)
         ]
-        router = Router(partitions, Enrichment.build(enrichment)[0], settings, **resumed["router"])
+        router = Router(partitions, unpacked_enrichment(enrichment), settings, **resumed["router"])
         ports = RayPorts(shards, aggregator, settings.in_flight)
         self._conductor = Conductor(router, ports, Days(*resumed["days"]))
         self._conductor.rejected += found.rejected

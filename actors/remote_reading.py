@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import ray
 
+from actors.memory import building
 from actors.settings import Settings
-from ingest.enrich import Enrichment, EnrichmentSettings
+from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
 from ingest.records import Event, Rejected
 from ingest.select import Selected, prepared
@@ -33,7 +34,7 @@ class Told(msgspec.Struct, array_like=True):
     rejected: list[Rejected]
     position: Any
     afresh: bool  # numbers of shapes begin at 0 again
-    shapes: list[Event]  # told for the first time
+    shapes: list[bytes]  # told for the first time, packed
     names: list[str]  # of resources, told for the first time
     filtered_flows: dict[str, int]
     newest_us: int
@@ -41,6 +42,7 @@ class Told(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
+_shape = msgspec.msgpack.Decoder(Event).decode
 _decode = msgspec.msgpack.Decoder(Told).decode
 Packed = tuple[bytes, Any, Any, Any, Any]
 
@@ -57,18 +59,25 @@ class _Sent:
     named: int = 0
 
 
+def packed_enrichment(enrichment: Enrichment) -> bytes:
+    """For the actors of this run, each of which would otherwise read the same feeds again."""
+    return pickle.dumps(enrichment, protocol=5)
+
+
+def unpacked_enrichment(packed: bytes) -> Enrichment:
+    """What `packed_enrichment` was given."""
+    with building():
+        enrichment: Enrichment = pickle.loads(packed)
+    return enrichment
+
+
 class RemoteReader:
     """An actor that reads partitions: from bytes to what a router needs of them."""
 
-    def __init__(self, settings: Settings, enrichment: EnrichmentSettings) -> None:
+    def __init__(self, settings: Settings, enrichment: bytes) -> None:
         self._settings = settings
-        self._from = enrichment
+        self._enrichment = unpacked_enrichment(enrichment)
         self._open: dict[int, _Sent] = {}
-
-    @cached_property
-    def _enrichment(self) -> Enrichment:
-        """Read when the first flows come: who reads events alone needs none of it."""
-        return Enrichment.build(self._from)[0]
 
     def open(self, number: int, partition: Partition) -> None:
         """Begin to read a partition."""
@@ -112,7 +121,7 @@ class RemoteReader:
             chosen.first if chosen else None,
         )
 
-    def _new_shapes(self, sent: _Sent, events: EventColumns) -> tuple[list[Event], Any]:
+    def _new_shapes(self, sent: _Sent, events: EventColumns) -> tuple[list[bytes], Any]:
         """Shapes that the other end does not know, and the numbers of the piece's, if it is a new piece."""
         if sent.piece is events.shapes:
             return [], None
@@ -125,7 +134,7 @@ class RemoteReader:
                 sent.kept.append(shape)
             numbers.append(number)
         sent.piece = events.shapes
-        return sent.kept[before:], np.array(numbers, np.int32)
+        return list(map(_encode, sent.kept[before:])), np.array(numbers, np.int32)
 
     def _chosen(self, sent: _Sent, block: Block) -> tuple[Selected | None, list[str]]:
         if block.flows is None or not len(block.flows):
@@ -139,14 +148,31 @@ class RemoteReader:
         return chosen, names
 
 
+class SharedShapes:
+    """Shapes that several partitions tell are one object here: it is routed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Event] = {}
+
+    def get(self, packed: bytes) -> Event:
+        """The shape."""
+        shape = self._known.get(packed)
+        if shape is None:
+            if len(self._known) > MAX_SHAPES:
+                self._known.clear()
+            shape = self._known[packed] = _shape(packed)
+        return shape
+
+
 class RemotePartition:
     """A partition that an actor reads, a few blocks ahead."""
 
-    def __init__(self, reader: Any, number: int, partition: Partition) -> None:
+    def __init__(self, reader: Any, number: int, partition: Partition, shapes: SharedShapes) -> None:
         self.name, self.first_us = partition.name, partition.first_us
         self._reader, self._number, self._partition = reader, number, partition
         self._ahead: deque[Any] = deque()
         self._opened = False
+        self._shared = shapes
         self._shapes: list[Event] = []
         self._piece: list[Event] = []
         self._names: list[str] = []
@@ -173,7 +199,7 @@ class RemotePartition:
         told = _decode(rich)
         if told.afresh:
             self._shapes = []
-        self._shapes += told.shapes
+        self._shapes += map(self._shared.get, told.shapes)
         if numbers is not None:
             self._piece = [self._shapes[number] for number in numbers.tolist()]
         events = EventColumns(self._piece, columns) if columns is not None else EventColumns()

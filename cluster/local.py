@@ -9,6 +9,7 @@ import msgspec
 from actors.aggregator import Aggregator, Outcome
 from actors.conductor import Conductor, Days, Progress
 from actors.keys import shard_of
+from actors.memory import building
 from actors.messages import Batch, Close
 from actors.router import Router
 from actors.settings import Settings
@@ -50,7 +51,8 @@ class LocalRuntime:
     def __init__(
         self, paths: list[str], settings: Settings, enrichment: EnrichmentSettings, saved: Saved | None
     ) -> None:
-        self._enrichment, rejected = Enrichment.build(enrichment)
+        with building():
+            self._enrichment, rejected = Enrichment.build(enrichment)
         resumed = unpack_router(saved)
         self._shards = [Shard(index, settings) for index in range(settings.shards)]
         self._aggregator = Aggregator(settings, self._enrichment)

@@ -14,6 +14,7 @@ import msgspec
 from actors.aggregator import Outcome
 from actors.conductor import Progress
 from actors.keys import shard_of
+from actors.memory import building
 from actors.settings import Settings
 from cluster.errors import UserError
 from cluster.local import unpack_router
@@ -33,21 +34,25 @@ class RayRuntime:
         address: str | None = None,
     ) -> None:
         # Built here first: what is wrong with a feed or an inventory is best said before Ray starts.
-        self._rejected = Enrichment.build(enrichment)[1]
+        with building():
+            built, self._rejected = Enrichment.build(enrichment)
         self._ray = start(address)
+        shared = self._ray.put(
+            packed_enrichment(built)
+        )  # once for all actors: a large feed takes seconds to read
         from actors.remote import RemoteAggregator, RemoteRouter, RemoteShard
         from actors.remote_reading import RemoteReader
 
         actor = self._ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
         self._shards = [actor(RemoteShard).remote(index, settings) for index in range(settings.shards)]
-        self._readers = [actor(RemoteReader).remote(settings, enrichment) for _ in range(settings.shards)]
-        self._aggregator = actor(RemoteAggregator).remote(settings, enrichment)
+        self._readers = [actor(RemoteReader).remote(settings, shared) for _ in range(settings.shards)]
+        self._aggregator = actor(RemoteAggregator).remote(settings, shared)
         if saved is not None:
             self._restore(settings, saved)
         self._router = actor(RemoteRouter).remote(
             paths,
             settings,
-            enrichment,
+            shared,
             self._shards,
             self._aggregator,
             self._readers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -35,6 +36,10 @@ class Enrichment:
         self.indicators = indicators
         self.geography = geography
         self._about: Callable[[str], _About | None] = lru_cache(CACHED)(self._look_up)
+
+    def __reduce__(self) -> Any:
+        """For another process: what remembers look-ups begins anew there."""
+        return Enrichment, (self.inventory, self.indicators, self.geography)
 
     @classmethod
     def build(cls, settings: EnrichmentSettings) -> tuple[Enrichment, list[Rejected]]:

@@ -38,7 +38,8 @@ NOWHERE = Place()
 class Geography:
     """A database. `unreadable` counts the addresses at whose entries it turned out to be damaged."""
 
-    def __init__(self, reader: Any) -> None:
+    def __init__(self, reader: Any, path: Path) -> None:
+        self._path = path
         self._get: Callable[[str], Any] = reader.get
         self._ipv6 = reader.metadata().ip_version == 6
         self.unreadable = 0
@@ -53,7 +54,7 @@ class Geography:
             raise ConfigurationError(f"{file}: {what}; a geography database in MaxMind's format was expected")
         try:
             reader = maxminddb.open_database(str(file))
-            geography = cls(reader)
+            geography = cls(reader, file)
             kind = str(reader.metadata().database_type)
             for address in _PROBES:
                 geography._read(address)
@@ -65,6 +66,10 @@ class Geography:
         if any(part in kind.lower() for part in _OTHER_KINDS):
             raise ConfigurationError(f"{file}: a database of the kind {kind!r} names no countries")
         return geography
+
+    def __reduce__(self) -> Any:
+        """For another process, which opens the database again."""
+        return Geography.open, (self._path,)
 
     def _place(self, address: str) -> Place:
         """Where an address (canonical text) is; `NOWHERE` for private ones and for what is no address."""

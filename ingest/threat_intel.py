@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,6 +160,15 @@ class Indicators:
         for index, entry in zip(self._table.index.tolist(), self.entries, strict=True):
             self._of_network[index].append(entry)
         self.of_address: Callable[[str], tuple[Entry, ...]] = lru_cache(CACHED)(self._of_address)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: all but what remembers look-ups."""
+        return {name: value for name, value in self.__dict__.items() if name != "of_address"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The same indicators."""
+        self.__dict__.update(state)
+        self.of_address = lru_cache(CACHED)(self._of_address)
 
     @classmethod
     def read(cls, feeds: Iterable[Feed]) -> tuple[Indicators, list[Rejected]]:

@@ -78,31 +78,40 @@ def described(act: Act) -> dict[str, Any]:
 
 def callers(acts: Iterable[Act]) -> list[dict[str, Any]]:
     """Each caller with its number of operations, the busiest first."""
-    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    counted: dict[tuple[str, str, str, str], int] = {}
+    first: dict[tuple[str, str, str, str], Act] = {}
     for act in acts:
+        event = act.event
+        key = event.name, event.principal, event.kind, event.application
+        first.setdefault(key, act)
+        counted[key] = counted.get(key, 0) + act.count
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for said, act in first.items():
         row = described(act)
-        key = tuple(str(value).lower() for value in row.values())
-        rows.setdefault(key, row | {"operations": 0})["operations"] += act.count
+        folded = tuple(str(value).lower() for value in row.values())
+        rows.setdefault(folded, row | {"operations": 0})["operations"] += counted[said]
     return [row for _, row in sorted(rows.items(), key=lambda pair: (-pair[1]["operations"], pair[0]))]
 
 
 def places(acts: Iterable[Act]) -> list[dict[str, Any]]:
     """Addresses with country, client and what threat intelligence says, by address."""
-    rows: dict[str, dict[str, Any]] = {}
-    for act in acts:
-        event = act.event
-        row = rows.setdefault(
-            event.address, {"address": event.address, "country": event.country, "clients": []}
-        )
-        row["clients"] = sorted({*row["clients"], event.client} - {""})[:5]
-        if event.listed:
-            row["listed"] = sorted({*row.get("listed", ()), *event.listed})
-    return [rows[address] for address in sorted(rows) if address][:MOST_CALLERS]
+    countries: dict[str, str] = {}
+    clients: dict[str, set[str]] = {}
+    listed: dict[str, set[str]] = {}
+    for event in (act.event for act in acts):
+        countries.setdefault(event.address, event.country)
+        clients.setdefault(event.address, set()).add(event.client)
+        listed.setdefault(event.address, set()).update(event.listed)
+    return [
+        {"address": address, "country": countries[address], "clients": sorted(clients[address] - {""})[:5]}
+        | ({"listed": sorted(listed[address])} if listed[address] else {})
+        for address in sorted(countries)
+        if address
+    ][:MOST_CALLERS]
 
 
-def name_of(acts: Sequence[Act]) -> str:
+def _name(first: dict[str, Any]) -> str:
     """The busiest caller's name for a sentence."""
-    first = callers(acts)[0]
     shown = (
         first["name"] or first["object_id"] or first["application"] or "a caller that the log does not name"
     )
@@ -115,13 +124,13 @@ def story(acts: Sequence[Act]) -> dict[str, Any]:
     for act in acts:
         operations[act.event.operation] += act.count
     touched = secrets(acts)
-    who = callers(acts)
+    who, where = callers(acts), places(acts)
     return {
-        "who": name_of(acts),
+        "who": _name(who[0]),
         "callers": who[:MOST_CALLERS],
         "callers_total": len(who),
-        "addresses": places(acts),
-        "from": ", ".join(_place(row) for row in places(acts)[:3]) or "an address that the log does not name",
+        "addresses": where,
+        "from": ", ".join(_place(row) for row in where[:3]) or "an address that the log does not name",
         "operations": dict(sorted(operations.items(), key=lambda pair: (-pair[1], pair[0]))),
         "secrets": touched[:MOST_SECRETS],
         "secrets_total": len(touched),
