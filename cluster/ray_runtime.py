@@ -37,11 +37,11 @@ class RayRuntime:
         with building():
             built, self._rejected = Enrichment.build(enrichment)
         self._ray = start(address)
-        shared = self._ray.put(
-            packed_enrichment(built)
-        )  # once for all actors: a large feed takes seconds to read
         from actors.remote import RemoteAggregator, RemoteRouter, RemoteShard
-        from actors.remote_reading import RemoteReader
+        from actors.remote_reading import RemoteReader, packed_enrichment
+
+        # Once for all actors: a large feed takes seconds to read.
+        shared = self._ray.put(packed_enrichment(built))
 
         actor = self._ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
         self._shards = [actor(RemoteShard).remote(index, settings) for index in range(settings.shards)]
