@@ -7,7 +7,7 @@ operation become one event with the final outcome. A flood is bounded by keeping
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -53,6 +53,8 @@ class EventWindow:
         self._records = nothing()  # of control-plane operations: joined at the close
         self._new: list[Columns] = []
         self._waiting = 0
+        self._restored: tuple[list[Columns], list[Columns]] = [], []  # acts and records, not taken in yet
+        self._seen_again: list[tuple[Any, Any]] = []
         self._seen = np.empty(0, np.uint64)  # uids, rising
         self._whose = np.empty(0, np.int32)  # the entity of each
         self.counted = self.twice = 0  # records since they were last asked for
@@ -72,6 +74,8 @@ class EventWindow:
 
     def merge(self) -> None:
         """Take in what waits."""
+        if any(self._restored):
+            self._take_restored()
         if not self._new:
             return
         new, self._new, self._waiting = joined(self._new), [], 0
@@ -207,37 +211,53 @@ class EventWindow:
         for rows in (self._acts, self._records):
             rows["shape"] = new(rows["shape"])
 
-    def entities(self) -> npt.NDArray[np.int64]:
-        """The entities that have events in the window."""
-        used = [self._table.about(self.kind, shapes) for shapes in self.shapes()]
-        return np.unique(np.concatenate(used)).astype(np.int64)
+    def states(self) -> Iterator[tuple[int, list[Any]]]:
+        """Each entity's number and its part, as MessagePack values."""
+        self.merge()
+        tables = [self._by_entity(rows) for rows in (self._acts, self._records)]
+        order = np.argsort(self._whose, kind="stable")
+        whose, seen = self._whose[order], self._seen[order]
+        for entity in np.unique(np.concatenate([table[0] for table in tables])).tolist():
+            parts = [chosen(rows, _run(of, entity)) for of, rows in tables]
+            hashes = np.unique(np.concatenate([part["source"] for part in parts])).tolist()
+            sources = [(one, self.sources[one]) for one in hashes]
+            yield entity, [*map(self._packed, parts), sources, seen[_run(whose, entity)].tobytes()]
 
-    def state(self, entity: int) -> list[Any]:
-        """One entity's part, as MessagePack values."""
-        parts = []
-        for rows in (self._acts, self._records):
-            mine = chosen(rows, self._table.about(self.kind, rows["shape"]) == entity)
-            shapes, mine["shape"] = np.unique(mine["shape"], return_inverse=True)
-            told = [[self._table.shapes[one], self._table.owners[one]] for one in shapes.tolist()]
-            columns = [[name, mine[name].astype(kind).tobytes()] for name, kind in KINDS_OF_COLUMNS.items()]
-            parts.append([told, columns])
-        return [*parts, sorted(self.sources.items()), self._seen[self._whose == entity].tobytes()]
+    def _by_entity(self, rows: Columns) -> tuple[npt.NDArray[Any], Columns]:
+        whose = self._table.about(self.kind, rows["shape"])
+        order = np.argsort(whose, kind="stable")
+        return whose[order], chosen(rows, order)
+
+    def _packed(self, rows: Columns) -> list[Any]:
+        shapes, places = np.unique(rows["shape"], return_inverse=True)
+        told = [[self._table.shapes[one], self._table.owners[one]] for one in shapes.tolist()]
+        columns = {**rows, "shape": places}
+        return [
+            told,
+            [[name, columns[name].astype(kind).tobytes()] for name, kind in KINDS_OF_COLUMNS.items()],
+        ]
 
     def restore(self, state: list[Any], shape: Any) -> None:
         """Take one entity's part in; `shape` gives a told shape's number."""
-        self.merge()
         whose: Any = None
-        for name, (told, columns) in zip(("_acts", "_records"), state[:2], strict=True):
-            rows = {field: np.frombuffer(data, KINDS_OF_COLUMNS[field]).copy() for field, data in columns}
+        for waiting, (told, columns) in zip(self._restored, state[:2], strict=True):
+            rows = {field: np.frombuffer(data, KINDS_OF_COLUMNS[field]) for field, data in columns}
             if len(told):
                 numbers = np.array([shape(*one) for one in told], np.int32)
                 whose = self._table.about(self.kind, numbers)[0]
-                rows["shape"] = numbers[rows["shape"]]
-                setattr(self, name, joined([getattr(self, name), rows]))
+                waiting.append({**rows, "shape": numbers[rows["shape"]]})
         self.sources.update(dict(state[2]))
-        seen = np.frombuffer(state[3], np.uint64)
         if whose is not None:
-            self._remember(seen, np.full(len(seen), whose))
+            seen = np.frombuffer(state[3], np.uint64)
+            self._seen_again.append((seen, np.full(len(seen), whose)))
+
+    def _take_restored(self) -> None:
+        """All entities' parts at once: one after the other, each would be as dear as all before it."""
+        acts, records = self._restored
+        self._acts, self._records = joined([self._acts, *acts]), joined([self._records, *records])
+        if self._seen_again:
+            self._remember(*(np.concatenate(some) for some in zip(*self._seen_again, strict=True)))
+        self._restored, self._seen_again = ([], []), []
 
 
 def place_least(rows: Columns, again: Columns) -> None:
@@ -253,6 +273,12 @@ def place_least(rows: Columns, again: Columns) -> None:
     less = (source < rows["source"][at]) | (same_source & (offset < rows["offset"][at]))
     less &= rows["uid"][at] == uids
     rows["source"][at[less]], rows["offset"][at[less]] = source[less], offset[less]
+
+
+def _run(rising: npt.NDArray[Any], value: int) -> slice:
+    """Where a value stands in a rising column."""
+    begin, end = np.searchsorted(rising, [value, value + 1])
+    return slice(begin, end)
 
 
 def nothing() -> Columns:

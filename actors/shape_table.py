@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -20,16 +21,10 @@ KINDS = {"principal": PRINCIPAL, "vault": VAULT}
 _RANK = {STARTED: 0, SUCCESS: 1, FAILURE: 2, DENIED: 3}
 _JOINED = ("principal", "name", "kind", "application", "address", "client", "region")
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
-_ABOUT = np.dtype(
-    [
-        ("act", "<i4"),
-        ("group", "<i4"),
-        ("principal", "<i4"),  # number of the entity, -1 where this shard does not own it
-        ("vault", "<i4"),
-        ("counted", "u1"),  # the kind in whose window the record is counted, 0 = elsewhere
-        ("starts", "?"),
-    ]
-)
+# What is known of each shape, in growing arrays: NumPy's take fifty times as long to write one value to. `principal`
+# and `vault` are numbers of entities, -1 where this shard does not own them; `counted` is the kind in whose window
+# the record is counted, 0 = elsewhere.
+_ABOUT = {"act": "i", "group": "i", "principal": "i", "vault": "i", "counted": "b", "starts": "b"}
 
 
 def act_key(event: Event) -> tuple[Any, ...]:
@@ -60,7 +55,7 @@ class ShapeTable:
         """Forget all shapes."""
         self.shapes: list[Event] = []
         self.owners: list[int] = []
-        self._about = np.zeros(1_024, _ABOUT)
+        self._about = {field: array(kind) for field, kind in _ABOUT.items()}
         self._acts: dict[tuple[Any, ...], int] = {}
         self._groups: dict[tuple[Any, ...], int] = {}
         self._joined: dict[tuple[int, ...], int] = {}
@@ -84,10 +79,8 @@ class ShapeTable:
         number = len(self.shapes)
         self.shapes.append(shape)
         self.owners.append(owners)
-        if number >= len(self._about):
-            self._about = np.concatenate([self._about, np.zeros(len(self._about), _ABOUT)])
         counted = (PRINCIPAL if owners & PRINCIPAL else VAULT) if owners & COUNTED else 0
-        self._about[number] = (
+        values = (
             self._acts.setdefault(act_key(shape), len(self._acts)),
             self._groups.setdefault(group_key(shape), len(self._groups)),
             self.entity("principal", shape.principal) if owners & PRINCIPAL else -1,
@@ -95,11 +88,13 @@ class ShapeTable:
             counted,
             shape.outcome == STARTED,
         )
+        for column, value in zip(self._about.values(), values, strict=True):
+            column.append(value)
         return number
 
     def about(self, field: str, shapes: npt.NDArray[Any]) -> Any:
         """A field of `_ABOUT` for each shape."""
-        return self._about[field][shapes]
+        return np.frombuffer(self._about[field], self._about[field].typecode)[shapes]
 
     # Operations
 

@@ -269,8 +269,8 @@ class Shard:
         for state in self.resources.states():
             slot(entity_key(state.kind, state.entity))[1].append(state.state())
         for (hour, kind), window in sorted(self.events.items()):
-            for number in window.entities().tolist():
-                slot(self.shapes.entities[number])[2].append([hour, kind, window.state(number)])
+            for number, packed in window.states():
+                slot(self.shapes.entities[number])[2].append([hour, kind, packed])
         for hour, traffic in sorted(self.traffic.items()):
             of_group: dict[int, list[int]] = {}
             for owner in self.resources.named(traffic.present()).tolist():

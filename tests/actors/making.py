@@ -61,8 +61,8 @@ class Window:
     def moved(self) -> Window:
         """Another window that has the state of this one, entity by entity."""
         other = Window(self.kind)
-        for number in self.window.entities().tolist():
-            state = msgspec.msgpack.decode(msgspec.msgpack.encode(self.window.state(number)))
+        for _, packed in self.window.states():
+            state = msgspec.msgpack.decode(msgspec.msgpack.encode(packed))
             other.window.restore(state, other._shape)
         return other
 
