@@ -197,7 +197,8 @@ class Resources:
         plain = counts <= 2.0 * expected + 2.0
         tally.plain(name, int(np.count_nonzero(known & plain)))
         wild = known & ~plain
-        for chance in table.tails(entities[wild], counts[wild], hour, season.profile, season.dispersion):
+        tails = table.tails(entities[wild], counts[wild], hour, season.profile, season.dispersion)
+        for chance in tails.tolist():
             tally.surprise(name, -log10(chance))
         skipped = self._skipped(name, traffic, table.last_hours(entities))
         weight = np.where(suspicious, HELD_WEIGHT, 1.0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from baselines.negative_binomial import upper_tail, zeros_beside_many
+from baselines.negative_binomial import upper_tails, zeros_beside_many
 from baselines.seasonal_count import (
     CAP,
     FORGET,
@@ -112,10 +112,10 @@ class SeasonalTable:
         result: Mask = numbers > mean + FAR * np.sqrt(mean + scatter * mean * mean)
         return result
 
-    def tails(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> list[float]:
-        """P(X >= number) in that hour, for each owner."""
-        mean, scatter = self._expected(owners, hour, profile, dispersion)
-        return list(map(upper_tail, numbers.tolist(), mean.tolist(), scatter.tolist()))
+    def tails(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> Floats:
+        """P(X >= number) in that hour, for each owner; the numbers are above 0."""
+        tails: Floats = upper_tails(numbers, *self._expected(owners, hour, profile, dispersion))
+        return tails
 
     def _expected(self, owners: Ints, hour: int, profile: float, dispersion: float) -> tuple[Floats, Floats]:
         """Mean and dispersion of each owner's count, the doubt about the mean included."""

@@ -72,8 +72,7 @@ class Traffic:
         table, season = self.tables[baseline], self.seasons.season(baseline, self.hour)
         usual = self.hour, season.profile, season.dispersion
         far = table.far(entities, counts, *usual)
-        chances = np.array(table.tails(entities[far], counts[far], *usual))
-        return entities[far][chances <= limit]
+        return entities[far][table.tails(entities[far], counts[far], *usual) <= limit]
 
     def active(self) -> Ints:
         """All entities with traffic, in rising order."""
