@@ -1,4 +1,4 @@
-"""The same classes as Ray actors: only `remote*` and `cluster/` know Ray.
+"""The same classes as Ray actors: the only module beside `cluster/` that knows Ray.
 
 The router actor calls the shards in order and keeps a bounded number of calls in flight for each; the
 shards' reports go to the aggregator without passing through the router or the driver.
@@ -14,15 +14,30 @@ import ray
 
 from actors.aggregator import Aggregator, Outcome
 from actors.conductor import Conductor, Days, Progress
-from actors.memory import settle
+from actors.far_reading import FarPartition, FarReader, SharedShapes
+from actors.memory import building, settle
 from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
-from actors.remote_reading import RemotePartition, SharedShapes, unpacked_enrichment
 from actors.router import Router
 from actors.settings import Settings
 from actors.shard import Shard
+from ingest.enrich import Enrichment
 from ingest.sources import discover
 
 REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
+
+
+def _shared(enrichment: list[Any]) -> Enrichment:
+    """What the driver built: in a list the reference travels as such, and is unpacked here."""
+    with building():
+        built: Enrichment = ray.get(enrichment[0])
+    return built
+
+
+class RemoteReader(FarReader):
+    """A `FarReader` as an actor."""
+
+    def __init__(self, settings: Settings, enrichment: list[Any]) -> None:
+        super().__init__(settings, _shared(enrichment))
 
 
 class RemoteShard:
@@ -56,8 +71,8 @@ class RemoteShard:
 class RemoteAggregator:
     """An `Aggregator` as an actor."""
 
-    def __init__(self, settings: Settings, enrichment: bytes) -> None:
-        self._aggregator = Aggregator(settings, unpacked_enrichment(enrichment))
+    def __init__(self, settings: Settings, enrichment: list[Any]) -> None:
+        self._aggregator = Aggregator(settings, _shared(enrichment))
 
     def report(self, packed: bytes, layers_since: dict[str, int] | None) -> int:
         """Take a report in; how many alerts its hour came to, if it was the last one missing."""
@@ -129,7 +144,7 @@ class RemoteRouter:
         self,
         paths: list[str],
         settings: Settings,
-        enrichment: bytes,
+        enrichment: list[Any],
         shards: list[Any],
         aggregator: Any,
         readers: list[Any],
@@ -139,10 +154,10 @@ class RemoteRouter:
         self.skipped = found.skipped
         shapes = SharedShapes()
         partitions = [
-            RemotePartition(readers[number % len(readers)], number, partition, shapes)
+            FarPartition(readers[number % len(readers)], number, partition, shapes, ray.get)
             for number, partition in enumerate(found.partitions)
         ]
-        router = Router(partitions, unpacked_enrichment(enrichment), settings, **resumed["router"])
+        router = Router(partitions, _shared(enrichment), settings, **resumed["router"])
         ports = RayPorts(shards, aggregator, settings.in_flight)
         self._conductor = Conductor(router, ports, Days(*resumed["days"]))
         self._conductor.rejected += found.rejected

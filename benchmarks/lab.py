@@ -25,9 +25,9 @@ VAULT, VAULT_WORST = "Key Vault events", "Key Vault, every caller new to every v
 ACTIVITY = "Activity Log events"
 # How many records of each: what a run of all benchmarks within ten minutes on two cores has room for.
 SIZES = {
-    THREE_PERCENT: 12_000_000,
-    ALL_SERVICE: 2_000_000,
-    VAULT: 600_000,
+    THREE_PERCENT: 24_000_000,
+    ALL_SERVICE: 3_000_000,
+    VAULT: 1_500_000,
     VAULT_WORST: 100_000,
     ACTIVITY: 300_000,
 }
@@ -35,7 +35,9 @@ _MAKERS: dict[str, Callable[[Path, int], Input]] = {
     THREE_PERCENT: lambda folder, count: inputs.flows(folder, count),
     ALL_SERVICE: lambda folder, count: inputs.flows(folder, count, relevant=1.0, name="all"),
     VAULT: lambda folder, count: log_inputs.vault_events(folder, count),
-    VAULT_WORST: lambda folder, count: log_inputs.vault_events(folder, count, polling=False, name="worst"),
+    VAULT_WORST: lambda folder, count: log_inputs.vault_events(
+        folder, count, callers=2_000, polling=False, name="worst"
+    ),
     ACTIVITY: lambda folder, count: log_inputs.activity_events(folder, count),
 }
 

@@ -46,7 +46,7 @@ def vault_events(
     folder: Path,
     count: int,
     vaults: int = 500,
-    callers: int = 2_000,
+    callers: int = 500,
     polling: bool = True,
     files: int = 2,
     seed: int = 2,

@@ -37,11 +37,10 @@ class RayRuntime:
         with building():
             built, self._rejected = Enrichment.build(enrichment)
         self._ray = start(address)
-        from actors.remote import RemoteAggregator, RemoteRouter, RemoteShard
-        from actors.remote_reading import RemoteReader, packed_enrichment
+        from actors.remote import RemoteAggregator, RemoteReader, RemoteRouter, RemoteShard
 
         # Once for all actors: a large feed takes seconds to read.
-        shared = self._ray.put(packed_enrichment(built))
+        shared = [self._ray.put(built)]
 
         actor = self._ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
         self._shards = [actor(RemoteShard).remote(index, settings) for index in range(settings.shards)]

@@ -58,7 +58,7 @@ class Life:
 
     def play(self, hour: int, events: Iterable[Event]) -> tuple[list[Found], list[Fact]]:
         """Judge and learn an hour; what was found, and the facts of it."""
-        acts = tuple(acts_of(events))
+        acts = tuple(acts_of(events, self.kind))
         if self.since_us is None:
             self.since_us = acts[0].first_us
         view = self._view(hour, acts, tuple(a for a in self.recent if a.last_us >= (hour - 1) * HOUR_US))

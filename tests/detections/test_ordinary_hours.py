@@ -189,7 +189,7 @@ def test_whereabouts_learn_from_groups_what_each_act_would_teach(
         managed(START * HOUR_US + minute * 60_000_000, f"operation {number}", **place)
         for minute, number, place in made
     ]
-    acts = acts_of({one.uid: one for one in events}.values())
+    acts = acts_of({one.uid: one for one in events}.values(), "principal")
     by_act, by_group = Whereabouts(), Whereabouts()
     for model in (by_act, by_group):
         for number in range(known):
@@ -219,7 +219,7 @@ def test_groups_merge_what_is_alike_but_for_time_item_resource_and_client() -> N
 
 @given(st.lists(of_a_person(START), max_size=30, unique_by=lambda one: one.uid), st.randoms())
 def test_groups_do_not_depend_on_the_order_of_acts(events: list[Event], rng: random.Random) -> None:
-    acts = acts_of(events)
+    acts = acts_of(events, "principal")
     groups = grouped(acts)
     rng.shuffle(acts)
     assert grouped(acts) == groups

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import ray
 
-from actors.memory import building
 from actors.settings import Settings
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
@@ -59,24 +56,12 @@ class _Sent:
     named: int = 0
 
 
-def packed_enrichment(enrichment: Enrichment) -> bytes:
-    """For the actors of this run, each of which would otherwise read the same feeds again."""
-    return pickle.dumps(enrichment, protocol=5)
+class FarReader:
+    """Reads partitions, from bytes to what a router needs of them; an actor in another process."""
 
-
-def unpacked_enrichment(packed: bytes) -> Enrichment:
-    """What `packed_enrichment` was given."""
-    with building():
-        enrichment: Enrichment = pickle.loads(packed)
-    return enrichment
-
-
-class RemoteReader:
-    """An actor that reads partitions: from bytes to what a router needs of them."""
-
-    def __init__(self, settings: Settings, enrichment: bytes) -> None:
+    def __init__(self, settings: Settings, enrichment: Enrichment) -> None:
         self._settings = settings
-        self._enrichment = unpacked_enrichment(enrichment)
+        self._enrichment = enrichment
         self._open: dict[int, _Sent] = {}
 
     def open(self, number: int, partition: Partition) -> None:
@@ -164,12 +149,20 @@ class SharedShapes:
         return shape
 
 
-class RemotePartition:
+class FarPartition:
     """A partition that an actor reads, a few blocks ahead."""
 
-    def __init__(self, reader: Any, number: int, partition: Partition, shapes: SharedShapes) -> None:
+    def __init__(
+        self,
+        reader: Any,
+        number: int,
+        partition: Partition,
+        shapes: SharedShapes,
+        get: Callable[[Any], Any],
+    ) -> None:
         self.name, self.first_us = partition.name, partition.first_us
         self._reader, self._number, self._partition = reader, number, partition
+        self._get = get  # waits for what was asked for
         self._ahead: deque[Any] = deque()
         self._opened = False
         self._shared = shapes
@@ -190,7 +183,7 @@ class RemotePartition:
         assert position is None
         while True:
             self.prefetch()
-            packed = ray.get(self._ahead.popleft())
+            packed = self._get(self._ahead.popleft())
             if packed is None:  # so are those that were asked for ahead
                 return
             yield self._unpacked(*packed)
