@@ -57,10 +57,11 @@ class Judge:
         """What some detections see in an hour."""
         found: list[Found] = []
         faults: list[Fault] = []
+        brief = view.brief
         for detection in detections:
             view.parameters = self._parameters[detection.type]
             learning = self._still_learning(detection, view)
-            view.brief = learning and self._learning.get(detection.type, 0) >= MOST_LEARNING
+            view.brief = brief or (learning and self._learning.get(detection.type, 0) >= MOST_LEARNING)
             try:
                 finding = detection.judge(view)
             except Exception as error:  # any error of a detection is ours: it must not stop the others
@@ -80,6 +81,7 @@ class Judge:
                         brief=view.brief,
                     )
                 )
+        view.brief = brief
         return found, faults
 
     def _still_learning(self, detection: Detection, view: AnyHour) -> bool:

@@ -62,6 +62,7 @@ class Life:
         if self.since_us is None:
             self.since_us = acts[0].first_us
         view = self._view(hour, acts, tuple(a for a in self.recent if a.last_us >= (hour - 1) * HOUR_US))
+        self.judge.begin()
         found, faults = self.judge.judge(view)
         faults += self.judge.learn(view, found, Tally())
         facts = list(facts_of(view)) if self.kind == "principal" else []
