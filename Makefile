@@ -35,7 +35,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 lock:
-	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --group bench --generate-hashes --universal --python-version 3.11 --no-header --quiet --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
