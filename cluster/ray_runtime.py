@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import warnings
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ class RayRuntime:
 
         actor = self._ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
         self._shards = [actor(RemoteShard).remote(index, settings) for index in range(settings.shards)]
-        self._readers = [actor(RemoteReader).remote(settings, shared) for _ in range(settings.shards)]
+        readers = min(settings.shards, _files(paths, settings.shards))
+        self._readers = [actor(RemoteReader).remote(settings, shared) for _ in range(readers)]
         self._aggregator = actor(RemoteAggregator).remote(settings, shared)
         if saved is not None:
             self._restore(settings, saved)
@@ -113,6 +115,12 @@ class RayRuntime:
             raise UserError(
                 f"an actor of the run died ({str(error).splitlines()[0]}); start the run again"
             ) from None
+
+
+def _files(paths: list[str], most: int) -> int:
+    """How many files there are to read, up to so many and at least one: more readers would have nothing to do."""
+    found = (file for path in paths for file in ([path] if Path(path).is_file() else Path(path).rglob("*")))
+    return max(1, sum(1 for _ in islice(found, most)))
 
 
 def _token_is_here() -> bool:
