@@ -69,7 +69,7 @@ class EventWindow:
         taken["source"] = np.array(hashes, np.uint64)[rows["source"]]
         self._new.append(taken)
         self._waiting += len(rows)
-        if self._waiting > max(MERGE_ROWS, len(self._acts["shape"])):
+        if self._waiting > max(MERGE_ROWS, len(self._acts["shape"]) + len(self._records["shape"])):
             self.merge()
 
     def merge(self) -> None:

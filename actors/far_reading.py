@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from actors.settings import Settings
 from ingest.enrich import Enrichment
@@ -49,8 +48,7 @@ class _Sent:
     """One partition at the reading end, and what the other end knows."""
 
     blocks: Iterator[Block]
-    piece: Any = None  # list of shapes of the last block, and their numbers
-    numbers: npt.NDArray[np.int32] | None = None
+    piece: Any = None  # list of shapes of the last block: the other end has it
     known: dict[int, int] = field(default_factory=dict)
     kept: list[Event] = field(default_factory=list)  # so that no other object gets the same id
     named: int = 0

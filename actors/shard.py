@@ -233,7 +233,8 @@ class Shard:
     def _forget(self, hour: int) -> None:
         quiet = [key for key, state in self.entities.items() if hour - state.last_hour > FORGET_HOURS]
         for key in quiet:
-            del self.entities[key]
+            unfinished = self._unfinished[self.entities.pop(key).kind]
+            unfinished.pop(self.shapes.entity_of(key), None)
         self.resources.forget(hour - FORGET_HOURS)
 
     def _account(self, report: Report) -> None:
