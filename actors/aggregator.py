@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from actors.aggregator_state import VERSION, Changes, Kept, Raised, RunChanges, pack, unpack
 from actors.judging import MOST_LEARNING
 from actors.messages import Fault, Found, Report
 from actors.organisation import OrganisationView
@@ -19,21 +20,8 @@ from detections.words import rfc3339
 from ingest.enrich import Enrichment
 from ingest.records import HOUR_US
 
-STATE_VERSION = 1
 COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
-
-
-class Kept(msgspec.Struct, kw_only=True):
-    """A finding that did not become an alert, and why; for whoever tunes."""
-
-    type: str
-    kind: str
-    entity: str
-    start: str
-    why: str  # 'learning', 'withheld' or 'disabled'
-    reason: str
-    evidence: dict[str, Any]
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -69,6 +57,8 @@ class Aggregator:
         self._filtered: dict[str, int] = {}
         self._entities: dict[int, int] = {}
         self._entity_days = 0
+        self._unsaved: list[str] = []  # alerts that no checkpoint has yet
+        self._saved_kept = self._saved_late = 0
 
     def report(self, report: Report, layers_since: dict[str, int] | None = None) -> list[Alert]:
         """Take a shard's report in; the hour's alerts if it was the last one missing."""
@@ -186,6 +176,7 @@ class Aggregator:
             detection, one.kind, one.entity, one.hour, one.finding, stepped(base, steps), region or one.region
         )
         self._alerts[alert.id] = alert
+        self._unsaved.append(alert.id)
         self._links[alert.id] = (one.hour, self._keys(one))
         return alert
 
@@ -243,20 +234,55 @@ class Aggregator:
                 self._alerts[alert.id] = known
         self._late = []
 
-    def state(self) -> list[Any]:
-        """What a later run needs, as MessagePack values."""
-        waiting = [msgspec.to_builtins(r) for hour in self._waiting.values() for r in hour.values()]
-        if waiting:
-            raise RuntimeError("an hour is half closed: save between hours")
-        return [STATE_VERSION, self.organisation.state(), self.incidents.state()]
+    # State
 
-    def restore(self, state: list[Any]) -> None:
-        """Take a saved state in. Raises ValueError for another version."""
-        version, organisation, incidents = state
-        if version != STATE_VERSION:
-            raise ValueError(f"aggregator state of version {version}; this Redshank reads {STATE_VERSION}")
-        self.organisation.restore(organisation)
-        self.incidents = Incidents.restore(incidents)
+    def changes(self) -> bytes:
+        """What changed since the last time, packed: `actors.aggregator_state`."""
+        if self._waiting:
+            raise RuntimeError("an hour is half closed: save between hours")
+        learned = self.organisation.changes()
+        learned.incidents = self.incidents.state()
+        raised = [Raised(self._alerts[id_], *self._links[id_]) for id_ in self._unsaved]
+        run = RunChanges(
+            raised,
+            self._kept[self._saved_kept :],
+            self._late[self._saved_late :],
+            self._faults,
+            self._kept_total,
+            self._applied,
+            self._filtered,
+            self._entity_days,
+        )
+        self._unsaved, self._saved_kept, self._saved_late = [], len(self._kept), len(self._late)
+        return pack(Changes(VERSION, learned, run))
+
+    def lasting(self) -> bytes:
+        """All that later runs need once this one's alerts are delivered, packed."""
+        self.organisation.mark()
+        learned = self.organisation.changes()
+        incidents = Incidents.restore(self.incidents.state())
+        for alert in sorted(self._alerts.values(), key=order):
+            incidents.add(msgspec.structs.replace(alert), *self._links[alert.id])
+        incidents.forget(self.organisation.hour)
+        learned.incidents = incidents.state()
+        return pack(Changes(VERSION, learned))
+
+    def load(self, body: bytes) -> None:
+        """Take saved changes in, on top of what is known. Raises ValueError for another version."""
+        saved = unpack(body)
+        self.organisation.load(saved.learned)
+        self.incidents = Incidents.restore(saved.learned.incidents)
+        run = saved.run
+        if run is None:
+            return
+        for one in run.raised:
+            self._alerts[one.alert.id] = one.alert
+            self._links[one.alert.id] = one.hour, one.links
+        self._kept += run.kept
+        self._late += run.late
+        self._faults, self._kept_total, self._applied = run.faults, run.kept_total, run.applied
+        self._filtered, self._entity_days = run.filtered, run.entity_days
+        self._saved_kept, self._saved_late = len(self._kept), len(self._late)
 
 
 def _place(one: Found) -> tuple[int, str, str]:

@@ -9,8 +9,11 @@ from typing import Any, Protocol
 import msgspec
 
 from actors.messages import Batch
-from actors.router import CloseHour, Counts, Drained, Reject, Router, Send, Step
+from actors.router import CloseHour, Counts, Drained, Mark, Reject, Router, RunState, Send, Step
+from actors.settings import Settings
+from ingest.enrich import Enrichment
 from ingest.records import Rejected
+from ingest.sources import Found
 
 
 class Ports(Protocol):
@@ -27,6 +30,12 @@ class Ports(Protocol):
 
     def settle(self) -> None:
         """Wait until everything asked for is done."""
+
+    def checkpoint(self, epoch: int, lasting: bool) -> list[Any]:
+        """Have shards and aggregator write what changed; the parts written (or promises of them).
+
+        `lasting`: all sources are drained, and the aggregator writes what later runs need as well.
+        """
 
 
 class Days:
@@ -51,6 +60,30 @@ class Days:
         told, self._tell = self._tell, False
         return self.current if told else None
 
+    def state(self) -> list[Any]:
+        """Give it to the constructor, once what was promised is there."""
+        return [self.day, self.current, self.pending]
+
+
+class Standing(msgspec.Struct):
+    """Where a run stands at a checkpoint, beside what shards and aggregator know."""
+
+    router: dict[str, Any] = {}  # `Router.state`
+    days: list[Any] = []  # `Days.state`
+    run: RunState | None = None  # None: a new run begins on what earlier ones have learned
+    rejected: int = 0  # how many the run has told of
+    said: list[str] = []  # files among them that could not be read at all
+    shards: int = 0  # how many wrote the parts
+
+
+class Marked(msgspec.Struct):
+    """A checkpoint that is being taken."""
+
+    epoch: int
+    standing: Standing  # the views of its days may be promises
+    parts: list[Any]  # or promises of them
+    drained: bool
+
 
 class Progress(msgspec.Struct):
     """How far a run is."""
@@ -61,21 +94,42 @@ class Progress(msgspec.Struct):
     rejected: list[Rejected]  # since the last time
     drained: bool = False
     done: bool = False
+    marked: list[Marked] = []
 
 
 class Conductor:
     """Takes the router's steps one after the other."""
 
-    def __init__(self, router: Router, ports: Ports, days: Days) -> None:
-        self.router = router
+    def __init__(
+        self,
+        found: Found,
+        enrichment: Enrichment,
+        settings: Settings,
+        ports: Ports,
+        standing: Standing | None = None,
+        epoch: int = 1,
+    ) -> None:
+        at = standing or Standing()
+        self.router = Router(found.partitions, enrichment, settings, **at.router, run=at.run)
         self.ports = ports
-        self.days = days
-        self.rejected: list[Rejected] = []
-        self._steps = router.steps()
+        self.days = Days(*at.days)
+        self.rejected = [one for one in found.rejected if one.source not in at.said]
+        self._said = [*at.said, *(one.source for one in self.rejected)]
+        self.rejected += _gone(found, at.run)
+        self._told = at.rejected  # of the rejected ones, those that are not in the list any more
+        self._shards = settings.shards
+        self._saves = settings.checkpoints
+        self._epoch = epoch  # of the next checkpoint
+        self._marked: list[Marked] = []
+        self._steps = self.router.steps()
         self._drained = False
 
-    def advance(self, steps: int) -> Progress:
-        """Take so many steps; stop where all sources are drained, and where all is done."""
+    def advance(self, steps: int, mark: bool = False) -> Progress:
+        """Take so many steps; stop where all sources are drained, and where all is done.
+
+        `mark`: begin a checkpoint on the way. Where the sources are drained one is begun in any case.
+        """
+        self.router.mark_wanted = mark
         done = True
         for step in islice(self._steps, steps):
             done = False
@@ -85,8 +139,10 @@ class Conductor:
         if done:
             self.ports.settle()
         rejected, self.rejected = self.rejected, []
+        self._told += len(rejected)
+        marked, self._marked = self._marked, []
         router = self.router
-        return Progress(router.counts, router.finished, router.sources, rejected, self._drained, done)
+        return Progress(router.counts, router.finished, router.sources, rejected, self._drained, done, marked)
 
     def _carry_out(self, step: Step) -> None:
         match step:
@@ -97,6 +153,27 @@ class Conductor:
                 self.ports.close(hour, dict(self.router.layers_since), population)
             case Reject(rejected):
                 self.rejected += rejected
+            case Mark():
+                self._mark()
             case Drained():
-                self.ports.settle()
                 self._drained = True
+                self._mark()
+                self.ports.settle()
+
+    def _mark(self) -> None:
+        if not self._saves:
+            return
+        parts = self.ports.checkpoint(self._epoch, self._drained)
+        run = msgspec.msgpack.decode(msgspec.msgpack.encode(self.router.run_state()), type=RunState)
+        told = self._told + len(self.rejected)
+        state = self.router.state(), self.days.state(), run, told, list(self._said), self._shards
+        self._marked.append(Marked(self._epoch, Standing(*state), parts, self._drained))
+        self._epoch += 1
+
+
+def _gone(found: Found, run: RunState | None) -> list[Rejected]:
+    """Files that an interrupted run was reading and that are not there any more."""
+    here = {partition.name for partition in found.partitions}
+    begun = [place.name for place in run.places if not place.finished] if run is not None else []
+    reason = "it was read in part before the run was interrupted, and is not to be found now"
+    return [Rejected(reason=reason, source=name, kind="file") for name in begun if name not in here]

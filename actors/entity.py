@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from baselines import codec
-from detections.view import Act
 
 MAX_UNFINISHED = 1_000  # operations whose end has not come yet
 MAX_RECENT = 2_000  # acts of the last hour that the next hour's sequences may need
 
-VERSION = 2
+VERSION = 3
+_HOUR = 8  # octets
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
 
 
 @dataclass(slots=True)
@@ -29,30 +30,30 @@ class EntityState:
     models: dict[str, Any] = field(default_factory=dict)
     region: str = ""
 
-    def state(self, recent: Sequence[Act] = (), unfinished: Iterable[int] = ()) -> list[Any]:
-        """All of it as MessagePack values, with what the last hour leaves to the next."""
-        return [
-            VERSION,
-            [self.kind, self.entity, self.since_us, self.last_hour, self.events, self.region],
-            [[name, codec.pack(model)] for name, model in sorted(self.models.items())],
-            list(recent),
-            sorted(unfinished),
-        ]
+    def pack(self) -> bytes:
+        """All of it. The last hour stands first, to be read without the rest (`last_hour_of`)."""
+        return self.last_hour.to_bytes(_HOUR, "big", signed=True) + _encode(
+            (
+                VERSION,
+                [self.kind, self.entity, self.since_us, self.events, self.region],
+                [[name, codec.pack(model)] for name, model in sorted(self.models.items())],
+            )
+        )
 
     @classmethod
-    def restore(cls, state: list[Any]) -> tuple[EntityState, list[Act], set[int]]:
-        """The entity with that state, its acts of the last hour and what it has not finished. Raises ValueError for one of another version."""
-        version, about, models, recent, unfinished = state
+    def unpack(cls, packed: bytes) -> EntityState:
+        """The entity again. Raises ValueError for what is no entity of this version."""
+        try:
+            version, about, models = _decode(packed[_HOUR:])
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise ValueError(f"no saved entity ({error})") from None
         if version != VERSION:
             raise ValueError(f"entity state of version {version}; this version of Redshank reads {VERSION}")
-        kind, entity, since_us, last_hour, events, region = about
-        entity_state = cls(
-            kind,
-            entity,
-            since_us,
-            last_hour,
-            events,
-            {name: codec.unpack(model) for name, model in models},
-            region,
-        )
-        return entity_state, msgspec.convert(recent, list[Act]), set(unfinished)
+        kind, entity, since_us, events, region = about
+        read = {name: codec.unpack(model) for name, model in models}
+        return cls(kind, entity, since_us, last_hour_of(packed), events, read, region)
+
+
+def last_hour_of(packed: bytes) -> int:
+    """The last hour in which a packed entity was active."""
+    return int.from_bytes(packed[:_HOUR], "big", signed=True)

@@ -7,9 +7,9 @@ operation become one event with the final outcome. A flood is bounded by keeping
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -42,19 +42,30 @@ KINDS_OF_COLUMNS: dict[str, Any] = {
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
+class Fresh(NamedTuple):
+    """What a merge took in."""
+
+    acts: Columns
+    records: Columns  # of control-plane operations
+    again: Columns  # deliveries of what had come before
+    seen: npt.NDArray[np.uint64]  # uids
+    whose: npt.NDArray[np.int32]  # the entity of each
+
+
 class EventWindow:
     """The acts of one kind of entity in an hour."""
 
-    def __init__(self, kind: str, table: ShapeTable) -> None:
+    def __init__(self, kind: str, table: ShapeTable, keep: bool = False) -> None:
         self.kind = kind
+        self.keep = keep  # whether `changes` will be asked for
         self.sources: dict[int, str] = {}
         self._table = table
         self._acts = nothing()  # merged: one row an act
         self._records = nothing()  # of control-plane operations: joined at the close
         self._new: list[Columns] = []
         self._waiting = 0
-        self._restored: tuple[list[Columns], list[Columns]] = [], []  # acts and records, not taken in yet
-        self._seen_again: list[tuple[Any, Any]] = []
+        self._fresh: list[Fresh] = []  # what no checkpoint has yet
+        self._restored: list[Fresh] = []  # not taken in yet
         self._seen = np.empty(0, np.uint64)  # uids, rising
         self._whose = np.empty(0, np.int32)  # the entity of each
         self.counted = self.twice = 0  # records since they were last asked for
@@ -74,19 +85,22 @@ class EventWindow:
 
     def merge(self) -> None:
         """Take in what waits."""
-        if any(self._restored):
+        if self._restored:
             self._take_restored()
         if not self._new:
             return
         new, self._new, self._waiting = joined(self._new), [], 0
-        new = self._once(new)
-        whole = new["operation_id"] == 0
-        if not whole.all():
-            self._records = joined([self._records, chosen(new, ~whole)])
-            new = chosen(new, whole)
-        self._acts = self._merged(joined([self._acts, new]))
+        fresh = self._once(new)
+        if not len(self._acts["shape"]):
+            self._acts = fresh.acts
+        elif len(fresh.acts["shape"]):
+            self._acts = self._merged(joined([self._acts, fresh.acts]))
+        if len(fresh.records["shape"]):
+            self._records = joined([self._records, fresh.records])
+        if self.keep:
+            self._fresh.append(fresh)
 
-    def _once(self, new: Columns) -> Columns:
+    def _once(self, new: Columns) -> Fresh:
         """Without second deliveries; each record is counted where its first owner is."""
         order = np.argsort(new["uid"])
         uids = new["uid"][order]
@@ -101,13 +115,16 @@ class EventWindow:
         self.counted += int(np.count_nonzero(counted & first))
         self.twice += int(np.count_nonzero(counted & ~first))
         new, again = chosen(new, order[first]), chosen(new, order[~first])
-        if len(again["uid"]):
-            for rows in (new, self._acts, self._records):
-                place_least(rows, again)
+        for rows in (new, self._acts, self._records) if len(again["uid"]) else ():
+            place_least(rows, again)
+        seen, whose = np.empty(0, np.uint64), np.empty(0, np.int32)
         if len(self._seen) < MAX_SEEN:
-            whose = self._table.about(self.kind, new["shape"])
-            self._remember(uids[first], whose)
-        return new
+            seen, whose = uids[first], self._table.about(self.kind, new["shape"])
+            self._remember(seen, whose)
+        whole = new["operation_id"] == 0
+        if whole.all():
+            return Fresh(self._merged(new), nothing(), again, seen, whose)
+        return Fresh(self._merged(chosen(new, whole)), chosen(new, ~whole), again, seen, whose)
 
     def _remember(self, uids: npt.NDArray[np.uint64], whose: Any) -> None:
         seen, whose = np.concatenate([self._seen, uids]), np.concatenate([self._whose, whose])
@@ -204,60 +221,49 @@ class EventWindow:
     def shapes(self) -> list[npt.NDArray[Any]]:
         """The shapes that are needed."""
         self.merge()
-        return [self._acts["shape"], self._records["shape"]]
+        fresh = [rows["shape"] for one in self._fresh for rows in (one.acts, one.records, one.again)]
+        return [self._acts["shape"], self._records["shape"], *fresh]
 
     def renumber(self, new: Any) -> None:
         """The table has given the shapes new numbers."""
-        for rows in (self._acts, self._records):
+        kept = [rows for one in self._fresh for rows in (one.acts, one.records, one.again)]
+        for rows in {id(rows): rows for rows in (self._acts, self._records, *kept)}.values():
             rows["shape"] = new(rows["shape"])
 
-    def states(self) -> Iterator[tuple[int, list[Any]]]:
-        """Each entity's number and its part, as MessagePack values."""
+    def changes(self) -> Fresh | None:
+        """What came since the last time."""
         self.merge()
-        tables = [self._by_entity(rows) for rows in (self._acts, self._records)]
-        order = np.argsort(self._whose, kind="stable")
-        whose, seen = self._whose[order], self._seen[order]
-        for entity in np.unique(np.concatenate([table[0] for table in tables])).tolist():
-            parts = [chosen(rows, _run(of, entity)) for of, rows in tables]
-            hashes = np.unique(np.concatenate([part["source"] for part in parts])).tolist()
-            sources = [(one, self.sources[one]) for one in hashes]
-            yield entity, [*map(self._packed, parts), sources, seen[_run(whose, entity)].tobytes()]
+        fresh, self._fresh = self._fresh, []
+        if not fresh:
+            return None
+        parts = zip(*fresh, strict=True)
+        acts, records, again = (joined(list(next(parts))) for _ in range(3))
+        seen, whose = (np.concatenate(some) for some in parts)
+        return Fresh(self._merged(acts), records, again, seen, whose)
 
-    def _by_entity(self, rows: Columns) -> tuple[npt.NDArray[Any], Columns]:
-        whose = self._table.about(self.kind, rows["shape"])
-        order = np.argsort(whose, kind="stable")
-        return whose[order], chosen(rows, order)
-
-    def _packed(self, rows: Columns) -> list[Any]:
-        shapes, places = np.unique(rows["shape"], return_inverse=True)
-        told = [[self._table.shapes[one], self._table.owners[one]] for one in shapes.tolist()]
-        columns = {**rows, "shape": places}
-        return [
-            told,
-            [[name, columns[name].astype(kind).tobytes()] for name, kind in KINDS_OF_COLUMNS.items()],
-        ]
-
-    def restore(self, state: list[Any], shape: Any) -> None:
-        """Take one entity's part in; `shape` gives a told shape's number."""
-        whose: Any = None
-        for waiting, (told, columns) in zip(self._restored, state[:2], strict=True):
-            rows = {field: np.frombuffer(data, KINDS_OF_COLUMNS[field]) for field, data in columns}
-            if len(told):
-                numbers = np.array([shape(*one) for one in told], np.int32)
-                whose = self._table.about(self.kind, numbers)[0]
-                waiting.append({**rows, "shape": numbers[rows["shape"]]})
-        self.sources.update(dict(state[2]))
-        if whose is not None:
-            seen = np.frombuffer(state[3], np.uint64)
-            self._seen_again.append((seen, np.full(len(seen), whose)))
+    def restore(self, saved: Fresh, sources: Iterable[tuple[int, str]]) -> None:
+        """Take saved rows in, whose shapes and entities are the table's numbers."""
+        self.sources.update(sources)
+        self._restored.append(saved)
 
     def _take_restored(self) -> None:
-        """All entities' parts at once: one after the other, each would be as dear as all before it."""
-        acts, records = self._restored
-        self._acts, self._records = joined([self._acts, *acts]), joined([self._records, *records])
-        if self._seen_again:
-            self._remember(*(np.concatenate(some) for some in zip(*self._seen_again, strict=True)))
-        self._restored, self._seen_again = ([], []), []
+        """All parts at once: one after the other, each would be as dear as all before it."""
+        parts = zip(*self._restored, strict=True)
+        acts, records, again = (joined(list(next(parts))) for _ in range(3))
+        seen, whose = (np.concatenate(some) for some in parts)
+        self._restored = []
+        self._acts = self._merged(joined([self._acts, acts]))
+        self._records = joined([self._records, records])
+        if len(again["uid"]):
+            place_least(self._acts, again)
+            place_least(self._records, again)
+        if len(seen):
+            self._remember(seen, whose)
+
+    def mark(self) -> None:
+        """All of it is to be among the next changes."""
+        self.merge()
+        self._fresh = [Fresh(self._acts, self._records, nothing(), self._seen, self._whose)]
 
 
 def place_least(rows: Columns, again: Columns) -> None:
@@ -273,12 +279,6 @@ def place_least(rows: Columns, again: Columns) -> None:
     less = (source < rows["source"][at]) | (same_source & (offset < rows["offset"][at]))
     less &= rows["uid"][at] == uids
     rows["source"][at[less]], rows["offset"][at[less]] = source[less], offset[less]
-
-
-def _run(rising: npt.NDArray[Any], value: int) -> slice:
-    """Where a value stands in a rising column."""
-    begin, end = np.searchsorted(rising, [value, value + 1])
-    return slice(begin, end)
 
 
 def nothing() -> Columns:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.aggregator_state import LearnedChanges
 from baselines.population import Population, Tally
 from detections.organisation import Indicator
 from ingest.enrich import Enrichment
@@ -35,18 +36,22 @@ class OrganisationView:
         self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in KINDS}
         self._roles: dict[str, list[Any]] = {}
         self._now = Tally()
+        self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
+        self._changed_roles: set[str] = set()
 
     # Learning from closed hours
 
     def close(self, hour: int, facts: list[tuple[str, str, str, int, dict[str, Any] | None]]) -> None:
         """Take an hour's facts in. They come from several shards: sorted here."""
-        self.hour = hour
+        new_day, self.hour = hour // 24 != self.hour // 24, hour
         for kind, key, principal, at_us, data in sorted(facts, key=lambda fact: fact[:4]):
             if kind == "role":
                 self._roles[key] = [principal, at_us, data or {}]
+                self._changed_roles.add(key)
             else:
                 self._use(self._uses[kind], key, principal, hour)
-        if hour % 24 == 0:
+                self._changed.add((kind, key))
+        if new_day:
             self._forget()
 
     def watch(self, tally: Tally) -> None:
@@ -73,15 +78,17 @@ class OrganisationView:
 
     def _forget(self) -> None:
         horizon = self.hour - KEEP_HOURS
-        for table in self._uses.values():
-            for key in [key for key, users in table.items() if _last(users) < horizon]:
+        for kind, table in self._uses.items():
+            old = [key for key, users in table.items() if _last(users) < horizon]
+            if (over := len(table) - len(old) - MAX_KEYS) > 0:
+                left = table.keys() - set(old)
+                old += sorted(left, key=lambda key: (_last(table[key]), key))[:over]
+            for key in old:
                 del table[key]
-            for key in sorted(table, key=lambda key: (_last(table[key]), key))[
-                : max(0, len(table) - MAX_KEYS)
-            ]:
-                del table[key]
+                self._changed.add((kind, key))
         for role in sorted(self._roles, key=lambda role: (self._roles[role][1], role))[:-MAX_ROLES]:
             del self._roles[role]
+            self._changed_roles.add(role)
 
     # Questions
 
@@ -173,15 +180,33 @@ class OrganisationView:
 
     # State
 
-    def state(self) -> list[Any]:
-        """All of it as MessagePack values."""
-        return [self.hour, self.layers_since, self._uses, self._roles, self.population.state()]
+    def changes(self) -> LearnedChanges:
+        """What changed in the tables since the last time, and all that is small; the incidents are others'."""
+        uses = [(kind, key, self._uses[kind].get(key)) for kind, key in sorted(self._changed)]
+        roles = [(role, self._roles.get(role)) for role in sorted(self._changed_roles)]
+        self._changed, self._changed_roles = set(), set()
+        return LearnedChanges(self.hour, self.layers_since, uses, roles, self.population.state(), None)
 
-    def restore(self, state: list[Any]) -> None:
-        """Take a saved state in."""
-        self.hour, self.layers_since, uses, self._roles, population = state
-        self._uses = {kind: {} for kind in KINDS} | uses
-        self.population = Population.restore(population)
+    def mark(self) -> None:
+        """All of it is to be among the next changes."""
+        self._changed = {(kind, key) for kind, table in self._uses.items() for key in table}
+        self._changed_roles = set(self._roles)
+
+    def load(self, saved: LearnedChanges) -> None:
+        """Take saved changes in, on top of what is known."""
+        self.hour, self.layers_since = saved.hour, dict(saved.layers_since)
+        for kind, key, users in saved.uses:
+            _set(self._uses.setdefault(kind, {}), key, users)
+        for role, known in saved.roles:
+            _set(self._roles, role, known)
+        self.population = Population.restore(saved.population)
+
+
+def _set(table: dict[str, Any], key: str, value: Any) -> None:
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value
 
 
 def _last(users: Uses) -> int:

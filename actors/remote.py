@@ -7,17 +7,17 @@ shards' reports go to the aggregator without passing through the router or the d
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import ray
 
 from actors.aggregator import Aggregator, Outcome
-from actors.conductor import Conductor, Days, Progress
+from actors.conductor import Conductor, Progress, Standing
 from actors.far_reading import FarPartition, FarReader, SharedShapes
 from actors.memory import building, settle
 from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
-from actors.router import Router
+from actors.saving import Store, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
 from ingest.enrich import Enrichment
@@ -59,13 +59,17 @@ class RemoteShard:
         """What was counted since the last close, packed."""
         return pack_report(self._shard.leftovers())
 
-    def save(self) -> dict[int, bytes]:
-        """All key groups, each packed."""
-        return {group: msgspec.msgpack.encode(value) for group, value in self._shard.save().items()}
+    def checkpoint(self, store: Store, prefix: str) -> tuple[list[Any], bytes]:
+        """Write what changed; the parts, and the report of what was counted since the last close."""
+        report = pack_report(self._shard.leftovers())
+        return write_shard(store, prefix, self._shard), report
 
-    def load(self, groups: list[bytes]) -> None:
-        """Take key groups in."""
-        self._shard.load(msgspec.msgpack.decode(group) for group in groups)
+    def load(
+        self, store: Store, parts: Sequence[Any], closed_until: int, population: Any, moved: bool
+    ) -> None:
+        """Begin again from the parts: see `actors.saving.read_shard`."""
+        with building():
+            read_shard(store, parts, self._shard, closed_until, population, moved)
 
 
 class RemoteAggregator:
@@ -86,22 +90,26 @@ class RemoteAggregator:
         """What the run came to."""
         return self._aggregator.finish()
 
-    def state(self) -> bytes:
-        """The state, packed."""
-        return msgspec.msgpack.encode(self._aggregator.state())
+    def checkpoint(self, store: Store, prefix: str, lasting: bool) -> list[Any]:
+        """Write what changed; the parts."""
+        return write_aggregator(store, prefix, self._aggregator, lasting)
 
-    def restore(self, packed: bytes) -> None:
-        """Take a saved state in."""
-        self._aggregator.restore(msgspec.msgpack.decode(packed))
+    def load(self, store: Store, parts: Sequence[Any]) -> None:
+        """Begin again from the parts."""
+        read_aggregator(store, parts, self._aggregator)
 
 
 class RayPorts:
     """Actor handles in place of objects; calls in flight are bounded, which holds the sources back."""
 
-    def __init__(self, shards: list[Any], aggregator: Any, in_flight: int) -> None:
+    def __init__(
+        self, shards: list[Any], aggregator: Any, in_flight: int, store: Store | None, tag: str
+    ) -> None:
         self._shards = shards
         self._aggregator = aggregator
         self._limit = in_flight
+        self._store = store
+        self._tag = tag
         self._flights: list[deque[Any]] = [deque() for _ in shards]
         self._reports: deque[Any] = deque()
 
@@ -128,6 +136,17 @@ class RayPorts:
         """A promise of the population after all reports asked for so far."""
         return self._aggregator.snapshot.remote()
 
+    def checkpoint(self, epoch: int, lasting: bool) -> list[Any]:
+        """Have what changed be written, in line with the calls before and after; promises of lists of parts."""
+        prefix = f"{epoch:012d}-{self._tag}"
+        promises = []
+        for shard, actor in enumerate(self._shards):
+            parts, report = actor.checkpoint.options(num_returns=2).remote(self._store, prefix)
+            self._track(shard, parts)
+            self._reports.append(self._aggregator.report.remote(report, None))
+            promises.append(parts)
+        return [*promises, self._aggregator.checkpoint.remote(self._store, prefix, lasting)]
+
     def settle(self) -> None:
         """Wait for every call in flight."""
         for flight in self._flights:
@@ -148,30 +167,29 @@ class RemoteRouter:
         shards: list[Any],
         aggregator: Any,
         readers: list[Any],
-        resumed: dict[str, Any],
+        standing: Standing | None,
+        epoch: int,
+        store: Store | None,
+        tag: str,
     ) -> None:
         found = discover(paths, settings.lateness_us)
-        self.skipped = found.skipped
+        self._skipped = found.skipped
         shapes = SharedShapes()
-        partitions = [
+        found.partitions = [
             FarPartition(readers[number % len(readers)], number, partition, shapes, ray.get)
             for number, partition in enumerate(found.partitions)
         ]
-        router = Router(partitions, _shared(enrichment), settings, **resumed["router"])
-        ports = RayPorts(shards, aggregator, settings.in_flight)
-        self._conductor = Conductor(router, ports, Days(*resumed["days"]))
-        self._conductor.rejected += found.rejected
+        ports = RayPorts(shards, aggregator, settings.in_flight, store, tag)
+        self._conductor = Conductor(found, _shared(enrichment), settings, ports, standing, epoch)
 
-    def advance(self, steps: int) -> Progress:
-        """Take so many steps of the stream."""
-        return self._conductor.advance(steps)
+    def advance(self, steps: int, mark: bool) -> Progress:
+        """Take so many steps of the stream; `mark`: begin a checkpoint on the way."""
+        progress = self._conductor.advance(steps, mark)
+        for marked in progress.marked:
+            days = marked.standing.days
+            days[1:] = [ray.get(view) if isinstance(view, ray.ObjectRef) else view for view in days[1:]]
+        return progress
 
-    def about(self) -> tuple[int, list[str]]:
-        """How many sources there are, and files that were left out since they are no telemetry."""
-        return self._conductor.router.sources, self.skipped
-
-    def state(self) -> dict[str, Any]:
-        """What a later run's router must know."""
-        days = self._conductor.days
-        views = [ray.get(v) if isinstance(v, ray.ObjectRef) else v for v in (days.current, days.pending)]
-        return {"router": self._conductor.router.state(), "days": [days.day, *views]}
+    def skipped(self) -> list[str]:
+        """Files that were left out since they are no telemetry."""
+        return self._skipped

@@ -15,11 +15,15 @@ import numpy.typing as npt
 
 from actors.entity import EntityState
 from actors.judging import HELD_WEIGHT, HOURS_TO_KNOW, MOST_LEARNING, Judge
+from actors.keys import entity_key, group_of
 from actors.messages import Report
 from actors.settings import Settings
+from actors.shard_state import ResourceRows, within
 from actors.traffic_window import TrafficWindow
+from baselines import codec
 from baselines.population import Tally
-from baselines.seasonal_table import SeasonalTable
+from baselines.seasonal_count import SeasonalCount
+from baselines.seasonal_table import ROW, SeasonalTable
 from detections.declare import Detection, Learned
 from detections.traffic import Traffic
 from detections.view import Seasons, TrafficHour
@@ -46,6 +50,9 @@ class Resources:
         self._counts = {name: b for name, b in self.judge.baselines.items() if b.column is not None}
         self._tables = {name: SeasonalTable() for name in self._counts}
         self._others: dict[int, dict[str, Any]] = {}  # models that are no columns
+        self._groups = np.empty(0, np.int16)  # key groups, -1 where nobody has asked
+        self._keep = settings.checkpoints
+        self._changed: list[Ints] = []
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self._about["last_hour"][: len(self.ids)] > UNMET))
@@ -61,10 +68,10 @@ class Resources:
             self._about[number] = (since_us, UNMET, 0)
         return number
 
-    def named_as(self, number: int) -> list[Any]:
+    def named_as(self, number: int) -> tuple[str, int]:
         """What `number` was told of a resource that is not met yet: id and start; of others the id tells all."""
         about = self._about[number]
-        return [self.ids[number], int(about["since_us"]) if about["last_hour"] == UNMET else 0]
+        return self.ids[number], int(about["since_us"]) if about["last_hour"] == UNMET else 0
 
     def named(self, owners: Ints) -> Ints:
         """The same resources in the order of their ids."""
@@ -94,6 +101,7 @@ class Resources:
         about["last_hour"] = hour
         about["events"] += traffic.connections(owners)
         self._about[owners] = about
+        self._note(owners)
         return report
 
     def _meet(self, owners: Ints, watched_since_us: int) -> None:
@@ -228,16 +236,25 @@ class Resources:
         """Forget what is known of resources that were last active before that hour; their names stay."""
         last = self._about["last_hour"][: len(self.ids)]
         quiet = np.flatnonzero((last < before_hour) & (last > UNMET))
-        if not len(quiet):
-            return
-        self._about["last_hour"][quiet], self._about["events"][quiet] = UNMET, 0
+        if len(quiet):
+            self._about["last_hour"][quiet], self._about["events"][quiet] = UNMET, 0
+            self._take(quiet)
+            self._note(quiet)
+
+    def _take(self, owners: Ints) -> None:
+        """Take from some what they have learned."""
         for table in self._tables.values():
-            table.forget(quiet)
-        for number in quiet.tolist():
+            table.forget(owners)
+        for number in owners.tolist() if self._others else ():
             self._others.pop(number, None)
 
+    def _note(self, owners: Ints) -> None:
+        """They have changed."""
+        if self._keep:
+            self._changed.append(owners)
+
     def states(self) -> Iterator[EntityState]:
-        """Each resource as it is saved."""
+        """Each resource, as an entity."""
         for number, id_ in enumerate(self.ids):
             since_us, last_hour, events = self._about[number].item()
             if last_hour != UNMET:
@@ -245,12 +262,55 @@ class Resources:
                 models.update(self._others.get(number, {}))
                 yield EntityState(KIND, id_, since_us, last_hour, events, models)
 
-    def put(self, state: EntityState) -> None:
-        """Take a saved resource in."""
-        number = self.number(state.entity)
-        self._about[number] = (state.since_us, state.last_hour, state.events)
-        for name, model in state.models.items():
+    def mark(self) -> None:
+        """All have changed: they are in a store of other parts."""
+        met = np.flatnonzero(self._about["last_hour"][: len(self.ids)] > UNMET)
+        self._changed = [met]
+
+    def changes(self) -> ResourceRows | None:
+        """What changed since the last time."""
+        changed = np.unique(np.concatenate([np.empty(0, np.int64), *self._changed]))
+        self._changed = []
+        if not len(changed):
+            return None
+        tables = []
+        for name, table in sorted(self._tables.items()):
+            has, rows = table.rows(changed)
+            tables.append((name, SeasonalCount.VERSION, has.tobytes(), rows.tobytes()))
+        others = [
+            (place, name, codec.pack(model))
+            for place, number in enumerate(changed.tolist() if self._others else ())
+            for name, model in sorted(self._others.get(number, {}).items())
+        ]
+        ids = [self.ids[number] for number in changed.tolist()]
+        return ResourceRows(
+            ids, self.groups(changed).tobytes(), self._about[changed].tobytes(), tables, others
+        )
+
+    def groups(self, owners: Ints) -> npt.NDArray[np.int16]:
+        """The key group of each."""
+        if len(self._groups) < len(self.ids):
+            more = np.full(len(self._about) - len(self._groups), -1, np.int16)
+            self._groups = np.concatenate([self._groups, more])
+        for number in owners[self._groups[owners] < 0].tolist():
+            self._groups[number] = group_of(entity_key(KIND, self.ids[number]))
+        return self._groups[owners]
+
+    def load(self, saved: ResourceRows, owned: range) -> None:
+        """Take saved resources in, those of the key groups owned. Raises ValueError for another version."""
+        groups = np.frombuffer(saved.groups, "<i2")
+        mine = within(groups, owned)
+        numbers = np.full(len(groups), -1, np.int64)
+        numbers[mine] = [self.number(saved.ids[place]) for place in np.flatnonzero(mine).tolist()]
+        about = np.frombuffer(saved.about, _ABOUT)
+        self._about[numbers[mine]] = about[mine]
+        self._take(numbers[mine & (about["last_hour"] == UNMET)])
+        for name, version, has, rows in saved.tables:
+            if version != SeasonalCount.VERSION:
+                raise ValueError(f"{name}: counts of version {version}; this reads {SeasonalCount.VERSION}")
+            owners = numbers[np.frombuffer(has, bool)]
             if name in self._tables:
-                self._tables[name].put(number, model)
-            else:
-                self._others.setdefault(number, {})[name] = model
+                self._tables[name].put_rows(owners[owners >= 0], np.frombuffer(rows, ROW)[owners >= 0])
+        for place, name, model in saved.others:
+            if numbers[place] >= 0:
+                self._others.setdefault(int(numbers[place]), {})[name] = codec.unpack(model)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from actors.event_routes import LAYERS, EventRoutes
@@ -50,15 +51,19 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Everything read so far was sent: a checkpoint may be taken here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Drained:
     """All sources are at their end; what follows closes hours whose watermark has not passed."""
 
 
-Step = Send | CloseHour | Reject | Drained
+Step = Send | CloseHour | Reject | Mark | Drained
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(msgspec.Struct):
     """What became of the records: read = applied + late + rejected + filtered."""
 
     read: int = 0
@@ -69,14 +74,31 @@ class Counts:
     lost: int = (
         0  # records that exporters' sequence numbers say were sent and that never came: not among `read`
     )
-    filtered: dict[str, int] = field(default_factory=dict)
-    late_by_source: dict[str, int] = field(default_factory=dict)
+    filtered: dict[str, int] = {}
+    late_by_source: dict[str, int] = {}
     closed_before: int = 0  # late ones of hours that an earlier run had closed
 
     def drop(self, reason: str, number: int = 1) -> None:
         """Count records that bear on no detection."""
         if number:
             self.filtered[reason] = self.filtered.get(reason, 0) + number
+
+
+class Place(msgspec.Struct, array_like=True):
+    """How far a source was read."""
+
+    name: str
+    frontier_us: int = 0
+    position: Any = None  # see `Block.position`
+    finished: bool = False
+
+
+class RunState(msgspec.Struct):
+    """What a run needs to go on from a checkpoint of its own, beside `Router.state`."""
+
+    closed_at_start: int
+    counts: Counts
+    places: list[Place]  # of all sources that were begun
 
 
 @dataclass(order=True, slots=True)
@@ -86,6 +108,7 @@ class _Reader:
     partition: Partition = field(compare=False)
     blocks: Iterator[Block] | None = field(default=None, compare=False)
     started: bool = field(default=False, compare=False)  # its frontier is from records that were read
+    position: Any = field(default=None, compare=False)  # of the block that was read last
 
 
 class Router:
@@ -100,21 +123,30 @@ class Router:
         closed_until: int | None = None,
         open_hours: Iterable[int] = (),
         layers_since: dict[str, int] | None = None,
+        run: RunState | None = None,
     ) -> None:
         self.enrichment = enrichment
         self.settings = settings
-        self.counts = Counts()
+        self.counts = run.counts if run else Counts()
         self.closed_until = closed_until  # hours before this one were closed by an earlier run
-        self._closed_at_start = closed_until or 0
+        self._closed_at_start = run.closed_at_start if run else closed_until or 0
         self.layers_since = dict(layers_since or {})
         self.open_hours = set(open_hours)
-        self.finished = 0
-        self._readers = [_Reader(p.first_us or 0, p.name, p) for p in partitions]
-        self.sources = len(self._readers)
-        self._order = [reader.partition for reader in sorted(self._readers)]
+        self.mark_wanted = False
+        places = {place.name: place for place in run.places} if run else {}
+        self._finished = [place for place in places.values() if place.finished]
+        done = {place.name for place in self._finished}
+        self._readers = [_reader(p, places.get(p.name)) for p in partitions if p.name not in done]
+        self.sources = len(self._readers) + len(self._finished)
+        self._order = [reader.partition for reader in sorted(self._readers) if not reader.started]
         self._begun = 0
         self._events = EventRoutes(enrichment, settings.shards)
         self._flows = FlowRoutes(enrichment.inventory, settings.shards)
+
+    @property
+    def finished(self) -> int:
+        """How many sources were read to their end."""
+        return len(self._finished)
 
     # The stream
 
@@ -122,12 +154,17 @@ class Router:
         """Everything that is to be done, in order."""
         heapify(self._readers)
         while self._readers:
+            if self.mark_wanted:
+                self.mark_wanted = False
+                yield from self._flush()
+                yield Mark()
             reader = heappop(self._readers)
             block = self._next(reader)
             if block is None:
-                self.finished += 1
+                self._finished.append(Place(reader.name, finished=True))
             else:
                 yield from self._take(reader, block)
+                reader.position = block.position
                 heappush(self._readers, reader)
             yield from self._close_passed()
         yield from self._flush()
@@ -137,10 +174,10 @@ class Router:
 
     def _next(self, reader: _Reader) -> Block | None:
         if reader.blocks is None:
-            self._begun += 1
+            self._begun += not reader.started
             for partition in self._order[self._begun : self._begun + self.settings.shards]:
                 partition.prefetch()
-            reader.blocks = iter(reader.partition.blocks())
+            reader.blocks = iter(reader.partition.blocks(reader.position))
         return next(reader.blocks, None)
 
     def _take(self, reader: _Reader, block: Block) -> Iterator[Step]:
@@ -285,8 +322,17 @@ class Router:
         return {
             "closed_until": self.closed_until,
             "open_hours": sorted(self.open_hours),
-            "layers_since": self.layers_since,
+            "layers_since": dict(self.layers_since),
         }
+
+    def run_state(self) -> RunState:
+        """What this run needs to go on from here; asked for at a mark, or when all sources are drained."""
+        begun = [
+            Place(reader.name, reader.frontier_us, reader.position)
+            for reader in self._readers
+            if reader.started
+        ]
+        return RunState(self._closed_at_start, self.counts, [*self._finished, *begun])
 
     def _count_late(self, source: str, number: int, closed_before: int) -> None:
         self.counts.late += number
@@ -294,6 +340,12 @@ class Router:
         if number > closed_before:
             known = self.counts.late_by_source.get(source, 0)
             self.counts.late_by_source[source] = known + number - closed_before
+
+
+def _reader(partition: Partition, place: Place | None) -> _Reader:
+    if place is None:
+        return _Reader(partition.first_us or 0, partition.name, partition)
+    return _Reader(place.frontier_us, partition.name, partition, None, True, place.position)
 
 
 def _wrong_times(number: int, source: str, offset: int) -> Rejected:

@@ -21,6 +21,7 @@ class Settings:
     not_after_us: int | None = None  # records later than this have a wrong clock and are rejected
     sampling: int = 1  # one in N flows, where the export does not say
     batch_records: int = 40_000  # events gathered before they are sent: a megabyte or two
+    checkpoints: bool = False  # whether what changes must be kept apart, to be saved
     in_flight: int = 4  # batches a shard may be behind before the router waits
     disabled: frozenset[str] = frozenset()
     learning_days: float | None = None  # in place of what the detections declare

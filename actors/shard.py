@@ -6,13 +6,14 @@ on the order or the batches in which its records came, nor on which other entiti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from actors.closed_hour import ClosedHour
+from actors.entities import Entities
 from actors.entity import MAX_RECENT, MAX_UNFINISHED, EntityState
 from actors.event_window import EventWindow
 from actors.judging import Judge
@@ -21,6 +22,8 @@ from actors.messages import PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report
 from actors.resources import Resources
 from actors.settings import Settings
 from actors.shape_table import KINDS, ShapeTable
+from actors.shard_saving import event_rows, load_events, load_traffic, traffic_rows
+from actors.shard_state import ALL, Changes, EntityChange
 from actors.traffic_window import TrafficWindow
 from baselines.population import Seasons, Tally
 from detections.catalogue import catalogue_hash
@@ -30,7 +33,6 @@ from ingest.records import HOUR_US, Event
 
 FORGET_HOURS = 400 * 24  # an entity that was quiet for so long is forgotten
 NEVER = -24  # the last hour of an entity that was not active yet
-STATE_VERSION = 2
 MAX_SHAPES = 400_000  # kept before those that nobody means any more are dropped
 
 
@@ -43,6 +45,8 @@ class Recent(NamedTuple):
 
 
 NOT_RECENT = Recent(NEVER, (), frozenset())
+_pack = msgspec.msgpack.Encoder().encode
+_recent = msgspec.msgpack.Decoder(tuple[list[Act], list[str]]).decode
 
 
 class Shard:
@@ -53,7 +57,7 @@ class Shard:
             raise RuntimeError("this shard's catalogue of detections differs from the router's: update both")
         self.index = index
         self.settings = settings
-        self.entities: dict[str, EntityState] = {}
+        self.entities = Entities()
         self.events: dict[tuple[int, str], EventWindow] = {}  # by hour and kind of entity
         self.shapes = ShapeTable()
         self.traffic: dict[int, TrafficWindow] = {}
@@ -66,6 +70,7 @@ class Shard:
         self.judges = {kind: Judge(kind, settings) for kind in ("principal", "vault")}
         self.seasons: Any = Flat()
         self.layers_since: dict[str, int] = {}
+        self._day = 0
         self._applied = 0
         self._filtered: dict[str, int] = {}
         self._late: list[Found] = []
@@ -106,8 +111,14 @@ class Shard:
             for kind in KINDS:
                 mine = self.shapes.about(kind, now["shape"]) >= 0
                 if mine.any():
-                    window = self.events.setdefault((hour, kind), EventWindow(kind, self.shapes))
-                    window.add(now[mine], sources)
+                    self._window(hour, kind).add(now[mine], sources)
+
+    def _window(self, hour: int, kind: str) -> EventWindow:
+        window = self.events.get((hour, kind))
+        if window is None:
+            keep = self.settings.checkpoints
+            window = self.events[hour, kind] = EventWindow(kind, self.shapes, keep)
+        return window
 
     def _check_late(self, event: Event, owners: int) -> None:
         """A record of a closed hour is still shown to the detections that need no window."""
@@ -138,8 +149,9 @@ class Shard:
             report.faults += said.faults
             report.entity_days += said.entity_days
             report.learning.update(said.learning)
-        if order.hour % 24 == 0:
-            self._forget(order.hour)
+        if order.hour // 24 != self._day:
+            self._day = order.hour // 24
+            self._tidy(order.hour)
         report.tally = tally.state()
         self._account(report)
         return report
@@ -169,7 +181,8 @@ class Shard:
         groups = list(closed.groups(at))
         state = self.entities.get(key)
         if state is None:
-            state = self.entities[key] = new_state(kind, key, groups[0].event)
+            state = new_state(kind, key, groups[0].event)
+        self.entities.put(key, state)
         view = self._hour(state, hour, closed.acts(at), groups)
         self._judge_and_learn(state, view, report, tally)
         if kind == "principal":
@@ -230,11 +243,11 @@ class Shard:
             recent.operations,
         )
 
-    def _forget(self, hour: int) -> None:
-        quiet = [key for key, state in self.entities.items() if hour - state.last_hour > FORGET_HOURS]
-        for key in quiet:
-            unfinished = self._unfinished[self.entities.pop(key).kind]
-            unfinished.pop(self.shapes.entity_of(key), None)
+    def _tidy(self, hour: int) -> None:
+        """Once a day: forget who was quiet for very long, pack who was quiet for a day."""
+        for key in self.entities.forget(hour - FORGET_HOURS):
+            self._unfinished[key.split(":", 1)[0]].pop(self.shapes.entity_of(key), None)
+        self.entities.pack_quiet(hour)
         self.resources.forget(hour - FORGET_HOURS)
 
     def _account(self, report: Report) -> None:
@@ -256,59 +269,60 @@ class Shard:
 
     # State out and in
 
-    def save(self) -> dict[int, list[Any]]:
-        """Everything kept, by key group: entities and the windows of open hours, as MessagePack values."""
-        groups: dict[int, list[Any]] = {}
+    def changes(self) -> Changes:
+        """What changed since the last time; all of it, if that was never."""
+        return Changes(
+            entities=[self._entity_change(key, packed) for key, packed in self.entities.changes()],
+            resources=[rows for rows in (self.resources.changes(),) if rows is not None],
+            traffic=list(traffic_rows(self.traffic, self.resources)),
+            events=list(event_rows(self.events, self.shapes)),
+        )
 
-        def slot(key: str) -> list[Any]:
-            return groups.setdefault(group_of(key), [STATE_VERSION, [], [], []])
+    def _entity_change(self, key: str, packed: bytes | None) -> EntityChange:
+        kind = key.split(":", 1)[0]
+        unfinished = sorted(self._unfinished[kind].get(self.shapes.entity_of(key), ()))
+        recent = self._recent.get(key, NOT_RECENT)
+        left = _pack((list(recent.acts), sorted(recent.operations))) if recent.acts else b""
+        return EntityChange(group_of(key), key, packed, unfinished, recent.hour if left else 0, left)
 
-        for key, state in sorted(self.entities.items()):
-            recent = self._recent.get(key, NOT_RECENT)
-            unfinished = self._unfinished[state.kind].get(self.shapes.entity_of(key), set())
-            slot(key)[1].append(state.state(recent.acts, unfinished))
-        for state in self.resources.states():
-            slot(entity_key(state.kind, state.entity))[1].append(state.state())
-        for (hour, kind), window in sorted(self.events.items()):
-            for number, packed in window.states():
-                slot(self.shapes.entities[number])[2].append([hour, kind, packed])
-        for hour, traffic in sorted(self.traffic.items()):
-            of_group: dict[int, list[int]] = {}
-            for owner in self.resources.named(traffic.present()).tolist():
-                of_group.setdefault(group_of(entity_key("resource", self.resources.ids[owner])), []).append(
-                    owner
-                )
-            for group, owners in sorted(of_group.items()):
-                part = traffic.state(np.array(owners), self.resources.named_as)
-                groups.setdefault(group, [STATE_VERSION, [], [], []])[3].append([hour, part])
-        return groups
+    def load(self, saved: Changes, owned: range = ALL, closed_until: int = 0) -> None:
+        """Take in what was saved of some key groups; hours before the given one are closed."""
+        for entity in saved.entities:
+            if owned.start <= entity.group < owned.stop:
+                self._load(entity, closed_until)
+        for rows in saved.resources:
+            self.resources.load(rows, owned)
+        load_traffic(saved.traffic, self.traffic, self.resources, owned, closed_until)
+        load_events(saved.events, self._window, self.shapes, owned, closed_until)
 
-    def load(self, groups: Iterable[list[Any]]) -> None:
-        """Take key groups in. Raises ValueError for a state of another version."""
-        for version, entities, windows, traffic in groups:
-            if version != STATE_VERSION:
-                raise ValueError(f"shard state of version {version}; this Redshank reads {STATE_VERSION}")
-            for packed in entities:
-                self._load(*EntityState.restore(packed))
-            for hour, kind, packed in windows:
-                window = self.events.setdefault((hour, kind), EventWindow(kind, self.shapes))
-                window.restore(packed, self._shape)
-            for hour, packed in traffic:
-                self.traffic.setdefault(hour, TrafficWindow()).restore(packed, self.resources.number)
+    def _load(self, entity: EntityChange, closed_until: int) -> None:
+        key = entity.key
+        self.entities.load(key, entity.packed)
+        unfinished = self._unfinished[key.split(":", 1)[0]]
+        unfinished.pop(self.shapes.entity_of(key), None)
+        if entity.unfinished:
+            unfinished[self.shapes.entity_of(key)] = set(entity.unfinished)
+        self._recent.pop(key, None)
+        if entity.recent and entity.recent_hour >= closed_until - 1:
+            acts, operations = _recent(entity.recent)
+            self._recent[key] = Recent(entity.recent_hour, acts, frozenset(operations))
 
-    def _load(self, state: EntityState, acts: list[Act], unfinished: set[int]) -> None:
-        if state.kind == "resource":
-            self.resources.put(state)
-            return
-        key = entity_key(state.kind, state.entity)
-        self.entities[key] = state
-        if acts:
-            self._recent[key] = Recent(state.last_hour, acts, frozenset(act.event.operation for act in acts))
-        if unfinished:
-            self._unfinished[state.kind][self.shapes.entity_of(key)] = unfinished
+    def mark(self) -> None:
+        """All of it is to be among the next changes: what was loaded is of other shards' parts."""
+        self.entities.mark()
+        self.resources.mark()
+        for flows in self.traffic.values():
+            flows.mark()
+        for events in self.events.values():
+            events.mark()
 
-    def _shape(self, shape: Any, owners: int) -> int:
-        return self.shapes.add(msgspec.convert(shape, Event), owners)
+    def begin(self, population: Any) -> None:
+        """Go on after a checkpoint: judge by the population that was told last."""
+        if population is not None:
+            self.seasons = Seasons.from_snapshot(population)
+        for window in self.events.values():
+            window.merge()
+            window.counted = window.twice = 0  # they were counted before they were saved
 
 
 def owner_keys(event: Event, owners: int) -> list[str]:

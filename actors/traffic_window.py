@@ -7,7 +7,7 @@ the order of arrival leaves no trace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -161,6 +161,7 @@ class TrafficWindow:
 
     def __init__(self) -> None:
         self.sources: dict[int, str] = {}  # by the hash of the name
+        self._saved: list[Connections] = []  # what a checkpoint has already, merged in parts
         self._merged: Connections = nothing()
         self._new: list[Connections] = []
         self._waiting = 0
@@ -173,28 +174,20 @@ class TrafficWindow:
         hashes = [content_hash(source) for source in sources]
         self.sources.update(zip(hashes, sources, strict=True))
         taken["source"] = np.array(hashes, np.uint64)[taken["source"]]
-        self._take(taken)
+        self._new.append(taken)
+        self._waiting += len(rows)
         if self._waiting > max(MERGE_ROWS, len(self._merged["entity"])):
             self._merge()
-
-    def _take(self, rows: Connections) -> None:
-        self._new.append(rows)
-        self._waiting += len(rows["entity"])
 
     def _merge(self) -> None:
         if self._new:
             self._merged = merge(joined([self._merged, *self._new]))
             self._new, self._waiting = [], 0
 
-    def present(self) -> npt.NDArray[np.int64]:
-        """The resources that have flows in the window, in rising order."""
-        self._merge()
-        return np.unique(self._merged["entity"]).astype(np.int64)
-
     def close(self, hour: int, names: Sequence[str]) -> Traffic:
         """The hour in columns; `names` are the shard's resources."""
         self._merge()
-        rows = self._merged
+        rows = merge(joined([*self._saved, self._merged])) if self._saved else self._merged
         listed = chosen(rows, rows["malicious"])
         listed = chosen(listed, np.lexsort([listed[name] for name in ("peer_port", *reversed(LISTED_KEYS))]))
         on_service = rows["service"] > 0
@@ -207,23 +200,26 @@ class TrafficWindow:
 
         return Traffic(hour, names, _peers(known, PEER_KEYS), _peers(listed, LISTED_KEYS), places)
 
-    def state(self, owners: npt.NDArray[np.int64], names: Callable[[int], list[Any]]) -> list[Any]:
-        """The part of some of the resources present, as MessagePack values; `names` says who they are."""
-        place = np.full(int(self.present().max(initial=0)) + 1, -1, np.int32)
-        place[owners] = np.arange(len(owners))
-        rows = chosen(self._merged, place[self._merged["entity"]] >= 0)
-        rows["entity"] = place[rows["entity"]]
-        columns = [[name, column.tobytes()] for name, column in rows.items()]
-        return [[names(owner) for owner in owners.tolist()], sorted(self.sources.items()), columns]
+    def changes(self) -> Connections:
+        """What came since the last time; it is kept, as what a checkpoint has."""
+        self._merge()
+        fresh, self._merged = self._merged, nothing()
+        if len(fresh["entity"]):
+            self._saved.append(fresh)
+        later = sum(len(part["entity"]) for part in self._saved[1:])
+        if later > MERGE_ROWS and later > len(self._saved[0]["entity"]):
+            self._saved = [merge(joined(self._saved))]
+        return fresh
 
-    def restore(self, state: list[Any], numbers: Callable[..., int]) -> None:
-        """Take in what another window gave as its state; `numbers` gives each resource's number here."""
-        names, sources, columns = state
-        rows = {name: np.frombuffer(octets, COLUMNS[name]).copy() for name, octets in columns}
-        if len(rows["entity"]):
-            rows["entity"] = np.array([numbers(*name) for name in names], np.int32)[rows["entity"]]
-            self.sources.update(dict(sources))
-            self._take(rows)
+    def restore(self, rows: Connections, sources: Iterable[tuple[int, str]]) -> None:
+        """Take saved connections in, whose `entity` is a number here and whose `source` is a hash."""
+        self.sources.update(sources)
+        self._saved.append(rows)
+
+    def mark(self) -> None:
+        """All of it is to be among the next changes."""
+        self._merged = merge(joined([*self._saved, self._merged]))
+        self._saved = []
 
 
 def _peers(rows: Connections, keys: tuple[str, ...]) -> Peers:

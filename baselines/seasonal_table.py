@@ -181,6 +181,21 @@ class SeasonalTable:
         hours = [NEVER if hour is None else hour for hour in (first, last)]
         self._rows[at] = (*sums, *hours, seasoned)
 
+    # Many owners' rows, to be saved
+
+    def rows(self, owners: Ints) -> tuple[Mask, Any]:
+        """Which of the owners have learned anything, and the rows (`ROW`) of those."""
+        has = np.zeros(len(owners), bool)
+        met = owners < len(self._row_of)
+        has[met] = self._row_of[owners[met]] >= 0
+        return has, self._rows[self._row_of[owners[has]]]
+
+    def put_rows(self, owners: Ints, rows: Any) -> None:
+        """Set the owners' rows."""
+        if len(owners):
+            at = self._reach(owners)  # first: it may make the table longer
+            self._rows[at] = rows
+
 
 def _dispersion(rows: Any, organisation: float) -> Floats:
     squares = rows["squares"]

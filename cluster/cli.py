@@ -30,7 +30,7 @@ def cli() -> None:
 @click.option("--runtime", type=click.Choice(["ray", "loop"]), default="ray", show_default=True)
 @click.option("--address", help="Run on an existing Ray cluster.")
 @click.option(
-    "--state", type=click.Path(path_type=Path), help="Go on from what was learned there; save it there."
+    "--state", metavar="DIR|URL", help="Go on from what was learned there; save it there, as the run goes on."
 )
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 def detect(**options: Any) -> int:
@@ -41,8 +41,8 @@ def detect(**options: Any) -> int:
     """
     from rich.console import Console
 
-    from cluster.detect import Options, check_output, report
-    from cluster.detect import detect as run
+    from cluster.detect import Options, detecting
+    from cluster.reporting import check_output, report
 
     if wrong := check_output(options["alerts"]):
         raise click.BadParameter(wrong, param_hint="--alerts")
@@ -50,7 +50,8 @@ def detect(**options: Any) -> int:
         raise click.UsageError("--address is for --runtime ray")
     chosen = Options(**options)
     out, err = Console(emoji=False), Console(stderr=True)
-    return report(run(chosen, err), chosen, out, err)
+    with detecting(chosen, err) as result:
+        return report(result, chosen.alerts, chosen.quiet, out, err)
 
 
 @cli.command()

@@ -93,6 +93,18 @@ class EngineTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lateness_minutes: Annotated[float, Meta(ge=0, le=1440, description="a number of minutes, 0 to 1440")] = 10
 
 
+class CheckpointsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the state is saved, and how often."""
+
+    store: Annotated[str, Meta(description="a folder, or a URL like 's3://bucket/folder'")] | None = None
+    every_seconds: Annotated[float, Meta(ge=0.1, le=3600, description="a number of seconds, 0.1 to 3600")] = (
+        10
+    )
+    options: Annotated[
+        Mapping[str, Any], Meta(description="a table: what the store's file system is opened with")
+    ] = {}
+
+
 class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of it. Paths are absolute."""
 
@@ -104,6 +116,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     detections: DetectionsTable = DetectionsTable()
     integrations: IntegrationsTable = IntegrationsTable()
     engine: EngineTable = EngineTable()
+    checkpoints: CheckpointsTable = CheckpointsTable()
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from actors.aggregator import Aggregator, Outcome
-from actors.conductor import Conductor, Days, Progress
-from actors.keys import shard_of
+from actors.conductor import Conductor, Marked, Progress, Standing
 from actors.memory import building
 from actors.messages import Batch, Close
-from actors.router import Router
+from actors.saving import Store, compact, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
-from cluster.errors import UserError
-from cluster.state import Saved
 from ingest.enrich import Enrichment, EnrichmentSettings
-from ingest.sources import discover
+from ingest.sources import Found, discover
 
 
 class LoopPorts:
     """Calls that are made at once."""
 
-    def __init__(self, shards: list[Shard], aggregator: Aggregator) -> None:
+    def __init__(self, shards: list[Shard], aggregator: Aggregator, store: Store | None, tag: str) -> None:
         self._shards = shards
         self._aggregator = aggregator
+        self._store = store
+        self._tag = tag
 
     def apply(self, shard: int, batch: Batch) -> None:
         """Have the shard take the batch."""
@@ -44,44 +42,81 @@ class LoopPorts:
     def settle(self) -> None:
         """Nothing is ever under way."""
 
+    def checkpoint(self, epoch: int, lasting: bool) -> list[Any]:
+        """Write what changed."""
+        assert self._store is not None
+        prefix = f"{epoch:012d}-{self._tag}"
+        parts = []
+        for shard in self._shards:
+            self._aggregator.report(shard.leftovers())
+            parts += write_shard(self._store, prefix, shard)
+        return [*parts, *write_aggregator(self._store, prefix, self._aggregator, lasting)]
+
 
 class LocalRuntime:
     """One run over files in this process."""
 
     def __init__(
-        self, paths: list[str], settings: Settings, enrichment: EnrichmentSettings, saved: Saved | None
+        self,
+        paths: list[str],
+        settings: Settings,
+        enrichment: EnrichmentSettings,
+        store: Store | None = None,
     ) -> None:
         with building():
-            self._enrichment, rejected = Enrichment.build(enrichment)
-        resumed = unpack_router(saved)
+            self._enrichment, self.rejected = Enrichment.build(enrichment)
+        self._paths = paths
+        self._settings = settings
+        self._store = store
+        self.skipped: list[str] = []
+
+    def start(
+        self, standing: Standing | None = None, parts: Sequence[Any] = (), epoch: int = 1, tag: str = ""
+    ) -> None:
+        """Begin, or begin again where a checkpoint stands.
+
+        The next one has the number `epoch`; the tag is in the names of all parts that are written.
+        """
+        found = discover(self._paths, self._settings.lateness_us)
+        self.skipped = found.skipped
+        self._begin(found, standing, parts, epoch, tag)
+
+    def _begin(
+        self,
+        found: Found,
+        standing: Standing | None,
+        parts: Sequence[Any] = (),
+        epoch: int = 1,
+        tag: str = "",
+    ) -> None:
+        settings = self._settings
         self._shards = [Shard(index, settings) for index in range(settings.shards)]
         self._aggregator = Aggregator(settings, self._enrichment)
-        if saved is not None:
-            self._aggregator.restore(msgspec.msgpack.decode(saved.aggregator))
-            for group, packed in sorted(saved.groups.items()):
-                self._shards[shard_of(group, settings.shards)].load([msgspec.msgpack.decode(packed)])
-        found = discover(paths, settings.lateness_us)
-        self.skipped = found.skipped
-        router = Router(found.partitions, self._enrichment, settings, **resumed["router"])
-        ports = LoopPorts(self._shards, self._aggregator)
-        self._conductor = Conductor(router, ports, Days(*resumed["days"]))
-        self._conductor.rejected += [*rejected, *found.rejected]
+        if standing is not None and self._store is not None:
+            closed, moved = standing.router.get("closed_until") or 0, standing.shards != settings.shards
+            population = standing.days[1] if standing.days else None
+            for shard in self._shards:
+                read_shard(self._store, parts, shard, closed, population, moved)
+            read_aggregator(self._store, parts, self._aggregator)
+        ports = LoopPorts(self._shards, self._aggregator, self._store, tag)
+        self._conductor = Conductor(found, self._enrichment, settings, ports, standing, epoch)
 
-    def advance(self, steps: int) -> Progress:
-        """Take so many steps of the stream."""
-        return self._conductor.advance(steps)
+    def advance(self, steps: int, mark: bool = False) -> Progress:
+        """Take so many steps of the stream; `mark`: take a checkpoint on the way."""
+        return self._conductor.advance(steps, mark)
 
-    def save(self) -> Saved:
-        """The whole state."""
-        days = self._conductor.days
-        router = {"router": self._conductor.router.state(), "days": [days.day, days.current, days.pending]}
-        groups = {
-            group: msgspec.msgpack.encode(value)
-            for shard in self._shards
-            for group, value in shard.save().items()
-        }
-        aggregator = msgspec.msgpack.encode(self._aggregator.state())
-        return Saved(msgspec.msgpack.encode(router), aggregator, groups)
+    def written(self, marked: Marked, wait: bool = False) -> Marked | None:
+        """The checkpoint with its parts once they are written; None as long as they are not."""
+        return marked
+
+    def compact(self, name: str, parts: Sequence[Any], closed_until: int, whole: bool) -> Any:
+        """Make several parts one; gives what `compacted` is asked with."""
+        assert self._store is not None
+        return compact(self._store, name, parts, closed_until, whole)
+
+    def compacted(self, promise: Any) -> Any:
+        """The one part, or None as long as it is not written."""
+        return promise
 
     def finish(self) -> Outcome:
         """What the run came to."""
@@ -91,18 +126,3 @@ class LocalRuntime:
 
     def stop(self) -> None:
         """Nothing to end."""
-
-
-class _Resumed(msgspec.Struct):
-    router: dict[str, Any]
-    days: list[Any]
-
-
-def unpack_router(saved: Saved | None) -> dict[str, Any]:
-    """The router's part of a saved state, or that of a first run."""
-    if saved is None:
-        return {"router": {}, "days": []}
-    try:
-        return msgspec.structs.asdict(msgspec.msgpack.decode(saved.router, type=_Resumed))
-    except msgspec.MsgspecError as error:
-        raise UserError(f"--state: what it holds is no state of a router ({error})") from None

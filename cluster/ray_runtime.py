@@ -6,6 +6,8 @@ import logging
 import os
 import socket
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,79 +15,113 @@ from typing import Any
 import msgspec
 
 from actors.aggregator import Outcome
-from actors.conductor import Progress
-from actors.keys import shard_of
+from actors.conductor import Marked, Progress, Standing
 from actors.memory import building
+from actors.saving import Store, compact
 from actors.settings import Settings
-from cluster.errors import UserError
-from cluster.local import unpack_router
-from cluster.state import Saved
+from cluster.errors import LostError, UserError
 from ingest.enrich import Enrichment, EnrichmentSettings
 
 
 class RayRuntime:
-    """One run over files as Ray actors. Actors are never restarted behind our back: a death is an error."""
+    """One run over files as Ray actors. Ray restarts none of them: they begin again together, from a checkpoint."""
 
     def __init__(
         self,
         paths: list[str],
         settings: Settings,
         enrichment: EnrichmentSettings,
-        saved: Saved | None,
+        store: Store | None = None,
         address: str | None = None,
     ) -> None:
         # Built here first: what is wrong with a feed or an inventory is best said before Ray starts.
         with building():
-            built, self._rejected = Enrichment.build(enrichment)
+            self._built, self.rejected = Enrichment.build(enrichment)
+        self._paths = paths
+        self._settings = settings
+        self._store = store
+        self._address = address
+        self._actors: list[Any] = []
+        self.skipped: list[str] = []
         self._ray = start(address)
+        self._share()
+
+    def _share(self) -> None:
+        """Once for all actors: a large feed takes seconds to read."""
+        self._shared = [self._ray.put(self._built)]
+
+    def start(
+        self, standing: Standing | None = None, parts: Sequence[Any] = (), epoch: int = 1, tag: str = ""
+    ) -> None:
+        """Begin, or begin again where a checkpoint stands.
+
+        The next one has the number `epoch`; the tag is in the names of all parts that are written.
+        """
         from actors.remote import RemoteAggregator, RemoteReader, RemoteRouter, RemoteShard
 
-        # Once for all actors: a large feed takes seconds to read.
-        shared = [self._ray.put(built)]
-
-        actor = self._ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
-        self._shards = [actor(RemoteShard).remote(index, settings) for index in range(settings.shards)]
-        readers = min(settings.shards, _files(paths, settings.shards))
-        self._readers = [actor(RemoteReader).remote(settings, shared) for _ in range(readers)]
-        self._aggregator = actor(RemoteAggregator).remote(settings, shared)
-        if saved is not None:
-            self._restore(settings, saved)
-        self._router = actor(RemoteRouter).remote(
-            paths,
+        self._end_actors()
+        if not self._ray.is_initialized():
+            self._ray = start(self._address)
+            self._share()
+        settings, shared = self._settings, self._shared
+        self._shards = [self._actor(RemoteShard, index, settings) for index in range(settings.shards)]
+        readers = [
+            self._actor(RemoteReader, settings, shared) for _ in range(_files(self._paths, settings.shards))
+        ]
+        self._aggregator = self._actor(RemoteAggregator, settings, shared)
+        if standing is not None:
+            self._load(standing, list(parts))
+        self._router = self._actor(
+            RemoteRouter,
+            self._paths,
             settings,
             shared,
             self._shards,
             self._aggregator,
-            self._readers,
-            unpack_router(saved),
+            readers,
+            standing,
+            epoch,
+            self._store,
+            tag,
         )
-        self.skipped = self._get(self._router.about.remote())[1]
+        self.skipped = self._get(self._router.skipped.remote())
 
-    def _restore(self, settings: Settings, saved: Saved) -> None:
-        calls = [self._aggregator.restore.remote(saved.aggregator)]
-        for index, shard in enumerate(self._shards):
-            mine = [
-                packed
-                for group, packed in sorted(saved.groups.items())
-                if shard_of(group, settings.shards) == index
-            ]
-            calls.append(shard.load.remote(mine))
-        self._get(calls)
+    def _actor(self, kind: type, *given: Any) -> Any:
+        made = self._ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(kind).remote(*given)
+        self._actors.append(made)
+        return made
 
-    def advance(self, steps: int) -> Progress:
-        """Take so many steps of the stream."""
-        progress: Progress = self._get(self._router.advance.remote(steps))
-        progress.rejected = [*self._rejected, *progress.rejected]
-        self._rejected = []
+    def _load(self, standing: Standing, parts: list[Any]) -> None:
+        closed, moved = standing.router.get("closed_until") or 0, standing.shards != self._settings.shards
+        population = standing.days[1] if standing.days else None
+        told = (self._store, parts, closed, population, moved)
+        calls = [shard.load.remote(*told) for shard in self._shards]
+        self._get([self._aggregator.load.remote(self._store, parts), *calls])
+
+    def advance(self, steps: int, mark: bool = False) -> Progress:
+        """Take so many steps of the stream; `mark`: begin a checkpoint on the way."""
+        progress: Progress = self._get(self._router.advance.remote(steps, mark))
         return progress
 
-    def save(self) -> Saved:
-        """The whole state."""
-        router = self._get(self._router.state.remote())
-        groups: dict[int, bytes] = {}
-        for part in self._get([shard.save.remote() for shard in self._shards]):
-            groups.update(part)
-        return Saved(msgspec.msgpack.encode(router), self._get(self._aggregator.state.remote()), groups)
+    def written(self, marked: Marked, wait: bool = False) -> Marked | None:
+        """The checkpoint with its parts once they are written; None as long as they are not."""
+        if not wait and not self._are_here(marked.parts):
+            return None
+        lists = self._get(marked.parts)
+        return msgspec.structs.replace(marked, parts=[part for some in lists for part in some])
+
+    def _are_here(self, promises: list[Any]) -> bool:
+        ready, _ = self._ray.wait(promises, num_returns=len(promises), timeout=0)
+        return len(ready) == len(promises)
+
+    def compact(self, name: str, parts: Sequence[Any], closed_until: int, whole: bool) -> Any:
+        """Make several parts one, beside everything else; gives what `compacted` is asked with."""
+        task = self._ray.remote(num_cpus=0, max_retries=0)(compact)
+        return task.remote(self._store, name, list(parts), closed_until, whole)
+
+    def compacted(self, promise: Any) -> Any:
+        """The one part, or None as long as it is not written."""
+        return self._get(promise) if self._are_here([promise]) else None
 
     def finish(self) -> Outcome:
         """What the run came to."""
@@ -94,15 +130,20 @@ class RayRuntime:
         outcome: Outcome = self._get(self._aggregator.finish.remote())
         return outcome
 
+    def _end_actors(self) -> None:
+        for handle in self._actors:
+            with suppress(Exception):  # it may be dead, or Ray itself
+                self._ray.kill(handle)
+        self._actors = []
+
     def stop(self) -> None:
         """End the actors, and the local Ray if we started one."""
-        for handle in (self._router, self._aggregator, *self._shards, *self._readers):
-            self._ray.kill(handle)
+        self._end_actors()
         self._ray.shutdown()
 
     def _get(self, refs: Any) -> Any:
-        """Wait for calls; an actor's error is told as what it is, in one line."""
-        from ray.exceptions import RayActorError, RayTaskError
+        """Wait for calls; an actor's error is told as what it is, in one line. Raises LostError for a death."""
+        from ray.exceptions import RayError, RayTaskError
 
         try:
             return self._ray.get(refs)
@@ -110,11 +151,15 @@ class RayRuntime:
             cause = error.cause if isinstance(error.cause, Exception) else error
             if isinstance(cause, UserError):
                 raise UserError(str(cause)) from None
+            if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):
+                raise LostError(_first_line(cause)) from None  # of an actor that the one called had called
             raise cause from None
-        except RayActorError as error:
-            raise UserError(
-                f"an actor of the run died ({str(error).splitlines()[0]}); start the run again"
-            ) from None
+        except RayError as error:
+            raise LostError(_first_line(error)) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _files(paths: list[str], most: int) -> int:

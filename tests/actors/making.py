@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from actors.event_window import EventWindow
 from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, VAULT, Batch, Routed, Rows
 from actors.shape_table import ShapeTable
+from actors.shard_saving import event_rows, load_events
+from actors.shard_state import ALL
 from detections.view import Act
 from ingest.event_columns import EventColumns
 from ingest.records import Event
@@ -59,15 +59,12 @@ class Window:
         return acts, {operation for some in open_now.values() for operation in some}
 
     def moved(self) -> Window:
-        """Another window that has the state of this one, entity by entity."""
+        """Another window that has the state of this one, from two parts of a checkpoint."""
         other = Window(self.kind)
-        for _, packed in self.window.states():
-            state = msgspec.msgpack.decode(msgspec.msgpack.encode(packed))
-            other.window.restore(state, other._shape)
+        self.window.mark()
+        saved = list(event_rows({(0, self.kind): self.window}, self.table))
+        load_events(saved, lambda hour, kind: other.window, other.table, ALL, 0)
         return other
-
-    def _shape(self, shape: Any, owners: int) -> int:
-        return self.table.add(msgspec.convert(shape, Event), owners)
 
 
 def acts_of(events: Iterable[Event], kind: str = "vault") -> list[Act]:

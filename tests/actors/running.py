@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from actors.aggregator import Aggregator, Outcome
-from actors.conductor import Conductor, Days
-from actors.keys import shard_of
-from actors.router import Router
+from actors.aggregator import Outcome
+from actors.conductor import Marked, Standing
+from actors.saving import AGGREGATOR, LASTING, SHARD, still_needed
 from actors.settings import Settings
-from actors.shard import Shard
-from cluster.local import LocalRuntime, LoopPorts, unpack_router
-from cluster.state import Saved
+from cluster.checkpoints import Part
+from cluster.local import LocalRuntime
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
@@ -27,7 +27,7 @@ from ingest.inventory_file import Claims
 from ingest.logs_values import content_hash
 from ingest.networks import parse_network
 from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, SUCCESS, Event
-from ingest.sources import Block, Partition
+from ingest.sources import Block, Found, Partition
 from ingest.threat_intel import Entry, Indicator, Indicators
 
 START = 490_000
@@ -54,12 +54,13 @@ class Listed:
         """It is in memory."""
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
-        for start in range(0, len(self._records), self._size):
+        for start in range(position or 0, len(self._records), self._size):
             part = self._records[start : start + self._size]
+            after = start + len(part)
             if isinstance(part, np.ndarray):
-                yield Block(flows=FlowColumns.of_rows(part), read=len(part), position=start)
+                yield Block(flows=FlowColumns.of_rows(part), read=len(part), position=after)
             else:
-                yield Block(EventColumns.of(part), read=len(part), position=start)
+                yield Block(EventColumns.of(part), read=len(part), position=after)
 
 
 def at(minute: float) -> int:
@@ -123,32 +124,80 @@ def enrichment() -> Enrichment:
     return Enrichment(Inventory(claims), Indicators(entries), Geography.open(None))
 
 
+class Kept:
+    """A store in memory: `actors.saving.Store`."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, bytes] = {}
+
+    def write(self, name: str, body: bytes, kind: str = "", low: int = 0, high: int = 4096) -> Part:
+        """The part that was written."""
+        assert name not in self.bodies, "a part is never written anew"
+        self.bodies[name] = bytes(body)
+        return Part(name, len(body), b"", kind, low, high)
+
+    def read(self, part: Part) -> bytes:
+        """Its body."""
+        return self.bodies[part.name]
+
+
+class Saved(NamedTuple):
+    """A checkpoint."""
+
+    store: Kept
+    standing: Standing
+    parts: list[Part]
+
+    def delivered(self) -> Saved:
+        """What it leaves to the next run, as `cluster.run.Run.deliver` does."""
+        parts = [part for part in self.parts if part.kind == SHARD]
+        parts += [
+            msgspec.structs.replace(part, kind=AGGREGATOR) for part in self.parts if part.kind == LASTING
+        ]
+        return self._replace(
+            standing=msgspec.structs.replace(self.standing, run=None, rejected=0, said=[]), parts=parts
+        )
+
+
 class Replayed(LocalRuntime):
     """The product's plain loop over partitions in memory."""
 
     def __init__(
         self, partitions: Sequence[Partition], settings: Settings, saved: Saved | None = None
     ) -> None:
-        resumed = unpack_router(saved)
         self._enrichment = enrichment()
-        self._shards = [Shard(index, settings) for index in range(settings.shards)]
-        self._aggregator = Aggregator(settings, self._enrichment)
-        if saved is not None:
-            self._aggregator.restore(msgspec.msgpack.decode(saved.aggregator))
-            for group, packed in sorted(saved.groups.items()):
-                self._shards[shard_of(group, settings.shards)].load([msgspec.msgpack.decode(packed)])
-        self.router = Router(partitions, self._enrichment, settings, **resumed["router"])
-        ports = LoopPorts(self._shards, self._aggregator)
-        self._conductor = Conductor(self.router, ports, Days(*resumed["days"]))
+        self._settings = replace(settings, checkpoints=True)
+        self._store = saved.store if saved else Kept()
+        self._parts = list(saved.parts) if saved else []
+        self._wrote = saved.standing.shards if saved else 0
+        self._begin(
+            Found(list(partitions)),
+            through_msgpack(saved.standing, Standing) if saved else None,
+            self._parts,
+            tag=f"{len(self._store.bodies)}",
+        )
+        self.router = self._conductor.router
 
-    def play(self, steps: int = 5) -> Outcome:
-        """The run to its end."""
-        while not self.advance(steps).done:
-            pass
-        return self.finish()
+    def play(self, steps: int = 5, marks: Sequence[int] = ()) -> Outcome:
+        """The run to its end, with a checkpoint at some of the advances."""
+        for number in count():
+            if self.advance(steps, number in marks).done:
+                return self.finish()
+        raise AssertionError
 
     def stop_and_save(self) -> tuple[Saved, Outcome]:
         """The run until all is read; hours that are open then stay open."""
-        while not self.advance(5).drained:
+        while not (progress := self.advance(5)).drained:
             pass
-        return self.save(), self.finish()
+        return self.saved(progress.marked[-1]).delivered(), self.finish()
+
+    def saved(self, marked: Marked) -> Saved:
+        """A checkpoint as it holds from then on; the next one writes what changes after it."""
+        self._parts = [*still_needed(self._parts, self._wrote, marked.standing.shards), *marked.parts]
+        self._wrote = marked.standing.shards
+        return Saved(self._store, marked.standing, list(self._parts))
+
+
+def through_msgpack(value: Any, kind: Any) -> Any:
+    """As it comes back from a file."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=kind)

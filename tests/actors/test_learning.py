@@ -119,7 +119,7 @@ def test_what_is_only_counted_is_taught_as_slowly(few: None, monkeypatch: pytest
     assert len(told(whole)[1]) == told(whole)[2] == told(counted)[2] > len(told(counted)[1])
     assert told(whole)[0] == told(counted)[0]
     assert models(whole) == models(counted)
-    assert whole.aggregator.state() == counted.aggregator.state()
+    assert whole.aggregator.lasting() == counted.aggregator.lasting()
 
 
 @pytest.mark.parametrize("shards", [2, 3])
@@ -127,4 +127,4 @@ def test_the_number_of_shards_does_not_change_what_is_kept(few: None, shards: in
     one, several = played(1), played(shards)
     assert told(several) == told(one)
     assert models(several) == models(one)
-    assert several.aggregator.state() == one.aggregator.state()
+    assert several.aggregator.lasting() == one.aggregator.lasting()

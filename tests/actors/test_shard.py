@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from actors.keys import group_of, shard_of
+from actors.keys import group_of, groups_of, shard_of
 from actors.messages import COUNTED, PRINCIPAL, Batch, Close, Routed, pack_report
 from actors.settings import Settings
 from actors.shard import FORGET_HOURS, Shard
+from actors.shard_state import pack, unpack
 from ingest.logs_values import content_hash
 from ingest.records import HOUR_US, Event
 from tests.actors.making import batch
@@ -95,10 +96,11 @@ def test_saved_half_way_through_an_hour_and_moved_it_says_the_same(shards: int) 
 
     before = Shard(0, Settings())
     before.apply(events(*first))
-    groups = msgspec.msgpack.decode(msgspec.msgpack.encode(before.save()), type=dict[int, list])
+    before.mark()
+    saved = pack(before.changes())
     after = [Shard(index, Settings(shards=shards)) for index in range(shards)]
-    for group, state in groups.items():
-        after[shard_of(group, shards)].load([state])
+    for shard in after:
+        shard.load(unpack(saved), groups_of(shard.index, shards))
     for one in second:
         after[shard_of(group_of(f"principal:{one.principal}"), shards)].apply(events(one))
     found = [f for shard in after for f in msgspec.msgpack.decode(close(shard))[2]]

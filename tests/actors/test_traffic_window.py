@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.traffic_window import TrafficWindow
+from actors.shard_state import packed, unpacked
+from actors.traffic_window import COLUMNS, TrafficWindow, chosen
 from ingest.records import TRAFFIC, address_words
 
 
@@ -111,7 +111,8 @@ def test_order_batches_saving_and_moving_leave_no_trace(flows: list[dict[str, An
     windows[1].add(rows(*({**one, "source": 1 - one["source"]} for one in shuffled[cut:])), ["f2", "f1"])
     after = TrafficWindow()
     for window in windows:
-        for owner in window.present():  # key groups are saved one by one
-            state = window.state(np.array([owner]), lambda number: [NAMES[number]])
-            after.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(state)), NAMES.index)
+        fresh = window.changes()
+        for owner in np.unique(fresh["entity"]):  # key groups are shared out one by one
+            some = chosen(fresh, fresh["entity"] == owner)
+            after.restore(unpacked(packed(some), COLUMNS), window.sources.items())
     assert told(after) == straight

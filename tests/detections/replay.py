@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from actors.aggregator import Aggregator, Kept
+from actors.aggregator import Aggregator
+from actors.aggregator_state import Kept
 from actors.conductor import Days
 from actors.keys import entity_key, group_of, shard_of
 from actors.messages import Close

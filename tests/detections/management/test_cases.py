@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from actors.aggregator import Kept
+from actors.aggregator_state import Kept
 from alerts.alert import Alert
 from detections.catalogue import CATALOGUE
 from ingest.times import epoch_us

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgpack
 import numpy as np
 import numpy.typing as npt
 
 from actors.conductor import Days
+from actors.keys import groups_of
 from actors.messages import Batch
 from actors.settings import Settings
+from actors.shard_state import pack, unpack
 from alerts.alert import Alert
 from ingest.enrich import Enrichment
 from ingest.flows import FlowColumns
@@ -97,26 +99,20 @@ class Estate(OwnPath):
 
     def save(self) -> bytes:
         """All state, as a run leaves it."""
-        groups = [group for shard in self.shards for group in shard.save().values()]
-        days = [self.days.day, self.days.current, self.days.pending]
-        return bytes(msgpack.packb([groups, self.aggregator.state(), days, self.since]))
+        for shard in self.shards:
+            shard.mark()
+        parts = [pack(shard.changes()) for shard in self.shards]
+        return bytes(msgpack.packb([parts, self.aggregator.lasting(), self.days.state(), self.since]))
 
     @classmethod
     def resumed(cls, saved: bytes, enrichment: Enrichment, shards: int = 2) -> Estate:
         """The estate with that state, on so many shards."""
         estate = cls(enrichment, shards)
-        groups, aggregator, days, estate.since = msgpack.unpackb(saved, strict_map_key=False)
+        parts, aggregator, days, estate.since = msgpack.unpackb(saved, strict_map_key=False)
         for shard in estate.shards:
-            shard.load(group for group in groups if estate._owner(group) == shard.index)
-        estate.aggregator.restore(aggregator)
+            for part in parts:
+                shard.load(unpack(part), groups_of(shard.index, shards))
+            shard.begin(days[1])
+        estate.aggregator.load(aggregator)
         estate.days = Days(*days)
         return estate
-
-    def _owner(self, group: Any) -> int:
-        return self._shard(_entity_of(group))
-
-
-def _entity_of(group: Any) -> str:
-    """Any entity of a saved key group: all of one group have one owner."""
-    (_, about, *_) = group[1][0]
-    return str(about[1])

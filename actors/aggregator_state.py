@@ -1,0 +1,107 @@
+"""What the aggregator's state looks like in a checkpoint: what changed since the one before.
+
+Two kinds of things are in it: what is learned, which later runs need too, and what this run came to so far,
+which is needed until its alerts are delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from actors.messages import Fault, Found
+from alerts.alert import Alert
+
+VERSION = 2
+
+
+class Kept(msgspec.Struct, kw_only=True):
+    """A finding that did not become an alert, and why; for whoever tunes."""
+
+    type: str
+    kind: str
+    entity: str
+    start: str
+    why: str  # 'learning', 'withheld' or 'disabled'
+    reason: str
+    evidence: dict[str, Any]
+
+
+class Raised(msgspec.Struct, array_like=True):
+    """An alert with its hour and what joins it with others."""
+
+    alert: Alert
+    hour: int
+    links: tuple[str, ...]
+
+
+class RunChanges(msgspec.Struct, array_like=True):
+    """Of the run: alerts, kept and late findings that came since; the numbers are of the whole run."""
+
+    raised: list[Raised] = []
+    kept: list[Kept] = []
+    late: list[Found] = []
+    faults: list[Fault] = []
+    kept_total: int = 0
+    applied: int = 0
+    filtered: dict[str, int] = {}
+    entity_days: int = 0
+
+
+class LearnedChanges(msgspec.Struct, array_like=True):
+    """Of what is learned: tables' entries that changed (None: dropped), and the rest as it is now."""
+
+    hour: int
+    layers_since: dict[str, int]
+    uses: list[tuple[str, str, dict[str, list[int]] | None]]
+    roles: list[tuple[str, list[Any] | None]]
+    population: Any
+    incidents: Any
+
+
+class Changes(msgspec.Struct, array_like=True):
+    """All of it."""
+
+    version: int
+    learned: LearnedChanges
+    run: RunChanges | None = None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Changes)
+
+
+def pack(changes: Changes) -> bytes:
+    """A part's body."""
+    return _encode(changes)
+
+
+def unpack(body: bytes) -> Changes:
+    """The changes again. Raises ValueError, with a reason, for what is no part of this version."""
+    try:
+        changes = _decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"no state of an aggregator ({error})") from None
+    if changes.version != VERSION:
+        raise ValueError(f"aggregator state of version {changes.version}; this Redshank reads {VERSION}")
+    return changes
+
+
+def merged(parts: Iterable[Changes], whole: bool) -> Changes:
+    """Several parts as one; `whole`: nothing stands before these, so that what was dropped need not be said."""
+    given = list(parts)
+    learned = msgspec.structs.replace(given[-1].learned)
+    uses = {(kind, key): users for part in given for kind, key, users in part.learned.uses}
+    roles = dict(pair for part in given for pair in part.learned.roles)
+    learned.uses = [(*key, users) for key, users in uses.items() if not whole or users is not None]
+    learned.roles = [(key, role) for key, role in roles.items() if not whole or role is not None]
+    runs = [part.run for part in given if part.run is not None]
+    if not runs:
+        return Changes(VERSION, learned)
+    run = msgspec.structs.replace(runs[-1])
+    run.raised = list({one.alert.id: one for part in runs for one in part.raised}.values())
+    run.kept = [one for part in runs for one in part.kept]
+    run.late = [one for part in runs for one in part.late]
+    return Changes(VERSION, learned, run)

@@ -1,0 +1,57 @@
+"""What a run is given to read: files and folders that are there; standard input and pipes are put into a file."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from cluster.errors import UserError
+
+STDIN = "-"  # what evidence calls it: the place where it is put is another one each time
+
+
+def inputs_of(inputs: Sequence[str], stack: ExitStack) -> list[str]:
+    """The inputs that are there; standard input is put into a file, since an actor can't read it."""
+    paths = []
+    for name in inputs:
+        if name == "-":
+            if sys.stdin is None:
+                raise UserError("-: standard input is closed")
+            paths.append(_spooled(sys.stdin.buffer, stack))
+        elif _kind(name) in ("file", "folder"):
+            paths.append(name)
+        else:  # a pipe: read once, here
+            with _opened(name) as stream:
+                paths.append(_spooled(stream, stack))
+    return paths
+
+
+def _kind(name: str) -> str:
+    """'file', 'folder' or 'pipe'. Raises UserError for what is not there or may not be looked at."""
+    try:
+        mode = Path(name).stat().st_mode
+    except FileNotFoundError:
+        raise UserError(f"{name}: no such file or folder") from None
+    except OSError as error:
+        raise UserError(f"{name}: can't be read: {error.strerror}") from None
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "pipe"
+
+
+def _opened(name: str) -> BinaryIO:
+    try:
+        return Path(name).open("rb")
+    except OSError as error:
+        raise UserError(f"{name}: can't be read: {error.strerror}") from None
+
+
+def _spooled(stream: BinaryIO, stack: ExitStack) -> str:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redshank-")))
+    with (folder / STDIN).open("wb") as file:
+        shutil.copyfileobj(stream, file)
+    return str(folder / STDIN)

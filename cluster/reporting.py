@@ -1,0 +1,133 @@
+"""What came out of a run, for its user: the alerts, a table, and what became of every record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from actors.aggregator import Outcome
+from actors.router import Counts
+from alerts.output import SUFFIXES, severity_line, show_table, write_alerts, write_lines
+from cluster.errors import UserError
+from ingest.records import Rejected
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run came to, for whoever called."""
+
+    outcome: Outcome
+    counts: Counts
+    rejected: list[Rejected] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def check_output(path: Path | None) -> str | None:
+    """What is wrong with `--alerts`, before hours are spent; None if nothing is."""
+    if path is None:
+        return None
+    if path.suffix not in SUFFIXES:
+        return f"{path}: the name must end in {' or '.join(SUFFIXES)}"
+    if path.is_dir():
+        return f"{path}: is a folder"
+    folder = next(one for one in path.absolute().parents if one.exists())
+    if not folder.is_dir():
+        return f"{path}: {folder} is no folder"
+    if not os.access(folder, os.W_OK):
+        return f"{path}: nothing may be written in {folder}"
+    return None
+
+
+def report(result: Result, alerts: Path | None, quiet: bool, out: Console, err: Console) -> int:
+    """Write and show what came out; the exit status."""
+    outcome = result.outcome
+    folder = alerts.parent if alerts else Path()
+    try:
+        kept = None
+        if alerts is not None:
+            write_alerts(alerts, outcome.alerts)
+            kept = _keep(folder / "withheld.jsonl", outcome.kept, "why")
+        rejected = _keep(folder / "rejected.jsonl", result.rejected, "excerpt")
+    except OSError as error:
+        raise UserError(f"{error.filename}: could not be written: {error.strerror}") from None
+    if alerts is None or not quiet:
+        show_table(out, outcome.alerts)
+    if not quiet:
+        for line in summary(result, alerts, kept, rejected):
+            err.print(line, highlight=False, markup=False, soft_wrap=True)
+    return 3 if result.rejected else 0
+
+
+def _keep(path: Path, values: Sequence[Any], mark: str) -> Path:
+    """Write what was not used, for people to look at. An older run's file does not stay to mislead, and a file
+    that is not ours stays: then the next free name is taken."""
+    number = 1
+    place = path
+    while place.exists() and not _ours(place, mark):
+        place, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
+    if values:
+        write_lines(place, values)
+    else:
+        place.unlink(missing_ok=True)
+    return place
+
+
+def _ours(path: Path, mark: str) -> bool:
+    """Whether a run of ours wrote it: the mark is a field of every line."""
+    try:
+        with path.open("rb") as file:
+            first = msgspec.json.decode(file.readline(1 << 20))
+    except (OSError, msgspec.MsgspecError, ValueError):
+        return False
+    return isinstance(first, dict) and {mark} <= first.keys()
+
+
+def summary(result: Result, alerts: Path | None, kept: Path | None, rejected: Path) -> Iterator[str]:
+    """What became of every record, in a few lines."""
+    outcome, counts = result.outcome, result.counts
+    twice = sum(outcome.filtered.values())
+    filtered = {**counts.filtered}
+    for reason, number in outcome.filtered.items():
+        filtered[reason] = filtered.get(reason, 0) + number
+    applied = counts.flows_applied + counts.events_sent - twice
+    yield (
+        f"{counts.read:,} records read: {applied:,} applied, {counts.late:,} late, "
+        f"{counts.rejected:,} rejected, {sum(filtered.values()):,} filtered; {outcome.entities:,} entities"
+    )
+    if counts.lost:
+        yield f"  lost before they came here, by the exporters' sequence numbers: {counts.lost:,} flows"
+    for reason, number in sorted(filtered.items(), key=lambda pair: (-pair[1], pair[0]))[:8]:
+        yield f"  filtered {number:,}: {reason}"
+    for source, number in sorted(counts.late_by_source.items(), key=lambda pair: (-pair[1], pair[0]))[:5]:
+        yield f"  late {number:,}: {source} is out of order by more than the lateness allowed"
+    if counts.closed_before:
+        yield f"  late {counts.closed_before:,}: of hours that an earlier run with this --state has closed"
+    if result.skipped:
+        yield f"  {len(result.skipped):,} files left out, no telemetry: {', '.join(result.skipped[:3])}"
+    if result.rejected:
+        whole = sum(one.kind != "record" for one in result.rejected)
+        beside = f", and {whole:,} files, sets or entries" if whole else ""
+        yield f"rejected: {counts.rejected:,} records{beside}, kept in {rejected}"
+        for one in result.rejected[:3]:
+            yield f"  {one.source}: {one.reason}"
+    if outcome.kept_total:
+        learning = sum(one.why == "learning" for one in outcome.kept)
+        yield (
+            f"{outcome.kept_total:,} findings raised no alert ({learning:,} while still learning, "
+            f"{outcome.kept_total - learning:,} withheld)" + (f", kept in {kept}" if kept else "")
+        )
+    for fault in outcome.faults[:5]:
+        yield f"OUR FAULT: {fault.name} failed on {fault.entity}: {fault.error}; please report it"
+    yield f"{len(outcome.alerts):,} alerts ({severity_line(outcome.alerts)}), {_incidents(outcome)} incidents"
+    if alerts is not None:
+        yield f"The full alerts, as JSON: {alerts}"
+
+
+def _incidents(outcome: Outcome) -> int:
+    return len({alert.incident for alert in outcome.alerts})
