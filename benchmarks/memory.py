@@ -80,16 +80,18 @@ def resident() -> int:
 
 def _filled(kind: str, number: int) -> Shard:
     shard = Shard(0, Settings())
-    batches: dict[str, Callable[[int, int], Batch]] = {
-        "resource": _traffic,
-        "principal": lambda begin, end: _events(begin, end, PRINCIPAL),
-        "vault": lambda begin, end: _events(begin, end, VAULT),
-    }
     for begin in range(0, number, BATCH):
-        shard.apply(batches[kind](begin, min(begin + BATCH, number)))
+        shard.apply(batch(kind, begin, min(begin + BATCH, number), begin))
     since = {"network": START_US, "key_vault": START_US}
     shard.close(Close(START_US // HOUR_US, since))
     return shard
+
+
+def batch(kind: str, begin: int, end: int, named: int = 0) -> Batch:
+    """What some entities of a kind do in an hour; so many resources were named to the shard before."""
+    made = _MAKERS[kind](begin, end)
+    made.rows["entity"] += named
+    return made
 
 
 def _traffic(begin: int, end: int) -> Batch:
@@ -123,6 +125,13 @@ def _events(begin: int, end: int, owner: int) -> Batch:
         rows[name] = column
     shapes = [Routed(shape, owner | COUNTED) for shape in columns.shapes]
     return Batch(rows, shapes, forget=True, sources=["vault"])
+
+
+_MAKERS: dict[str, Callable[[int, int], Batch]] = {
+    "resource": _traffic,
+    "principal": lambda begin, end: _events(begin, end, PRINCIPAL),
+    "vault": lambda begin, end: _events(begin, end, VAULT),
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -78,20 +78,24 @@ def detecting(options: Options, console: Console) -> Iterator[Result]:
 
     The state that is left counts once the result is in its user's hands, which is when the context ends well.
     """
-    configuration = load(options.config, frozenset(CATALOGUE))
     with ExitStack() as stack:
-        paths = inputs_of(options.inputs, stack)
-        store = _store(options, configuration, stack)
-        begin = _beginning(options, configuration, paths, store, console)
-        settings = settings_of(configuration, _shards(options), begin.not_after_us)
-        settings = replace(settings, checkpoints=store is not None)
-        runtime = _runtime(options, paths, settings, configuration, store)
-        stack.callback(runtime.stop)
-        every_s = configuration.checkpoints.every_seconds
-        run = Run(runtime, store, begin, every_s, lambda line: _say(console, line))
+        run = prepared(options, console, stack)
         run.start()
         yield _run(run, options, console)
         run.deliver()
+
+
+def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
+    """The run that the options ask for, not begun yet; the stack ends what it holds."""
+    configuration = load(options.config, frozenset(CATALOGUE))
+    paths = inputs_of(options.inputs, stack)
+    store = _store(options, configuration, stack)
+    begin = _beginning(options, configuration, paths, store, console)
+    settings = settings_of(configuration, _shards(options), begin.not_after_us)
+    runtime = _runtime(options, paths, replace(settings, checkpoints=store is not None), configuration, store)
+    stack.callback(runtime.stop)
+    every_s = configuration.checkpoints.every_seconds
+    return Run(runtime, store, begin, every_s, lambda line: _say(console, line))
 
 
 def _store(options: Options, configuration: Configuration, stack: ExitStack) -> Store | None:

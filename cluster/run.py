@@ -22,6 +22,9 @@ EVERY_S = 10.0
 MOST_DEATHS = 20  # one after the other without a checkpoint in between: then something is wrong for good
 MAX_REJECTED = 1_000_000  # kept in the file; more are only counted
 REJECTED = "rejected"  # kind of part
+# A merged part is named for an epoch to come: what is not named by a manifest is cleaned away once its epoch is past,
+# and several pass while it is being made.
+MERGED_AHEAD = 1_000
 
 
 class Runtime(Protocol):
@@ -243,7 +246,7 @@ class Run:
         for chain in chains(self._manifest.parts):
             old = worth_merging(chain)
             if old and old[0].kind in (SHARD, AGGREGATOR):
-                name = f"{self._epoch:012d}-{self._tag}-merged-{old[0].kind}-{old[0].low:04d}"
+                name = f"{self._epoch + MERGED_AHEAD:012d}-{self._tag}-merged-{old[0].kind}-{old[0].low:04d}"
                 promise = self.runtime.compact(name, old, closed_until, len(old) == len(chain))
                 self._merging = promise, old
                 return

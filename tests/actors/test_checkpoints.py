@@ -14,7 +14,7 @@ from actors.saving import AGGREGATOR, SHARD, compact
 from actors.settings import Settings
 from actors.shard_state import Changes
 from cluster.compaction import chains
-from tests.actors.running import Replayed, Saved
+from tests.actors.running import Listed, Replayed, Saved, event
 from tests.actors.test_whole import BUSY, QUICK, World, counted, part, told, whole, worlds
 
 
@@ -89,12 +89,14 @@ def test_a_checkpoint_after_the_last_record_still_has_all_alerts() -> None:
 
 def test_what_a_checkpoint_writes_follows_what_was_touched() -> None:
     """Else saving every few seconds would cost as much as the whole state, however little happens."""
-    run = Replayed(part(BUSY, 0, 1 << 62).partitions(7), Settings(learning_days=0.0, batch_records=9))
-    first = checkpoint(run, 15)
-    assert first is not None
-    again = next(marked for _ in range(20) if (marked := run.advance(1, mark=True).marked))
-    sizes = [sum(one.size for one in parts if one.kind == SHARD) for parts in (first.parts, again[-1].parts)]
-    assert sizes[1] < sizes[0] / 5
+    people = [event(n % 50, n, principal=f"p{n}") for n in range(400)]
+    later = [event(400, 1_000, principal="p7"), event(700, 1_001, principal="p8")]
+    run = Replayed([Listed("log", [*people, *later], 401)], Settings(checkpoints=True))
+    sizes = []
+    while not (progress := run.advance(1, mark=True)).drained:
+        sizes += [sum(p.size for p in marked.parts if p.kind == SHARD) for marked in progress.marked]
+    first, second = [size for size in sizes if size][:2]
+    assert second < first / 20
 
 
 def test_a_part_of_another_version_or_of_somebody_else_is_refused_in_words() -> None:

@@ -1,0 +1,197 @@
+"""`python -m benchmarks.chaos`: a run whose processes are killed all the time, held against one that is left alone.
+
+Victims are chosen by chance among the driver, the router, shard, reader and aggregator actors, the raylet and
+Ray's control service. Who kills the driver starts the same command again, as a service manager would. At the
+end the alerts must be the same octets, and the line with what became of the records the same line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+KINDS = {
+    "RemoteShard": "shard",
+    "RemoteRouter": "router",
+    "RemoteAggregator": "aggregator",
+    "RemoteReader": "reader",
+    "raylet/raylet": "raylet",
+    "gcs_server": "control service",
+}
+EVERY_S = 1.0  # a checkpoint
+SAID = re.compile(r"records read")
+
+
+@dataclass(slots=True)
+class Chaos:
+    """What was done to a run, and what it came to."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    starts: int = 0
+    recovered_s: list[float] = field(default_factory=list)  # from a kill to the next record
+    summary: str = ""
+    alerts: bytes = b""
+
+
+def command(inputs: list[str], config: Path, out: Path, *more: str) -> list[str]:
+    """`redshank detect` as a process of its own."""
+    start = "import sys; from cluster.cli import main; sys.exit(main())"
+    said = ["detect", *inputs, "--config", str(config), "--alerts", str(out / "alerts.jsonl"), *more]
+    return [sys.executable, "-c", start, *said]
+
+
+def configured(config: Path, folder: Path, every_s: float = EVERY_S) -> Path:
+    """The same configuration with frequent checkpoints; what it names stays where it is."""
+    place = config.parent / f".chaos-{folder.name}.toml"
+    place.write_text(config.read_text() + f"\n[checkpoints]\nevery_seconds = {every_s}\n")
+    return place
+
+
+def undisturbed(inputs: list[str], config: Path, out: Path, *more: str) -> Chaos:
+    """One run that is left alone."""
+    out.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(command(inputs, config, out, *more), capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 3):
+        raise RuntimeError(done.stderr)
+    return Chaos(starts=1, summary=_summary(done.stderr), alerts=(out / "alerts.jsonl").read_bytes())
+
+
+def disturbed(
+    inputs: list[str],
+    config: Path,
+    out: Path,
+    chance: random.Random,
+    kills: int,
+    pause_s: tuple[float, float],
+    *more: str,
+    kinds: frozenset[str] = frozenset(),
+) -> Chaos:
+    """A run to its end, with at most so many kills; `kinds` of victims, by default all."""
+    out.mkdir(parents=True, exist_ok=True)
+    chaos = Chaos()
+    state = ["--state", str(out / "state")]
+    with (out / "stderr").open("w+") as said:
+        while True:
+            chaos.starts += 1
+            said.truncate(0)
+            said.seek(0)
+            process = subprocess.Popen(
+                command(inputs, config, out, *state, *more), stderr=said, stdout=subprocess.DEVNULL
+            )
+            status = _disturb(process, chaos, chance, kills, pause_s, kinds)
+            said.flush()
+            said.seek(0)
+            words = said.read()
+            if status in (0, 3):
+                chaos.summary, chaos.alerts = _summary(words), (out / "alerts.jsonl").read_bytes()
+                return chaos
+            if status == 2 or (not _by_kill(status, words) and chaos.kills.total() == 0):
+                raise RuntimeError(f"status {status}: {words[-2_000:]}")
+            if chaos.starts > 3 * kills + 20:
+                raise RuntimeError(f"it does not come to an end: {words[-2_000:]}")
+
+
+def _by_kill(status: int, words: str) -> bool:
+    return status < 0 or "died" in words
+
+
+def _disturb(
+    process: subprocess.Popen[bytes],
+    chaos: Chaos,
+    chance: random.Random,
+    kills: int,
+    pause_s: tuple[float, float],
+    kinds: frozenset[str],
+) -> int:
+    while True:
+        try:
+            wait_s = chance.uniform(*pause_s) if chaos.kills.total() < kills else None
+            return process.wait(timeout=wait_s)
+        except subprocess.TimeoutExpired:
+            victims: dict[str, list[int]] = {"driver": [process.pid]}
+            for pid, kind in below(process.pid):
+                victims.setdefault(kind, []).append(pid)
+            allowed = sorted(kind for kind in victims if not kinds or kind in kinds)
+            if allowed:
+                kind = chance.choice(allowed)
+                with suppress(ProcessLookupError):
+                    os.kill(chance.choice(sorted(victims[kind])), signal.SIGKILL)
+                    chaos.kills[kind] += 1
+
+
+def below(pid: int) -> Iterator[tuple[int, str]]:
+    """Ray's processes that a driver has started, and theirs: pid and what it is."""
+    parents: dict[int, list[int]] = {}
+    words: dict[int, str] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError, IndexError, ValueError):
+                stat = (folder / "stat").read_text()
+                parents.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(folder.name))
+                words[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    waiting = [pid]
+    while waiting:
+        for child in parents.get(waiting.pop(), []):
+            waiting.append(child)
+            first = words.get(child, "").split(" ", 1)[0]
+            kind = next((name for mark, name in KINDS.items() if mark in first), None)
+            if kind is not None:
+                yield child, kind
+
+
+def _summary(stderr: str) -> str:
+    return next((line for line in stderr.splitlines() if SAID.search(line)), "")
+
+
+def main() -> int:
+    """Rounds until so many kills were made; each one must come out the same."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("inputs", nargs="*", default=["demo/telemetry"], help="default: the demo's telemetry")
+    parser.add_argument("--config", type=Path, default=Path("demo/telemetry/redshank.toml"))
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runtime", choices=["ray", "loop"], default="ray")
+    parser.add_argument("--pause", type=float, nargs=2, default=(4.0, 12.0), metavar=("LEAST", "MOST"))
+    given = parser.parse_args()
+    chance, total, rounds = random.Random(given.seed), Counter[str](), 0
+    with tempfile.TemporaryDirectory() as folder:
+        config = configured(given.config, Path(folder))
+        try:
+            expected = undisturbed(given.inputs, config, Path(folder) / "alone", "--runtime", "loop")
+            number = len(expected.alerts.splitlines())
+            print(f"left alone: {number} alerts; {expected.summary}", flush=True)
+            while total.total() < given.kills:
+                rounds += 1
+                left = given.kills - total.total()
+                more = ("--runtime", given.runtime)
+                out = Path(folder) / f"round-{rounds}"
+                found = disturbed(given.inputs, config, out, chance, left, tuple(given.pause), *more)
+                total += found.kills
+                same = found.alerts == expected.alerts and found.summary == expected.summary
+                kills = ", ".join(f"{number} {kind}" for kind, number in sorted(found.kills.items()))
+                print(
+                    f"round {rounds}: killed {kills}; {found.starts} starts; {'the same' if same else 'DIFFERENT'}"
+                )
+                sys.stdout.flush()
+                if not same:
+                    print(found.summary)
+                    return 1
+        finally:
+            config.unlink()
+    print(f"{total.total()} kills in {rounds} rounds, every one with the same alerts and counts")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

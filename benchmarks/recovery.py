@@ -1,0 +1,89 @@
+"""How soon a run goes on after one of its actors is killed, and what checkpoints cost while nothing dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.chaos import below
+from benchmarks.lab import ALL_SERVICE, THREE_PERCENT, VAULT, Lab, figure, ratio, say
+from benchmarks.record import Row
+from benchmarks.running import run
+
+NAME = "recovery"
+KILLS = 5
+STEPS = 20
+EVERY_S = (2, 3600)  # often, and as good as never
+WITHIN = 0.9  # speed with checkpoints to that without
+
+
+def rows(lab: Lab) -> Iterator[Row]:
+    """Kills first, then the price."""
+    for kind in ("shard", "router"):
+        say(f"recovery: a killed {kind}")
+        seconds = list(killed(lab, kind))
+        middle = statistics.median(seconds) if seconds else None
+        note = ", ".join(f"{one:.1f}" for one in seconds)
+        yield figure(
+            NAME,
+            THREE_PERCENT,
+            f"until records go on after a killed {kind}",
+            middle,
+            "s",
+            10.0,
+            at_most=True,
+            note=note,
+        )
+    for case in (THREE_PERCENT, ALL_SERVICE, VAULT):
+        say(f"recovery: the price of checkpoints, {case}")
+        often, never = (_seconds(lab, case, every_s) for every_s in EVERY_S)
+        note = f"{often:.1f} s and {never:.1f} s, the start of Ray included"
+        yield figure(
+            NAME, case, "speed, a checkpoint every 2 s / none", ratio(never, often), "×", WITHIN, note=note
+        )
+
+
+def _configured(lab: Lab, every_s: float) -> Path:
+    place = lab.folder / f"every-{every_s}.toml"
+    place.write_text(lab.config.read_text() + f"\n[checkpoints]\nevery_seconds = {every_s}\n")
+    return place
+
+
+def _seconds(lab: Lab, case: str, every_s: float) -> float:
+    given = lab.input(case)
+    start = "import sys; from cluster.cli import main; sys.exit(main())"
+    config = _configured(lab, every_s)
+    words = [sys.executable, "-c", start, "detect", given.path, "--config", config, "--quiet", "--alerts"]
+    return min(run([*words, lab.folder / "out.jsonl"], okay=(0, 3)).seconds for _ in range(lab.times))
+
+
+def killed(lab: Lab, kind: str) -> Iterator[float]:
+    """Seconds from a kill until more records were read than before it."""
+    from cluster.detect import Options, prepared
+
+    given = lab.input(THREE_PERCENT)
+    console = Console(stderr=True, quiet=True)
+    for _ in range(KILLS):
+        with ExitStack() as stack:
+            options = Options([str(given.path)], _configured(lab, 1), runtime="ray", shards=2, quiet=True)
+            it = prepared(options, console, stack)
+            it.start()
+            progress = it.advance(STEPS)
+            while progress.counts.read < given.records / 4 and not progress.done:
+                progress = it.advance(STEPS)
+            victims = [pid for pid, what in below(os.getpid()) if what == kind]
+            if not victims or progress.done:
+                return
+            before, begun = progress.counts.read, time.perf_counter()
+            os.kill(victims[0], signal.SIGKILL)
+            while (it.deaths == 0 or progress.counts.read <= before) and not progress.done:
+                progress = it.advance(STEPS)
+            yield time.perf_counter() - begun
