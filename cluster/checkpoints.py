@@ -1,72 +1,260 @@
-"""Stand-in until the real one is merged."""
+"""The store of checkpoints: parts, and manifests that make them a restart point by one atomic write.
+
+    PLACE/manifest-000000000012                          names all files of the state of epoch 12
+    PLACE/000000000012-groups-03-1f…                     a part, first written in epoch 12
+    PLACE/LOCK                                           held while a run uses the store
+
+A part's name ends in a piece of its digest, so no write ever changes a file that a manifest names: not one of
+an epoch that is done a second time, and not one of a run that was taken for dead and writes on.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from cluster.checkpoint_lock import TAKEN_OVER, check_owner, folder_locked, leased
+from cluster.frame import Buffer, Damaged, framed, unframed
+from cluster.manifest import (
+    Manifest,
+    Part,
+    decoded,
+    encoded,
+    manifest_epoch,
+    manifest_name,
+    part_epoch,
+    part_name,
+)
+from cluster.objects import ObjectPlace
+from cluster.places import TEMPORARY, LocalPlace, StoreError, Taken
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
-    name: str
-    size: int
-    digest: bytes
-    kind: str = ""
-    low: int = 0
-    high: int = 4096
+__all__ = ["Damaged", "Manifest", "Part", "Store", "StoreError", "part_name"]
+KEPT = 2
+OWNER = "owner"  # in a manifest's `run`: which store object committed it
+Choice = Callable[[Manifest], bool]
 
 
-class Manifest(msgspec.Struct):
-    epoch: int
-    run: dict[str, Any]
-    router: bytes
-    parts: list[Part]
-    written_us: int = 0
-    version: int = 1
+def always(_manifest: Manifest) -> bool:
+    """Any will do."""
+    return True
+
+
+def never(_manifest: Manifest) -> bool:
+    """None is asked for."""
+    return False
 
 
 class Store:
-    def __init__(self, place: Any, options: dict[str, Any] | None = None) -> None:
-        self.place = Path(place)
+    """A folder or an object store that checkpoints are written to.
+
+    Another process of the same run makes its own with `Store(*spec)`: it then has the same owner.
+    """
+
+    def __init__(
+        self, place: str | Path, options: dict[str, Any] | None = None, owner: str = "", lease: float = 60.0
+    ) -> None:
+        self.owner = owner or uuid.uuid4().hex
+        self.spec = (str(place), dict(options or {}), self.owner, lease)
         self.complaints: list[str] = []
-        self.place.mkdir(parents=True, exist_ok=True)
+        self._lease = lease
+        self._held = False
+        self._place: LocalPlace | ObjectPlace
+        if "://" in str(place) and not str(place).startswith("file://"):
+            self._place = ObjectPlace(str(place), dict(options or {}))
+        else:
+            self._place = LocalPlace(Path(str(place).removeprefix("file://")))
 
-    def write(self, name: str, body: bytes, kind: str = "", low: int = 0, high: int = 4096) -> Part:
-        with (self.place / name).open("wb") as f:
-            f.write(body)
-            f.flush()
-            os.fsync(f.fileno())
-        return Part(name, len(body), blake2b(body, digest_size=32).digest(), kind, low, high)
-
-    def read(self, part: Part) -> bytes:
-        return (self.place / part.name).read_bytes()
-
-    def commit(self, manifest: Manifest) -> None:
-        tmp = self.place / "new"
-        tmp.write_bytes(msgspec.msgpack.encode(manifest))
-        tmp.rename(self.place / f"manifest-{manifest.epoch:012d}")
-        self.clean()
-
-    def manifests(self) -> Iterator[Manifest]:
-        for p in sorted(self.place.glob("manifest-*"), reverse=True):
-            yield msgspec.msgpack.decode(p.read_bytes(), type=Manifest)
-
-    def latest(self, wanted: Callable[[Manifest], bool] = lambda m: True) -> Manifest | None:
-        return next((m for m in self.manifests() if wanted(m)), None)
-
-    def clean(self) -> None:
-        pass
-
-    def drop_after(self, epoch: int) -> None:
-        for p in self.place.glob("manifest-*"):
-            if int(p.name[9:]) > epoch:
-                p.unlink()
+    def __reduce__(self) -> tuple[type[Store], tuple[Any, ...]]:
+        return Store, self.spec
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        yield
+        """Hold the store for one run; a second one is refused with a UserError."""
+        held = (
+            folder_locked(self._place.folder)
+            if isinstance(self._place, LocalPlace)
+            else leased(self._place, self.owner, self._lease)
+        )
+        with held:
+            self._held = True
+            try:
+                yield
+            finally:
+                self._held = False
+
+    def write(
+        self, name: str, body: Buffer | Sequence[Buffer], kind: str = "", low: int = 0, high: int = 4096
+    ) -> Part:
+        """Write a part under a name made by `part_name`; it holds once a manifest that names it is committed."""
+        if part_epoch(name) is None:
+            raise ValueError(f"{name!r} was not made by part_name()")
+        pieces = [body] if isinstance(body, (bytes, bytearray, memoryview)) else body
+        frame, digest = framed(pieces)
+        part = Part(
+            f"{name}-{digest.hex()[:16]}",
+            sum(memoryview(piece).nbytes for piece in frame),
+            digest,
+            kind,
+            low,
+            high,
+        )
+        self._place.put(part.name, frame)
+        return part
+
+    def read(self, part: Part) -> bytes:
+        """A part's body, checked whole. Raises Damaged with where and why."""
+        where = f"{self._place.root}/{part.name}"
+        try:
+            frame = self._place.get(part.name)
+        except FileNotFoundError:
+            raise Damaged(f"{where}: is missing; put a back-up in its place") from None
+        body, digest = unframed(where, frame)
+        if digest != part.digest:
+            raise Damaged(f"{where}: is damaged (it is another file than its manifest names)")
+        return body
+
+    def commit(self, manifest: Manifest) -> None:
+        """Make this the restart point, by one atomic write, and drop what nobody needs any more."""
+        self._check_owner()
+        written = msgspec.structs.replace(
+            manifest,
+            run={**manifest.run, OWNER: self.owner},
+            written_us=manifest.written_us or time.time_ns() // 1000,
+        )
+        self._check_epoch(written.epoch)
+        name, frame = manifest_name(written.epoch), encoded(written)
+        try:
+            self._place.create(name, frame)
+        except Taken:
+            self._check_epoch(written.epoch)  # it may be another run's that came between
+            self._place.put(name, frame)
+            self._place.settle()
+        try:
+            self.clean()
+        except StoreError as error:  # the checkpoint holds all the same
+            self.complaints.append(f"{error} (old checkpoints stay)")
+
+    def manifests(self) -> Iterator[Manifest]:
+        """Those that can be used, newest first; why others can't is in `complaints`."""
+        self.complaints = []
+        yield from self._usable(self._place.sizes(), self.complaints)
+
+    def latest(self, wanted: Choice = always) -> Manifest | None:
+        """The newest wanted one. Raises Damaged if there are some and none of them can be used."""
+        for manifest in self.manifests():
+            if wanted(manifest):
+                return manifest
+        if self.complaints and len(self.complaints) >= len(_epochs(self._place.sizes())):
+            raise Damaged(
+                f"{self._place.root}: none of its checkpoints can be used; put a back-up in its place, "
+                f"or start anew in another place. {self.complaints[0]}"
+            )
+        return None
+
+    def whole(self, manifest: Manifest) -> bool:
+        """Whether all parts read; a choice for `latest`, at the price of reading them. If not, a complaint says why."""
+        for part in manifest.parts:
+            try:
+                self.read(part)
+            except Damaged as error:
+                self.complaints.append(str(error))
+                return False
+        return True
+
+    def clean(self, keep: Choice = never) -> None:
+        """Drop all but the newest two, the newest that was delivered, what `keep` says, and their parts.
+
+        Manifests go first: whatever is left when this is interrupted, a manifest has its parts. Parts of an epoch
+        newer than the newest manifest stay: they may be of a checkpoint under way.
+        """
+        self._check_owner()
+        sizes = self._place.sizes()
+        usable = list(self._usable(sizes, []))
+        if not usable:
+            return
+        delivered = next((manifest for manifest in usable if manifest.run.get("delivered")), None)
+        kept = [m for place, m in enumerate(usable) if place < KEPT or m is delivered or keep(m)]
+        newest, epochs = usable[0].epoch, {manifest.epoch for manifest in kept}
+        self._place.delete(
+            manifest_name(epoch)
+            for epoch in reversed(_epochs(sizes))
+            if epoch < newest and epoch not in epochs
+        )
+        self._drop_unnamed(sizes, kept, lambda epoch: epoch <= newest)
+
+    def drop_after(self, epoch: int) -> None:
+        """Give up later epochs: an interrupted run is not gone on with."""
+        self._check_owner()
+        sizes = self._place.sizes()
+        # Newest first: interrupted, it leaves a store whose newest epoch is one that was there.
+        self._place.delete(manifest_name(later) for later in _epochs(sizes) if later > epoch)
+        kept = [manifest for manifest in self._usable(sizes, []) if manifest.epoch <= epoch]
+        self._drop_unnamed(sizes, kept, lambda later: later > epoch)
+
+    def _drop_unnamed(self, sizes: dict[str, int], kept: list[Manifest], old: Callable[[int], bool]) -> None:
+        named = {part.name for manifest in kept for part in manifest.parts}
+        self._place.delete_many(
+            name
+            for name in sizes
+            if name not in named and (epoch := _written_in(name)) is not None and old(epoch)
+        )
+
+    def _usable(self, sizes: dict[str, int], complaints: list[str]) -> Iterator[Manifest]:
+        for epoch in _epochs(sizes):
+            try:
+                manifest = self._manifest(epoch)
+                self._check_parts(manifest, sizes)
+            except Damaged as error:
+                complaints.append(str(error))
+            else:
+                yield manifest
+
+    def _manifest(self, epoch: int) -> Manifest:
+        name = manifest_name(epoch)
+        where = f"{self._place.root}/{name}"
+        try:
+            return decoded(where, name, self._place.get(name))
+        except FileNotFoundError:
+            raise Damaged(f"{where}: is missing") from None
+
+    def _check_parts(self, manifest: Manifest, sizes: dict[str, int]) -> None:
+        where = f"{self._place.root}/{manifest_name(manifest.epoch)}"
+        for part in manifest.parts:
+            if part.name not in sizes:
+                raise Damaged(f"{where}: can't be used, {part.name} is missing")
+            if sizes[part.name] != part.size:
+                raise Damaged(
+                    f"{where}: can't be used, {part.name} has {sizes[part.name]} bytes, not {part.size}"
+                )
+
+    def _check_owner(self) -> None:
+        if isinstance(self._place, ObjectPlace):
+            check_owner(self._place, self.owner, self._held)
+
+    def _check_epoch(self, epoch: int) -> None:
+        for later in _epochs(self._place.sizes()):
+            if later < epoch:
+                return
+            try:
+                owner = self._manifest(later).run.get(OWNER)
+            except Damaged:
+                continue
+            if owner != self.owner:
+                raise StoreError(f"{self._place.root}: {TAKEN_OVER} (it has written epoch {later})")
+
+
+def _epochs(names: dict[str, int]) -> list[int]:
+    return sorted((epoch for name in names if (epoch := manifest_epoch(name)) is not None), reverse=True)
+
+
+def _written_in(name: str) -> int | None:
+    """The epoch of a part, or of anything half written by a process that was killed."""
+    if name.endswith(TEMPORARY) and name.startswith("manifest-"):
+        return manifest_epoch(name.split(".", 1)[0])
+    return part_epoch(name)

@@ -4,8 +4,7 @@
     DIR/epoch-00000003/    manifest, router, aggregator, groups-00 … groups-0f (256 key groups each)
     DIR/LOCK               held while a run uses the folder
 
-Every file is a frame: magic, format version, BLAKE2b of the body, body. Nothing in it is executable, and a
-file that is damaged or not ours is refused. The epoch before the current one is kept.
+Every file is a frame (cluster/frame.py). The epoch before the current one is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +22,9 @@ import msgpack
 
 from actors.keys import GROUPS
 from cluster.errors import UserError
+from cluster.frame import framed, unframed
 
-MAGIC = b"REDSHANK"
-FORMAT = 1
 SEGMENTS = 16
-_DIGEST = 32
 
 
 @dataclass(slots=True)
@@ -117,7 +113,7 @@ def _epochs(folder: Path) -> list[int]:
 
 def _write(path: Path, body: bytes) -> None:
     with path.open("wb") as file:
-        file.write(MAGIC + bytes([FORMAT]) + blake2b(body, digest_size=_DIGEST).digest() + body)
+        file.writelines(framed([body])[0])
         file.flush()
         os.fsync(file.fileno())
 
@@ -127,17 +123,8 @@ def _read(path: Path) -> bytes:
         frame = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: can't be read: {error.strerror}") from None
-    if frame[: len(MAGIC)] != MAGIC:
-        raise UserError(f"{path}: is no saved state of Redshank")
-    if frame[len(MAGIC)] != FORMAT:
-        raise UserError(f"{path}: format {frame[len(MAGIC)]}; this version of Redshank reads {FORMAT}")
-    start = len(MAGIC) + 1
-    digest, body = frame[start : start + _DIGEST], frame[start + _DIGEST :]
-    if blake2b(body, digest_size=_DIGEST).digest() != digest:
-        raise UserError(
-            f"{path}: is damaged (its checksum does not match); "
-            "put a back-up in its place, or let CURRENT's older epoch hold"
-        )
+    mend = "; put a back-up in its place, or let CURRENT's older epoch hold"
+    body, _digest = unframed(str(path), frame, mend)
     return body
 
 
