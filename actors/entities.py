@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from actors.entity import EntityState, last_hour_of
 
 QUIET_HOURS = 24  # after which an entity is packed
+MOST_AWAKE = 20_000  # more than that are packed the sooner, those first that were not asked for longest
 
 
 class Entities:
@@ -38,9 +39,13 @@ class Entities:
     def put(self, key: str, state: EntityState) -> None:
         """Set an entity that changes now."""
         self._packed.pop(key, None)
-        self._awake[key] = state
+        self._awake.pop(key, None)
+        self._awake[key] = state  # at the end: the first ones are packed first
         self._changed.add(key)
         self._forgotten.discard(key)
+        if len(self._awake) > MOST_AWAKE:
+            first = next(iter(self._awake))
+            self._packed[first] = self._awake.pop(first).pack()
 
     def pack_quiet(self, hour: int) -> None:
         """Pack those that have not been active for a day."""

@@ -64,7 +64,9 @@ def rows(lab: Lab) -> Iterator[Row]:
 
 def fill(store: Store, numbers: list[int]) -> dict[str, float]:
     """Fill a shard and write two checkpoints."""
-    _play(Shard(0, Settings(checkpoints=True)), [10, 10, 10], HOUR, 0)  # what is made once, at the first record
+    _play(
+        Shard(0, Settings(checkpoints=True)), [10, 10, 10], HOUR, 0
+    )  # what is made once, at the first record
     before = memory.resident()
     shard = Shard(0, Settings(checkpoints=True))
     _play(shard, numbers, HOUR, 0)

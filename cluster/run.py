@@ -58,13 +58,13 @@ class Beginning:
 
 def beginning(store: Store, fingerprint: str | None) -> Beginning:
     """Look for an interrupted run with that fingerprint, or else for what the last whole run has left."""
-    newest = store.latest()
+    newest = store.latest(store.whole)
     begin = Beginning(fingerprint, newest)
+    begin.notes += [f"{complaint}; the checkpoint before it is taken" for complaint in store.complaints]
     if newest is not None:
         begin.last_epoch = newest.epoch
         if not newest.run["delivered"]:
             _choose(store, newest, begin)
-    begin.notes += [f"{complaint}; the one before holds" for complaint in store.complaints]
     return begin
 
 
@@ -73,7 +73,7 @@ def _choose(store: Store, newest: Manifest, begin: Beginning) -> None:
         begin.resumed, begin.not_after_us = True, newest.run["not_after_us"]
         begin.notes.append("going on where an interrupted run over the same input stood")
         return
-    begin.manifest = store.latest(lambda manifest: bool(manifest.run["delivered"]))
+    begin.manifest = store.latest(lambda one: bool(one.run["delivered"]) and store.whole(one))
     store.drop_after(begin.manifest.epoch if begin.manifest is not None else 0)
     begin.notes.append(
         "an interrupted run over other input, or with other settings, is given up: what it had read counts as not read"
