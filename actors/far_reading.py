@@ -62,9 +62,9 @@ class FarReader:
         self._enrichment = enrichment
         self._open: dict[int, _Sent] = {}
 
-    def open(self, number: int, partition: Partition) -> None:
-        """Begin to read a partition."""
-        self._open[number] = _Sent(partition.blocks())
+    def open(self, number: int, partition: Partition, position: Any = None) -> None:
+        """Begin to read a partition, or begin again, behind a block's position."""
+        self._open[number] = _Sent(partition.blocks(position))
 
     def next(self, number: int) -> Packed | None:
         """The partition's next block; None at its end."""
@@ -162,29 +162,46 @@ class FarPartition:
         self._reader, self._number, self._partition = reader, number, partition
         self._get = get  # waits for what was asked for
         self._ahead: deque[Any] = deque()
-        self._opened = False
+        self._opened = 0  # how often
+        self._waits_at: list[Any] = []  # the position from which nothing was taken yet, if it is open there
         self._shared = shapes
         self._shapes: list[Event] = []
         self._piece: list[Event] = []
         self._names: list[str] = []
 
-    def prefetch(self) -> None:
-        """Have the first blocks read."""
+    def prefetch(self, position: Any = None) -> None:
+        """Have the first blocks read, unless others are being read already."""
         if not self._opened:
-            self._opened = True
-            self._reader.open.remote(self._number, self._partition)
-        while len(self._ahead) < DEPTH:
-            self._ahead.append(self._reader.next.remote(self._number))
+            self._open(position)
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
-        """See `Partition.blocks`; a partition that is read elsewhere is read from its start."""
-        assert position is None
+        """See `Partition.blocks`. What was read ahead of a position before is read again."""
+        self._partition.blocks(position)  # reads nothing, but refuses a position that can't be used
+        return self._blocks(position)
+
+    def _blocks(self, position: Any) -> Iterator[Block]:
+        if self._waits_at != [position]:
+            self._open(position)
+        self._waits_at = []
         while True:
-            self.prefetch()
+            self._ask()
             packed = self._get(self._ahead.popleft())
             if packed is None:  # so are those that were asked for ahead
                 return
             yield self._unpacked(*packed)
+
+    def _open(self, position: Any) -> None:
+        """Have it read from there; the two ends have nothing in common yet."""
+        self._ahead.clear()
+        self._shapes, self._piece, self._names = [], [], []
+        self._opened += 1
+        self._waits_at = [position]
+        self._reader.open.remote(self._number, self._partition, position)
+        self._ask()
+
+    def _ask(self) -> None:
+        while len(self._ahead) < DEPTH:
+            self._ahead.append(self._reader.next.remote(self._number))
 
     def _unpacked(self, rich: bytes, numbers: Any, columns: Any, rows: Any, first: Any) -> Block:
         told = _decode(rich)
@@ -204,6 +221,10 @@ class FarPartition:
                 told.flows,
                 told.filtered_flows,
                 told.newest_us,
-                1 + self._number,
+                self._stream(),
             )
         return block
+
+    def _stream(self) -> int:
+        """The number of its list of names: one for each time that it was opened."""
+        return 1 + self._number + (self._opened - 1 << 32)

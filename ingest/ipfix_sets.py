@@ -5,37 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 from struct import Struct
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ingest.ipfix_columns import Gathered
-from ingest.ipfix_runs import BODY, FIRST_DATA, HEADER, Numbers, Run, bodies, runs
-from ingest.ipfix_templates import (
-    BadTemplateError,
-    Layout,
-    Layouts,
-    Template,
-    Templates,
-    fields_end,
-    one_in,
-    options_values,
-)
+from ingest.ipfix_domains import Domain, DomainState, Message, Waiting
+from ingest.ipfix_runs import BODY, FIRST_DATA, HEADER, Run, bodies, runs
+from ingest.ipfix_templates import BadTemplateError, Layout, Layouts, Template, Templates, fields_end
 from ingest.records import Rejected
 
 EXCERPT = 48  # octets of what is rejected that are shown
 MAX_DOMAINS = 1_024
 MAX_WAITING = 1 << 20  # octets of data sets that a domain may keep until their template comes
 MAX_ALL_WAITING = 1 << 24  # ... and all domains together
-WAITING_COST = 256  # octets that a waiting set costs beside its data
-REORDERED = 4_096  # records by which a message may come late; one further back: the exporter began again
-MAX_INIT_MS = 1 << 48  # in the year 10889: beyond it, times would no longer fit their columns
 NO_ADDRESSES = "flow records without addresses"
 
 _ABOUT = Struct("!III")  # export time, sequence number and domain, after version and length
 _SET = Struct("!HH")
 _COUNT = Struct("!HH")
-_WRAP = 0xFFFFFFFF  # of sequence numbers
 
 
 @dataclass(slots=True)
@@ -64,69 +52,12 @@ class Taken:
         return found
 
 
-@dataclass(slots=True)
-class _Domain:
-    number: int
-    templates: Templates
-    waiting: dict[int, list[_Waiting]] = field(default_factory=dict)
-    waiting_size: int = 0
-    sampling: int = 0
-    init_ms: int = 0  # systemInitTimeMilliseconds of the options data
-    next_sequence: int | None = None  # None: what came last had a number of records that is not known
-    missing: int = 0  # of those that were counted as lost, how many may still come late
-
-    def lost(self, sequence: int, records: int | None) -> int:
-        """How many records were lost before this message; less than 0: so many came late."""
-        expected = sequence if self.next_sequence is None else self.next_sequence
-        ahead = (sequence - expected + (1 << 31)) % (1 << 32) - (1 << 31)
-        if -REORDERED <= ahead < 0:
-            late = min(records or 0, self.missing)
-            self.missing -= late
-            return -late
-        self.missing = self.missing + ahead if ahead >= 0 else 0
-        self.next_sequence = None if records is None else (sequence + records) & _WRAP
-        return max(ahead, 0)
-
-    def lost_of_run(self, sequence: Numbers, records: Numbers) -> int:
-        """The same for many messages with so many records each."""
-        after = sequence + records & _WRAP
-        first = int(sequence[0])
-        if self.next_sequence in (None, first) and (sequence[1:] == after[:-1]).all():
-            self.next_sequence = int(after[-1])
-            return 0
-        return sum(self.lost(*one) for one in zip(sequence.tolist(), records.tolist(), strict=True))
-
-    def learn(self, layout: Layout, records: bytes, count: int) -> None:
-        """What options data say of all flows that follow."""
-        for values in options_values(layout, records, count):
-            self.init_ms = min(values.get("systemInitTimeMilliseconds", self.init_ms), MAX_INIT_MS)
-            self.sampling = one_in(values) or self.sampling
-
-
-class _Message(NamedTuple):
-    domain: _Domain
-    offset: int
-    exported_s: int
-
-
-class _Waiting(NamedTuple):
-    """A data set whose template is not known yet."""
-
-    number: int
-    data: bytes
-    message: _Message
-
-    @property
-    def size(self) -> int:
-        return len(self.data) + WAITING_COST
-
-
 class Sets:
     """One exporter's domains."""
 
     def __init__(self, source: str) -> None:
         self.taken = Taken(source)
-        self._domains: dict[int, _Domain] = {}
+        self._domains: dict[int, Domain] = {}
         self._layouts = Layouts()
         self._waiting_size = 0
 
@@ -138,12 +69,20 @@ class Sets:
     def end(self) -> None:
         """No more templates will come: reject the data that wait for one."""
         for number, domain in sorted(self._domains.items()):
-            sets = (kept for kept_sets in domain.waiting.values() for kept in kept_sets)
-            for kept in sorted(sets, key=lambda one: one.message.offset):
+            for kept in sorted(domain.all_waiting(), key=lambda one: one.message.offset):
                 text = f"data set {kept.number} of observation domain {number} came before its template"
                 self.taken.reject(text, kept.message.offset, kept.data, "set")
             domain.waiting, domain.waiting_size = {}, 0
         self._waiting_size = 0
+
+    def state(self) -> list[Any]:
+        """Each domain in plain values (`DomainState`)."""
+        return [domain.state() for domain in self._domains.values()]
+
+    def restore(self, kept: list[DomainState]) -> None:
+        """Know what an earlier decoder knew. Raises BadTemplateError."""
+        self._domains = {one.number: Domain.restored(one, self._layouts) for one in kept}
+        self._waiting_size = sum(domain.waiting_size for domain in self._domains.values())
 
     # Messages
 
@@ -179,7 +118,7 @@ class Sets:
             text = f"more than {MAX_DOMAINS} observation domains"
             self.taken.reject(text, offset, data[at:end], "message")
             return
-        message = _Message(domain, offset, exported_s)
+        message = Message(domain, offset, exported_s)
         records: int | None = 0
         at += HEADER
         while end - at >= _SET.size:
@@ -194,15 +133,15 @@ class Sets:
             at += length
         self.taken.lost += domain.lost(sequence, records)
 
-    def _domain(self, number: int) -> _Domain | None:
+    def _domain(self, number: int) -> Domain | None:
         domain = self._domains.get(number)
         if domain is None and len(self._domains) < MAX_DOMAINS:
-            domain = self._domains[number] = _Domain(number, Templates(self._layouts))
+            domain = self._domains[number] = Domain(number, Templates(self._layouts))
         return domain
 
     # Sets
 
-    def _set(self, message: _Message, number: int, data: bytes, at: int, end: int) -> int | None:
+    def _set(self, message: Message, number: int, data: bytes, at: int, end: int) -> int | None:
         """Take a set in; how many data records it had, None if that is not known yet."""
         if number in (2, 3):
             self._templates(message, data, at, end, number == 3)
@@ -211,22 +150,21 @@ class Sets:
             if template is not None:
                 return self._data(message, template, data, at, end)
             if end > at:
-                self._wait(_Waiting(number, data[at:end], message))
+                self._wait(Waiting(number, data[at:end], message))
                 return None
         return 0  # ids 4 to 255 are reserved: skipped, as RFC 7011 says
 
-    def _wait(self, kept: _Waiting) -> None:
+    def _wait(self, kept: Waiting) -> None:
         domain, size = kept.message.domain, kept.size
         if domain.waiting_size + size > MAX_WAITING or self._waiting_size + size > MAX_ALL_WAITING:
             which = f"data set {kept.number} of observation domain {domain.number}"
             text = f"{which} has no template, and no more is kept"
             self.taken.reject(text, kept.message.offset, kept.data, "set")
             return
-        domain.waiting.setdefault(kept.number, []).append(kept)
-        domain.waiting_size += size
+        domain.wait(kept)
         self._waiting_size += size
 
-    def _templates(self, message: _Message, data: bytes, at: int, end: int, options: bool) -> None:
+    def _templates(self, message: Message, data: bytes, at: int, end: int, options: bool) -> None:
         templates = message.domain.templates
         while end - at >= _COUNT.size:
             number, count = _COUNT.unpack_from(data, at)
@@ -252,16 +190,15 @@ class Sets:
             at = after
             self._now_known(message.domain, number)
 
-    def _now_known(self, domain: _Domain, number: int) -> None:
+    def _now_known(self, domain: Domain, number: int) -> None:
         template = domain.templates.get(number)
         if template is None:
             return
-        for kept in domain.waiting.pop(number, ()):
-            domain.waiting_size -= kept.size
+        for kept in domain.no_longer(number):
             self._waiting_size -= kept.size
             self._data(kept.message, template, kept.data, 0, len(kept.data))
 
-    def _data(self, message: _Message, template: Template, data: bytes, at: int, end: int) -> int:
+    def _data(self, message: Message, template: Template, data: bytes, at: int, end: int) -> int:
         layout, domain = template.layout, message.domain
         if layout.length:
             count = (end - at) // layout.length

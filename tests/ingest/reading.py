@@ -13,7 +13,9 @@ from ingest.sources import Block
 def octets(chunks: Iterable[bytes]) -> list[Any]:
     """Each record as it stands in the file (`msgspec.Raw`), or why there is none (`Rejected`)."""
     return [
-        value for piece in pieces(chunks) for value in (piece.values() if isinstance(piece, Lines) else piece)
+        value
+        for piece, _ in pieces(lambda _begin, _end=None: chunks)
+        for value in (piece.values() if isinstance(piece, Lines) else piece)
     ]
 
 
