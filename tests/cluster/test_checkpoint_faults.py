@@ -87,12 +87,12 @@ def test_a_kill_before_any_step_of_saving_loses_nothing_that_was_committed(
     processes: ForkServerContext, tmp_path: Path
 ) -> None:
     store, told = Store(tmp_path), [0]
-    for steps in range(60):  # of which an epoch takes some fifteen
+    for steps in range(40):  # of which an epoch takes some fifteen
         told += killed(processes, store, steps)
         check(store, told)
     newest = store.latest()
     assert newest is not None
-    assert newest.epoch > 9, "bases were dropped among these steps"
+    assert newest.epoch > 5, "bases were dropped among these steps"
 
 
 def test_kills_at_random_moments_lose_nothing_that_was_committed(

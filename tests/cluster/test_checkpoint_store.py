@@ -131,6 +131,14 @@ def test_a_run_that_goes_on_behind_another_ones_epochs_is_refused(tmp_path: Path
     assert epochs(Store(tmp_path)) == [5]
 
 
+def test_a_checkpoint_without_its_parts_is_not_committed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    commit(store, 1)
+    with pytest.raises(Damaged, match="is missing"):
+        store.commit(Manifest(2, {}, b"", [Part(part_name(2, "never-written"), 41, b"")]))
+    assert epochs(store) == [1]
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two epochs that share nothing."""
