@@ -24,6 +24,7 @@ class Block:
     filtered: dict[str, int] = field(default_factory=dict)
     read: int = 0
     lost: int = 0  # records that sequence numbers say were sent, and that are not in the file
+    idle: bool = False  # a live source has nothing for now
     position: Any = None  # MessagePack values; given to `blocks`, reading goes on after this block
 
 
