@@ -91,7 +91,13 @@ class EventFile:
             broken = unreadable(error)
         if broken:
             gathered.append(Piece(EventColumns(), [bad_file(self._path, broken)]))
-        end = EventPosition(place=place, number=reader.number, read_to=stream.read_to, ended=True)
+        end = EventPosition(
+            place=place,
+            number=reader.number,
+            read_to=stream.read_to,
+            ended=True,
+            broken=bool(broken) or stream.breaks,
+        )
         yield from _given(gathered, group, end)
         return end
 
@@ -113,6 +119,7 @@ class _Stream:
         self._least = at.read_to
         # The file's last group must be the same again, though more may have come to the file.
         self.stop = at.read_to if at.ended and at.given else None
+        self.breaks = self.stop is not None and at.broken
         self.read_to = at.read_to
         self.begun = False
 
@@ -123,6 +130,8 @@ class _Stream:
             start += len(chunk)
             self.read_to, self.begun = max(self.read_to, start), True
             yield chunk
+        if self.breaks and stop is None:
+            raise CutShortError("")  # said before
 
     def has_grown(self) -> bool:
         """Whether there is more than was read before. Raises ShorterError and OSError."""
@@ -136,7 +145,9 @@ def _given(gathered: list[Piece], group: EventPosition, after: EventPosition) ->
     """The blocks of a group that are not given yet, with their positions; the last one's is `after`."""
     blocks = _in_order(gathered)
     for number, block in enumerate(blocks[group.given :], group.given + 1):
-        at = msgspec.structs.replace(group, given=number, read_to=after.read_to, ended=after.ended)
+        at = msgspec.structs.replace(
+            group, given=number, read_to=after.read_to, ended=after.ended, broken=after.broken
+        )
         block.position = msgspec.to_builtins(after if number == len(blocks) else at)
         yield block
 
