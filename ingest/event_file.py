@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from ingest.blocks import Block, bad_file, shown, stuck, unreadable
-from ingest.compression import CHUNK, CutShortError, ShorterError, chunks
+from ingest.compression import CHUNK, NOT_THE_SAME, ChangedError, CutShortError, chunks
 from ingest.event_columns import EventColumns, joined
 from ingest.event_reader import EventReader, Piece
 from ingest.json_records import pieces
@@ -65,7 +65,7 @@ class EventFile:
             if at.ended and not at.given and not stream.has_grown():
                 return
             end = yield from self._groups(at, stream)
-        except (ShorterError, OSError) as error:
+        except (ChangedError, OSError) as error:
             yield stuck(self._path, error, msgspec.to_builtins(at))
             return
         if stream.stop is not None:
@@ -134,7 +134,7 @@ class _Stream:
             raise CutShortError("")  # said before
 
     def has_grown(self) -> bool:
-        """Whether there is more than was read before. Raises ShorterError and OSError."""
+        """Whether there is more than was read before. Raises ChangedError and OSError."""
         try:
             return next(chunks(self._path, CHUNK, self.read_to, self._least), None) is not None
         except CutShortError:
@@ -144,6 +144,8 @@ class _Stream:
 def _given(gathered: list[Piece], group: EventPosition, after: EventPosition) -> Iterator[Block]:
     """The blocks of a group that are not given yet, with their positions; the last one's is `after`."""
     blocks = _in_order(gathered)
+    if group.given and group.given >= len(blocks):
+        raise ChangedError(f"{NOT_THE_SAME}; what is new in it was not read")
     for number, block in enumerate(blocks[group.given :], group.given + 1):
         at = msgspec.structs.replace(
             group, given=number, read_to=after.read_to, ended=after.ended, broken=after.broken

@@ -146,7 +146,9 @@ def test_a_packed_file_with_damage_inside_goes_on_to_the_same_end(
 ) -> None:
     small(1_000)
     chance = random.Random(1)
-    rows = [record(ports=(chance.randrange(60_000), 22), end_ms=chance.randrange(1 << 40)) for _ in range(900)]
+    rows = [
+        record(ports=(chance.randrange(60_000), 22), end_ms=chance.randrange(1 << 40)) for _ in range(900)
+    ]
     body = bytearray(gzip.compress(LEARNT + b"".join(message(a_set(256, row)) for row in rows)))
     body[-9_000:] = chance.randbytes(9_000)
     blocks = goes_on_from_everywhere(flow_file(tmp_path, bytes(body)))
