@@ -17,6 +17,7 @@ CHUNK = 1 << 22
 PIECE = (
     2048  # octets unpacked at a time: of zstd's blocks of 128 KB the smallest takes four, so 64 MB at most
 )
+NOT_THE_SAME = "the file is not what it was when it was read before"
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -24,14 +25,8 @@ class CutShortError(Exception):
     """A compressed file that can't be unpacked to its end; the text says where."""
 
 
-class ShorterError(Exception):
-    """A file that does not reach as far as it was read before."""
-
-    def __init__(self, size: int, before: int) -> None:
-        super().__init__(
-            f"the file is shorter than what was read of it before: {size} octets, was {before} or more; "
-            "what is new in it was not read"
-        )
+class ChangedError(Exception):
+    """A file that is not what it was when it was read before; the text says how."""
 
 
 @contextmanager
@@ -80,7 +75,7 @@ def chunks(
 ) -> Iterator[bytes]:
     """The content from `start` on, up to `stop`, in pieces that end at multiples of `size`, the last one shorter.
 
-    Pieces of a file are the same wherever reading begins. Raises ShorterError where there are not even `least`
+    Pieces of a file are the same wherever reading begins. Raises ChangedError where there are not even `least`
     octets, and CutShortError where a compressed file breaks off, after giving what could be unpacked.
     """
     with open_stream(path) as stream:
@@ -94,7 +89,7 @@ def chunks(
             begin, at = at, at + len(piece)
             ended = bool(broken) or len(piece) < wanted
             if ended and at < least:
-                raise ShorterError(at, least)
+                raise _shorter(at, least)
             if piece and at > start:
                 # What comes before `start` is unpacked in the same steps as ever, and dropped.
                 yield piece[start - begin :] if begin < start else piece
@@ -106,8 +101,15 @@ def chunks(
 
 def _seek(stream: BinaryIO, start: int, least: int) -> int:
     if least and (size := os.fstat(stream.fileno()).st_size) < least:
-        raise ShorterError(size, least)
+        raise _shorter(size, least)
     return stream.seek(start)
+
+
+def _shorter(size: int, before: int) -> ChangedError:
+    return ChangedError(
+        f"the file is shorter than what was read of it before: {size} octets, was {before} or more; "
+        "what is new in it was not read"
+    )
 
 
 def _read_plain(stream: BinaryIO, size: int) -> tuple[bytes, str]:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from ingest.blocks import Block, bad_file, shown, stuck, unreadable
-from ingest.compression import CHUNK, CutShortError, ShorterError, chunks
+from ingest.compression import CHUNK, NOT_THE_SAME, ChangedError, CutShortError, chunks
 from ingest.event_columns import EventColumns, joined
 from ingest.event_reader import EventReader, Piece
 from ingest.json_records import pieces
@@ -65,7 +65,7 @@ class EventFile:
             if at.ended and not at.given and not stream.has_grown():
                 return
             end = yield from self._groups(at, stream)
-        except (ShorterError, OSError) as error:
+        except (ChangedError, OSError) as error:
             yield stuck(self._path, error, msgspec.to_builtins(at))
             return
         if stream.stop is not None:
@@ -91,7 +91,13 @@ class EventFile:
             broken = unreadable(error)
         if broken:
             gathered.append(Piece(EventColumns(), [bad_file(self._path, broken)]))
-        end = EventPosition(place=place, number=reader.number, read_to=stream.read_to, ended=True)
+        end = EventPosition(
+            place=place,
+            number=reader.number,
+            read_to=stream.read_to,
+            ended=True,
+            broken=bool(broken) or stream.breaks,
+        )
         yield from _given(gathered, group, end)
         return end
 
@@ -113,6 +119,7 @@ class _Stream:
         self._least = at.read_to
         # The file's last group must be the same again, though more may have come to the file.
         self.stop = at.read_to if at.ended and at.given else None
+        self.breaks = self.stop is not None and at.broken
         self.read_to = at.read_to
         self.begun = False
 
@@ -123,9 +130,11 @@ class _Stream:
             start += len(chunk)
             self.read_to, self.begun = max(self.read_to, start), True
             yield chunk
+        if self.breaks and stop is None:
+            raise CutShortError("")  # said before
 
     def has_grown(self) -> bool:
-        """Whether there is more than was read before. Raises ShorterError and OSError."""
+        """Whether there is more than was read before. Raises ChangedError and OSError."""
         try:
             return next(chunks(self._path, CHUNK, self.read_to, self._least), None) is not None
         except CutShortError:
@@ -135,8 +144,12 @@ class _Stream:
 def _given(gathered: list[Piece], group: EventPosition, after: EventPosition) -> Iterator[Block]:
     """The blocks of a group that are not given yet, with their positions; the last one's is `after`."""
     blocks = _in_order(gathered)
+    if group.given and group.given >= len(blocks):
+        raise ChangedError(f"{NOT_THE_SAME}; what is new in it was not read")
     for number, block in enumerate(blocks[group.given :], group.given + 1):
-        at = msgspec.structs.replace(group, given=number, read_to=after.read_to, ended=after.ended)
+        at = msgspec.structs.replace(
+            group, given=number, read_to=after.read_to, ended=after.ended, broken=after.broken
+        )
         block.position = msgspec.to_builtins(after if number == len(blocks) else at)
         yield block
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.blocks import Block, bad_file, shown, stuck, unreadable
-from ingest.compression import CHUNK, CutShortError, ShorterError, chunks
+from ingest.compression import CHUNK, ChangedError, CutShortError, chunks
 from ingest.event_columns import EventColumns
 from ingest.ipfix import IpfixDecoder
 from ingest.ipfix_templates import BadTemplateError
@@ -52,7 +52,7 @@ class FlowFile:
                 block = _decoded(decoder, chunk, False)
                 block.position = _position(offset, False, decoder.state())
                 yield block
-        except ShorterError as error:
+        except ChangedError as error:
             yield stuck(self._path, error, _position(at.offset, at.ended, decoder.state()))
             return
         except CutShortError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from ingest.compression import NOT_THE_SAME, ChangedError
 from ingest.json_values import PROBLEMS, Run, Value, Walk, always, bad, runs_of, runs_of_rest
 from ingest.positions import Place
 
@@ -79,17 +80,17 @@ def _rest(stream: Stream, place: Place) -> Iterator[Run]:
 
 
 def _lists(stream: Stream, place: Place) -> Iterator[Run]:
-    """The elements that are left: of what is before them, and behind them, nothing is looked at."""
+    """The elements that are left: of what stands before and behind them nothing is looked at.
+
+    Raises ChangedError if they are not what they were.
+    """
     begin, end = place.lists[0][0], place.lists[-1][1]
     after = Place("values" if place.reason else "new", place.offset, reason=place.reason)
     body = b"".join(stream(begin, end))
     try:
         yield from runs_of_rest(body, begin, place.lists, after)
     except PROBLEMS as error:
-        yield Run(
-            [bad(f"the file is not what it was when it was read before ({error})", body, "file")],
-            always(Place("over")),
-        )
+        raise ChangedError(f"{NOT_THE_SAME} ({error})") from None
 
 
 def _values(stream: Stream, place: Place) -> Iterator[Run]:

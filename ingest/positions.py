@@ -61,6 +61,7 @@ class EventPosition(msgspec.Struct, array_like=True, frozen=True):
     given: int = 0  # blocks of it that were handed on
     read_to: int = 0  # octets of the (unpacked) file that were read when it was whole
     ended: bool = False  # the file ended there
+    broken: bool = False  # ... or broke off, and what is no whole line before that was not given
 
 
 Form = TypeVar("Form", FlowPosition, EventPosition)
