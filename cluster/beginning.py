@@ -127,10 +127,9 @@ def _check(standing: Standing) -> None:
 
 
 def _check_days(days: Sequence[Any]) -> None:
-    Days(*days)
     day, *views = days
-    if not (day is None or type(day) is int):
-        raise ValueError("a day is no number")
+    if len(days) != len(Days().state()) or not (day is None or type(day) is int):
+        raise ValueError("its days are none")
     for view in views:
         if view is not None:
             Seasons.from_snapshot(view)
