@@ -145,7 +145,9 @@ def test_a_full_disk_and_a_read_only_one_are_said_and_change_nothing(tmp_path: P
     for line in said[3:6]:
         assert line.startswith(f"StoreError {tmp_path}: can't be written: read-only file system")
         assert line.endswith("what was saved before still holds")
-    assert said[6].startswith(f"StoreError {tmp_path}: can't be used: Read-only file system")
+    assert said[6].startswith(
+        f"StoreError {tmp_path}: can't be used: read-only file system; it must be writable"
+    )
     assert said[7:] == ["1"]
 
 

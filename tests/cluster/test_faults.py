@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from rich.console import Console
@@ -47,7 +48,7 @@ def command(config: Path, out: Path, state: Path | None, *more: str) -> list[str
         *where,
         *more,
     ]
-    return [sys.executable, "-c", START, *said, "--runtime", "loop", "--quiet"]
+    return [sys.executable, "-c", START, *said, "--quiet", *(more or ("--runtime", "loop"))]
 
 
 def ran(
@@ -319,3 +320,20 @@ def test_a_run_of_its_own_folder_needs_a_place_for_it(monkeypatch: pytest.Monkey
     assert said.getvalue().splitlines() == [
         "redshank: no checkpoints, the run goes on without: no temporary folder (No space left on device)"
     ]
+
+
+@pytest.mark.ray
+def test_a_run_whose_own_folder_is_full_goes_on_without_checkpoints(
+    config: Path, expected: bytes, tmp_path: Path, small_disk: Callable[[str], Path]
+) -> None:
+    disk = small_disk("300k")
+    more = ["--runtime", "ray", "--shards", "2"]
+    with TemporaryDirectory(prefix="r") as short:  # Ray's sockets have long names; and it joins no other Ray
+        where = {"TMPDIR": str(disk), "RAY_TMPDIR": short}
+        done = subprocess.run(
+            command(config, tmp_path, None, *more), capture_output=True, text=True, timeout=WAIT_S, check=False,
+            env=os.environ | where,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    one_line(done.stderr, "the run goes on without", str(disk), "no space left on device")
+    assert (tmp_path / "alerts.jsonl").read_bytes() == expected
