@@ -53,9 +53,9 @@ class UdpNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One moment. All counts are since the start of the process, or since the checkpoint's run began."""
+    """One moment. Counts are those of the run, from its first start on; others are since this process began it."""
 
-    started_us: int
+    started_us: int  # when this process began the run
     taken_us: int
     phase: str = STARTING
     # Records
