@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+from structlog.stdlib import BoundLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from cluster.snapshot import Snapshot, fates
 
@@ -66,9 +67,9 @@ def configure(level: str = "info", form: Format = "auto", out: TextIO | None = N
     )
 
 
-def logger(**about: Any) -> FilteringBoundLogger:
+def logger(**about: Any) -> BoundLogger:
     """Redshank's logger; what is given is said with each line."""
-    made: FilteringBoundLogger = structlog.get_logger("redshank", **about)
+    made: BoundLogger = structlog.get_logger("redshank", **about)
     return made
 
 
@@ -82,7 +83,7 @@ def _last(as_json: bool, stream: TextIO) -> list[Processor]:
 # What is said
 
 
-def batch_line(log: FilteringBoundLogger, now: Snapshot, before: Snapshot | None = None) -> bool:
+def batch_line(log: BoundLogger, now: Snapshot, before: Snapshot | None = None) -> bool:
     """At most one line for what came since the snapshot before; whether there was anything to say."""
     told = _since(now, before)
     if not any(told.values()):

@@ -68,7 +68,7 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
     newest = kept[0]
     standing = place_of(newest)
     ran, run = _run(kept, standing)
-    unfinished = sorted(_unfinished(run), key=lambda place: (place.frontier_us, place.name))
+    unfinished = unfinished_of(run)
     hours = standing.router.get("open_hours") or []
     closed = standing.router.get("closed_until")
     frontier = unfinished[0].frontier_us if unfinished else None
@@ -82,7 +82,7 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
         records=_records(store, ran, run),
         sources_finished=sum(place.finished for place in run.places) if run else 0,
         sources=[SourceRead(name=place.name, frontier_us=place.frontier_us) for place in unfinished],
-        watermark_us=_watermark(frontier, lateness_us, hours),
+        watermark_us=watermark(frontier, lateness_us, hours),
         closed_until_us=None if closed is None else closed * HOUR_US,
         open_hours=[hour * HOUR_US for hour in sorted(hours)],
         layers_since_us=dict(standing.router.get("layers_since") or {}),
@@ -135,17 +135,19 @@ def _run(kept: Sequence[Manifest], standing: Standing) -> tuple[Manifest, RunSta
     return newest, standing.run
 
 
-def _unfinished(run: RunState | None) -> list[Place]:
-    return [place for place in run.places if not place.finished] if run else []
+def unfinished_of(run: RunState | None) -> list[Place]:
+    """Sources that were begun and are not at their end, the furthest behind first."""
+    places = [place for place in run.places if not place.finished] if run else []
+    return sorted(places, key=lambda place: (place.frontier_us, place.name))
 
 
 def _state(newest: Manifest, run: RunState | None) -> str:
     if newest.run.get("delivered"):
         return "delivered"
-    return "under way" if run is None or _unfinished(run) else "read"
+    return "under way" if run is None or unfinished_of(run) else "read"
 
 
-def _watermark(frontier_us: int | None, lateness_us: int, open_hours: Sequence[int]) -> int | None:
+def watermark(frontier_us: int | None, lateness_us: int, open_hours: Sequence[int]) -> int | None:
     """Sources that were not begun are not in a checkpoint; that no open hour is passed tells of them."""
     if frontier_us is None:
         return None

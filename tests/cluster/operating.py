@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -24,15 +24,15 @@ def organisation(folder: Path, days: int = 2) -> Path:
     return config
 
 
-def options(config: Path, state: Path | None) -> Options:
-    """What `redshank detect` would be given."""
-    inputs = [str(config.parent / "telemetry")]
+def options(config: Path, state: Path | None, files: Sequence[Path] = ()) -> Options:
+    """What `redshank detect` would be given; without files, all telemetry."""
+    inputs = list(map(str, files)) or [str(config.parent / "telemetry")]
     return Options(inputs, config, runtime="loop", state=None if state is None else str(state), quiet=True)
 
 
-def detected(config: Path, state: Path | None) -> bytes:
+def detected(config: Path, state: Path | None, files: Sequence[Path] = ()) -> bytes:
     """The alerts of a whole run, as they would be written."""
-    with detecting(options(config, state), QUIET) as result:
+    with detecting(options(config, state, files), QUIET) as result:
         return b"\n".join(map(to_json, result.outcome.alerts))
 
 
