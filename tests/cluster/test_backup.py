@@ -74,7 +74,7 @@ def test_a_restored_run_goes_on_to_the_same_bytes(interrupted: Kept, tmp_path: P
 
 
 def test_what_was_learned_comes_back(interrupted: Kept, tmp_path: Path) -> None:
-    """The next day's run says the same on what was restored as on the original, and not what one says from nothing."""
+    """The next day's run says the same on what was restored as on the original; from nothing it would say other things."""
     config = interrupted[0]
     files = [path for path in (config.parent / "telemetry").rglob("*") if path.is_file()]
     first = [path for path in files if any(day in str(path) for day in ("-01-05", "d=05"))]
@@ -87,6 +87,7 @@ def test_what_was_learned_comes_back(interrupted: Kept, tmp_path: Path) -> None:
     alerts = detected(config, tmp_path / "original", second)
     assert alerts
     assert detected(config, tmp_path / "copy", second) == alerts
+    assert detected(config, None, second) != alerts
 
 
 def test_a_place_with_checkpoints_is_replaced_only_if_asked(interrupted: Kept, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,26 @@ def test_places_without_checkpoints_are_said_in_one_line(name: str, tmp_path: Pa
     assert str(tmp_path / name) in str(error)
     assert "\n" not in str(error)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_object_store_is_told_of_too(whole: Path) -> None:
+    here, there = Store(whole), Store("memory://status/state")
+    manifest = next(here.manifests())
+    for part in manifest.parts:
+        there.write(part.name.rpartition("-")[0], here.read(part), part.kind, part.low, part.high)
+    there.commit(manifest)
+    found = as_json("memory://status/state")
+    assert (found["epoch"], found["in_use"]) == (manifest.epoch, False)
+    with Store("memory://status/state").lock():
+        assert as_json("memory://status/state")["in_use"] is True
+    assert isinstance(asked("memory://status/elsewhere").exception, UserError)
+
+
+def test_the_command_says_one_line_and_ends_with_1(tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("redshank"), "status", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"redshank: {tmp_path}: holds no checkpoints of Redshank\n"
 
 
 def test_names_can_not_command_the_terminal(whole: Path) -> None:
