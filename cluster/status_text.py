@@ -59,7 +59,7 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
 def _standing(status: Status) -> str:
     if status.state == "delivered":
         told = "at its end, its alerts were delivered"
-        return f"{told}; another run is under way now" if status.in_use else told
+        return f"{told}; a run holds the store now" if status.in_use else told
     told = "all input is read, its alerts are not delivered yet" if status.state == "read" else "under way"
     return f"{told}; it runs now" if status.in_use else f"{told}; nobody runs it now: start it again"
 
