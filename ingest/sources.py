@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ingest.blocks import Block, Partition, bad_file, shown
 from ingest.compression import CutShortError, chunks
@@ -40,6 +41,32 @@ class Found:
     partitions: list[Partition] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)  # files in folders that are plainly no telemetry
+
+
+class Finder(Protocol):
+    """Finds the partitions of a run. It travels to whoever reads them."""
+
+    def found(self) -> Found:
+        """What is there to begin with."""
+
+    def look(self) -> Found:
+        """What has come since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files and folders as they are."""
+
+    paths: tuple[str, ...]
+    lateness_us: int
+
+    def found(self) -> Found:
+        """All of them."""
+        return discover(self.paths, self.lateness_us)
+
+    def look(self) -> Found:
+        """Nothing comes."""
+        return Found()
 
 
 def discover(paths: Sequence[str | Path], lateness_us: int) -> Found:
