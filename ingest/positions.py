@@ -11,6 +11,7 @@ import msgspec
 
 from ingest.errors import PositionError
 from ingest.ipfix import DecoderState
+from ingest.ipfix_domains import DomainState
 
 VERSION = 1
 
@@ -64,7 +65,27 @@ class EventPosition(msgspec.Struct, array_like=True, frozen=True):
     broken: bool = False  # ... or broke off, and what is no whole line before that was not given
 
 
-Form = TypeVar("Form", FlowPosition, EventPosition)
+class ExporterState(msgspec.Struct, array_like=True, frozen=True):
+    """What an exporter by UDP has said."""
+
+    address: bytes  # 16 octets
+    port: int
+    octets: int  # that it has sent
+    domains: list[DomainState]
+
+
+class CollectorPosition(msgspec.Struct, array_like=True, frozen=True):
+    """Behind a datagram in a journal; of the exporters, the one comes last that was heard last."""
+
+    version: Literal[1] = 1
+    kind: Literal["datagrams"] = "datagrams"
+    segment: int = 0
+    offset: int = 0
+    second: int = 0  # receive time of the last datagram
+    exporters: list[ExporterState] = []
+
+
+Form = TypeVar("Form", bound=msgspec.Struct)
 
 
 def known(position: Any, form: type[Form], source: str) -> Form:
