@@ -48,6 +48,7 @@ class Numbers(msgspec.Struct):
     kept: int
     faults: int
     raised: dict[str, int]  # alerts by severity, since the process began
+    filtered: dict[str, int]
 
 
 class Fresh(msgspec.Struct):
@@ -151,7 +152,13 @@ class Aggregator:
     def _numbers(self) -> Numbers:
         entities, twice = sum(self._entities.values()), sum(self._filtered.values())
         return Numbers(
-            self._applied, twice, entities, self._kept_total, len(self._faults), dict(self._raised)
+            self._applied,
+            twice,
+            entities,
+            self._kept_total,
+            len(self._faults),
+            dict(self._raised),
+            dict(self._filtered),
         )
 
     def taken(self, ids: list[str]) -> None:

@@ -82,6 +82,10 @@ class FarReader:
         for partition in self._live.values():
             partition.stop()
 
+    def stats(self) -> list[Any]:
+        """What the live ones say of themselves."""
+        return [partition.stats() for partition in self._live.values() if hasattr(partition, "stats")]
+
     def next(self, number: int, not_after_us: int | None) -> Packed | None:
         """The partition's next block; None at its end. Flows after the given time have a wrong clock."""
         self._not_after_us = not_after_us

@@ -192,6 +192,11 @@ class Router:
         both = sorted((*self._readers, *self._resting))[:most]
         return [SourceState(one.name, one.frontier_us, one.heard_us, is_live(one.partition)) for one in both]
 
+    def stats(self) -> list[Any]:
+        """What live sources say of themselves."""
+        both = (reader.partition for reader in (*self._readers, *self._resting))
+        return [partition.stats() for partition in both if hasattr(partition, "stats")]
+
     def close(self) -> None:
         """Close what live sources have open."""
         for reader in (*self._readers, *self._resting):

@@ -138,6 +138,10 @@ class LocalRuntime:
         """Nothing waits."""
         return [0] * self._settings.shards
 
+    def udp(self) -> list[Any]:
+        """What the ports that are listened on say of themselves."""
+        return self._conductor.router.stats()
+
     def end(self) -> None:
         """Let the next advance take a last checkpoint and be done."""
         self._conductor.stop()

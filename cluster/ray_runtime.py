@@ -139,6 +139,10 @@ class RayRuntime:
         queues: list[int] = self._get(self._router.queues.remote())
         return queues
 
+    def udp(self) -> list[Any]:
+        """What the ports that are listened on say of themselves."""
+        return [one for some in self._get([r.stats.remote() for r in self._readers]) for one in some]
+
     def end(self) -> None:
         """Let the next advance take a last checkpoint and be done."""
         self._get(self._router.stop.remote())
