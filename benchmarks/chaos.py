@@ -162,7 +162,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runtime", choices=["ray", "loop"], default="ray")
-    parser.add_argument("--pause", type=float, nargs=2, default=(4.0, 12.0), metavar=("LEAST", "MOST"))
+    parser.add_argument("--pause", type=float, nargs=2, default=(2.0, 25.0), metavar=("LEAST", "MOST"))
     given = parser.parse_args()
     chance, total, rounds = random.Random(given.seed), Counter[str](), 0
     with tempfile.TemporaryDirectory() as folder:

@@ -141,16 +141,19 @@ class Store:
             run={**manifest.run, OWNER: self.owner},
             written_us=manifest.written_us or time.time_ns() // 1000,
         )
-        self._check_epoch(written.epoch)
+        sizes = self._place.sizes()
+        self._check_epoch(written.epoch, sizes)
+        self._check_parts(written, sizes)
         name, frame = manifest_name(written.epoch), encoded(written)
         try:
             self._place.create(name, frame)
         except Taken:
-            self._check_epoch(written.epoch)  # it may be another run's that came between
+            # It is ours, or a damaged one; or another run's that came between.
+            self._check_epoch(written.epoch, self._place.sizes())
             self._place.put(name, frame)
             self._place.settle()
         try:
-            self.clean()
+            self._clean({**sizes, name: 0}, never)
         except StoreError as error:  # the checkpoint holds all the same
             self.complaints.append(f"{error} (old checkpoints stay)")
 
@@ -188,7 +191,9 @@ class Store:
         newer than the newest manifest stay: they may be of a checkpoint under way.
         """
         self._check_owner()
-        sizes = self._place.sizes()
+        self._clean(self._place.sizes(), keep)
+
+    def _clean(self, sizes: dict[str, int], keep: Choice) -> None:
         usable = list(self._usable(sizes, []))
         if not usable:
             return
@@ -261,8 +266,8 @@ class Store:
         if isinstance(self._place, ObjectPlace):
             check_owner(self._place, self.owner, self._held)
 
-    def _check_epoch(self, epoch: int) -> None:
-        for later in _epochs(self._place.sizes()):
+    def _check_epoch(self, epoch: int, sizes: dict[str, int]) -> None:
+        for later in _epochs(sizes):
             if later < epoch:
                 return
             try:

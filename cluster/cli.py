@@ -55,6 +55,25 @@ def detect(**options: Any) -> int:
 
 
 @cli.command()
+@click.option("--config", type=click.Path(path_type=Path), required=True, help="Configuration (TOML).")
+def serve(config: Path) -> int:
+    """Read live sources and raise alerts as they come, until it is stopped. Its state survives whatever dies."""
+    from cluster.serving import serve as run
+
+    return run(config)
+
+
+@cli.command()
+@click.argument("shards", type=click.IntRange(1, 4096))
+@click.option("--config", type=click.Path(path_type=Path), required=True, help="That of the server.")
+def scale(shards: int, config: Path) -> int:
+    """Have a server on this machine go on with so many shards; what they know moves with them."""
+    from cluster.scaling import ask
+
+    return ask(config, shards)
+
+
+@cli.command()
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--days", type=click.IntRange(1, 400), default=60, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True)

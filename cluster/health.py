@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -20,6 +20,7 @@ from cluster.readiness import STALLED_S, not_alive, not_ready
 from cluster.snapshot import Board
 
 HOST, PORT = "127.0.0.1", 9464
+MOST_SHARDS = 4096
 AT_ONCE = 16  # requests; more are turned away
 PATIENCE_S = 5.0  # with a client that sends or takes nothing
 _PAGES = "/metrics /healthz /readyz /status"
@@ -28,16 +29,32 @@ _PAGES = "/metrics /healthz /readyz /status"
 class Pages:
     """What is answered, as a WSGI application."""
 
-    def __init__(self, board: Board, stalled_s: float = STALLED_S) -> None:
+    def __init__(
+        self, board: Board, stalled_s: float = STALLED_S, scale: Callable[[int], None] | None = None
+    ) -> None:
         self._board, self._stalled_s = board, stalled_s
+        self._scale = scale
         self._metrics = make_wsgi_app(registry(board))
 
     def __call__(self, environ: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
+        if method == "POST" and environ.get("PATH_INFO") == "/scale":
+            return self._scaled(environ, respond)
         if method not in ("GET", "HEAD"):
             return _answer(respond, "405 Method Not Allowed", b'{"reasons":["only GET is answered"]}')
         page = self._page(environ, respond)
         return page if method == "GET" else []
+
+    def _scaled(self, environ: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
+        """Only from this machine, and with a header that no web page can send without asking."""
+        near = environ.get("REMOTE_ADDR") in ("127.0.0.1", "::1")
+        if self._scale is None or not near or environ.get("HTTP_X_REDSHANK") != "scale":
+            return _answer(respond, "403 Forbidden", b'{"reasons":["not from there"]}')
+        number = environ.get("QUERY_STRING", "").removeprefix("shards=")
+        if not number.isdecimal() or not 1 <= int(number[:6]) <= MOST_SHARDS:
+            return _answer(respond, "400 Bad Request", b'{"reasons":["shards=1 to 4096 was expected"]}')
+        self._scale(int(number))
+        return _answer(respond, "202 Accepted", b'{"ok":true}')
 
     def _page(self, environ: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -134,8 +151,17 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 @contextmanager
-def serving(board: Board, host: str = HOST, port: int = PORT, stalled_s: float = STALLED_S) -> Iterator[int]:
-    """Answer while the context lasts; the port (0 takes any that is free). Raises UserError where none can be had."""
+def serving(
+    board: Board,
+    host: str = HOST,
+    port: int = PORT,
+    stalled_s: float = STALLED_S,
+    scale: Callable[[int], None] | None = None,
+) -> Iterator[int]:
+    """Answer while the context lasts; the port (0 takes any that is free). Raises UserError where none can be had.
+
+    `scale` is called with the number of shards that a client on this machine asks for.
+    """
     try:
         server = _Server(host, port)
     except (OSError, OverflowError) as error:
@@ -143,7 +169,7 @@ def serving(board: Board, host: str = HOST, port: int = PORT, stalled_s: float =
         raise UserError(
             f"can't listen on {host} port {port} for health and metrics: {str(why).lower()}"
         ) from None
-    server.set_app(Pages(board, stalled_s))
+    server.set_app(Pages(board, stalled_s, scale))
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()
     try:

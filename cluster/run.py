@@ -36,7 +36,7 @@ class Runtime(Protocol):
     def start(
         self, standing: Standing | None = None, parts: Sequence[Any] = (), epoch: int = 1, tag: str = ""
     ) -> None: ...
-    def advance(self, steps: int, mark: bool = False) -> Progress: ...
+    def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress: ...
     def written(self, marked: Marked, wait: bool = False) -> Marked | None: ...
     def compact(self, name: str, parts: Sequence[Any], closed_until: int, whole: bool) -> Any: ...
     def compacted(self, promise: Any) -> Any: ...
@@ -134,10 +134,10 @@ class Run:
 
     # The stream
 
-    def advance(self, steps: int) -> Progress:
+    def advance(self, steps: int, now_us: int = 0) -> Progress:
         """Take so many steps; what died meanwhile is begun again from the last checkpoint."""
         try:
-            progress = self.runtime.advance(steps, self._is_time())
+            progress = self.runtime.advance(steps, self._is_time(), now_us)
             room = max(0, MAX_REJECTED - len(self.rejected))
             self.rejected += progress.rejected[:room]
             if progress.marked:
@@ -147,7 +147,7 @@ class Run:
             return progress
         except LostError as error:
             self._recover(error)
-            return self.advance(steps)
+            return self.advance(steps, now_us)
 
     def finish(self) -> Outcome:
         """What the run came to."""

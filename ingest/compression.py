@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +17,16 @@ CHUNK = 1 << 22
 PIECE = (
     2048  # octets unpacked at a time: of zstd's blocks of 128 KB the smallest takes four, so 64 MB at most
 )
+NOT_THE_SAME = "the file is not what it was when it was read before"
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 class CutShortError(Exception):
     """A compressed file that can't be unpacked to its end; the text says where."""
+
+
+class ChangedError(Exception):
+    """A file that is not what it was when it was read before; the text says how."""
 
 
 @contextmanager
@@ -64,22 +70,46 @@ class _Unzstd:
         return part
 
 
-def chunks(path: Path, size: int = CHUNK) -> Iterator[bytes]:
-    """The content in pieces of `size` octets, the last one shorter.
+def chunks(
+    path: Path, size: int = CHUNK, start: int = 0, least: int = 0, stop: int | None = None
+) -> Iterator[bytes]:
+    """The content from `start` on, up to `stop`, in pieces that end at multiples of `size`, the last one shorter.
 
-    Raises CutShortError where a compressed file breaks off, after giving what could be unpacked.
+    Pieces of a file are the same wherever reading begins. Raises ChangedError where there are not even `least`
+    octets, and CutShortError where a compressed file breaks off, after giving what could be unpacked.
     """
     with open_stream(path) as stream:
+        plain = isinstance(stream, BufferedReader)
+        at = _seek(stream, start, least) if plain else 0
         # What is not packed breaks off nowhere: it is read as it is wanted.
-        read = _read_plain if isinstance(stream, BufferedReader) else _read
-        while True:
-            piece, broken = read(stream, size)
-            if piece:
-                yield piece
+        read = _read_plain if plain else _read
+        while stop is None or at < stop:
+            wanted = size - at % size if stop is None else min(size - at % size, stop - at)
+            piece, broken = read(stream, wanted)
+            begin, at = at, at + len(piece)
+            ended = bool(broken) or len(piece) < wanted
+            if ended and at < least:
+                raise _shorter(at, least)
+            if piece and at > start:
+                # What comes before `start` is unpacked in the same steps as ever, and dropped.
+                yield piece[start - begin :] if begin < start else piece
             if broken:
                 raise CutShortError(broken)
-            if len(piece) < size:
+            if ended:
                 return
+
+
+def _seek(stream: BinaryIO, start: int, least: int) -> int:
+    if least and (size := os.fstat(stream.fileno()).st_size) < least:
+        raise _shorter(size, least)
+    return stream.seek(start)
+
+
+def _shorter(size: int, before: int) -> ChangedError:
+    return ChangedError(
+        f"the file is shorter than what was read of it before: {size} octets, was {before} or more; "
+        "what is new in it was not read"
+    )
 
 
 def _read_plain(stream: BinaryIO, size: int) -> tuple[bytes, str]:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from ingest import logs, swift
 from ingest.event_columns import EventColumns, Shaped
 from ingest.identity import operations_of, text_hashes, uids_of
-from ingest.json_records import Lines, Value, decoded
+from ingest.json_records import Lines, decoded
+from ingest.json_values import Value
 from ingest.logs_values import MAX_TEXT, text
 from ingest.records import Event, Rejected
 from ingest.times import epochs_us
@@ -49,11 +50,11 @@ class _Taken:
 
 
 class EventReader:
-    """One source's records, counted through from 0."""
+    """One source's records, counted through from 0, or from where reading goes on."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, number: int = 0) -> None:
         self._source = source
-        self._number = 0
+        self.number = number  # of the next record
         self._shaped = Shaped()
 
     def read(self, piece: Lines | list[Value]) -> Piece:
@@ -73,9 +74,9 @@ class EventReader:
             assert isinstance(piece, Lines)
             values = list(piece.values())
         for place in careful:
-            self._careful(values[place] if values else None, self._number + place, made, taken)
+            self._careful(values[place] if values else None, self.number + place, made, taken)
         made.events = taken.packed()
-        self._number += len(records)
+        self.number += len(records)
         return made
 
     def _common(self, records: Any, made: Piece, taken: _Taken) -> list[int]:
@@ -111,7 +112,7 @@ class EventReader:
         named = np.fromiter(map(bool, given), bool, count) & (operation != 0)
         operations = operations_of(operation, correlations, named) if named.any() else np.zeros_like(content)
         uids = uids_of(content, times, correlations)
-        taken.add(said, times, uids, operations, self._number + places)
+        taken.add(said, times, uids, operations, self.number + places)
 
     def _careful(self, value: Value, number: int, made: Piece, taken: _Taken) -> None:
         value = decoded(value, self._source, number)

@@ -8,9 +8,13 @@ record of fixed length nowhere. Hostile bytes cost linear time and bounded memor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from ingest.flows import FlowColumns
 from ingest.ipfix_columns import LayoutPart
+from ingest.ipfix_domains import DomainState
 from ingest.ipfix_runs import HEADER, VERSION, chain, next_message
 from ingest.ipfix_sets import EXCERPT, Sets
 from ingest.records import Rejected
@@ -30,6 +34,16 @@ class Decoded:
     lost: int = 0
 
 
+class DecoderState(msgspec.Struct, array_like=True, frozen=True):
+    """A decoder as it is kept: at most 64 KB of an unfinished message, and the bounds of what domains may say."""
+
+    offset: int = 0
+    rest: bytes = b""
+    garbage: bytes | None = None
+    garbage_from: int = 0
+    domains: list[DomainState] = []
+
+
 class IpfixDecoder:
     """One exporter's stream of messages, or one file of them."""
 
@@ -40,6 +54,20 @@ class IpfixDecoder:
         self._garbage: bytearray | None = None  # how what is passed over begins
         self._garbage_from = 0
         self._sets = Sets(source)
+
+    def state(self) -> list[Any]:
+        """What a decoder must know to go on from here, in plain values (`DecoderState`); nothing that was counted."""
+        garbage = None if self._garbage is None else bytes(self._garbage)
+        return [self.offset, self._rest, garbage, self._garbage_from, self._sets.state()]
+
+    @classmethod
+    def restored(cls, source: str, kept: DecoderState) -> IpfixDecoder:
+        """A decoder that goes on where another one was. Raises BadTemplateError."""
+        made = cls(source)
+        made.offset, made._rest, made._garbage_from = kept.offset, kept.rest, kept.garbage_from
+        made._garbage = None if kept.garbage is None else bytearray(kept.garbage)
+        made._sets.restore(kept.domains)
+        return made
 
     def feed(self, data: bytes | memoryview, at_end: bool = False) -> Decoded:
         """Decode the next octets of a file; `at_end` after the last ones."""
@@ -73,7 +101,7 @@ class IpfixDecoder:
         return self._decoded()
 
     def _decoded(self) -> Decoded:
-        taken = self._sets.hand_over()
+        taken = self._sets.common.hand_over()
         flows = FlowColumns(LayoutPart(layout, gathered) for layout, gathered in taken.gathered.items())
         return Decoded(flows, taken.rejected, taken.read, taken.filtered, taken.lost)
 

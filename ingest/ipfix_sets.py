@@ -5,37 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 from struct import Struct
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ingest.ipfix_columns import Gathered
-from ingest.ipfix_runs import BODY, FIRST_DATA, HEADER, Numbers, Run, bodies, runs
-from ingest.ipfix_templates import (
-    BadTemplateError,
-    Layout,
-    Layouts,
-    Template,
-    Templates,
-    fields_end,
-    one_in,
-    options_values,
-)
+from ingest.ipfix_domains import Domain, DomainState, Message, Waiting
+from ingest.ipfix_runs import BODY, FIRST_DATA, HEADER, Run, bodies, runs
+from ingest.ipfix_templates import BadTemplateError, Layout, Layouts, Template, Templates, fields_end
 from ingest.records import Rejected
 
 EXCERPT = 48  # octets of what is rejected that are shown
 MAX_DOMAINS = 1_024
 MAX_WAITING = 1 << 20  # octets of data sets that a domain may keep until their template comes
 MAX_ALL_WAITING = 1 << 24  # ... and all domains together
-WAITING_COST = 256  # octets that a waiting set costs beside its data
-REORDERED = 4_096  # records by which a message may come late; one further back: the exporter began again
-MAX_INIT_MS = 1 << 48  # in the year 10889: beyond it, times would no longer fit their columns
 NO_ADDRESSES = "flow records without addresses"
 
 _ABOUT = Struct("!III")  # export time, sequence number and domain, after version and length
 _SET = Struct("!HH")
 _COUNT = Struct("!HH")
-_WRAP = 0xFFFFFFFF  # of sequence numbers
 
 
 @dataclass(slots=True)
@@ -65,97 +53,75 @@ class Taken:
 
 
 @dataclass(slots=True)
-class _Domain:
-    number: int
-    templates: Templates
-    waiting: dict[int, list[_Waiting]] = field(default_factory=dict)
+class Common:
+    """What exporters that are read together have in common: one bound, and one place for what they give."""
+
+    taken: Taken
+    layouts: Layouts = field(default_factory=Layouts)
     waiting_size: int = 0
-    sampling: int = 0
-    init_ms: int = 0  # systemInitTimeMilliseconds of the options data
-    next_sequence: int | None = None  # None: what came last had a number of records that is not known
-    missing: int = 0  # of those that were counted as lost, how many may still come late
-
-    def lost(self, sequence: int, records: int | None) -> int:
-        """How many records were lost before this message; less than 0: so many came late."""
-        expected = sequence if self.next_sequence is None else self.next_sequence
-        ahead = (sequence - expected + (1 << 31)) % (1 << 32) - (1 << 31)
-        if -REORDERED <= ahead < 0:
-            late = min(records or 0, self.missing)
-            self.missing -= late
-            return -late
-        self.missing = self.missing + ahead if ahead >= 0 else 0
-        self.next_sequence = None if records is None else (sequence + records) & _WRAP
-        return max(ahead, 0)
-
-    def lost_of_run(self, sequence: Numbers, records: Numbers) -> int:
-        """The same for many messages with so many records each."""
-        after = sequence + records & _WRAP
-        first = int(sequence[0])
-        if self.next_sequence in (None, first) and (sequence[1:] == after[:-1]).all():
-            self.next_sequence = int(after[-1])
-            return 0
-        return sum(self.lost(*one) for one in zip(sequence.tolist(), records.tolist(), strict=True))
-
-    def learn(self, layout: Layout, records: bytes, count: int) -> None:
-        """What options data say of all flows that follow."""
-        for values in options_values(layout, records, count):
-            self.init_ms = min(values.get("systemInitTimeMilliseconds", self.init_ms), MAX_INIT_MS)
-            self.sampling = one_in(values) or self.sampling
-
-
-class _Message(NamedTuple):
-    domain: _Domain
-    offset: int
-    exported_s: int
-
-
-class _Waiting(NamedTuple):
-    """A data set whose template is not known yet."""
-
-    number: int
-    data: bytes
-    message: _Message
-
-    @property
-    def size(self) -> int:
-        return len(self.data) + WAITING_COST
-
-
-class Sets:
-    """One exporter's domains."""
-
-    def __init__(self, source: str) -> None:
-        self.taken = Taken(source)
-        self._domains: dict[int, _Domain] = {}
-        self._layouts = Layouts()
-        self._waiting_size = 0
+    domains: int = 0
 
     def hand_over(self) -> Taken:
         """What has been taken in, and begin anew; what the domains have said stays known."""
         taken, self.taken = self.taken, Taken(self.taken.source)
         return taken
 
+
+class Sets:
+    """One exporter's domains."""
+
+    received_s = 0  # when the datagrams came that are taken in, in seconds since 1970; 0: there are none
+
+    def __init__(self, source: str, common: Common | None = None) -> None:
+        self.common = common or Common(Taken(source))
+        self._domains: dict[int, Domain] = {}
+
+    @property
+    def taken(self) -> Taken:
+        """What came of messages since it was last handed over."""
+        return self.common.taken
+
     def end(self) -> None:
         """No more templates will come: reject the data that wait for one."""
-        for number, domain in sorted(self._domains.items()):
-            sets = (kept for kept_sets in domain.waiting.values() for kept in kept_sets)
-            for kept in sorted(sets, key=lambda one: one.message.offset):
-                text = f"data set {kept.number} of observation domain {number} came before its template"
-                self.taken.reject(text, kept.message.offset, kept.data, "set")
+        for _, domain in sorted(self._domains.items()):
+            for kept in sorted(domain.all_waiting(), key=lambda one: one.message.offset):
+                self._never_known(kept)
+            self.common.waiting_size -= domain.waiting_size
             domain.waiting, domain.waiting_size = {}, 0
-        self._waiting_size = 0
+
+    def _never_known(self, kept: Waiting) -> None:
+        domain = kept.message.domain
+        text = f"data set {kept.number} of observation domain {domain.number} came before its template"
+        self.taken.reject(text, kept.message.offset, kept.data, "set")
+        self.taken.lost += domain.took_later(kept, None)
+
+    def state(self) -> list[Any]:
+        """Each domain in plain values (`DomainState`)."""
+        return [domain.state() for domain in self._domains.values()]
+
+    def restore(self, kept: list[DomainState]) -> None:
+        """Know what an earlier decoder knew. Raises BadTemplateError."""
+        self._domains = {one.number: self._restored(one) for one in kept}
+        self.common.waiting_size += sum(domain.waiting_size for domain in self._domains.values())
+        self.common.domains += len(self._domains)
+
+    def _restored(self, kept: DomainState) -> Domain:
+        return Domain.restored(kept, self.common.layouts)
+
+    def _new_domain(self, number: int) -> Domain:
+        return Domain(number, Templates(self.common.layouts))
 
     # Messages
 
     def messages(self, data: bytes, bounds: list[int], offset: int) -> None:
         """Take in whole messages that lie between these bounds; `offset` is where `data` begins in the file."""
         for first, last, run in runs(data, bounds):
-            if run is None or not self._run(data, run, offset):
-                for at, end in pairwise(bounds[first : last + 1]):
-                    self._message(data, at, end, offset + at)
+            if run is None or not self._run(data, run, offset, first):
+                for number, (at, end) in enumerate(pairwise(bounds[first : last + 1]), first):
+                    self._message(data, at, end, offset + at, number)
 
-    def _run(self, data: bytes, run: Run, offset: int) -> bool:
-        """Take in a run of messages; False: they are not plain flows, nothing was done."""
+    def _run(self, data: bytes, run: Run, offset: int, first: int) -> bool:
+        """Take in a run of messages, from the `first` on; False: they are not plain flows, nothing was done."""
         domain = self._domains.get(run.domain)
         template = domain.templates.get(run.template) if domain else None
         if domain is None or template is None or template.scopes:
@@ -164,45 +130,51 @@ class Sets:
         if not layout.length or not layout.is_flow:
             return False
         records = (run.length - BODY) // layout.length
+        lost = domain.took_run(run, records, first)
+        if lost is None:
+            return False
         about = np.empty((5, len(records)), np.int64)
         about[0], about[1], about[2] = records, offset + run.at, run.exported_s
         about[3], about[4] = domain.sampling, domain.init_ms
         self.taken.of(layout).many(bodies(data, run, records * layout.length), about)
         self.taken.read += int(records.sum())
-        self.taken.lost += domain.lost_of_run(run.sequence, records)
+        self.taken.lost += lost
         return True
 
-    def _message(self, data: bytes, at: int, end: int, offset: int) -> None:
+    def _message(self, data: bytes, at: int, end: int, offset: int, which: int) -> None:
         exported_s, sequence, number = _ABOUT.unpack_from(data, at + 4)
         domain = self._domain(number)
         if domain is None:
             text = f"more than {MAX_DOMAINS} observation domains"
             self.taken.reject(text, offset, data[at:end], "message")
             return
-        message = _Message(domain, offset, exported_s)
-        records: int | None = 0
+        if domain.is_repeated(sequence, which):
+            return
+        message = Message(domain, offset, exported_s, sequence, self.received_s)
+        records, is_whole = 0, True
         at += HEADER
         while end - at >= _SET.size:
             set_id, length = _SET.unpack_from(data, at)
             if length < _SET.size or at + length > end:
                 text = f"set {set_id} says a length of {length}, but its message has {end - at} octets left"
                 self.taken.reject(text, offset, data[at:end], "set")
-                records = None
+                is_whole = False
                 break
             more = self._set(message, set_id, data, at + _SET.size, at + length)
-            records = None if records is None or more is None else records + more
+            is_whole, records = is_whole and more is not None, records + (more or 0)
             at += length
-        self.taken.lost += domain.lost(sequence, records)
+        self.taken.lost += domain.took(message, records, is_whole)
 
-    def _domain(self, number: int) -> _Domain | None:
+    def _domain(self, number: int) -> Domain | None:
         domain = self._domains.get(number)
-        if domain is None and len(self._domains) < MAX_DOMAINS:
-            domain = self._domains[number] = _Domain(number, Templates(self._layouts))
+        if domain is None and self.common.domains < MAX_DOMAINS:
+            domain = self._domains[number] = self._new_domain(number)
+            self.common.domains += 1
         return domain
 
     # Sets
 
-    def _set(self, message: _Message, number: int, data: bytes, at: int, end: int) -> int | None:
+    def _set(self, message: Message, number: int, data: bytes, at: int, end: int) -> int | None:
         """Take a set in; how many data records it had, None if that is not known yet."""
         if number in (2, 3):
             self._templates(message, data, at, end, number == 3)
@@ -211,22 +183,21 @@ class Sets:
             if template is not None:
                 return self._data(message, template, data, at, end)
             if end > at:
-                self._wait(_Waiting(number, data[at:end], message))
+                self._wait(Waiting(number, data[at:end], message))
                 return None
         return 0  # ids 4 to 255 are reserved: skipped, as RFC 7011 says
 
-    def _wait(self, kept: _Waiting) -> None:
+    def _wait(self, kept: Waiting) -> None:
         domain, size = kept.message.domain, kept.size
-        if domain.waiting_size + size > MAX_WAITING or self._waiting_size + size > MAX_ALL_WAITING:
+        if domain.waiting_size + size > MAX_WAITING or self.common.waiting_size + size > MAX_ALL_WAITING:
             which = f"data set {kept.number} of observation domain {domain.number}"
             text = f"{which} has no template, and no more is kept"
             self.taken.reject(text, kept.message.offset, kept.data, "set")
             return
-        domain.waiting.setdefault(kept.number, []).append(kept)
-        domain.waiting_size += size
-        self._waiting_size += size
+        domain.wait(kept)
+        self.common.waiting_size += size
 
-    def _templates(self, message: _Message, data: bytes, at: int, end: int, options: bool) -> None:
+    def _templates(self, message: Message, data: bytes, at: int, end: int, options: bool) -> None:
         templates = message.domain.templates
         while end - at >= _COUNT.size:
             number, count = _COUNT.unpack_from(data, at)
@@ -252,16 +223,16 @@ class Sets:
             at = after
             self._now_known(message.domain, number)
 
-    def _now_known(self, domain: _Domain, number: int) -> None:
+    def _now_known(self, domain: Domain, number: int) -> None:
         template = domain.templates.get(number)
         if template is None:
             return
-        for kept in domain.waiting.pop(number, ()):
-            domain.waiting_size -= kept.size
-            self._waiting_size -= kept.size
-            self._data(kept.message, template, kept.data, 0, len(kept.data))
+        for kept in domain.no_longer(number):
+            self.common.waiting_size -= kept.size
+            count = self._data(kept.message, template, kept.data, 0, len(kept.data))
+            self.taken.lost += domain.took_later(kept, count)
 
-    def _data(self, message: _Message, template: Template, data: bytes, at: int, end: int) -> int:
+    def _data(self, message: Message, template: Template, data: bytes, at: int, end: int) -> int:
         layout, domain = template.layout, message.domain
         if layout.length:
             count = (end - at) // layout.length

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from struct import Struct
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -196,12 +197,13 @@ class Templates:
     Options templates stand apart, so that withdrawing all of a kind costs no more than learning them did.
     """
 
-    __slots__ = ("_data", "_layouts", "_options")
+    __slots__ = ("_data", "_layouts", "_options", "_told")
 
     def __init__(self, layouts: Layouts) -> None:
         self._layouts = layouts
         self._data: dict[int, Template] = {}
         self._options: dict[int, Template] = {}
+        self._told: list[list[Any]] | None = None
 
     def get(self, number: int) -> Template | None:
         """The template of a set's id."""
@@ -224,6 +226,7 @@ class Templates:
         made = Template(number, scopes, specifiers, self._layouts.of(specifiers))
         self._drop(number)
         (self._options if scopes else self._data)[number] = made
+        self._told = None
         self._layouts.held += len(specifiers)
 
     def withdraw(self, number: int) -> None:
@@ -232,8 +235,21 @@ class Templates:
         for gone in (number,) if every is None else tuple(every):
             self._drop(gone)
 
+    def clear(self) -> None:
+        """Know none of them any more."""
+        for number in (*self._data, *self._options):
+            self._drop(number)
+
+    def state(self) -> list[list[Any]]:
+        """What `learn` is to be given to know them all again; not to be changed, for it is told many times."""
+        if self._told is None:
+            every = (*self._data.values(), *self._options.values())
+            self._told = [[one.number, one.scopes, one.specifiers] for one in every]
+        return self._told
+
     def _drop(self, number: int) -> None:
         gone = self._data.pop(number, None) or self._options.pop(number, None)
+        self._told = None
         self._layouts.held -= len(gone.specifiers) if gone else 0
 
 

@@ -6,32 +6,20 @@ that was cut the whole elements are given.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 
-from ingest.logs_values import excerpt
+from ingest.json_documents import Stream, document, document_from
+from ingest.json_values import PROBLEMS, Value, Walk, bad, records_of
+from ingest.positions import START, Place
 from ingest.records import Rejected
 
-MAX_DOCUMENT = 1 << 30  # octets of a document that is not in lines
 MAX_LINE = 64 << 20
-
+_BOM = b"\xef\xbb\xbf"
 _decode = msgspec.json.Decoder().decode
-_check = msgspec.json.Decoder(msgspec.Raw).decode  # whether it is JSON, and nothing else
-_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_PROBLEMS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
-_LISTS = ("records", "value")  # Event Hub and blob payloads; REST's pages
-_OPENING = re.compile(r'\s*(?:\[|\{[^{}]{0,2000}?"(?:records|value)"\s*:\s*\[)', re.IGNORECASE)
-_BETWEEN = re.compile(r"[\s,\ufeff]*")
-_end = json.JSONDecoder().raw_decode
-
-Value = Any  # a record's octets (Raw), a decoded value, or a Rejected
-PIECE = 5_000  # records of a document that are handed on together
 
 
 class Lines(NamedTuple):
@@ -45,26 +33,34 @@ class Lines(NamedTuple):
             yield from _line(line)
 
 
-def pieces(chunks: Iterable[bytes]) -> Iterator[Lines | list[Value]]:
-    """A file's records a piece at a time: lines as they stand, or records' octets (Raw) and what is Rejected."""
-    stream = iter(chunks)
-    head = next(stream, b"").removeprefix(b"\xef\xbb\xbf")
-    parts = chain([head], stream)
-    if _in_lines(head):
-        yield from _lines(parts)
+def pieces(stream: Stream, place: Place = START) -> Iterator[tuple[Lines | list[Value], Place]]:
+    """A file's records a piece at a time, with the place behind each: given it, the pieces behind that one follow.
+
+    A piece is lines as they stand, or records' octets (Raw) and what is Rejected.
+    """
+    if place.form == "new":
+        yield from _new(iter(stream(place.offset)), place.offset)
+    elif place.form in ("lines", "long"):
+        yield from _lines(stream(place.offset), place.offset, place.form == "long")
     else:
-        found = _document(parts)
-        while piece := list(islice(found, PIECE)):
-            yield piece
+        yield from document_from(stream, place)
+
+
+def _new(chunks: Iterator[bytes], offset: int) -> Iterator[tuple[Lines | list[Value], Place]]:
+    head = next(chunks, b"")
+    if not offset and head.startswith(_BOM):
+        head, offset = head.removeprefix(_BOM), len(_BOM)
+    parts = chain([head], chunks)
+    yield from _lines(parts, offset, False) if _in_lines(head) else document(parts, offset)
 
 
 def values(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, Value]]:
     """(number, value) of each record, from 0, decoded; what can't be read is a `Rejected`."""
-    found = (
-        value for piece in pieces(chunks) for value in (piece.values() if isinstance(piece, Lines) else piece)
-    )
-    for number, value in enumerate(found):
-        yield number, decoded(value, source, number)
+    number = 0
+    for piece, _ in pieces(lambda _begin, _end=None: chunks):
+        for value in piece.values() if isinstance(piece, Lines) else piece:
+            yield number, decoded(value, source, number)
+            number += 1
 
 
 def decoded(value: Value, source: str, number: int) -> Value:
@@ -79,8 +75,8 @@ def decoded(value: Value, source: str, number: int) -> Value:
 def _decoded(octets: bytes) -> Value:
     try:
         return _decode(octets)
-    except _PROBLEMS as error:
-        return _bad(f"the line is no JSON ({error})", octets)
+    except PROBLEMS as error:
+        return bad(f"the line is no JSON ({error})", octets)
 
 
 def _in_lines(head: bytes) -> bool:
@@ -100,7 +96,7 @@ def _in_lines(head: bytes) -> bool:
 def _readable(line: bytes) -> bool:
     try:
         _decode(line)
-    except _PROBLEMS:
+    except PROBLEMS:
         return False
     return True
 
@@ -108,129 +104,34 @@ def _readable(line: bytes) -> bool:
 # Lines
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[Lines | list[Value]]:
+def _lines(chunks: Iterable[bytes], read: int, too_long: bool) -> Iterator[tuple[Lines | list[Value], Place]]:
+    """Whole lines; `read` is where the chunks begin, `too_long` that the line there was rejected already."""
     rest = b""
-    too_long = False  # the line that goes on was rejected already
     for chunk in chunks:
+        read += len(chunk)
         start = chunk.find(b"\n") + 1 if too_long else 0
         if too_long and not start:
             continue
         end = chunk.rfind(b"\n") + 1
         if end:
             whole, rest, too_long = rest + chunk[start:end], chunk[end:], False
-            yield Lines(whole)
+            yield Lines(whole), Place("lines", read - len(rest))
         else:
             rest += chunk
         if len(rest) > MAX_LINE:
-            yield [_bad(f"the line is longer than {MAX_LINE >> 20} MB", rest)]
+            yield [bad(f"the line is longer than {MAX_LINE >> 20} MB", rest)], Place("long", read)
             rest, too_long = b"", True
     if rest:
-        yield Lines(rest)
+        yield Lines(rest), Place("lines", read)
 
 
 def _line(line: bytes) -> Iterator[Value]:
     if not line or line.isspace():
         return
     try:
-        yield from _records_of(line)
-    except _PROBLEMS as error:
+        yield from records_of(line)
+    except PROBLEMS as error:
         cut = "truncated" in str(error)
         reason = "the line is cut: it ends before its JSON does" if cut else f"the line is no JSON ({error})"
-        yield from _whole(line, reason)
-
-
-def _records_of(body: bytes) -> list[Value]:
-    """The records of a JSON value: an object, the elements of an array, or of a payload's list."""
-    _check(body)
-    start = body.lstrip()[:1]
-    if start == b"[":
-        return list(_array(body))
-    if start != b"{":
-        return [_bad("the line is no JSON object", body)]
-    if any(name in body[:4096].lower() for name in (b'"records"', b'"value"')):
-        members = _members(body)
-        lists = [
-            inner
-            for name, inner in members.items()
-            if name.lower() in _LISTS
-            and bytes(inner).lstrip()[:1] == b"["
-            # A record of its own may have a `value`; only a payload has `records`.
-            and (name.lower() == "records" or len(members) <= 4)
-        ]
-        if lists:
-            return [one for inner in lists for one in _array(inner)]
-    return [msgspec.Raw(body)]
-
-
-# Documents
-
-
-def _document(chunks: Iterable[bytes]) -> Iterator[Value]:
-    parts, size = [], 0
-    for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > MAX_DOCUMENT:
-            yield _bad("the JSON document is larger than 1 GB; write it as JSON lines", parts[0], "file")
-            return
-    body = b"".join(parts)
-    try:
-        yield from _records_of(body)
-    except _PROBLEMS as error:
-        yield from _whole(body, f"the JSON is cut or broken, and what follows is lost ({error})")
-
-
-def _whole(body: bytes, reason: str) -> Iterator[Value]:
-    """What is whole of values that stand one after another, of which the last one may be cut or broken."""
-    text, at = body.decode("utf-8", "surrogateescape"), 0
-    while (at := _after(_BETWEEN, text, at)) < len(text):
-        end = _end_of(text, at)
-        if end is None:
-            yield from _broken(text, at, reason)
-            return
-        yield from _given(text[at:end])
-        at = end
-
-
-def _broken(text: str, at: int, reason: str) -> Iterator[Value]:
-    """The elements of an array, or of a payload's list, up to where it breaks."""
-    within = _after(_OPENING, text, at)
-    while within > at:
-        at = _after(_BETWEEN, text, within)
-        end = _end_of(text, at)
-        if end is None:
-            break
-        yield msgspec.Raw(_octets(text[at:end]))
-        within = end
-    yield _bad(reason, _octets(text[at : at + 400] or text[-400:]))
-
-
-def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
-    match = pattern.match(text, at)
-    return match.end() if match else at
-
-
-def _end_of(text: str, at: int) -> int | None:
-    """Where the object or array that begins here ends; None if it is none, cut or broken."""
-    if text[at : at + 1] not in ("{", "["):
-        return None
-    try:
-        return _end(text, at)[1]
-    except (ValueError, RecursionError):
-        return None
-
-
-def _given(text: str) -> list[Value]:
-    octets = _octets(text)
-    try:
-        return _records_of(octets)
-    except _PROBLEMS as error:
-        return [_bad(f"the value is no JSON ({error})", octets)]
-
-
-def _octets(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _bad(reason: str, what: bytes, kind: str = "record") -> Rejected:
-    return Rejected(reason=reason, excerpt=excerpt(what), kind=kind)
+        for run in Walk(line, 0, reason).runs():
+            yield from run.values

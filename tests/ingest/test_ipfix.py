@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest.ipfix_sets import NO_ADDRESSES, REORDERED
+from ingest.ipfix_domains import REORDERED
+from ingest.ipfix_sets import NO_ADDRESSES
 from ingest.records import address_text
 from tests.ingest.ipfix_messages import (
     EXPORTED_S,

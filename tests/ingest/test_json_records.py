@@ -140,7 +140,7 @@ def test_a_long_last_line_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_document_that_is_too_large_is_refused_and_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.json_records.MAX_DOCUMENT", 1_000)
+    monkeypatch.setattr("ingest.json_documents.MAX_DOCUMENT", 1_000)
     taken = []
 
     def pieces() -> Any:

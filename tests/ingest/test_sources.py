@@ -188,8 +188,9 @@ def test_links_in_a_circle_and_a_file_named_twice_are_read_once(tmp_path: Path) 
 def test_reading_goes_on_from_every_position(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.sources.BLOCK", 7)
-    monkeypatch.setattr("ingest.sources.CHUNK", 150)
+    monkeypatch.setattr("ingest.event_file.BLOCK", 7)
+    monkeypatch.setattr("ingest.flow_file.CHUNK", 150)
+    monkeypatch.setattr("ingest.event_file.CHUNK", 150)
     (tmp_path / "x").write_bytes(lines(audits(40)) if kind == "events" else FLOWS * 6)
     (partition,) = discover([tmp_path / "x"], LATENESS_US).partitions
     whole = list(partition.blocks())

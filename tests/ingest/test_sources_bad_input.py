@@ -196,8 +196,8 @@ def shuffled(count: int, seed: int = 1) -> list[dict[str, Any]]:
 def test_records_are_put_in_order_in_fixed_pieces_and_none_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.sources.SORTED", 50)
-    monkeypatch.setattr("ingest.sources.BLOCK", 20)
+    monkeypatch.setattr("ingest.event_file.SORTED", 50)
+    monkeypatch.setattr("ingest.event_file.BLOCK", 20)
     records = [one for part in range(4) for one in shuffled(200)[part * 50 : part * 50 + 50]]
     _, blocks = read(put(tmp_path, lines(records)))
     assert add_up(blocks) == 200
@@ -209,7 +209,7 @@ def test_records_are_put_in_order_in_fixed_pieces_and_none_is_lost(
 def test_a_file_in_either_order_gives_the_same_events_in_the_same_order(
     tmp_path: Path, newest_first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.sources.SORTED", 50)
+    monkeypatch.setattr("ingest.event_file.SORTED", 50)
     records = audits(330)
     path = put(tmp_path, lines(records[::-1] if newest_first else records))
     partition = EventFile(path, LATENESS_US)
@@ -240,8 +240,8 @@ def whole_of(block: Block) -> Any:
 def test_reading_goes_on_from_every_position_with_all_that_is_wrong(
     tmp_path: Path, order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.sources.SORTED", 30)
-    monkeypatch.setattr("ingest.sources.BLOCK", 7)
+    monkeypatch.setattr("ingest.event_file.SORTED", 30)
+    monkeypatch.setattr("ingest.event_file.BLOCK", 7)
     records = {"rising": audits(90), "falling": audits(90)[::-1], "shuffled": shuffled(90)}[order]
     mixed = [x for one in records for x in (one, SIGN_IN, {"hello": 1})]
     path = put(tmp_path, gzip.compress(lines(mixed) + b'{"cut')[:-6])

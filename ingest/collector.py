@@ -1,0 +1,305 @@
+"""IPFIX over UDP (RFC 7011, section 10.3) as a live partition.
+
+One thread reads the socket, one writes what came to a journal; `blocks` decodes from the journal what is synced
+there. If they can't keep up, the kernel drops at the socket, and says how many.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import msgspec
+
+from ingest.blocks import Block
+from ingest.exporters import Exporters
+from ingest.ipfix_templates import BadTemplateError
+from ingest.journal import BOUND, At, Journal, release
+from ingest.positions import VERSION, CollectorPosition, known, unusable
+from ingest.receive import Arrived, bound, dropped, receiver
+from ingest.records import Rejected
+
+BUFFER = 32 << 20  # octets of the socket's buffer, where that is allowed
+QUEUED = 64 << 20  # octets that wait for the journal; beyond it, the socket is not read
+BATCH = 4 << 20  # octets that are synced, and decoded, together
+PAUSE_S = 0.05  # between two syncs, where little comes
+IDLE_S = 0.01
+DRAIN_S = 1.0  # for which what the socket still holds is read at the end
+
+
+class CollectorStats(msgspec.Struct, frozen=True):
+    """Counts since this process began to collect.
+
+    `lost` is what sequence numbers say, in records. Datagrams that were dropped, at the socket or because the
+    journal was full, say where it was lost: their records are among `lost`, never beside them.
+    """
+
+    received: int = 0  # datagrams
+    received_octets: int = 0
+    applied: int = 0  # datagrams that were decoded; more than received, if some waited in the journal
+    flows: int = 0
+    repeated: int = 0  # datagrams that came again
+    lost: dict[str, int] = {}  # by 'address:port/observation domain'
+    lost_forgotten: int = 0  # of exporters that are no longer known
+    dropped_at_socket: int | None = None  # datagrams; None: the platform does not say
+    dropped_at_journal: int = 0  # datagrams
+    journal_octets: int = 0
+    socket_buffer: int = 0  # octets, as the kernel counts them
+
+
+@dataclass(slots=True)
+class _Counts:
+    received: int = 0
+    octets: int = 0
+    applied: int = 0
+    flows: int = 0
+    dropped: int | None = None
+
+
+class Collector:
+    """Listens on a UDP port; `journal` is a folder of its own, `now_us` gives the time of a datagram's arrival.
+
+    It may be pickled before `blocks` is iterated: then the port and the journal are opened, and
+    ConfigurationError is raised if they can't be.
+    """
+
+    live = True
+    first_us: int | None = None
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        journal: Path,
+        now_us: Callable[[], int],
+        *,
+        buffer: int = BUFFER,
+        journal_bound: int = BOUND,
+    ) -> None:
+        self.name = f"udp://{f'[{host}]' if ':' in host else host}:{port}"
+        self._given = (host, port, journal, now_us, buffer, journal_bound)
+        self._folder = journal
+        self._open: _Open | None = None
+        self._exporters: Exporters | None = None
+        self._counts = _Counts()
+        self._stopped = False
+
+    def __reduce__(self) -> Any:
+        host, port, journal, now_us, buffer, journal_bound = self._given
+        return _made, (host, port, journal, now_us, buffer, journal_bound)
+
+    @property
+    def port(self) -> int:
+        """Where it listens, once it does: another one than was asked for, if that was 0."""
+        return self._open.socket.getsockname()[1] if self._open else self._given[1]
+
+    @property
+    def is_nearly_full(self) -> bool:
+        """A checkpoint should come soon: the journal is filling."""
+        return self._open is not None and self._open.journal.is_nearly_full
+
+    def prefetch(self, position: Any = None) -> None:
+        """Begin to listen."""
+        if not self._stopped:
+            self._opened(known(position, CollectorPosition, self.name).segment)
+
+    def blocks(self, position: Any = None) -> Iterator[Block]:
+        """What is in the journal behind a position, and what comes. Ends after `stop`."""
+        at = known(position, CollectorPosition, self.name)
+        exporters = Exporters(self.name, at.second)
+        try:
+            exporters.restore(at.exporters)
+        except (BadTemplateError, ValueError) as error:
+            raise unusable(self.name, error) from None
+        return self._blocks(At(at.segment, at.offset), exporters)
+
+    def _blocks(self, at: At, exporters: Exporters) -> Iterator[Block]:
+        self._exporters = exporters
+        if not self._stopped:
+            self._opened(at.segment)
+        position = _position(at, exporters)
+        while (opened := self._open) is not None:
+            opened.more.clear()
+            found = opened.journal.read(at, BATCH)
+            if not found.datagrams and opened.more.wait(IDLE_S):
+                found = opened.journal.read(at, BATCH)
+            problems = found.problems + opened.problems()
+            if not found.datagrams and not problems:
+                yield Block(idle=True, position=position)
+                continue
+            at = found.at
+            block = exporters.take(found.datagrams)
+            block.rejected += [Rejected(reason=one, source=self.name, kind="file") for one in problems]
+            self._counts.applied += len(found.datagrams)
+            self._counts.flows += len(block.flows or ())
+            block.position = position = _position(at, exporters)
+            yield block
+
+    def release(self, position: Any) -> None:
+        """A checkpoint with this position holds: the journal may delete what is before it."""
+        at = known(position, CollectorPosition, self.name)
+        place = At(at.segment, at.offset)
+        if self._open is not None:
+            self._open.journal.release(place)
+        else:
+            release(self._folder, place)
+
+    def stop(self) -> None:
+        """Close the port, after what the socket holds is in the journal; what is not read there waits there."""
+        self._stopped = True
+        if self._open is not None:
+            self._counts.dropped = dropped(self._open.socket)
+            opened, self._open = self._open, None
+            opened.close()
+
+    def stats(self) -> CollectorStats:
+        """Counts for metrics."""
+        counts, exporters, opened = self._counts, self._exporters, self._open
+        return CollectorStats(
+            received=counts.received,
+            received_octets=counts.octets,
+            applied=counts.applied,
+            flows=counts.flows,
+            repeated=exporters.repeated if exporters else 0,
+            lost=exporters.lost() if exporters else {},
+            lost_forgotten=exporters.lost_before if exporters else 0,
+            dropped_at_socket=dropped(opened.socket) if opened else counts.dropped,
+            dropped_at_journal=opened.journal.lost if opened else 0,
+            journal_octets=opened.journal.octets if opened else 0,
+            socket_buffer=opened.buffer() if opened else 0,
+        )
+
+    def _opened(self, after: int) -> None:
+        if self._open is None:
+            host, port, folder, now_us, buffer, journal_bound = self._given
+            journal = Journal(folder, journal_bound, after=after)
+            try:
+                self._open = _Open(journal, bound(host, port, buffer), now_us, self._counts)
+            except BaseException:
+                journal.close()
+                raise
+
+
+def _made(
+    host: str, port: int, journal: Path, now_us: Callable[[], int], buffer: int, bound: int
+) -> Collector:
+    return Collector(host, port, journal, now_us, buffer=buffer, journal_bound=bound)
+
+
+def _position(at: At, exporters: Exporters) -> list[Any]:
+    """A `CollectorPosition` in plain values."""
+    return [VERSION, "datagrams", *at, exporters.second, exporters.state()]
+
+
+@dataclass(slots=True)
+class _Batch:
+    arrived: list[Arrived]
+    received_us: int
+    octets: int = field(default=0)
+
+
+class _Open:
+    """The socket, the journal and the two threads between them."""
+
+    def __init__(self, journal: Journal, made: Any, now_us: Callable[[], int], counts: _Counts) -> None:
+        self.journal, self.socket = journal, made
+        self.more = Event()  # something was synced
+        self._now_us, self._counts = now_us, counts
+        self._queue: deque[_Batch] = deque()
+        self._queued = 0  # octets: added by one thread ...
+        self._taken = 0  # ... and by the other
+        self._came, self._stop, self._done = Event(), Event(), Event()
+        self._failed = ""
+        self._said = ""
+        self._threads = [
+            Thread(target=self._run, args=(one,), daemon=True) for one in (self._receive, self._write)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def buffer(self) -> int:
+        """Octets of the socket's buffer."""
+        import socket
+
+        size: int = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        return size
+
+    def problems(self) -> list[str]:
+        """What went wrong, each said once."""
+        if self._failed:
+            raise RuntimeError(f"a collector's thread ended: {self._failed}")
+        problem = self.journal.problem
+        said, self._said = self._said, problem
+        return [problem] if problem and problem != said else []
+
+    def close(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self.socket.close()
+        self.journal.close()
+
+    def _run(self, what: Callable[[], None]) -> None:
+        try:
+            what()
+        except Exception as error:
+            self._failed = f"{type(error).__name__}: {error}"
+        finally:
+            self._stop.set()
+            self._came.set()
+
+    def _receive(self) -> None:
+        source = receiver(self.socket)
+        until = 0.0
+        try:
+            while True:
+                if self._stop.is_set():
+                    until = until or time.monotonic() + DRAIN_S
+                if self._queued - self._taken > QUEUED and not until:
+                    self._stop.wait(0.001)
+                    continue
+                arrived = source.receive()
+                if arrived:
+                    self._put(arrived)
+                if until and (not arrived or time.monotonic() > until):
+                    return
+        finally:
+            self._done.set()
+
+    def _put(self, arrived: list[Arrived]) -> None:
+        octets = sum(len(data) for _, data in arrived)
+        self._counts.received += len(arrived)
+        self._counts.octets += octets
+        self._queued += octets
+        self._queue.append(_Batch(arrived, self._now_us(), octets))
+        self._came.set()
+
+    def _write(self) -> None:
+        while True:
+            done = self._done.is_set()
+            self._came.clear()
+            if self._queue:
+                self._commit()
+            elif done:
+                return
+            elif not self._came.wait(PAUSE_S):
+                continue
+            if self._queued - self._taken < BATCH and not done:
+                self._done.wait(PAUSE_S)
+
+    def _commit(self) -> None:
+        """Sync what came, up to a batch."""
+        octets = 0
+        while self._queue and octets < BATCH:
+            batch = self._queue.popleft()
+            for source, data in batch.arrived:
+                self.journal.append(source, batch.received_us, data)
+            octets += batch.octets
+        self.journal.commit()
+        self._taken += octets
+        self.more.set()

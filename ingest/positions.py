@@ -1,0 +1,109 @@
+"""Positions in a file: what must be known to go on reading behind a block, in plain MessagePack values.
+
+The first value is the version, the second the kind of file; the others are the fields below, in their order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from ingest.errors import PositionError
+from ingest.ipfix import DecoderState
+from ingest.ipfix_domains import DomainState
+
+VERSION = 1
+
+
+class FlowPosition(msgspec.Struct, array_like=True, frozen=True):
+    """Behind a chunk of a file of flows."""
+
+    version: Literal[1] = 1
+    kind: Literal["flows"] = "flows"
+    offset: int = 0  # where in the (unpacked) file the next chunk begins
+    ended: bool = False  # the file was read to its end: only what is new in it is left
+    decoder: DecoderState = DecoderState()
+
+
+class Place(msgspec.Struct, array_like=True, frozen=True):
+    """Between two pieces of a file of JSON.
+
+    | form | what comes next |
+    |---|---|
+    | `new` | nothing is known of what stands at the offset: lines or a document |
+    | `lines` | a line begins at the offset |
+    | `long` | at the offset a line goes on that was rejected for its length |
+    | `lists` | elements of lists, up to the ends of these; what follows them begins at the offset |
+    | `values` | at the offset, values of a document that is no single one, for the reason given |
+    | `broken` | behind an element that ends at the offset, others of a list that breaks for the reason given |
+    | `over` | nothing: the rest is not read |
+    """
+
+    form: Literal["new", "lines", "long", "lists", "values", "broken", "over"] = "new"
+    offset: int = 0
+    lists: list[list[int]] = []  # where the next element of a list begins, and where the list ends
+    reason: str = ""
+
+
+START = Place()
+
+
+class EventPosition(msgspec.Struct, array_like=True, frozen=True):
+    """Behind a block of a group of records that were put in order together.
+
+    Only what is sorted makes blocks, so of a group that is begun the records are read again.
+    """
+
+    version: Literal[1] = 1
+    kind: Literal["events"] = "events"
+    place: Place = START  # where the group begins
+    number: int = 0  # of its first record
+    given: int = 0  # blocks of it that were handed on
+    read_to: int = 0  # octets of the (unpacked) file that were read when it was whole
+    ended: bool = False  # the file ended there
+    broken: bool = False  # ... or broke off, and what is no whole line before that was not given
+
+
+class ExporterState(msgspec.Struct, array_like=True, frozen=True):
+    """What an exporter by UDP has said."""
+
+    address: bytes  # 16 octets
+    port: int
+    octets: int  # that it has sent
+    domains: list[DomainState]
+
+
+class CollectorPosition(msgspec.Struct, array_like=True, frozen=True):
+    """Behind a datagram in a journal; of the exporters, the one comes last that was heard last."""
+
+    version: Literal[1] = 1
+    kind: Literal["datagrams"] = "datagrams"
+    segment: int = 0
+    offset: int = 0
+    second: int = 0  # receive time of the last datagram
+    exporters: list[ExporterState] = []
+
+
+Form = TypeVar("Form", bound=msgspec.Struct)
+
+
+def known(position: Any, form: type[Form], source: str) -> Form:
+    """The position as one of its form; without one, the start. Raises PositionError for any other."""
+    if position is None:
+        return form()
+    version = position[0] if isinstance(position, list | tuple) and position else None
+    if version != VERSION:
+        raise PositionError(
+            f"{source}: the saved position is of version {version!r}, and this program reads version {VERSION}: "
+            "go on with the program that saved it, or start without the saved state"
+        )
+    try:
+        return msgspec.convert(position, form)
+    except msgspec.ValidationError as error:
+        raise unusable(source, error) from None
+
+
+def unusable(source: str, error: Exception) -> PositionError:
+    """A position that is damaged, or of another source."""
+    return PositionError(f"{source}: the saved position is none of such a file ({error})")

@@ -1,0 +1,163 @@
+"""Reading in another process goes on behind any block, and what was read ahead and not taken is read again."""
+
+from __future__ import annotations
+
+import gzip
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.far_reading import DEPTH, FarPartition, FarReader, SharedShapes
+from actors.settings import Settings
+from ingest.errors import PositionError
+from ingest.select import prepared
+from ingest.sources import Block, EventFile, FlowFile, Partition
+from tests.actors.running import MACHINES, enrichment
+from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
+from tests.ingest.reading import packed
+from tests.ingest.test_sources import LATENESS_US, audits, lines
+
+SETTINGS = Settings(shards=2)
+
+
+class Far:
+    """A reader whose calls are made in order, and late: as an actor's are."""
+
+    def __init__(self) -> None:
+        self.reader = FarReader(SETTINGS, enrichment())
+        self._calls: deque[tuple[Call, tuple[Any, ...]]] = deque()
+        self.open, self.next = Call(self, self.reader.open), Call(self, self.reader.next)
+
+    def get(self, promise: list[Any]) -> Any:
+        while not promise:
+            made, call, given = self._calls.popleft()
+            made.append(call(*given))
+        return promise[0]
+
+    def later(self, call: Callable[..., Any], given: tuple[Any, ...]) -> list[Any]:
+        promise: list[Any] = []
+        self._calls.append((promise, call, given))
+        return promise
+
+
+class Call:
+    """`remote` of an actor's method."""
+
+    def __init__(self, far: Far, call: Callable[..., Any]) -> None:
+        self._far, self._call = far, call
+
+    def remote(self, *given: Any) -> list[Any]:
+        return self._far.later(self._call, given)
+
+
+def far_partition(partition: Partition, far: Far | None = None) -> FarPartition:
+    far = far or Far()
+    return FarPartition(far, 3, partition, SharedShapes(), far.get)
+
+
+def told(block: Block) -> dict[str, Any]:
+    """All that is in a block, the flows as what a router takes of them."""
+    chosen = block.chosen
+    if block.flows is not None and len(block.flows):
+        about = enrichment()
+        chosen = prepared(block.flows, about.inventory, about.indicators, SETTINGS.sampling, None)
+    rows: Any = None
+    if chosen is not None:
+        named = [chosen.ids[entity] for entity in chosen.rows["entity"].tolist()]
+        rest = [name for name in chosen.rows.dtype.names if name != "entity"]
+        rows = (named, chosen.rows[rest].tolist(), chosen.first.tolist())
+        rows += (chosen.read, chosen.filtered, chosen.newest_us)
+    return {
+        "events": list(block.events.events("x")),
+        "rows": rows,
+        "rejected": block.rejected,
+        "filtered": block.filtered,
+        "counts": (block.read, block.lost),
+        "position": packed(block.position),
+    }
+
+
+@pytest.fixture(params=["events", "packed events", "flows"])
+def partition(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Partition:
+    for name, size in {"event_file.CHUNK": 3_000, "event_file.SORTED": 30, "event_file.BLOCK": 7}.items():
+        monkeypatch.setattr(f"ingest.{name}", size)
+    monkeypatch.setattr("ingest.flow_file.CHUNK", 700)
+    if request.param == "flows":
+        rows = [record(destination=ip, ports=(n, 22)) for n in range(30) for ip in MACHINES]
+        messages = [message(a_set(256, row), sequence=n + n // 50) for n, row in enumerate(rows)]
+        (tmp_path / "x").write_bytes(message(template(256, PLAIN)) + b"".join(messages))
+        return FlowFile(tmp_path / "x")
+    body = lines(audits(60)) + b"nonsense\n" + lines(audits(90)[::-1])
+    (tmp_path / "x").write_bytes(gzip.compress(body) if request.param == "packed events" else body)
+    return EventFile(tmp_path / "x", LATENESS_US)
+
+
+def test_the_blocks_behind_any_position_are_those_that_are_read_here(partition: Partition) -> None:
+    here = list(map(told, partition.blocks()))
+    blocks = list(far_partition(partition).blocks())
+    assert list(map(told, blocks)) == here
+    assert len(here) > 9
+    for number, block in enumerate(blocks, 1):
+        again = list(far_partition(partition).blocks(packed(block.position)))
+        assert list(map(told, again)) == here[number:]
+
+
+def test_what_was_read_ahead_and_not_taken_is_read_again(partition: Partition) -> None:
+    """By another partition at the same reader, and by the same one."""
+    here = list(map(told, partition.blocks()))
+    far = Far()
+    first = far_partition(partition, far)
+    taken = first.blocks()
+    last = [next(taken) for _ in range(4)][-1]
+    for other in (first, far_partition(partition, far)):
+        assert list(map(told, other.blocks(packed(last.position)))) == here[4:]
+
+
+def test_what_is_read_ahead_is_what_is_wanted(partition: Partition) -> None:
+    position = packed(list(partition.blocks())[4].position)
+    asked: list[Any] = []
+
+    class Noted:
+        name, first_us = partition.name, partition.first_us
+
+        def prefetch(self, position: Any = None) -> None: ...
+
+        def blocks(self, position: Any = None) -> Iterator[Block]:
+            asked.append(position)
+            return partition.blocks(position)
+
+    far = far_partition(Noted())
+    far.prefetch(position)
+    far.prefetch(position)
+    assert len(far._ahead) == DEPTH
+    blocks = far.blocks(position)
+    next(blocks)
+    far.prefetch(position)
+    assert len(list(blocks)) == len(list(partition.blocks(position))) - 1
+    assert asked == [position] * 2  # once here, where nothing is read, and once over there
+    far.prefetch()
+    assert list(map(told, far.blocks())) == list(map(told, partition.blocks()))
+
+
+def test_one_that_was_read_ahead_from_elsewhere_is_read_from_where_it_is_wanted(partition: Partition) -> None:
+    here = list(partition.blocks())
+    far = far_partition(partition)
+    far.prefetch()
+    assert list(map(told, far.blocks(packed(here[2].position)))) == list(map(told, here[3:]))
+
+
+def test_a_position_that_cannot_be_used_is_refused_here(partition: Partition) -> None:
+    with pytest.raises(PositionError, match="of version 9"):
+        far_partition(partition).blocks([9])
+
+
+def test_a_partition_that_is_read_again_has_names_of_its_own(partition: Partition) -> None:
+    """A reader that had to begin anew may list resources in another order than a router has learnt."""
+    far = far_partition(partition)
+    blocks = list(far.blocks())
+    again = list(far.blocks(packed(blocks[0].position)))
+    before, after = ({b.chosen.stream for b in some if b.chosen is not None} for some in (blocks, again))
+    assert not before & after
