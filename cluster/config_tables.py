@@ -105,26 +105,6 @@ class CheckpointsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = {}
 
 
-class LogsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a long-running command says on standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal, else JSON
-
-
-class HealthTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where probes and Prometheus are answered (docs/operations.md)."""
-
-    enabled: YesNo = True
-    host: Annotated[str, Meta(min_length=1, description="an address to listen on, like '127.0.0.1'")] = (
-        "127.0.0.1"
-    )
-    port: Annotated[int, Meta(ge=1, le=65535, description="a port, 1 to 65535")] = 9464
-    stalled_seconds: Annotated[float, Meta(ge=1, le=86400, description="a number of seconds, 1 to 86400")] = (
-        60
-    )
-
-
 class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that `redshank serve` reads: a folder, or a port."""
 
@@ -168,8 +148,6 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     checkpoints: CheckpointsTable = CheckpointsTable()
     sources: tuple[SourceTable, ...] = ()
     serve: ServeTable = ServeTable()
-    logs: LogsTable = LogsTable()
-    health: HealthTable = HealthTable()
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
 

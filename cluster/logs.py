@@ -84,7 +84,10 @@ def _last(as_json: bool, stream: TextIO) -> list[Processor]:
 
 
 def batch_line(log: BoundLogger, now: Snapshot, before: Snapshot | None = None) -> bool:
-    """At most one line for what came since the snapshot before; whether there was anything to say."""
+    """At most one line for what came since the snapshot before; whether there was anything to say.
+
+    A run that goes back to its checkpoint counts some records anew: nothing is said until it is ahead again.
+    """
     told = _since(now, before)
     if not any(told.values()):
         return False
@@ -96,7 +99,7 @@ def batch_line(log: BoundLogger, now: Snapshot, before: Snapshot | None = None) 
 
 def _since(now: Snapshot, before: Snapshot | None) -> dict[str, int]:
     mine, theirs = _numbers(now), _numbers(before) if before else {}
-    return {name: number - theirs.get(name, 0) for name, number in mine.items()}
+    return {name: max(0, number - theirs.get(name, 0)) for name, number in mine.items()}
 
 
 def _numbers(one: Snapshot) -> dict[str, int]:

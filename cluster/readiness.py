@@ -5,12 +5,14 @@ from __future__ import annotations
 from cluster.snapshot import STARTING, STOPPING, Board, Snapshot
 
 STALLED_S = 60.0
+STARTING_S = 600.0  # a large state takes its time to be read
 
 
 def not_alive(board: Board, stalled_s: float = STALLED_S) -> list[str]:
     """Why the process is to be started anew; nothing if it lives."""
     idle = board.idle_s()
-    return [f"the main loop has not moved on for {idle:.0f} s"] if idle > stalled_s else []
+    allowed = max(stalled_s, STARTING_S) if board.latest() is None else stalled_s
+    return [f"the main loop has not moved on for {idle:.0f} s"] if idle > allowed else []
 
 
 def not_ready(snapshot: Snapshot | None) -> list[str]:

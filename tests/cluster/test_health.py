@@ -54,12 +54,21 @@ def reasons(port: int, path: str) -> tuple[int, Any]:
 
 def test_a_process_is_alive_as_long_as_its_main_loop_moves(served: Served) -> None:
     board, clock, port = served
+    board.post(snapshot())
     assert reasons(port, "/healthz") == (200, [])
     clock.now = 31
     assert reasons(port, "/healthz") == (503, ["the main loop has not moved on for 31 s"])
     assert reasons(port, "/readyz")[0] == 503
     board.moved()
     assert reasons(port, "/healthz") == (200, [])
+
+
+def test_a_start_may_take_longer(served: Served) -> None:
+    _, clock, port = served
+    clock.now = 500
+    assert reasons(port, "/healthz") == (200, [])
+    clock.now = 601
+    assert reasons(port, "/healthz")[0] == 503
 
 
 def test_it_is_ready_when_all_is_there_and_says_what_is_not(served: Served) -> None:

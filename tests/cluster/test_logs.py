@@ -117,6 +117,7 @@ def test_a_batch_is_one_line_and_nothing_new_is_none() -> None:
     before = snapshot()
     assert batch_line(logger(), before)
     assert not batch_line(logger(), snapshot(), before)
+    assert not batch_line(logger(), snapshot(counts=Counts(read=9)), before)
     more = Counts(
         read=150, flows_applied=80, events_sent=30, late=5, rejected=15, lost=7, filtered={"no key": 20}
     )
