@@ -42,6 +42,21 @@ class Partition(Protocol):
         ...
 
 
+class LivePartition(Partition, Protocol):
+    """A stream whose end is not known: its blocks never end by themselves, they are idle at times.
+
+    It may be pickled until its blocks are iterated: only then what it needs is opened.
+    """
+
+    live: bool  # True
+
+    def release(self, position: Any) -> None:
+        """A checkpoint with this position holds: what stands before it is not needed any more."""
+
+    def stop(self) -> None:
+        """Close what is open; its blocks end."""
+
+
 def shown(path: Path) -> str:
     """The path as text that can be written anywhere: a name on disk need not be UTF-8.
 
