@@ -43,15 +43,18 @@ class Partition(Protocol):
 
 
 class LivePartition(Partition, Protocol):
-    """A partition whose end is never known: where nothing is there now, it gives a block that is idle."""
+    """A stream whose end is not known: its blocks never end by themselves, they are idle at times.
 
-    live: bool
+    It may be pickled until its blocks are iterated: only then what it needs is opened.
+    """
+
+    live: bool  # True
 
     def release(self, position: Any) -> None:
         """A checkpoint with this position holds: what stands before it is not needed any more."""
 
     def stop(self) -> None:
-        """Close what is open."""
+        """Close what is open; its blocks end."""
 
 
 def is_live(partition: Partition) -> TypeGuard[LivePartition]:

@@ -30,10 +30,11 @@ class ChangedError(Exception):
 
 
 @contextmanager
-def open_stream(path: Path) -> Iterator[BinaryIO]:
-    """The file's content, unpacked if it is gzip or zstd. Raises OSError."""
+def open_stream(path: Path | int) -> Iterator[BinaryIO]:
+    """The content of a file, or of an open one (its descriptor), unpacked if it is gzip or zstd. Raises OSError."""
     # The unpackers do not close what they read from.
-    with path.open("rb") as file:
+    with os.fdopen(os.dup(path), "rb") if isinstance(path, int) else path.open("rb") as file:
+        file.seek(0)
         head = file.read(4)
         file.seek(0)
         if head[:2] == GZIP:
@@ -71,7 +72,7 @@ class _Unzstd:
 
 
 def chunks(
-    path: Path, size: int = CHUNK, start: int = 0, least: int = 0, stop: int | None = None
+    path: Path | int, size: int = CHUNK, start: int = 0, least: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
     """The content from `start` on, up to `stop`, in pieces that end at multiples of `size`, the last one shorter.
 

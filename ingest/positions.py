@@ -85,6 +85,34 @@ class CollectorPosition(msgspec.Struct, array_like=True, frozen=True):
     exporters: list[ExporterState] = []
 
 
+GrowingForm = Literal["new", "lines", "long", "list", "payload", "over"]
+
+
+class GrowingPosition(msgspec.Struct, array_like=True, frozen=True):
+    """Behind what is whole so far in a file that grows.
+
+    | form | what comes next |
+    |---|---|
+    | `new` | nothing is known: lines, or a value |
+    | `lines` | a line begins |
+    | `long` | a line goes on that was rejected for its length |
+    | `list`, `payload` | behind an element of an array, or of a payload's list |
+    | `over` | nothing: the rest is not read |
+    """
+
+    version: Literal[1] = 1
+    kind: Literal["growing"] = "growing"
+    content: Literal["", "flows", "events"] = ""  # '': not known yet
+    device: int = 0
+    inode: int = 0
+    offset: int = 0  # in the (unpacked) file
+    begins: tuple[int, int] = (0, 0)  # how many octets of its begin are known, and their CRC-32
+    ends: tuple[int, int] = (0, 0)  # the same of those before the offset
+    form: GrowingForm = "new"
+    number: int = 0  # of the next record
+    decoder: DecoderState = DecoderState()
+
+
 Form = TypeVar("Form", bound=msgspec.Struct)
 
 

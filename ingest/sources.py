@@ -87,7 +87,7 @@ def _files(path: Path, found: Found, seen: set[str], *, named: bool = False) -> 
     if not os.path.isdir(path):  # noqa: PTH112
         if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
             found.rejected.append(bad_file(path, "it is no regular file"))
-        elif named or not _left_out(path):
+        elif named or not is_left_out(path):
             yield path
         else:
             found.skipped.append(shown(path))
@@ -102,7 +102,8 @@ def _files(path: Path, found: Found, seen: set[str], *, named: bool = False) -> 
             yield from _files(one, found, seen)
 
 
-def _left_out(path: Path) -> bool:
+def is_left_out(path: Path) -> bool:
+    """Whether a file in a folder is plainly no telemetry, by its name."""
     return path.suffix.lower() in _NOT_TELEMETRY or path.name in _OURS
 
 
