@@ -13,8 +13,11 @@ import msgspec
 
 from actors.messages import Fault, Found
 from alerts.alert import Alert
+from alerts.incidents import Incidents
+from baselines.population import Population
 
 VERSION = 2
+USES = ("address", "application", "country", "hop", "vault")  # tables of who used what
 
 
 class Kept(msgspec.Struct, kw_only=True):
@@ -85,11 +88,39 @@ def unpack(body: bytes) -> Changes:
     """The changes again. Raises ValueError, with a reason, for what is no part of this version."""
     try:
         changes = _decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ValueError(f"no state of an aggregator ({error})") from None
     if changes.version != VERSION:
         raise ValueError(f"aggregator state of version {changes.version}; this Redshank reads {VERSION}")
+    try:
+        _check(changes.learned)
+        Population.restore(changes.learned.population).snapshot()
+        Incidents.restore(changes.learned.incidents)
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+        raise ValueError(f"no state of an aggregator: {error}") from None
     return changes
+
+
+def _check(learned: LearnedChanges) -> None:
+    """What must hold beside the types."""
+    _that(0 <= learned.hour < 1 << 31, "an hour is out of range")
+    for kind, _, users in learned.uses:
+        _that(kind in USES, f"{kind!r} is nothing that is used")
+        _that(
+            users is None or (bool(users) and all(len(hours) == 3 for hours in users.values())),
+            "hours are missing",
+        )
+    for _, role in learned.roles:
+        if role is not None:
+            _, at_us, about = role
+            _that(type(at_us) is int and isinstance(about, dict), "a role is none")
+    for joined, into in learned.incidents[0]:
+        _that(into < joined, "incidents are joined in a circle")  # the older one's id holds
+
+
+def _that(holds: bool, wrong: str) -> None:
+    if not holds:
+        raise ValueError(wrong)
 
 
 def merged(parts: Iterable[Changes], whole: bool) -> Changes:

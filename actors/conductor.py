@@ -110,6 +110,7 @@ class Progress(msgspec.Struct):
     marked: list[Marked] = []
     waiting: bool = False  # no source has anything for now
     watermark_us: int = 0
+    open_hours: int = 0
 
 
 class Conductor:
@@ -172,6 +173,7 @@ class Conductor:
             marked,
             waiting,
             router.watermark_us(),
+            len(router.open_hours),
         )
 
     def add(self, partitions: Iterable[Partition], rejected: Iterable[Rejected]) -> None:

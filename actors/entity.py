@@ -15,7 +15,9 @@ MAX_RECENT = 2_000  # acts of the last hour that the next hour's sequences may n
 VERSION = 3
 _HOUR = 8  # octets
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
+_outer = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, msgspec.Raw]).decode
+_about = msgspec.msgpack.Decoder(tuple[str, str, int, int, str]).decode
+_models = msgspec.msgpack.Decoder(list[tuple[str, Any]]).decode
 
 
 @dataclass(slots=True)
@@ -43,15 +45,24 @@ class EntityState:
     @classmethod
     def unpack(cls, packed: bytes) -> EntityState:
         """The entity again. Raises ValueError for what is no entity of this version."""
+        about, models = check_packed(packed)
         try:
-            version, about, models = _decode(packed[_HOUR:])
-        except (msgspec.MsgspecError, ValueError) as error:
+            kind, entity, since_us, events, region = _about(about)
+            read = {name: codec.unpack(model) for name, model in _models(models)}
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ValueError(f"no saved entity ({error})") from None
-        if version != VERSION:
-            raise ValueError(f"entity state of version {version}; this version of Redshank reads {VERSION}")
-        kind, entity, since_us, events, region = about
-        read = {name: codec.unpack(model) for name, model in models}
         return cls(kind, entity, since_us, last_hour_of(packed), events, read, region)
+
+
+def check_packed(packed: bytes) -> tuple[msgspec.Raw, msgspec.Raw]:
+    """A look at a packed entity that reads no model. Raises ValueError for what is none of this version."""
+    try:
+        version, about, models = _outer(packed[_HOUR:])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise ValueError(f"no saved entity ({error})") from None
+    if version != VERSION:
+        raise ValueError(f"entity state of version {version}; this version of Redshank reads {VERSION}")
+    return about, models
 
 
 def last_hour_of(packed: bytes) -> int:

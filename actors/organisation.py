@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.aggregator_state import LearnedChanges
+from actors.aggregator_state import USES, LearnedChanges
 from baselines.population import Population, Tally
 from detections.organisation import Indicator
 from ingest.enrich import Enrichment
@@ -17,8 +17,6 @@ WINDOW_HOURS = 30 * 24
 MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
 MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 MAX_ROLES = 10_000
-
-KINDS = ("address", "application", "country", "hop", "vault")
 
 NEVER = -1
 Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
@@ -33,7 +31,7 @@ class OrganisationView:
         self.hour = 0
         self.layers_since: dict[str, int] = {}
         # Who used an address, a country, a vault; who used which application; which addresses a quick move joined.
-        self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in KINDS}
+        self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in USES}
         self._roles: dict[str, list[Any]] = {}
         self._now = Tally()
         self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint

@@ -18,6 +18,7 @@ from actors.judging import HELD_WEIGHT, HOURS_TO_KNOW, MOST_LEARNING, Judge
 from actors.keys import entity_key, group_of
 from actors.messages import Report
 from actors.settings import Settings
+from actors.shard_checks import ABOUT
 from actors.shard_state import ResourceRows, within
 from actors.traffic_window import TrafficWindow
 from baselines import codec
@@ -35,7 +36,6 @@ KIND = "resource"
 DAY_US = 24 * HOUR_US
 NEVER = -24  # the last hour of a resource that was not active yet
 UNMET = -(1 << 40)  # ... and of one of which only the name is known
-_ABOUT = np.dtype([("since_us", "<i8"), ("last_hour", "<i8"), ("events", "<i8")])
 
 
 class Resources:
@@ -46,7 +46,7 @@ class Resources:
         self.ids: list[str] = []
         self._number: dict[str, int] = {}  # id in lower case -> its place in `ids`
         self._rank = np.zeros(0, np.int64)  # place of each in the order of ids
-        self._about = np.zeros(0, _ABOUT)
+        self._about = np.zeros(0, ABOUT)
         self._counts = {name: b for name, b in self.judge.baselines.items() if b.column is not None}
         self._tables = {name: SeasonalTable() for name in self._counts}
         self._others: dict[int, dict[str, Any]] = {}  # models that are no columns
@@ -63,7 +63,7 @@ class Resources:
         if number == len(self.ids):
             self.ids.append(id_)
             if number >= len(self._about):
-                more = np.zeros(max(1_024, len(self._about) // 2), _ABOUT)
+                more = np.zeros(max(1_024, len(self._about) // 2), ABOUT)
                 self._about = np.concatenate([self._about, more])
             self._about[number] = (since_us, UNMET, 0)
         return number
@@ -302,7 +302,7 @@ class Resources:
         mine = within(groups, owned)
         numbers = np.full(len(groups), -1, np.int64)
         numbers[mine] = [self.number(saved.ids[place]) for place in np.flatnonzero(mine).tolist()]
-        about = np.frombuffer(saved.about, _ABOUT)
+        about = np.frombuffer(saved.about, ABOUT)
         self._about[numbers[mine]] = about[mine]
         self._take(numbers[mine & (about["last_hour"] == UNMET)])
         for name, version, has, rows in saved.tables:

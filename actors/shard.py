@@ -49,6 +49,13 @@ _pack = msgspec.msgpack.Encoder().encode
 _recent = msgspec.msgpack.Decoder(tuple[list[Act], list[str]]).decode
 
 
+def _read_recent(packed: bytes) -> tuple[list[Act], list[str]]:
+    try:
+        return _recent(packed)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"no acts of an hour ({error})") from None
+
+
 class Shard:
     """One shard. Plain and single-threaded; the runtime calls it in order."""
 
@@ -304,7 +311,7 @@ class Shard:
             unfinished[self.shapes.entity_of(key)] = set(entity.unfinished)
         self._recent.pop(key, None)
         if entity.recent and entity.recent_hour >= closed_until - 1:
-            acts, operations = _recent(entity.recent)
+            acts, operations = _read_recent(entity.recent)
             self._recent[key] = Recent(entity.recent_hour, acts, frozenset(operations))
 
     def mark(self) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.keys import GROUPS
+from actors.shard_checks import check
 from ingest.records import Event
 
 VERSION = 3
@@ -95,11 +96,33 @@ def unpack(body: bytes) -> Changes:
     """The changes again. Raises ValueError, with a reason, for what is no part of this version."""
     try:
         changes = _decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        _check_version(body)
         raise ValueError(f"no state of a shard ({error})") from None
     if changes.version != VERSION:
         raise ValueError(f"shard state of version {changes.version}; this Redshank reads {VERSION}")
+    try:
+        check(changes)
+    except ValueError as error:
+        raise ValueError(f"no state of a shard: {error}") from None
     return changes
+
+
+class _Versioned(msgspec.Struct, array_like=True):
+    version: int
+
+
+_versioned = msgspec.msgpack.Decoder(_Versioned)
+
+
+def _check_version(body: bytes) -> None:
+    """A later version's part need not have the fields of this one's; it is still to be called what it is."""
+    try:
+        version = _versioned.decode(body).version
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return
+    if version > VERSION:
+        raise ValueError(f"shard state of version {version}; this Redshank reads {VERSION}")
 
 
 def packed(columns: Columns) -> Packed:

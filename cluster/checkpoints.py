@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from cluster.checkpoint_lock import TAKEN_OVER, check_owner, folder_locked, is_folder_held, is_leased, leased
-from cluster.frame import Buffer, Damaged, framed, unframed
+from cluster.frame import Buffer, Damaged, Newer, framed, unframed
 from cluster.manifest import (
     Manifest,
     Part,
@@ -62,6 +62,7 @@ class Store:
         self.owner = owner or uuid.uuid4().hex
         self.spec = (str(place), dict(options or {}), self.owner, lease)
         self.complaints: list[str] = []
+        self.newer = ""  # the one of them that is of a later version's checkpoint
         self._lease = lease
         self._held = False
         self._place: LocalPlace | ObjectPlace
@@ -180,7 +181,7 @@ class Store:
             try:
                 self.read(part)
             except Damaged as error:
-                self.complaints.append(str(error))
+                self._complain(error, self.complaints)
                 return False
         return True
 
@@ -240,9 +241,14 @@ class Store:
                 manifest = self._manifest(epoch)
                 self._check_parts(manifest, sizes)
             except Damaged as error:
-                complaints.append(str(error))
+                self._complain(error, complaints)
             else:
                 yield manifest
+
+    def _complain(self, error: Damaged, complaints: list[str]) -> None:
+        complaints.append(str(error))
+        if isinstance(error, Newer):
+            self.newer = str(error)
 
     def _manifest(self, epoch: int) -> Manifest:
         name = manifest_name(epoch)

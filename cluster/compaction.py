@@ -34,8 +34,10 @@ def worth_merging(chain: Sequence[Part]) -> Sequence[Part]:
 
 
 def replaced(parts: Sequence[Part], old: Sequence[Part], new: Part) -> list[Part]:
-    """The parts with one in place of several."""
+    """The parts with one in place of several; as they are if some of those are not among them any more."""
     names = {part.name for part in old}
+    if not names <= {part.name for part in parts}:
+        return list(parts)
     out = []
     for part in parts:
         if part.name == old[-1].name:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -90,25 +91,39 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     """The run that the options ask for, not begun yet; the stack ends what it holds."""
     configuration = load(options.config, frozenset(CATALOGUE))
     paths = inputs_of(options.inputs, stack)
-    store = _store(options, configuration, stack)
+    place = options.state or configuration.checkpoints.store
+    store = _own_store(options, console, stack) if place is None else _store(place, configuration, stack)
     begin = _beginning(options, configuration, paths, store, console)
     settings = settings_of(configuration, _shards(options), begin.not_after_us)
-    runtime = _runtime(options, paths, replace(settings, checkpoints=store is not None), configuration, store)
-    stack.callback(runtime.stop)
-    every_s = configuration.checkpoints.every_seconds
-    return Run(runtime, store, begin, every_s, lambda line: _say(console, line))
+
+    def runtime(checkpoints: bool) -> Runtime:
+        told = replace(settings, checkpoints=checkpoints)
+        return _runtime(options, paths, told, configuration, store)
+
+    spare = (lambda: runtime(False)) if place is None and store is not None else None
+    every_s, say = configuration.checkpoints.every_seconds, partial(_say, console)
+    run = Run(runtime(store is not None), store, begin, every_s, say, spare)
+    stack.callback(lambda: run.runtime.stop())
+    return run
 
 
-def _store(options: Options, configuration: Configuration, stack: ExitStack) -> Store | None:
-    """Where checkpoints go: as said, or to a folder for the run if it has parts that can die by themselves."""
-    place = options.state or configuration.checkpoints.store
-    if place is not None:
-        store = Store(place, dict(configuration.checkpoints.options))
-        stack.enter_context(store.lock())
-        return store
+def _store(place: str, configuration: Configuration, stack: ExitStack) -> Store:
+    """Where checkpoints go, as said; it is this run's until the stack ends."""
+    store = Store(place, dict(configuration.checkpoints.options))
+    stack.enter_context(store.lock())
+    return store
+
+
+def _own_store(options: Options, console: Console, stack: ExitStack) -> Store | None:
+    """A folder for this run alone, if the run has parts that can die by themselves."""
     if options.runtime == "loop" or options.address is not None:
         return None
-    return Store(stack.enter_context(tempfile.TemporaryDirectory(prefix="redshank-")))
+    try:
+        made = tempfile.TemporaryDirectory(prefix="redshank-", ignore_cleanup_errors=True)
+    except OSError as error:
+        _say(console, f"no checkpoints, the run goes on without: no temporary folder ({error.strerror})")
+        return None
+    return Store(stack.enter_context(made))
 
 
 def _beginning(

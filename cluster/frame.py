@@ -21,6 +21,10 @@ class Damaged(UserError):  # noqa: N818 - its text is for a user
     """Something saved can't be used: it is missing, torn, of another format, or not ours."""
 
 
+class Newer(Damaged):
+    """It was written by a later version."""
+
+
 def framed(body: Sequence[Buffer]) -> tuple[list[Buffer], bytes]:
     """The frame as buffers, so that a large body is not copied, and the body's digest."""
     digest = blake2b(digest_size=DIGEST)
@@ -36,7 +40,8 @@ def unframed(where: str, frame: bytes, mend: str = "") -> tuple[bytes, bytes]:
     if len(frame) < HEAD:
         raise Damaged(f"{where}: is damaged (it ends after {len(frame)} bytes){mend}")
     if frame[len(MAGIC)] != FORMAT:
-        raise Damaged(f"{where}: format {frame[len(MAGIC)]}; this version of Redshank reads {FORMAT}{mend}")
+        kind = Newer if frame[len(MAGIC)] > FORMAT else Damaged
+        raise kind(f"{where}: format {frame[len(MAGIC)]}; this version of Redshank reads {FORMAT}{mend}")
     digest, body = frame[HEAD - DIGEST : HEAD], frame[HEAD:]
     if blake2b(body, digest_size=DIGEST).digest() != digest:
         raise Damaged(f"{where}: is damaged (its checksum does not match){mend}")

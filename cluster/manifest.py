@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cluster.frame import Buffer, Damaged, framed, unframed
+from cluster.frame import Buffer, Damaged, Newer, framed, unframed
 
 VERSION = 1
 PREFIX = "manifest-"
@@ -94,9 +94,10 @@ def decoded(where: str, name: str, frame: bytes) -> Manifest:
     try:
         version = _VERSIONED.decode(body).version
         if version != VERSION:
-            raise Damaged(f"{where}: version {version}; this version of Redshank reads {VERSION}")
+            kind = Newer if version > VERSION else Damaged
+            raise kind(f"{where}: version {version}; this version of Redshank reads {VERSION}")
         manifest = _DECODER.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Damaged(f"{where}: is no manifest of a checkpoint ({error})") from None
     if manifest.epoch != manifest_epoch(name):
         raise Damaged(f"{where}: holds epoch {manifest.epoch}; it was renamed or copied")

@@ -68,6 +68,8 @@ class LocalPlace:
             try:
                 _write(temporary, body)
                 temporary.replace(self.folder / name)
+            except FileNotFoundError:
+                raise StoreError(f"{self.root}: was removed while a run was using it") from None
             except OSError:
                 with contextlib.suppress(OSError):
                     temporary.unlink()

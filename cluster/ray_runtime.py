@@ -21,6 +21,7 @@ from actors.memory import building
 from actors.router import SourceState
 from actors.saving import Store, compact
 from actors.settings import Settings
+from cluster.checkpoints import StoreError
 from cluster.errors import LostError, UserError
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
@@ -193,6 +194,8 @@ class RayRuntime:
             return self._ray.get(refs)
         except RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
+            if isinstance(cause, StoreError):
+                raise StoreError(str(cause)) from None
             if isinstance(cause, UserError):
                 raise UserError(str(cause)) from None
             if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):

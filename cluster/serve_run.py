@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from actors.aggregator import Fresh
 from actors.conductor import Standing
 from actors.router import SourceState
-from cluster.checkpoints import Store
-from cluster.errors import LostError
+from cluster.checkpoints import Store, StoreError
+from cluster.errors import LostError, UserError
 from cluster.observed import checkpoint_now
 from cluster.run import Beginning, Run, Runtime
 from cluster.snapshot import CheckpointNow
 
+T = TypeVar("T")
 STEPS = 50
 LONGEST_S = 60.0  # between two tries to begin again
 
@@ -49,6 +50,7 @@ class ServeRun(Run):
         super().__init__(runtime, store, begin, every_s, say)
         self.runtime = runtime
         self.journal_bound = journal_bound
+        self.store_fault = ""  # why the store can't be used now
 
     @property
     def epoch(self) -> int:
@@ -57,14 +59,27 @@ class ServeRun(Run):
 
     def _hold(self, epoch: int, standing: Standing, parts: list[Any], delivered: bool = False) -> None:
         super()._hold(epoch, standing, parts, delivered)
+        self.store_fault = ""
         self.runtime.release(standing)
 
-    def recover(self, error: LostError) -> None:
-        """Go back to the last checkpoint, the later the more often it was in vain."""
+    def do(self, what: Callable[[], T]) -> T:
+        """Something of the runtime's, after a new beginning if something dies."""
+        return self._try(what, self._start)
+
+    def _count(self, error: LostError) -> None:
+        """It never gives up: it tries again, the later the more often it was in vain."""
+        self.deaths += 1
         if self._deaths_since:
             time.sleep(min(LONGEST_S, 0.5 * 2.0 ** min(self._deaths_since, 10)))
-        self._deaths_since = min(self._deaths_since, 10)
-        self._recover(error)
+        self._deaths_since += 1
+        self._say(f"a part of the run died ({error}); going on from the last checkpoint")
+
+    def _do_without(self, error: UserError) -> None:
+        """A store that can't be used now may be there again later: until then nothing is read."""
+        if not isinstance(error, StoreError):
+            raise error
+        self.store_fault = str(error)
+        self._count(LostError(str(error)))
 
     def hurry(self) -> None:
         """Take the next checkpoint at once."""

@@ -9,7 +9,6 @@ from actors.aggregator import Numbers
 from actors.conductor import Progress
 from actors.router import Counts, SourceState
 from alerts.log import AlertLog
-from cluster.errors import LostError
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
 from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow
@@ -34,6 +33,7 @@ class Server:
         self._stopping = False
         self._shards = 0  # that somebody has asked for
         self._before: Snapshot | None = None
+        self._progress: Progress | None = None
         self._numbers = Numbers(0, 0, 0, 0, 0, {}, {})
 
     def stop(self, *_: Any) -> None:
@@ -48,10 +48,7 @@ class Server:
         """Until `stop`."""
         self.run.start()
         while not self._stopping:
-            try:
-                self._once()
-            except LostError as error:
-                self.run.recover(error)
+            self._once()
         self._post(STOPPING)
         self.run.checkpoint()
         self._hand_over()
@@ -62,13 +59,14 @@ class Server:
         now = time.monotonic()
         if now - self._looked >= LOOK_S:
             self._looked = now
-            self.run.runtime.look()
+            self.run.do(self.run.runtime.look)
         if now - self._told >= TELL_S:
             self._told = now
-            self._hand_over()
+            self.run.do(self._hand_over)
         if now - self._posted >= POST_S:
             self._posted = now
-            self._post(RUNNING, progress)
+            self._progress = progress
+            self.run.do(lambda: self._post(RUNNING))
         if self._shards:
             shards, self._shards = self._shards, 0
             self.run.scale(shards)
@@ -91,8 +89,8 @@ class Server:
 
     # How it stands
 
-    def _post(self, phase: str, progress: Progress | None = None) -> None:
-        snapshot = self._snapshot(phase, progress)
+    def _post(self, phase: str) -> None:
+        snapshot = self._snapshot(phase, self._progress)
         self._board.post(snapshot)
         if batch_line(logger(), snapshot, self._before):
             self._before = snapshot
@@ -110,9 +108,11 @@ class Server:
             filtered=said.filtered,
             entities=said.entities,
             alerts=said.raised,
+            open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
             sources=[self._source(one, now) for one in runtime.sources(MOST_SOURCES)],
             sources_open=True,
+            store_fault=self.run.store_fault,
             checkpoint=self.run.checkpoint_now(),
             deaths=self.run.deaths,
             recoveries=self.run.deaths,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from actors.settings import MINUTE_US, Settings
 from alerts.log import AlertLog
+from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
 from cluster.detect import settings_of
@@ -17,15 +18,12 @@ from cluster.errors import UserError
 from cluster.health import serving
 from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
-from cluster.run import beginning
 from cluster.serve_run import LiveRuntime, ServeRun, now_us
 from cluster.server import Server
 from cluster.snapshot import Board
 from detections.catalogue import CATALOGUE
 from ingest.live_sources import LiveSources
 from ingest.sources import Finder
-
-FINGERPRINT = "redshank serve"  # it goes on from what it left, whatever has changed in its configuration
 
 
 def serve(config: Path) -> int:
@@ -41,7 +39,7 @@ def serve(config: Path) -> int:
             dict(configuration.checkpoints.options),
         )
         stack.enter_context(store.lock())
-        begin = beginning(store, FINGERPRINT)
+        begin = beginning(store, SERVE)
         for note in begin.notes:
             logger().warning(note)
         settings = replace(
