@@ -28,6 +28,8 @@ from ingest.flows import FlowColumns
 from ingest.records import HOUR_US, NETWORK, Event, Rejected
 from ingest.select import Selected, prepared
 
+ASKED_US = 1_000_000  # a source that is long silent is asked once in so long
+
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -57,6 +59,11 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """A source was asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """No source has anything for now."""
 
@@ -66,7 +73,7 @@ class Drained:
     """All sources are at their end; what follows closes hours whose watermark has not passed."""
 
 
-Step = Send | CloseHour | Reject | Mark | Waiting | Drained
+Step = Send | CloseHour | Reject | Mark | Took | Waiting | Drained
 
 
 class Counts(msgspec.Struct):
@@ -125,9 +132,15 @@ class _Reader:
     started: bool = field(default=False, compare=False)  # its frontier is from records that were read
     position: Any = field(default=None, compare=False)  # of the block that was read last
     heard_us: int = field(default=0, compare=False)  # when it last had something, by the clock
+    asked_us: int = field(default=0, compare=False)  # when it was last asked
     silent_us: int = field(
         default=0, compare=False
     )  # since when it has nothing; 0: it had, when it was last asked
+
+    def is_due(self, now_us: int) -> bool:
+        """Whether a silent source is to be asked again."""
+        silent = now_us - self.silent_us
+        return silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
 
     def caught_up_us(self, now_us: int, bound_us: int) -> int:
         """Event time before which nothing more is to come: a source that is long silent has nothing that is older."""
@@ -232,6 +245,7 @@ class Router:
                 self._finished.append(Place(reader.name, finished=True))
             elif block.idle:
                 reader.position = block.position
+                reader.asked_us = self.clock.now_us
                 reader.silent_us = reader.silent_us or self.clock.now_us
                 self._resting.append(reader)
             else:
@@ -240,16 +254,22 @@ class Router:
                 reader.position = block.position
                 heappush(self._readers, reader)
             yield from self._close_passed()
+            if self.clock.now_us:
+                yield Took()  # so that who drives a server comes round, whatever the blocks hold
         yield from self._flush()
         yield Drained()
         for hour in sorted(self.open_hours):
             yield CloseHour(hour)
 
     def wake(self) -> None:
-        """Have the resting sources asked again."""
-        for reader in self._resting:
-            heappush(self._readers, reader)
+        """Have the resting sources asked again, the less often the longer they are silent."""
+        now, resting = self.clock.now_us, self._resting
         self._resting = []
+        for reader in resting:
+            if reader.is_due(now):
+                heappush(self._readers, reader)
+            else:
+                self._resting.append(reader)
 
     def _next(self, reader: _Reader) -> Block | None:
         if reader.blocks is None:

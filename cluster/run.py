@@ -226,7 +226,8 @@ class Run:
             "delivered": delivered,
             "not_after_us": self._begin.not_after_us,
         }
-        manifest = Manifest(epoch, about, packed_place(standing), parts)
+        written_us = time.time_ns() // 1_000
+        manifest = Manifest(epoch, about, packed_place(standing), parts, written_us)
         try:
             self._store.commit(manifest)
         except Damaged as error:

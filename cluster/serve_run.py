@@ -16,7 +16,7 @@ from cluster.run import Beginning, Run, Runtime
 from cluster.snapshot import CheckpointNow
 
 T = TypeVar("T")
-STEPS = 50
+STEPS = 100
 LONGEST_S = 60.0  # between two tries to begin again
 
 
