@@ -17,7 +17,7 @@ from ingest.ipfix_columns import LayoutPart
 from ingest.ipfix_datagrams import DatagramSets
 from ingest.ipfix_runs import HEADER, VERSION
 from ingest.ipfix_sets import EXCERPT, Common, Taken
-from ingest.journal import Datagram
+from ingest.journal_files import Datagram
 from ingest.positions import ExporterState
 from ingest.records import SECOND_US, Rejected
 
