@@ -6,12 +6,8 @@ there. If they can't keep up, the kernel drops at the socket, and says how many.
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import msgspec
@@ -19,17 +15,15 @@ import msgspec
 from ingest.blocks import Block
 from ingest.exporters import Exporters
 from ingest.ipfix_templates import BadTemplateError
-from ingest.journal import BOUND, At, Journal, release
+from ingest.journal import BOUND, Journal, release
+from ingest.journal_files import At
 from ingest.positions import VERSION, CollectorPosition, known, unusable
-from ingest.receive import Arrived, bound, dropped, receiver
+from ingest.receive import bound, dropped
+from ingest.reception import BATCH, Counts, Reception
 from ingest.records import Rejected
 
 BUFFER = 32 << 20  # octets of the socket's buffer, where that is allowed
-QUEUED = 64 << 20  # octets that wait for the journal; beyond it, the socket is not read
-BATCH = 4 << 20  # octets that are synced, and decoded, together
-PAUSE_S = 0.05  # between two syncs, where little comes
-IDLE_S = 0.01
-DRAIN_S = 1.0  # for which what the socket still holds is read at the end
+IDLE_S = 0.01  # for which the next datagram is waited for
 
 
 class CollectorStats(msgspec.Struct, frozen=True):
@@ -50,15 +44,6 @@ class CollectorStats(msgspec.Struct, frozen=True):
     dropped_at_journal: int = 0  # datagrams
     journal_octets: int = 0
     socket_buffer: int = 0  # octets, as the kernel counts them
-
-
-@dataclass(slots=True)
-class _Counts:
-    received: int = 0
-    octets: int = 0
-    applied: int = 0
-    flows: int = 0
-    dropped: int | None = None
 
 
 class Collector:
@@ -84,9 +69,9 @@ class Collector:
         self.name = f"udp://{f'[{host}]' if ':' in host else host}:{port}"
         self._given = (host, port, journal, now_us, buffer, journal_bound)
         self._folder = journal
-        self._open: _Open | None = None
+        self._open: Reception | None = None
         self._exporters: Exporters | None = None
-        self._counts = _Counts()
+        self._counts = Counts()
         self._stopped = False
 
     def __reduce__(self) -> Any:
@@ -171,7 +156,7 @@ class Collector:
             dropped_at_socket=dropped(opened.socket) if opened else counts.dropped,
             dropped_at_journal=opened.journal.lost if opened else 0,
             journal_octets=opened.journal.octets if opened else 0,
-            socket_buffer=opened.buffer() if opened else 0,
+            socket_buffer=opened.buffer if opened else 0,
         )
 
     def _opened(self, after: int) -> None:
@@ -179,7 +164,7 @@ class Collector:
             host, port, folder, now_us, buffer, journal_bound = self._given
             journal = Journal(folder, journal_bound, after=after)
             try:
-                self._open = _Open(journal, bound(host, port, buffer), now_us, self._counts)
+                self._open = Reception(journal, bound(host, port, buffer), now_us, self._counts)
             except BaseException:
                 journal.close()
                 raise
@@ -194,112 +179,3 @@ def _made(
 def _position(at: At, exporters: Exporters) -> list[Any]:
     """A `CollectorPosition` in plain values."""
     return [VERSION, "datagrams", *at, exporters.second, exporters.state()]
-
-
-@dataclass(slots=True)
-class _Batch:
-    arrived: list[Arrived]
-    received_us: int
-    octets: int = field(default=0)
-
-
-class _Open:
-    """The socket, the journal and the two threads between them."""
-
-    def __init__(self, journal: Journal, made: Any, now_us: Callable[[], int], counts: _Counts) -> None:
-        self.journal, self.socket = journal, made
-        self.more = Event()  # something was synced
-        self._now_us, self._counts = now_us, counts
-        self._queue: deque[_Batch] = deque()
-        self._queued = 0  # octets: added by one thread ...
-        self._taken = 0  # ... and by the other
-        self._came, self._stop, self._done = Event(), Event(), Event()
-        self._failed = ""
-        self._said = ""
-        self._threads = [
-            Thread(target=self._run, args=(one,), daemon=True) for one in (self._receive, self._write)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def buffer(self) -> int:
-        """Octets of the socket's buffer."""
-        import socket
-
-        size: int = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        return size
-
-    def problems(self) -> list[str]:
-        """What went wrong, each said once."""
-        if self._failed:
-            raise RuntimeError(f"a collector's thread ended: {self._failed}")
-        problem = self.journal.problem
-        said, self._said = self._said, problem
-        return [problem] if problem and problem != said else []
-
-    def close(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-        self.socket.close()
-        self.journal.close()
-
-    def _run(self, what: Callable[[], None]) -> None:
-        try:
-            what()
-        except Exception as error:
-            self._failed = f"{type(error).__name__}: {error}"
-        finally:
-            self._stop.set()
-            self._came.set()
-
-    def _receive(self) -> None:
-        source = receiver(self.socket)
-        until = 0.0
-        try:
-            while True:
-                if self._stop.is_set():
-                    until = until or time.monotonic() + DRAIN_S
-                if self._queued - self._taken > QUEUED and not until:
-                    self._stop.wait(0.001)
-                    continue
-                arrived = source.receive()
-                if arrived:
-                    self._put(arrived)
-                if until and (not arrived or time.monotonic() > until):
-                    return
-        finally:
-            self._done.set()
-
-    def _put(self, arrived: list[Arrived]) -> None:
-        octets = sum(len(data) for _, data in arrived)
-        self._counts.received += len(arrived)
-        self._counts.octets += octets
-        self._queued += octets
-        self._queue.append(_Batch(arrived, self._now_us(), octets))
-        self._came.set()
-
-    def _write(self) -> None:
-        while True:
-            done = self._done.is_set()
-            self._came.clear()
-            if self._queue:
-                self._commit()
-            elif done:
-                return
-            elif not self._came.wait(PAUSE_S):
-                continue
-            if self._queued - self._taken < BATCH and not done:
-                self._done.wait(PAUSE_S)
-
-    def _commit(self) -> None:
-        """Sync what came, up to a batch."""
-        octets = 0
-        while self._queue and octets < BATCH:
-            batch = self._queue.popleft()
-            for source, data in batch.arrived:
-                self.journal.append(source, batch.received_us, data)
-            octets += batch.octets
-        self.journal.commit()
-        self._taken += octets
-        self.more.set()

@@ -17,7 +17,7 @@ from ingest.ipfix_columns import LayoutPart
 from ingest.ipfix_datagrams import DatagramSets
 from ingest.ipfix_runs import HEADER, VERSION
 from ingest.ipfix_sets import EXCERPT, Common, Taken
-from ingest.journal import Datagram
+from ingest.journal_files import Datagram
 from ingest.positions import ExporterState
 from ingest.records import SECOND_US, Rejected
 
@@ -61,7 +61,7 @@ class Exporters:
     def restore(self, kept: list[ExporterState]) -> None:
         """Know what was known. Raises BadTemplateError, and ValueError for what is no state."""
         for one in kept:
-            exporter = self._exporter((one.address, one.port))
+            exporter = self._hear((one.address, one.port))
             exporter.octets = one.octets
             exporter.sets.restore(one.domains)
 
@@ -86,6 +86,7 @@ class Exporters:
                 self._flush()
                 self.second = second
                 self._expire()
+            self._hear(datagram.source)
             self._pending.setdefault(datagram.source, []).append(datagram)
         self._flush()
         return self._block()
@@ -93,7 +94,7 @@ class Exporters:
     def _flush(self) -> None:
         """Decode what came within the second, exporter by exporter: they have nothing to do with one another."""
         for source, datagrams in self._pending.items():
-            one = self._exporter(source)
+            one = self._known[source]
             begun: list[Datagram] = []
             for datagram in datagrams:
                 wrong = _wrong(datagram.data)
@@ -117,17 +118,21 @@ class Exporters:
         found.count += 1
         one.octets += len(data)
 
-    def _exporter(self, source: Source) -> _Exporter:
+    def _hear(self, source: Source) -> _Exporter:
         """The exporter; it is the last one heard now."""
         found = self._known.pop(source, None)
         if found is None:
             if len(self._known) >= MAX_EXPORTERS:
-                gone = self._known.pop(next(iter(self._known)))
-                self.lost_before += sum(gone.sets.lost().values())
-                gone.sets.close()
+                self._forget(next(iter(self._known)))
             found = _Exporter(DatagramSets(shown(source), self._common))
         self._known[source] = found
         return found
+
+    def _forget(self, source: Source) -> None:
+        self._flush()
+        gone = self._known.pop(source)
+        self.lost_before += sum(gone.sets.lost().values())
+        gone.sets.close()
 
     def _expire(self) -> None:
         if self._common.waiting_size:

@@ -106,6 +106,7 @@ class DatagramDomain(Domain):
             seen_s,
             waits,
             numbers.newest_s,
+            numbers.first,
             numbers.latest,
             list(map(list, numbers.gaps)),
             self.recent.kept(),
@@ -178,7 +179,7 @@ class DatagramSets(Sets):
         return DatagramDomain(number, MortalTemplates(self.common.layouts, self.now), now=self.now)
 
     def _restored(self, kept: DomainState) -> Domain:
-        beside = kept.datagrams or DatagramsState([], [], 0, None, [], b"")
+        beside = kept.datagrams or DatagramsState([], [], 0, 0, None, [], b"")
         made = DatagramDomain(
             kept.number,
             MortalTemplates(self.common.layouts, self.now),
@@ -188,7 +189,8 @@ class DatagramSets(Sets):
             numbers=Sequence(kept.next_sequence, beside.newest_s),
             recent=Recent(beside.recent),
         )
-        made.numbers.gaps, made.numbers.latest = list(beside.gaps), beside.latest
+        numbers = made.numbers
+        numbers.first, numbers.latest, numbers.gaps = beside.first, beside.latest, list(beside.gaps)
         for template, seen_s in zip(kept.templates, beside.seen_s, strict=True):
             self.now.s = seen_s
             made.templates.learn(*template)

@@ -23,7 +23,8 @@ class DatagramsState(msgspec.Struct, array_like=True, frozen=True):
     seen_s: list[int]  # when each template was last told
     waits: list[tuple[int, int]]  # sequence number and receive time of each waiting set's message
     newest_s: int  # export time
-    latest: int | None  # sequence number
+    first: int  # sequence numbers
+    latest: int | None
     gaps: list[tuple[int, int]]  # sequence numbers that may still come late
     recent: bytes  # messages that a copy may come of: sequence number and checksum of each
 

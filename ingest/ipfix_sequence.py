@@ -59,11 +59,12 @@ class Sequence:
     (0, 5, -5, 0)
     """
 
-    __slots__ = ("gaps", "latest", "lost", "newest_s", "next", "restarts")
+    __slots__ = ("first", "gaps", "latest", "lost", "newest_s", "next", "restarts")
 
     def __init__(self, following: int | None = None, newest_s: int = 0) -> None:
         self.next = following  # None: not known
         self.latest = following  # number of the message before which nothing is known to be missing
+        self.first = 0  # what may come late from before it was never missed
         self.newest_s = newest_s  # the greatest export time
         self.gaps: list[tuple[int, int]] = []  # what may still come late, by age
         self.lost = 0  # in all
@@ -75,19 +76,24 @@ class Sequence:
         What is behind is late if it is missing and not younger than what came before it; otherwise the exporter
         has begun to count anew. A message without records (of templates) says nothing about that.
         """
-        expected = sequence if self.next is None else self.next
+        if self.next is None:
+            self._begin(sequence, exported_s, records)
+            return 0
+        expected = self.next
         ahead = (sequence - expected + (1 << 31)) % _MODULUS - (1 << 31)
         at, lost = expected + ahead, 0
         if ahead > BEGUN_ANEW and sequence < expected % _MODULUS:
-            self._begin_anew(sequence, exported_s, records)
+            self._begin(sequence, exported_s, records)
+            self.restarts += 1
         elif ahead >= 0:
             lost = ahead
             self._miss(expected, at)
             self.latest, self.next = sequence, at + records
         elif records and exported_s <= self.newest_s and self._fill(at, at + records):
-            lost = -records
+            lost = -self._counted(at, at + records)
         elif records:
-            self._begin_anew(sequence, exported_s, records)
+            self._begin(sequence, exported_s, records)
+            self.restarts += 1
         self.newest_s = max(self.newest_s, exported_s)
         self.lost += lost
         return lost
@@ -95,10 +101,11 @@ class Sequence:
     def took_run(self, sequence: Numbers, exported_s: Numbers, records: Numbers) -> bool:
         """Take messages in that follow one another without a gap; False: they do not."""
         first = int(sequence[0])
-        follows = self.next is None or self.next % _MODULUS == first
-        if not follows or (sequence[1:] != (sequence + records & _MODULUS - 1)[:-1]).any():
+        if self.next is None or self.next % _MODULUS != first:
             return False
-        self.next = (first if self.next is None else self.next) + int(records.sum())
+        if (sequence[1:] != (sequence + records & _MODULUS - 1)[:-1]).any():
+            return False
+        self.next += int(records.sum())
         self.latest = int(sequence[-1])
         self.newest_s = max(self.newest_s, int(exported_s.max()))
         return True
@@ -117,8 +124,9 @@ class Sequence:
         at = max(at, gap[0])
         end = gap[1] if records is None else min(at + records, gap[1])
         self._fill(at, end)
-        self.lost -= end - at
-        return at - end
+        found = self._counted(at, end)
+        self.lost -= found
+        return -found
 
     def _miss(self, begin: int, end: int) -> None:
         if end > begin:
@@ -135,7 +143,11 @@ class Sequence:
                 return True
         return False
 
-    def _begin_anew(self, sequence: int, exported_s: int, records: int) -> None:
-        self.gaps, self.newest_s = [], exported_s
-        self.latest, self.next = sequence, sequence + records
-        self.restarts += 1
+    def _counted(self, begin: int, end: int) -> int:
+        """How many of what was missing there were counted as lost."""
+        return max(end - max(begin, self.first), 0)
+
+    def _begin(self, sequence: int, exported_s: int, records: int) -> None:
+        """What came before may come late: nobody knows how much that is."""
+        self.first, self.gaps = sequence, [(sequence - REORDERED, sequence)]
+        self.latest, self.next, self.newest_s = sequence, sequence + records, exported_s

@@ -8,44 +8,33 @@ the journal is opened again. Numbers of segments are never used twice. One proce
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from struct import Struct
 from threading import Lock
 from typing import NamedTuple
 from zlib import crc32
 
 from ingest.errors import ConfigurationError
+from ingest.journal_files import (
+    CHECK,
+    HEAD,
+    MAGIC,
+    RECORD,
+    START,
+    At,
+    Datagram,
+    locked,
+    path_of,
+    records_in,
+    sizes,
+    sync_folder,
+    write,
+)
 
 SEGMENT = 16 << 20  # octets after which the next segment begins
 BOUND = 1 << 30  # octets of all segments
 NEARLY = 0.75  # of the bound
-PATIENCE_S = 10  # for which another process is waited for: it may be about to end
-_MAGIC = b"RSHKJRN\x01"
-_CHECK = Struct("<I")  # CRC-32 of the rest of the head
-_HEAD = Struct("<IHHq16s")  # CRC-32 of the datagram, its length, port, receive time and address
-RECORD = _CHECK.size + _HEAD.size  # octets that a record has beside its datagram
-START = len(_MAGIC)  # where a segment's first record stands
-
-
-class At(NamedTuple):
-    """A place in a journal: the segment, and the octet in it at which the next record begins."""
-
-    segment: int = 0
-    offset: int = 0
-
-
-class Datagram(NamedTuple):
-    """What came from a socket. `source` is 16 octets of IPv6 (mapped, if it is IPv4) and the port."""
-
-    source: tuple[bytes, int]
-    received_us: int
-    checksum: int  # CRC-32 of the data
-    data: bytes
 
 
 class Read(NamedTuple):
@@ -75,8 +64,8 @@ class Journal:
         self._reading: tuple[int, int] | None = None  # segment and descriptor
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(folder)
-            self._ends = _sizes(folder)  # of each segment: how far it is synced
+            self._lock = locked(folder)
+            self._ends = sizes(folder)  # of each segment: how far it is synced
             self._recover()
             self._current = max(self._ends, default=0)
             if self._ends.get(self._current) != START:  # an empty one is used as it is
@@ -97,8 +86,8 @@ class Journal:
                 "checkpoint releases some"
             )
             return False
-        head = _HEAD.pack(crc32(data), len(data), source[1], received_us, source[0])
-        self._batch += (_CHECK.pack(crc32(head)), head, bytes(data))
+        head = HEAD.pack(crc32(data), len(data), source[1], received_us, source[0])
+        self._batch += (CHECK.pack(crc32(head)), head, bytes(data))
         self._batch_size += size
         self._batch_count += 1
         return True
@@ -112,7 +101,7 @@ class Journal:
         try:
             if self._ends[self._current] >= self._segment:
                 self._next()
-            _write(self._file, batch, self._ends[self._current])
+            write(self._file, batch, self._ends[self._current])
             os.fdatasync(self._file)
         except OSError as error:
             self._failed(error, count)
@@ -138,12 +127,12 @@ class Journal:
 
     def _begin(self, number: int) -> int:
         """An empty segment that survives a crash."""
-        path = _path(self._folder, number)
+        path = path_of(self._folder, number)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _write(file, _MAGIC, 0)
+            write(file, MAGIC, 0)
             os.fsync(file)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         except OSError:
             os.close(file)
             raise
@@ -156,14 +145,14 @@ class Journal:
         if not self._ends:
             return
         last = max(self._ends)
-        file = os.open(_path(self._folder, last), os.O_RDWR | os.O_CLOEXEC)
+        file = os.open(path_of(self._folder, last), os.O_RDWR | os.O_CLOEXEC)
         try:
             data = os.pread(file, self._ends[last], 0)
             end = START
-            if data[:START] == _MAGIC:
-                end = max((after for _, after in _records(data, START)), default=START)
+            if data[:START] == MAGIC:
+                end = max((after for _, after in records_in(data, START)), default=START)
             os.ftruncate(file, end)
-            _write(file, _MAGIC, 0)
+            write(file, MAGIC, 0)
             os.fsync(file)
             self._ends[last] = end
         finally:
@@ -218,7 +207,7 @@ class Journal:
 
     def _read(self, at: At, end: int, limit: int, problems: list[str]) -> Read:
         data = os.pread(self._opened(at.segment), min(limit, end - at.offset), at.offset)
-        found = list(_records(data, 0))
+        found = list(records_in(data, 0))
         datagrams, used = [datagram for datagram, _ in found], found[-1][1] if found else 0
         if not used:  # the limit is greater than any record
             problems.append(
@@ -231,7 +220,7 @@ class Journal:
     def _opened(self, segment: int) -> int:
         if self._reading is None or self._reading[0] != segment:
             self._close_reading()
-            file = os.open(_path(self._folder, segment), os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(path_of(self._folder, segment), os.O_RDONLY | os.O_CLOEXEC)
             self._reading = segment, file
         return self._reading[1]
 
@@ -247,7 +236,7 @@ class Journal:
             for number in gone:
                 del self._ends[number]
         for number in gone:
-            _path(self._folder, number).unlink(missing_ok=True)
+            path_of(self._folder, number).unlink(missing_ok=True)
         if gone:
             self.problem = ""  # there is room again: say it anew, should it be full once more
 
@@ -258,64 +247,9 @@ class Journal:
         os.close(self._lock)
 
 
-def _records(data: bytes, at: int) -> Iterator[tuple[Datagram, int]]:
-    """The whole and sound records from there on, and where each ends."""
-    size = len(data)
-    while size - at >= RECORD:
-        (check,) = _CHECK.unpack_from(data, at)
-        checksum, length, port, received_us, address = _HEAD.unpack_from(data, at + _CHECK.size)
-        begin, end = at + RECORD, at + RECORD + length
-        if end > size or crc32(data[at + _CHECK.size : begin]) != check:
-            return
-        body = data[begin:end]
-        if crc32(body) != checksum:
-            return
-        at = end
-        yield Datagram((address, port), received_us, checksum, body), at
-
-
-def _write(file: int, data: bytes, at: int) -> None:
-    left = memoryview(data)
-    while left:
-        written = os.pwrite(file, left, at)
-        left, at = left[written:], at + written
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"{number:012}.seg"
-
-
-def _sizes(folder: Path) -> dict[int, int]:
-    found = (path for path in folder.glob("*.seg") if path.stem.isdecimal())
-    return {int(path.stem): path.stat().st_size for path in sorted(found)}
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _locked(folder: Path) -> int:
-    """The folder's lock, which its holder's death gives back. Raises BlockingIOError."""
-    file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except BlockingIOError:
-            if time.monotonic() > until:
-                os.close(file)
-                raise BlockingIOError(errno.EWOULDBLOCK, "another process has it open") from None
-            time.sleep(0.05)
-
-
 def release(folder: Path, at: At) -> None:
     """`Journal.release` for a journal that this process does not have open."""
-    sizes = _sizes(folder)
-    for number in sizes:
-        if number < min(at.segment, max(sizes)):
-            _path(folder, number).unlink(missing_ok=True)
+    held = sizes(folder)
+    for number in held:
+        if number < min(at.segment, max(held)):
+            path_of(folder, number).unlink(missing_ok=True)

@@ -211,8 +211,8 @@ class _Follower:
     def _elsewhere(self) -> int | None:
         """The old file under the name that rotation gave it."""
         at = self.reading.at
-        with suppress(OSError):
-            for entry in os.scandir(self._path.parent):
+        with suppress(OSError), os.scandir(self._path.parent) as entries:
+            for entry in entries:
                 if entry.inode() == at.inode and entry.is_file():
                     file = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
                     if stands_in(file, at):

@@ -84,7 +84,8 @@ class LiveFolder:
 
 def _inside(folder: str) -> Iterator[Path]:
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as some:
+            entries = sorted(some, key=lambda entry: entry.name)
     except OSError:
         return  # gone meanwhile, or not ours to read: the next look tells
     for entry in entries:
