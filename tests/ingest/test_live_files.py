@@ -334,3 +334,18 @@ def test_it_travels_to_another_process_and_stops(tmp_path: Path) -> None:
     assert next(blocks).read == 12
     one.stop()
     assert list(blocks) == []
+
+
+def test_a_large_packed_file_is_read_whole_while_others_look_at_it(tmp_path: Path) -> None:
+    """Whoever reads and whoever looks at its head must not share a place in the file."""
+    lines = [json.dumps({"nothing": "x" * 300, "n": n, "noise": str(hash((n, "a")))}).encode() for n in range(9_000)]
+    path = tmp_path / "large.json.gz"
+    path.write_bytes(gzip.compress(b"\n".join(lines) + b"\n", 1))
+    (partition,) = LiveFolder(tmp_path).look()
+    read = 0
+    for block in partition.blocks():
+        read += block.read
+        assert not any("damaged" in one.reason or "no JSON" in one.reason for one in block.rejected)
+        if block.idle:
+            break
+    assert read == len(lines)
