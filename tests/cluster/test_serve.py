@@ -152,20 +152,21 @@ def test_files_that_come_while_it_is_killed_raise_what_detect_raises(
 def test_flows_by_udp_are_counted_once_over_a_kill(telemetry: Path, tmp_path: Path) -> None:
     messages = list(ipfix_messages(telemetry))[:60]
     served = Served(tmp_path, telemetry)
-    with served.running(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        for message in messages[:30]:
-            out.sendto(message, ("127.0.0.1", served.udp))
-        until(lambda: served.ask("/status")["udp"]["datagrams"] == 30, served.log)
-        first = until(served.read, served.log)
-    with served.running() as process, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        assert until(lambda: served.read() >= first, served.log)
-        for message in messages[30:]:
-            out.sendto(message, ("127.0.0.1", served.udp))
-        until(lambda: served.ask("/status")["udp"]["datagrams"] == 30, served.log)
-        time.sleep(2.5)
-        counts = served.ask("/status")["counts"]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+    with socket.socket(
+        socket.AF_INET, socket.SOCK_DGRAM
+    ) as out:  # one exporter: templates are known by its port
+        with served.running():
+            for message in messages[:30]:
+                out.sendto(message, ("127.0.0.1", served.udp))
+            until(lambda: served.ask("/status")["udp"]["datagrams"] == 30, served.log)
+        with served.running() as process:
+            for message in messages[30:]:
+                out.sendto(message, ("127.0.0.1", served.udp))
+            until(lambda: served.ask("/status")["udp"]["datagrams"] == 30, served.log)
+            time.sleep(2.5)
+            counts = served.ask("/status")["counts"]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 0
     once = Served(tmp_path / "once", telemetry)
     with once.running(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         for message in messages:

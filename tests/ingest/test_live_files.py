@@ -338,7 +338,10 @@ def test_it_travels_to_another_process_and_stops(tmp_path: Path) -> None:
 
 def test_a_large_packed_file_is_read_whole_while_others_look_at_it(tmp_path: Path) -> None:
     """Whoever reads and whoever looks at its head must not share a place in the file."""
-    lines = [json.dumps({"nothing": "x" * 300, "n": n, "noise": str(hash((n, "a")))}).encode() for n in range(9_000)]
+    lines = [
+        json.dumps({"nothing": "x" * 300, "n": n, "noise": str(hash((n, "a")))}).encode()
+        for n in range(9_000)
+    ]
     path = tmp_path / "large.json.gz"
     path.write_bytes(gzip.compress(b"\n".join(lines) + b"\n", 1))
     (partition,) = LiveFolder(tmp_path).look()
