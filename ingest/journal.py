@@ -62,6 +62,7 @@ class Journal:
         self._batch: list[bytes] = []
         self._batch_size = self._batch_count = 0
         self._reading: tuple[int, int] | None = None  # segment and descriptor
+        self._lock: int | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = locked(folder)
@@ -72,7 +73,13 @@ class Journal:
                 self._current = max(self._current, after) + 1
             self._file = self._begin(self._current)
         except OSError as error:
+            self._unlock()
             raise ConfigurationError(f"the journal {folder} can't be used: {error.strerror}") from None
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     # Appending
 
@@ -244,7 +251,7 @@ class Journal:
         """Let another process open it. What was not committed is gone."""
         self._close_reading()
         os.close(self._file)
-        os.close(self._lock)
+        self._unlock()
 
 
 def release(folder: Path, at: At) -> None:

@@ -12,12 +12,15 @@ import time
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from ingest.errors import ConfigurationError
 
 MANY = 128  # datagrams with one call
 LARGEST = 65_535
+REMEMBERED = 4_096  # sources
 WAIT_S = 0.1  # for which a call waits for the first one
 PATIENCE_S = 10  # for which another process on the port is waited for: it may be about to end
 _FORCE = 33  # SO_RCVBUFFORCE: beyond net.core.rmem_max, for who may
@@ -76,6 +79,7 @@ class One:
 
     def __init__(self, made: socket.socket) -> None:
         self._socket = made
+        self._sources: dict[Any, tuple[bytes, int]] = {}
         made.settimeout(WAIT_S)
 
     def receive(self) -> list[Arrived]:
@@ -85,16 +89,20 @@ class One:
         try:
             while len(found) < MANY:
                 data, address = self._socket.recvfrom(LARGEST, flags)
-                found.append((_source(address), data))
+                found.append((self._sources.get(address) or self._source(address), data))
                 flags = socket.MSG_DONTWAIT
         except (TimeoutError, BlockingIOError):
             pass
         return found
 
-
-def _source(address: tuple[str, int]) -> tuple[bytes, int]:
-    packed = ip_address(address[0].partition("%")[0]).packed
-    return (packed if len(packed) == 16 else bytes(10) + b"\xff\xff" + packed), address[1]
+    def _source(self, address: Any) -> tuple[bytes, int]:
+        """From what Python makes of an address."""
+        if len(self._sources) > REMEMBERED:
+            self._sources.clear()
+        packed = ip_address(address[0].partition("%")[0]).packed
+        made = packed if len(packed) == 16 else bytes(10) + b"\xff\xff" + packed, address[1]
+        self._sources[address] = made
+        return made
 
 
 class _Vector(ctypes.Structure):
@@ -135,6 +143,9 @@ class _Many:
         self._vectors = (_Vector * MANY)()
         self._headers = (_Header * MANY)()
         self._view, self._name_view = memoryview(self._data), memoryview(self._names)
+        words = np.frombuffer(memoryview(self._headers), np.uint32).reshape(MANY, -1)
+        self._lengths = words[:, _Header.length.offset // 4]
+        self._name_lengths = words[:, _Header.name_length.offset // 4]
         self._sources: dict[bytes, tuple[bytes, int]] = {}
         data, names = ctypes.addressof(self._data), ctypes.addressof(self._names)
         for at, (vector, header) in enumerate(zip(self._vectors, self._headers, strict=True)):
@@ -150,20 +161,18 @@ class _Many:
             if number in (errno.EAGAIN, errno.EINTR):
                 return []
             raise OSError(number, os.strerror(number))
-        found, view, step = [], self._view, LARGEST + 1
-        for at in range(count):
-            header = self._headers[at]
-            name = bytes(self._name_view[at * self._NAME : at * self._NAME + header.name_length])
-            header.name_length = self._NAME
-            source = self._sources.get(name)
-            if source is None:
-                source = self._source(name)
-            found.append((source, bytes(view[at * step : at * step + header.length])))
+        found, view, names, known = [], self._view, self._name_view, self._sources
+        lengths, name_lengths = self._lengths[:count].tolist(), self._name_lengths[:count].tolist()
+        self._name_lengths[:count] = self._NAME
+        for at, (length, name_length) in enumerate(zip(lengths, name_lengths, strict=True)):
+            begin, named = at * (LARGEST + 1), at * self._NAME
+            name = bytes(names[named : named + name_length])
+            found.append((known.get(name) or self._source(name), bytes(view[begin : begin + length])))
         return found
 
     def _source(self, name: bytes) -> tuple[bytes, int]:
         """From a sockaddr_in or sockaddr_in6."""
-        if len(self._sources) > 1 << 12:
+        if len(self._sources) > REMEMBERED:
             self._sources.clear()
         port = int.from_bytes(name[2:4], "big")
         address = bytes(10) + b"\xff\xff" + name[4:8] if len(name) == 16 else name[8:24]

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest import ipfix_datagrams, receive
+from ingest import ipfix_datagrams, receive, reception
 from ingest.blocks import Block
 from ingest.collector import Collector
 from ingest.errors import ConfigurationError, PositionError
@@ -382,6 +382,42 @@ def test_a_socket_is_read_whole_and_says_what_it_dropped(kind: str) -> None:
     assert found[3] == ((bytes(10) + b"\xff\xff\x7f\0\0\1", port), b"\0\3" * 300)
     assert lost is None or len(found) + lost == 300
     assert len(found) < 300
+
+
+def test_what_the_socket_has_no_room_for_is_counted_and_is_the_loss_that_sequence_numbers_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception, "QUEUED", -1)  # as if the journal's disk stood still
+    collector = Collector("127.0.0.1", 0, tmp_path, Clock(), buffer=20_000)
+    blocks = collector.blocks()
+    assert next(blocks).idle
+    one = Exporter(collector.port)
+    one.tell()
+    for n in range(300):
+        one.send(one.flows(*[n] * 20))
+    dropped = collector.stats().dropped_at_socket
+    if dropped is None:
+        pytest.skip("the platform does not say what a socket drops")
+    assert dropped > 0
+    monkeypatch.setattr(reception, "QUEUED", 1 << 20)
+    flows = lost = 0
+    last = one.flows(999)
+    while not lost or flows + lost < 6_001:
+        block = next(blocks)
+        flows, lost = flows + len(block.flows or ()), lost + block.lost
+        if block.idle and collector.stats().applied >= 301 - dropped:
+            one.send(last)
+    stats = collector.stats()
+    collector.stop()
+    one.socket.close()
+    assert (flows, lost) == (6_001 - dropped * 20, dropped * 20)
+    assert (stats.dropped_at_socket, stats.lost) == (dropped, {one_name(stats): dropped * 20})
+
+
+def one_name(stats: Any) -> str:
+    """The only exporter."""
+    (name,) = stats.lost
+    return str(name)
 
 
 def test_a_port_in_use_and_an_address_that_is_not_ours_are_said(
