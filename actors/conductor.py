@@ -216,6 +216,12 @@ class Conductor:
         self._epoch += 1
 
 
+def positions_of(standing: Standing | None) -> dict[str, Any]:
+    """How far sources were read before, by name."""
+    run = standing.run if standing is not None else None
+    return {place.name: place.position for place in run.places if place.position is not None} if run else {}
+
+
 def _gone(found: Found, run: RunState | None) -> list[Rejected]:
     """Files that an interrupted run was reading and that are not there any more."""
     here = {partition.name for partition in found.partitions}

@@ -15,7 +15,7 @@ import ray
 
 from actors.aggregator import Aggregator, Fresh, Outcome
 from actors.clock import Clock
-from actors.conductor import Conductor, Progress, Standing
+from actors.conductor import Conductor, Progress, Standing, positions_of
 from actors.far_reading import FarPartition, FarReader, SharedShapes
 from actors.memory import building, settle
 from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
@@ -191,7 +191,7 @@ class RemoteRouter:
         self._finder, self._readers = finder, readers
         self._shapes, self._number = SharedShapes(), count()
         self._clock = Clock(not_after_us=settings.not_after_us)
-        found = finder.found()
+        found = finder.found(positions_of(standing))
         self._skipped = found.skipped
         found.partitions = self._far(found)
         self._ports = RayPorts(shards, aggregator, settings.in_flight, store, tag)

@@ -194,6 +194,9 @@ class Router:
 
     def add(self, partitions: Iterable[Partition]) -> None:
         """Take more sources in; one that was read before is read on from there."""
+        partitions = list(partitions)
+        again = {partition.name for partition in partitions if is_live(partition)}  # a file that came back
+        self._finished = [place for place in self._finished if place.name not in again]
         done = {place.name for place in self._finished}
         for partition in partitions:
             if partition.name not in done:

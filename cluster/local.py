@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from actors.aggregator import Aggregator, Fresh, Outcome
-from actors.conductor import Conductor, Marked, Progress, Standing
+from actors.conductor import Conductor, Marked, Progress, Standing, positions_of
 from actors.memory import building
 from actors.messages import Batch, Close
 from actors.router import SourceState
@@ -81,7 +81,7 @@ class LocalRuntime:
 
         The next one has the number `epoch`; the tag is in the names of all parts that are written.
         """
-        found = self._finder.found()
+        found = self._finder.found(positions_of(standing))
         self.skipped = found.skipped
         self._begin(found, standing, parts, epoch, tag)
 

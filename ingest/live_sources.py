@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ingest.blocks import Partition
 from ingest.collector import Collector
@@ -23,9 +24,9 @@ class LiveSources:
     now_us: Callable[[], int]
     _looking: list[LiveFolder] = field(default_factory=list)
 
-    def found(self) -> Found:
-        """What is there to begin with."""
-        self._looking = [LiveFolder(Path(folder)) for folder in self.folders]
+    def found(self, positions: Mapping[str, Any]) -> Found:
+        """What is there to begin with; the positions tell a file again that was renamed meanwhile."""
+        self._looking = [LiveFolder(Path(folder), positions=dict(positions)) for folder in self.folders]
         listeners: list[Partition] = [
             Collector(host, port, self.journal / str(port), self.now_us, journal_bound=self.journal_octets)
             for host, port in self.listen

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ingest.blocks import Block, Partition, bad_file, shown
 from ingest.compression import CutShortError, chunks
@@ -46,8 +46,8 @@ class Found:
 class Finder(Protocol):
     """Finds the partitions of a run. It travels to whoever reads them."""
 
-    def found(self) -> Found:
-        """What is there to begin with."""
+    def found(self, positions: Mapping[str, Any]) -> Found:
+        """What is there to begin with; the positions are those of sources that were read before, by name."""
 
     def look(self) -> Found:
         """What has come since."""
@@ -60,7 +60,7 @@ class Files:
     paths: tuple[str, ...]
     lateness_us: int
 
-    def found(self) -> Found:
+    def found(self, positions: Mapping[str, Any]) -> Found:
         """All of them."""
         return discover(self.paths, self.lateness_us)
 
