@@ -19,8 +19,10 @@ import msgspec
 
 from cluster.errors import UserError
 from cluster.frame import Damaged, framed, unframed
+from cluster.manifest import manifest_epoch, part_epoch
 from cluster.objects import ObjectPlace
-from cluster.places import StoreError, Taken
+from cluster.places import StoreError, Taken, mend
+from cluster.state import is_earlier
 
 NAME = "LOCK"
 TAKEN_OVER = "another run has taken over this store; this one must stop"
@@ -42,9 +44,10 @@ def folder_locked(folder: Path) -> Iterator[None]:
     """Hold a folder for as long as this process lives; a second run is refused."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / NAME).open("w")
+        _refuse_others(folder)
+        handle = (folder / NAME).open("a")  # not "w": should it be another program's, it stays as it is
     except OSError as error:
-        raise StoreError(f"{folder}: can't be used: {error.strerror}") from None
+        raise StoreError(f"{folder}: can't be used: {mend(error)}") from None
     with handle:
         try:
             _lock_soon(handle)
@@ -80,6 +83,17 @@ def is_leased(place: ObjectPlace) -> bool:
     """Whether a run holds the object store now."""
     found = read_lease(place)
     return found is not None and found[0].until > time.time()
+
+
+def _refuse_others(folder: Path) -> None:
+    """Raises StoreError for a folder that is another program's: full of files, none of them ours."""
+    found = {path.name: path for path in folder.iterdir() if not path.name.startswith(".")}
+    found.pop("lost+found", None)
+    if NAME in found and found[NAME].is_file() and not found[NAME].stat().st_size:
+        del found[NAME]
+    ours = (manifest_epoch, part_epoch, lambda name: is_earlier(name) or None)
+    if found and not any(known(name) is not None for known in ours for name in found):
+        raise StoreError(f"{folder}: holds {max(found)} and no checkpoint; give it a folder of its own")
 
 
 @contextmanager

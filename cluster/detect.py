@@ -27,6 +27,7 @@ from actors.conductor import Progress as RunProgress
 from actors.settings import MINUTE_US, Settings
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
+from cluster.earlier import take_over
 from cluster.inputs import STDIN, inputs_of
 from cluster.local import LocalRuntime
 from cluster.reporting import Result
@@ -92,7 +93,9 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     configuration = load(options.config, frozenset(CATALOGUE))
     paths = inputs_of(options.inputs, stack)
     place = options.state or configuration.checkpoints.store
-    store = _own_store(options, console, stack) if place is None else _store(place, configuration, stack)
+    store = (
+        _own_store(options, console, stack) if place is None else _store(place, configuration, console, stack)
+    )
     begin = _beginning(options, configuration, paths, store, console)
     settings = settings_of(configuration, _shards(options), begin.not_after_us)
 
@@ -107,10 +110,12 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     return run
 
 
-def _store(place: str, configuration: Configuration, stack: ExitStack) -> Store:
+def _store(place: str, configuration: Configuration, console: Console, stack: ExitStack) -> Store:
     """Where checkpoints go, as said; it is this run's until the stack ends."""
     store = Store(place, dict(configuration.checkpoints.options))
     stack.enter_context(store.lock())
+    if note := take_over(store):
+        _say(console, note)
     return store
 
 

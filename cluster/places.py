@@ -69,7 +69,9 @@ class LocalPlace:
                 _write(temporary, body)
                 temporary.replace(self.folder / name)
             except FileNotFoundError:
-                raise StoreError(f"{self.root}: was removed while a run was using it") from None
+                raise StoreError(
+                    f"{self.root}: was removed while a run was using it; start the run again"
+                ) from None
             except OSError:
                 with contextlib.suppress(OSError):
                     temporary.unlink()
@@ -123,7 +125,7 @@ class LocalPlace:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise StoreError(f"{self.root}: can't be {what}: {_mend(error)}") from None
+            raise StoreError(f"{self.root}: can't be {what}: {mend(error)}") from None
 
 
 def _write(path: Path, body: Sequence[Buffer]) -> None:
@@ -133,7 +135,8 @@ def _write(path: Path, body: Sequence[Buffer]) -> None:
         os.fsync(file.fileno())
 
 
-def _mend(error: OSError) -> str:
+def mend(error: OSError) -> str:
+    """Why, and what to do."""
     why = (error.strerror or str(error)).lower()
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{why}; make room, what was saved before still holds"
