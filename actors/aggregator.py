@@ -21,6 +21,7 @@ from ingest.enrich import Enrichment
 from ingest.records import HOUR_US
 
 COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
+KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
 
 
@@ -36,6 +37,27 @@ class Outcome(msgspec.Struct, kw_only=True):
     filtered: dict[str, int]
     entities: int
     entity_days: int  # days on which each entity was active, of all entities
+
+
+class Numbers(msgspec.Struct):
+    """Of all that the aggregator has seen."""
+
+    applied: int
+    twice: int  # delivered more than once
+    entities: int
+    kept: int
+    faults: int
+    raised: dict[str, int]  # alerts by severity, since the process began
+    filtered: dict[str, int]
+
+
+class Fresh(msgspec.Struct):
+    """What is to be told now."""
+
+    alerts: list[Alert]
+    kept: list[Kept]
+    faults: list[Fault]
+    numbers: Numbers
 
 
 class Aggregator:
@@ -59,6 +81,10 @@ class Aggregator:
         self._entity_days = 0
         self._unsaved: list[str] = []  # alerts that no checkpoint has yet
         self._saved_kept = self._saved_late = 0
+        self._outbox: dict[str, None] = {}  # ids, in their order
+        self._dropped: list[str] = []  # since the last checkpoint
+        self._raised: dict[str, int] = {}  # by severity, since this process began
+        self._told_faults = 0
 
     def report(self, report: Report, layers_since: dict[str, int] | None = None) -> list[Alert]:
         """Take a shard's report in; the hour's alerts if it was the last one missing."""
@@ -97,7 +123,48 @@ class Aggregator:
         signs = _independent_signs(one for one, _ in raised)
         alerts = [self._raise(one, verdict, signs[one.kind, one.entity.lower()]) for one, verdict in raised]
         self.organisation.close_population(hour, tally)
+        if self.settings.streaming:
+            self._hand_over(hour, sorted(alerts, key=order))
         return sorted(alerts, key=order)
+
+    def _hand_over(self, hour: int, alerts: list[Alert]) -> None:
+        """Put the hour's alerts, and those that late records have changed, where they are taken from."""
+        for alert in [*alerts, *self._take_late()]:
+            self.incidents.add(alert, *self._links[alert.id])
+            self._outbox[alert.id] = None
+        self.incidents.forget(hour)
+        told = [
+            id_ for id_, (at, _) in self._links.items() if hour - at > KEPT_HOURS and id_ not in self._outbox
+        ]
+        for id_ in told:
+            del self._alerts[id_], self._links[id_]
+        self._dropped += told
+
+    def fresh(self) -> Fresh:
+        """What is to be told now. It is told again until `taken` is called; findings that raised no alert, once."""
+        kept, self._kept = self._kept, []
+        faults, self._told_faults = self._faults[self._told_faults :], len(self._faults)
+        alerts = [self._alerts[id_] for id_ in self._outbox]
+        for alert in alerts:
+            alert.incident = self.incidents.root(alert.incident)
+        return Fresh(alerts, kept, faults, self._numbers())
+
+    def _numbers(self) -> Numbers:
+        entities, twice = sum(self._entities.values()), sum(self._filtered.values())
+        return Numbers(
+            self._applied,
+            twice,
+            entities,
+            self._kept_total,
+            len(self._faults),
+            dict(self._raised),
+            dict(self._filtered),
+        )
+
+    def taken(self, ids: list[str]) -> None:
+        """These alerts are in somebody's hands."""
+        for id_ in ids:
+            self._outbox.pop(id_, None)
 
     def _verdict(self, one: Found) -> Verdict | None:
         """What the organisation-wide view adds to a finding; None if it is no alert."""
@@ -176,6 +243,7 @@ class Aggregator:
             detection, one.kind, one.entity, one.hour, one.finding, stepped(base, steps), region or one.region
         )
         self._alerts[alert.id] = alert
+        self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
         self._unsaved.append(alert.id)
         self._links[alert.id] = (one.hour, self._keys(one))
         return alert
@@ -217,8 +285,9 @@ class Aggregator:
             entity_days=self._entity_days,
         )
 
-    def _take_late(self) -> None:
+    def _take_late(self) -> list[Alert]:
         """Findings of records that came after their hour was closed: added to its alert, or a new one."""
+        changed: dict[str, Alert] = {}
         for one in sorted(self._late, key=lambda one: (_place(one), one.finding.first_us)):
             verdict = self._verdict(one)
             if verdict is None:
@@ -232,7 +301,9 @@ class Aggregator:
                 known.last_seen = max(known.last_seen, alert.last_seen)
                 known.evidence["late_records"] = known.evidence.get("late_records", 0) + alert.count
                 self._alerts[alert.id] = known
+            changed[alert.id] = self._alerts[alert.id]
         self._late = []
+        return list(changed.values())
 
     # State
 
@@ -242,18 +313,24 @@ class Aggregator:
             raise RuntimeError("an hour is half closed: save between hours")
         learned = self.organisation.changes()
         learned.incidents = self.incidents.state()
-        raised = [Raised(self._alerts[id_], *self._links[id_]) for id_ in self._unsaved]
+        unsaved = dict.fromkeys(id_ for id_ in self._unsaved if id_ in self._alerts)
+        raised = [Raised(self._alerts[id_], *self._links[id_]) for id_ in unsaved]
+        streaming = self.settings.streaming  # then they are told as they come, and nobody asks again
         run = RunChanges(
             raised,
-            self._kept[self._saved_kept :],
-            self._late[self._saved_late :],
+            [] if streaming else self._kept[self._saved_kept :],
+            self._late if streaming else self._late[self._saved_late :],
             self._faults,
             self._kept_total,
             self._applied,
             self._filtered,
             self._entity_days,
+            self._dropped,
+            list(self._outbox),
+            streaming,
         )
         self._unsaved, self._saved_kept, self._saved_late = [], len(self._kept), len(self._late)
+        self._dropped = []
         return pack(Changes(VERSION, learned, run))
 
     def lasting(self) -> bytes:
@@ -278,8 +355,12 @@ class Aggregator:
         for one in run.raised:
             self._alerts[one.alert.id] = one.alert
             self._links[one.alert.id] = one.hour, one.links
+        for id_ in run.dropped:
+            self._alerts.pop(id_, None)
+            self._links.pop(id_, None)
+        self._outbox = dict.fromkeys(id_ for id_ in run.outbox if id_ in self._alerts)
         self._kept += run.kept
-        self._late += run.late
+        self._late = run.late if run.streaming else [*self._late, *run.late]
         self._faults, self._kept_total, self._applied = run.faults, run.kept_total, run.applied
         self._filtered, self._entity_days = run.filtered, run.entity_days
         self._saved_kept, self._saved_late = len(self._kept), len(self._late)

@@ -51,6 +51,9 @@ class RunChanges(msgspec.Struct, array_like=True):
     applied: int = 0
     filtered: dict[str, int] = {}
     entity_days: int = 0
+    dropped: list[str] = []  # alerts that were told long ago
+    outbox: list[str] = []  # alerts that nobody has taken yet
+    streaming: bool = False  # then `late` is all that waits, and `kept` was told
 
 
 class LearnedChanges(msgspec.Struct, array_like=True):
@@ -132,7 +135,13 @@ def merged(parts: Iterable[Changes], whole: bool) -> Changes:
     if not runs:
         return Changes(VERSION, learned)
     run = msgspec.structs.replace(runs[-1])
-    run.raised = list({one.alert.id: one for part in runs for one in part.raised}.values())
+    raised: dict[str, Raised] = {}
+    for part in runs:
+        raised |= {one.alert.id: one for one in part.raised}
+        for id_ in part.dropped:
+            raised.pop(id_, None)
+    run.raised = list(raised.values())
+    run.dropped = [] if whole else sorted({id_ for part in runs for id_ in part.dropped} - raised.keys())
     run.kept = [one for part in runs for one in part.kept]
-    run.late = [one for part in runs for one in part.late]
+    run.late = run.late if run.streaming else [one for part in runs for one in part.late]
     return Changes(VERSION, learned, run)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Protocol
 
 import msgspec
 
+from actors.clock import Clock
 from actors.messages import Batch
-from actors.router import CloseHour, Counts, Drained, Mark, Reject, Router, RunState, Send, Step
+from actors.router import (
+    CloseHour,
+    Counts,
+    Drained,
+    Mark,
+    Reject,
+    Router,
+    RunState,
+    Send,
+    Step,
+    Waiting,
+)
 from actors.settings import Settings
+from ingest.blocks import Partition
 from ingest.enrich import Enrichment
 from ingest.records import Rejected
 from ingest.sources import Found
@@ -95,6 +108,9 @@ class Progress(msgspec.Struct):
     drained: bool = False
     done: bool = False
     marked: list[Marked] = []
+    waiting: bool = False  # no source has anything for now
+    watermark_us: int = 0
+    open_hours: int = 0
 
 
 class Conductor:
@@ -108,9 +124,10 @@ class Conductor:
         ports: Ports,
         standing: Standing | None = None,
         epoch: int = 1,
+        clock: Clock | None = None,
     ) -> None:
         at = standing or Standing()
-        self.router = Router(found.partitions, enrichment, settings, **at.router, run=at.run)
+        self.router = Router(found.partitions, enrichment, settings, **at.router, run=at.run, clock=clock)
         self.ports = ports
         self.days = Days(*at.days)
         self.rejected = [one for one in found.rejected if one.source not in at.said]
@@ -124,17 +141,21 @@ class Conductor:
         self._steps = self.router.steps()
         self._drained = False
 
-    def advance(self, steps: int, mark: bool = False) -> Progress:
-        """Take so many steps; stop where all sources are drained, and where all is done.
+    def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress:
+        """Take so many steps; stop where no source has anything, where all are drained, and where all is done.
 
         `mark`: begin a checkpoint on the way. Where the sources are drained one is begun in any case.
+        `now_us`: what time it is, for live sources.
         """
         self.router.mark_wanted = mark
-        done = True
+        if now_us:
+            self.router.clock.set(now_us)
+        self.router.wake()
+        done, waiting = True, False
         for step in islice(self._steps, steps):
-            done = False
+            done, waiting = False, isinstance(step, Waiting)
             self._carry_out(step)
-            if isinstance(step, Drained):
+            if isinstance(step, Drained | Waiting):
                 break
         if done:
             self.ports.settle()
@@ -142,7 +163,31 @@ class Conductor:
         self._told += len(rejected)
         marked, self._marked = self._marked, []
         router = self.router
-        return Progress(router.counts, router.finished, router.sources, rejected, self._drained, done, marked)
+        return Progress(
+            router.counts,
+            router.finished,
+            router.sources,
+            rejected,
+            self._drained,
+            done,
+            marked,
+            waiting,
+            router.watermark_us(),
+            len(router.open_hours),
+        )
+
+    def add(self, partitions: Iterable[Partition], rejected: Iterable[Rejected]) -> None:
+        """Take in sources that have come, and what was found in their place."""
+        self.router.add(partitions)
+        self.rejected += rejected
+
+    def release(self, standing: Standing) -> None:
+        """A checkpoint holds: live sources need not keep what stands before it."""
+        self.router.release(standing.run.places if standing.run is not None else [])
+
+    def stop(self) -> None:
+        """Take a last checkpoint, and be done: what is open stays open."""
+        self.router.stop_wanted = True
 
     def _carry_out(self, step: Step) -> None:
         match step:
@@ -169,6 +214,12 @@ class Conductor:
         state = self.router.state(), self.days.state(), run, told, list(self._said), self._shards
         self._marked.append(Marked(self._epoch, Standing(*state), parts, self._drained))
         self._epoch += 1
+
+
+def positions_of(standing: Standing | None) -> dict[str, Any]:
+    """How far sources were read before, by name."""
+    run = standing.run if standing is not None else None
+    return {place.name: place.position for place in run.places if place.position is not None} if run else {}
 
 
 def _gone(found: Found, run: RunState | None) -> list[Rejected]:

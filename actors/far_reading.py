@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from actors.clock import Clock
 from actors.settings import Settings
+from ingest.blocks import Block, LivePartition, Partition, is_live
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
 from ingest.records import Event, Rejected
 from ingest.select import Selected, prepared
-from ingest.sources import Block, Partition
 
 DEPTH = 3  # blocks of a partition that are read ahead
 MAX_SHAPES = 200_000  # that the two ends of a partition have in common before they begin anew
@@ -35,6 +36,7 @@ class Told(msgspec.Struct, array_like=True):
     filtered_flows: dict[str, int]
     newest_us: int
     flows: int
+    idle: bool
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -60,14 +62,33 @@ class FarReader:
     def __init__(self, settings: Settings, enrichment: Enrichment) -> None:
         self._settings = settings
         self._enrichment = enrichment
+        self._not_after_us: int | None = None
         self._open: dict[int, _Sent] = {}
+        self._live: dict[int, LivePartition] = {}
 
     def open(self, number: int, partition: Partition, position: Any = None) -> None:
         """Begin to read a partition, or begin again, behind a block's position."""
         self._open[number] = _Sent(partition.blocks(position))
+        if is_live(partition):
+            self._live[number] = partition
 
-    def next(self, number: int) -> Packed | None:
-        """The partition's next block; None at its end."""
+    def release(self, number: int, position: Any) -> None:
+        """See `LivePartition.release`."""
+        if number in self._live:
+            self._live[number].release(position)
+
+    def stop(self) -> None:
+        """Close what the live ones have open."""
+        for partition in self._live.values():
+            partition.stop()
+
+    def stats(self) -> list[Any]:
+        """What the live ones say of themselves."""
+        return [partition.stats() for partition in self._live.values() if hasattr(partition, "stats")]
+
+    def next(self, number: int, not_after_us: int | None) -> Packed | None:
+        """The partition's next block; None at its end. Flows after the given time have a wrong clock."""
+        self._not_after_us = not_after_us
         sent = self._open.get(number)
         block = next(sent.blocks, None) if sent is not None else None
         if sent is None or block is None:
@@ -94,6 +115,7 @@ class FarReader:
             chosen.filtered if chosen else {},
             chosen.newest_us if chosen else 0,
             chosen.read if chosen else 0,
+            block.idle,
         )
         columns = block.events.columns if len(block.events) else None
         return (
@@ -124,7 +146,7 @@ class FarReader:
             return None, []
         about, settings = self._enrichment, self._settings
         chosen = prepared(
-            block.flows, about.inventory, about.indicators, settings.sampling, settings.not_after_us
+            block.flows, about.inventory, about.indicators, settings.sampling, self._not_after_us
         )
         names = chosen.ids[sent.named :] if len(chosen.rows) else []
         sent.named += len(names)
@@ -157,12 +179,16 @@ class FarPartition:
         partition: Partition,
         shapes: SharedShapes,
         get: Callable[[Any], Any],
+        clock: Clock | None = None,
     ) -> None:
         self.name, self.first_us = partition.name, partition.first_us
+        self.live = is_live(partition)
+        self._clock = clock or Clock()
         self._reader, self._number, self._partition = reader, number, partition
         self._get = get  # waits for what was asked for
         self._ahead: deque[Any] = deque()
         self._opened = 0  # how often
+        self._depth = DEPTH
         self._waits_at: list[Any] = []  # the position from which nothing was taken yet, if it is open there
         self._shared = shapes
         self._shapes: list[Event] = []
@@ -188,7 +214,9 @@ class FarPartition:
             packed = self._get(self._ahead.popleft())
             if packed is None:  # so are those that were asked for ahead
                 return
-            yield self._unpacked(*packed)
+            block = self._unpacked(*packed)
+            self._depth = 1 if block.idle else DEPTH  # more would only be told again that there is nothing
+            yield block
 
     def _open(self, position: Any) -> None:
         """Have it read from there; the two ends have nothing in common yet."""
@@ -200,8 +228,15 @@ class FarPartition:
         self._ask()
 
     def _ask(self) -> None:
-        while len(self._ahead) < DEPTH:
-            self._ahead.append(self._reader.next.remote(self._number))
+        while len(self._ahead) < self._depth:
+            self._ahead.append(self._reader.next.remote(self._number, self._clock.not_after_us))
+
+    def release(self, position: Any) -> None:
+        """See `LivePartition.release`."""
+        self._reader.release.remote(self._number, position)
+
+    def stop(self) -> None:
+        """The reader closes it."""
 
     def _unpacked(self, rich: bytes, numbers: Any, columns: Any, rows: Any, first: Any) -> Block:
         told = _decode(rich)
@@ -212,7 +247,9 @@ class FarPartition:
             self._piece = [self._shapes[number] for number in numbers.tolist()]
         events = EventColumns(self._piece, columns) if columns is not None else EventColumns()
         self._names += told.names
-        block = Block(events, None, None, told.rejected, told.filtered, told.read, told.lost, told.position)
+        block = Block(
+            events, None, None, told.rejected, told.filtered, told.read, told.lost, told.idle, told.position
+        )
         if rows is not None:
             block.chosen = Selected(
                 rows.copy(),

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import ray
 
-from actors.aggregator import Aggregator, Outcome
-from actors.conductor import Conductor, Progress, Standing
+from actors.aggregator import Aggregator, Fresh, Outcome
+from actors.clock import Clock
+from actors.conductor import Conductor, Progress, Standing, positions_of
 from actors.far_reading import FarPartition, FarReader, SharedShapes
 from actors.memory import building, settle
 from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
+from actors.router import SourceState
 from actors.saving import Store, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
+from ingest.blocks import Partition
 from ingest.enrich import Enrichment
-from ingest.sources import discover
+from ingest.sources import Finder, Found
 
 REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
 
@@ -90,6 +94,14 @@ class RemoteAggregator:
         """What the run came to."""
         return self._aggregator.finish()
 
+    def fresh(self) -> Fresh:
+        """See `Aggregator.fresh`."""
+        return self._aggregator.fresh()
+
+    def taken(self, ids: list[str]) -> None:
+        """See `Aggregator.taken`."""
+        self._aggregator.taken(ids)
+
     def checkpoint(self, store: Store, prefix: str, lasting: bool) -> list[Any]:
         """Write what changed; the parts."""
         return write_aggregator(store, prefix, self._aggregator, lasting)
@@ -147,6 +159,10 @@ class RayPorts:
             promises.append(parts)
         return [*promises, self._aggregator.checkpoint.remote(self._store, prefix, lasting)]
 
+    def queues(self) -> list[int]:
+        """Calls in flight, by shard."""
+        return [len(flight) for flight in self._flights]
+
     def settle(self) -> None:
         """Wait for every call in flight."""
         for flight in self._flights:
@@ -161,7 +177,7 @@ class RemoteRouter:
 
     def __init__(
         self,
-        paths: list[str],
+        finder: Finder,
         settings: Settings,
         enrichment: list[Any],
         shards: list[Any],
@@ -172,19 +188,49 @@ class RemoteRouter:
         store: Store | None,
         tag: str,
     ) -> None:
-        found = discover(paths, settings.lateness_us)
+        self._finder, self._readers = finder, readers
+        self._shapes, self._number = SharedShapes(), count()
+        self._clock = Clock(not_after_us=settings.not_after_us)
+        found = finder.found(positions_of(standing))
         self._skipped = found.skipped
-        shapes = SharedShapes()
-        found.partitions = [
-            FarPartition(readers[number % len(readers)], number, partition, shapes, ray.get)
-            for number, partition in enumerate(found.partitions)
-        ]
-        ports = RayPorts(shards, aggregator, settings.in_flight, store, tag)
-        self._conductor = Conductor(found, _shared(enrichment), settings, ports, standing, epoch)
+        found.partitions = self._far(found)
+        self._ports = RayPorts(shards, aggregator, settings.in_flight, store, tag)
+        self._conductor = Conductor(
+            found, _shared(enrichment), settings, self._ports, standing, epoch, self._clock
+        )
 
-    def advance(self, steps: int, mark: bool) -> Progress:
+    def _far(self, found: Found) -> list[Partition]:
+        """What stands here for partitions that the readers read."""
+        far: list[Partition] = []
+        for partition, number in zip(found.partitions, self._number, strict=False):
+            reader = self._readers[number % len(self._readers)]
+            far.append(FarPartition(reader, number, partition, self._shapes, ray.get, self._clock))
+        return far
+
+    def look(self) -> None:
+        """Take in sources that have come."""
+        found = self._finder.look()
+        self._conductor.add(self._far(found), found.rejected)
+
+    def stop(self) -> None:
+        """See `Conductor.stop`."""
+        self._conductor.stop()
+
+    def release(self, standing: Standing) -> None:
+        """See `Conductor.release`."""
+        self._conductor.release(standing)
+
+    def sources(self, most: int) -> list[SourceState]:
+        """See `Router.states`."""
+        return self._conductor.router.states(most)
+
+    def queues(self) -> list[int]:
+        """Calls in flight, by shard."""
+        return self._ports.queues()
+
+    def advance(self, steps: int, mark: bool, now_us: int = 0) -> Progress:
         """Take so many steps of the stream; `mark`: begin a checkpoint on the way."""
-        progress = self._conductor.advance(steps, mark)
+        progress = self._conductor.advance(steps, mark, now_us)
         for marked in progress.marked:
             days = marked.standing.days
             days[1:] = [ray.get(view) if isinstance(view, ray.ObjectRef) else view for view in days[1:]]

@@ -10,22 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from actors.clock import Clock
 from actors.event_routes import LAYERS, EventRoutes
 from actors.flow_routes import ENOUGH_ROWS, FlowRoutes
 from actors.messages import Batch, Rows
 from actors.settings import Settings
+from ingest.blocks import Block, Partition, is_live
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
 from ingest.records import HOUR_US, NETWORK, Event, Rejected
 from ingest.select import Selected, prepared
-from ingest.sources import Block, Partition
+
+ASKED_US = 1_000_000  # a source that is long silent is asked once in so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,21 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """A source was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """No source has anything for now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Drained:
     """All sources are at their end; what follows closes hours whose watermark has not passed."""
 
 
-Step = Send | CloseHour | Reject | Mark | Drained
+Step = Send | CloseHour | Reject | Mark | Took | Waiting | Drained
 
 
 class Counts(msgspec.Struct):
@@ -93,6 +106,15 @@ class Place(msgspec.Struct, array_like=True):
     finished: bool = False
 
 
+class SourceState(msgspec.Struct):
+    """How a source is doing."""
+
+    name: str
+    frontier_us: int  # greatest event time read; 0: none
+    heard_us: int  # when it last had something
+    live: bool
+
+
 class RunState(msgspec.Struct):
     """What a run needs to go on from a checkpoint of its own, beside `Router.state`."""
 
@@ -109,6 +131,21 @@ class _Reader:
     blocks: Iterator[Block] | None = field(default=None, compare=False)
     started: bool = field(default=False, compare=False)  # its frontier is from records that were read
     position: Any = field(default=None, compare=False)  # of the block that was read last
+    heard_us: int = field(default=0, compare=False)  # when it last had something, by the clock
+    asked_us: int = field(default=0, compare=False)  # when it was last asked
+    silent_us: int = field(
+        default=0, compare=False
+    )  # since when it has nothing; 0: it had, when it was last asked
+
+    def is_due(self, now_us: int) -> bool:
+        """Whether a silent source is to be asked again."""
+        silent = now_us - self.silent_us
+        return silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
+
+    def caught_up_us(self, now_us: int, bound_us: int) -> int:
+        """Event time before which nothing more is to come: a source that is long silent has nothing that is older."""
+        silent = self.silent_us and now_us - self.silent_us > bound_us
+        return max(self.frontier_us, now_us - bound_us) if silent else self.frontier_us
 
 
 class Router:
@@ -124,20 +161,22 @@ class Router:
         open_hours: Iterable[int] = (),
         layers_since: dict[str, int] | None = None,
         run: RunState | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.enrichment = enrichment
         self.settings = settings
+        self.clock = clock or Clock(not_after_us=settings.not_after_us)
         self.counts = run.counts if run else Counts()
         self.closed_until = closed_until  # hours before this one were closed by an earlier run
         self._closed_at_start = run.closed_at_start if run else closed_until or 0
         self.layers_since = dict(layers_since or {})
         self.open_hours = set(open_hours)
-        self.mark_wanted = False
-        places = {place.name: place for place in run.places} if run else {}
-        self._finished = [place for place in places.values() if place.finished]
-        done = {place.name for place in self._finished}
-        self._readers = [_reader(p, places.get(p.name)) for p in partitions if p.name not in done]
-        self.sources = len(self._readers) + len(self._finished)
+        self.mark_wanted = self.stop_wanted = False
+        self._places = {place.name: place for place in run.places} if run else {}
+        self._finished = [place for place in self._places.values() if place.finished]
+        self._readers: list[_Reader] = []  # a heap: those that may have something
+        self._resting: list[_Reader] = []  # live ones that have nothing for now
+        self.add(partitions)
         self._order = [reader.partition for reader in sorted(self._readers) if not reader.started]
         self._begun = 0
         self._events = EventRoutes(enrichment, settings.shards)
@@ -148,29 +187,92 @@ class Router:
         """How many sources were read to their end."""
         return len(self._finished)
 
+    @property
+    def sources(self) -> int:
+        """How many sources there are."""
+        return len(self._finished) + len(self._readers) + len(self._resting)
+
+    def add(self, partitions: Iterable[Partition]) -> None:
+        """Take more sources in; one that was read before is read on from there."""
+        partitions = list(partitions)
+        again = {partition.name for partition in partitions if is_live(partition)}  # a file that came back
+        self._finished = [place for place in self._finished if place.name not in again]
+        done = {place.name for place in self._finished}
+        for partition in partitions:
+            if partition.name not in done:
+                reader = _reader(partition, self._places.get(partition.name))
+                heappush(self._readers, reader)
+
+    def states(self, most: int) -> list[SourceState]:
+        """Of so many sources that are not at their end, those first that are furthest behind."""
+        both = sorted((*self._readers, *self._resting))[:most]
+        return [SourceState(one.name, one.frontier_us, one.heard_us, is_live(one.partition)) for one in both]
+
+    def stats(self) -> list[Any]:
+        """What live sources say of themselves."""
+        both = (reader.partition for reader in (*self._readers, *self._resting))
+        return [partition.stats() for partition in both if hasattr(partition, "stats")]
+
+    def close(self) -> None:
+        """Close what live sources have open."""
+        for reader in (*self._readers, *self._resting):
+            if is_live(reader.partition):
+                reader.partition.stop()
+
+    def release(self, places: Iterable[Place]) -> None:
+        """A checkpoint with these places holds."""
+        at = {place.name: place.position for place in places}
+        for reader in (*self._readers, *self._resting):
+            if reader.name in at and is_live(reader.partition):
+                reader.partition.release(at[reader.name])
+
     # The stream
 
     def steps(self) -> Iterator[Step]:
-        """Everything that is to be done, in order."""
-        heapify(self._readers)
-        while self._readers:
-            if self.mark_wanted:
+        """Everything that is to be done, in order. With live sources it comes to no end by itself."""
+        while self._readers or self._resting:
+            if self.mark_wanted or self.stop_wanted:
                 self.mark_wanted = False
                 yield from self._flush()
                 yield Mark()
+            if self.stop_wanted:
+                return
+            if not self._readers:
+                yield from self._flush()
+                yield Waiting()
+                self.wake()
+                continue
             reader = heappop(self._readers)
             block = self._next(reader)
             if block is None:
                 self._finished.append(Place(reader.name, finished=True))
+            elif block.idle:
+                reader.position = block.position
+                reader.asked_us = self.clock.now_us
+                reader.silent_us = reader.silent_us or self.clock.now_us
+                self._resting.append(reader)
             else:
+                reader.heard_us, reader.silent_us = self.clock.now_us, 0
                 yield from self._take(reader, block)
                 reader.position = block.position
                 heappush(self._readers, reader)
             yield from self._close_passed()
+            if self.clock.now_us:
+                yield Took()  # so that who drives a server comes round, whatever the blocks hold
         yield from self._flush()
         yield Drained()
         for hour in sorted(self.open_hours):
             yield CloseHour(hour)
+
+    def wake(self) -> None:
+        """Have the resting sources asked again, the less often the longer they are silent."""
+        now, resting = self.clock.now_us, self._resting
+        self._resting = []
+        for reader in resting:
+            if reader.is_due(now):
+                heappush(self._readers, reader)
+            else:
+                self._resting.append(reader)
 
     def _next(self, reader: _Reader) -> Block | None:
         if reader.blocks is None:
@@ -210,7 +312,7 @@ class Router:
         self, reader: _Reader, events: EventColumns, horizon_us: int
     ) -> Generator[Step, None, int]:
         at_us = events.columns["at_us"]
-        last = self.settings.not_after_us
+        last = self.clock.not_after_us
         if last is not None and int(at_us.max()) > last:
             wrong = events.take(at_us > last)
             self.counts.rejected += len(wrong)
@@ -253,7 +355,8 @@ class Router:
     def _prepared(self, flows: FlowColumns) -> Selected:
         about = self.enrichment
         settings = self.settings
-        return prepared(flows, about.inventory, about.indicators, settings.sampling, settings.not_after_us)
+        last = self.clock.not_after_us
+        return prepared(flows, about.inventory, about.indicators, settings.sampling, last)
 
     def _take_flows(self, reader: _Reader, chosen: Selected, horizon_us: int) -> Generator[Step, None, int]:
         for reason, number in chosen.filtered.items():
@@ -282,7 +385,7 @@ class Router:
 
     def _without_wrong_times(self, rows: Rows, first: Any) -> tuple[Rows, Any, int]:
         """The rows without those before 1970 or well ahead of the clock, and how many flows those were."""
-        last = self.settings.not_after_us
+        last = self.clock.not_after_us
         known = (rows["end_us"] >= 0) & (rows["start_us"] >= 0)
         if last is not None:
             known &= rows["end_us"] <= last
@@ -301,9 +404,9 @@ class Router:
 
     def _close_passed(self) -> Iterator[Step]:
         """Close the hours that the watermark has passed."""
-        if not self._readers:
+        if not self._readers and not self._resting:
             return
-        watermark = min(reader.frontier_us for reader in self._readers) - self.settings.lateness_us
+        watermark = self.watermark_us()
         passed = sorted(hour for hour in self.open_hours if (hour + 1) * HOUR_US <= watermark)
         if passed:
             yield from self._flush()
@@ -311,6 +414,12 @@ class Router:
             self.open_hours.discard(hour)
             self.closed_until = max(self.closed_until or 0, hour + 1)
             yield CloseHour(hour)
+
+    def watermark_us(self) -> int:
+        """Event time before which no source has anything more that is not late."""
+        now, bound = self.clock.now_us, self.settings.silence_us
+        both = (*self._readers, *self._resting)
+        return min((one.caught_up_us(now, bound) for one in both), default=0) - self.settings.lateness_us
 
     def _flush(self) -> Iterator[Step]:
         for shard, batch in self._events.take():
@@ -329,8 +438,8 @@ class Router:
         """What this run needs to go on from here; asked for at a mark, or when all sources are drained."""
         begun = [
             Place(reader.name, reader.frontier_us, reader.position)
-            for reader in self._readers
-            if reader.started
+            for reader in (*self._readers, *self._resting)
+            if reader.started or reader.position is not None
         ]
         return RunState(self._closed_at_start, self.counts, [*self._finished, *begun])
 
@@ -345,7 +454,8 @@ class Router:
 def _reader(partition: Partition, place: Place | None) -> _Reader:
     if place is None:
         return _Reader(partition.first_us or 0, partition.name, partition)
-    return _Reader(place.frontier_us, partition.name, partition, None, True, place.position)
+    at, position = place.frontier_us, place.position
+    return _Reader(at, partition.name, partition, None, at > 0, position)
 
 
 def _wrong_times(number: int, source: str, offset: int) -> Rejected:

@@ -21,6 +21,8 @@ class Settings:
     not_after_us: int | None = None  # records later than this have a wrong clock and are rejected
     sampling: int = 1  # one in N flows, where the export does not say
     batch_records: int = 40_000  # events gathered before they are sent: a megabyte or two
+    silence_us: int = 5 * MINUTE_US  # after which a live source that says nothing holds no hour open
+    streaming: bool = False  # alerts are handed over hour by hour, not at the end
     checkpoints: bool = False  # whether what changes must be kept apart, to be saved
     in_flight: int = 4  # batches a shard may be behind before the router waits
     disabled: frozenset[str] = frozenset()

@@ -61,7 +61,7 @@ def _seconds(lab: Lab, case: str, every_s: float) -> float:
     given = lab.input(case)
     start = "import sys; from cluster.cli import main; sys.exit(main())"
     config = _configured(lab, every_s)
-    words = [sys.executable, "-c", start, "detect", given.path, "--config", config, "--quiet", "--alerts"]
+    words = [sys.executable, "-c", start, "detect", *given.paths, "--config", config, "--quiet", "--alerts"]
     return min(run([*words, lab.folder / "out.jsonl"], okay=(0, 3)).seconds for _ in range(lab.times))
 
 
@@ -73,7 +73,9 @@ def killed(lab: Lab, kind: str) -> Iterator[float]:
     console = Console(stderr=True, quiet=True)
     for _ in range(KILLS):
         with ExitStack() as stack:
-            options = Options([str(given.path)], _configured(lab, 1), runtime="ray", shards=2, quiet=True)
+            options = Options(
+                [*map(str, given.paths)], _configured(lab, 1), runtime="ray", shards=2, quiet=True
+            )
             it = prepared(options, console, stack)
             it.start()
             progress = it.advance(STEPS)

@@ -14,6 +14,8 @@ from baselines.population import Seasons
 from cluster.checkpoints import Damaged, Manifest, Store
 from cluster.errors import UserError
 
+SERVE = "redshank serve"  # fingerprint of a server: it goes on from what it left, whatever its configuration
+
 
 @dataclass(slots=True)
 class Beginning:
@@ -59,6 +61,10 @@ def _choose(store: Store, newest: Manifest, begin: Beginning) -> None:
         begin.resumed, begin.not_after_us = True, newest.run.get("not_after_us")
         begin.notes.append("going on where an interrupted run over the same input stood")
         return
+    if newest.run.get("fingerprint") == SERVE:
+        raise UserError(
+            f"{store.root}: is the state of `redshank serve`; use another place, or a restored back-up"
+        )
     begin.manifest = store.latest(lambda one: bool(one.run.get("delivered")) and store.whole(one))
     if begin.manifest is None and store.complaints:
         raise Damaged(

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 import msgspec
 
@@ -49,12 +50,39 @@ def folder_locked(folder: Path) -> Iterator[None]:
         raise StoreError(f"{folder}: can't be used: {mend(error)}") from None
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_soon(handle)
         except BlockingIOError:
             raise UserError(f"{folder}: another run is using it; wait for its end") from None
         except OSError as error:
             raise StoreError(f"{folder}: can't be locked: {error.strerror}") from None
         yield
+
+
+def _lock_soon(handle: IO[Any]) -> None:
+    """Lock, if need be at a second look: `is_folder_held` may be asking just now."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(0.1)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_folder_held(folder: Path) -> bool:
+    """Whether a run holds the folder now. Asking takes the lock, shared, for an instant."""
+    try:
+        with (folder / NAME).open("rb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no lock: no run was ever here; or it can't be opened, and then it can't be told
+        return False
+    return False
+
+
+def is_leased(place: ObjectPlace) -> bool:
+    """Whether a run holds the object store now."""
+    found = read_lease(place)
+    return found is not None and found[0].until > time.time()
 
 
 def _refuse_others(folder: Path) -> None:

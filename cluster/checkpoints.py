@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from cluster.checkpoint_lock import TAKEN_OVER, check_owner, folder_locked, leased
+from cluster.checkpoint_lock import TAKEN_OVER, check_owner, folder_locked, is_folder_held, is_leased, leased
 from cluster.frame import Buffer, Damaged, Newer, framed, unframed
 from cluster.manifest import (
     Manifest,
@@ -88,6 +88,20 @@ class Store:
                 yield
             finally:
                 self._held = False
+
+    @property
+    def root(self) -> str:
+        """The place, in words for a user."""
+        return self._place.root
+
+    def in_use(self) -> bool:
+        """Whether a run holds the store now."""
+        place = self._place
+        return is_folder_held(place.folder) if isinstance(place, LocalPlace) else is_leased(place)
+
+    def epochs(self) -> list[int]:
+        """Of all manifests that are there, newest first, whether they can be used or not."""
+        return _epochs(self._place.sizes())
 
     def write(
         self, name: str, body: Buffer | Sequence[Buffer], kind: str = "", low: int = 0, high: int = 4096
@@ -202,6 +216,16 @@ class Store:
         self._place.delete(manifest_name(later) for later in _epochs(sizes) if later > epoch)
         kept = [manifest for manifest in self._usable(sizes, []) if manifest.epoch <= epoch]
         self._drop_unnamed(sizes, kept, lambda later: later > epoch)
+
+    def drop_all_but(self, epoch: int) -> None:
+        """Give up all other epochs: what a back-up brought takes their place."""
+        self._check_owner()
+        sizes = self._place.sizes()
+        kept = [manifest for manifest in self._usable(sizes, []) if manifest.epoch == epoch]
+        if not kept:
+            raise Damaged(f"{self._place.root}: epoch {epoch} can't be used")
+        self._place.delete(manifest_name(other) for other in _epochs(sizes) if other != epoch)
+        self._drop_unnamed(sizes, kept, lambda _: True)
 
     def _drop_unnamed(self, sizes: dict[str, int], kept: list[Manifest], old: Callable[[int], bool]) -> None:
         named = {part.name for manifest in kept for part in manifest.parts}

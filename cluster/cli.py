@@ -55,6 +55,25 @@ def detect(**options: Any) -> int:
 
 
 @cli.command()
+@click.option("--config", type=click.Path(path_type=Path), required=True, help="Configuration (TOML).")
+def serve(config: Path) -> int:
+    """Read live sources and raise alerts as they come, until it is stopped. Its state survives whatever dies."""
+    from cluster.serving import serve as run
+
+    return run(config)
+
+
+@cli.command()
+@click.argument("shards", type=click.IntRange(1, 4096))
+@click.option("--config", type=click.Path(path_type=Path), required=True, help="That of the server.")
+def scale(shards: int, config: Path) -> int:
+    """Have a server on this machine go on with so many shards; what they know moves with them."""
+    from cluster.scaling import ask
+
+    return ask(config, shards)
+
+
+@cli.command()
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--days", type=click.IntRange(1, 400), default=60, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
@@ -110,6 +129,50 @@ def check(config: Path) -> int:
     from cluster.checking import run
 
     return run(config)
+
+
+CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), help="Configuration (TOML); how an object store is opened."
+)
+
+
+@cli.command()
+@click.argument("place", metavar="DIR|URL")
+@CONFIG
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def status(place: str, config: Path | None, as_json: bool) -> int:
+    """How the run stands that saves its state there, by its last checkpoint. A run may be going on."""
+    from cluster.state_commands import show_status
+
+    return show_status(place, config, as_json)
+
+
+@cli.group()
+def state() -> None:
+    """Back-up and restore of what was learned."""
+
+
+@state.command()
+@click.argument("place", metavar="DIR|URL")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.tar.zst")
+@CONFIG
+def backup(place: str, file: Path, config: Path | None) -> int:
+    """Write the newest checkpoint to one file, each part checked. A run may be going on."""
+    from cluster.state_commands import run_backup
+
+    return run_backup(place, file, config)
+
+
+@state.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.tar.zst")
+@click.argument("place", metavar="DIR|URL")
+@click.option("--replace", is_flag=True, help="Give up the checkpoints that are there.")
+@CONFIG
+def restore(file: Path, place: str, replace: bool, config: Path | None) -> int:
+    """Put a back-up in place: a run with this state goes on from it. No run may be using it."""
+    from cluster.state_commands import run_restore
+
+    return run_restore(file, place, replace, config)
 
 
 def main() -> None:

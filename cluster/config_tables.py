@@ -105,6 +105,35 @@ class CheckpointsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = {}
 
 
+class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that `redshank serve` reads: a folder, or a port."""
+
+    folder: Annotated[str, Meta(description="a folder in which files appear and grow")] | None = None
+    ipfix: Annotated[str, Meta(description="an address to listen on, like 'udp://0.0.0.0:4739'")] | None = (
+        None
+    )
+
+
+class ServeTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How `redshank serve` runs."""
+
+    alerts: Annotated[str, Meta(description="the path of a file")] = "alerts.jsonl"
+    listen: Annotated[
+        str, Meta(description="host and port for health and metrics, like '127.0.0.1:9464'")
+    ] = "127.0.0.1:9464"
+    runtime: Literal["ray", "loop"] = "ray"
+    address: Annotated[str, Meta(description="the address of a Ray cluster")] | None = None
+    shards: Annotated[int, Meta(ge=1, le=4096, description="a whole number, 1 to 4096")] | None = None
+    silence_minutes: Annotated[
+        float, Meta(ge=0.01, le=1440, description="a number of minutes, 0.01 to 1440")
+    ] = 5
+    journal: Annotated[str, Meta(description="the path of a folder")] = "journal"
+    journal_megabytes: Annotated[int, Meta(ge=1, le=1 << 20, description="a whole number of at least 1")] = (
+        1024
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of it. Paths are absolute."""
 
@@ -117,6 +146,8 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     integrations: IntegrationsTable = IntegrationsTable()
     engine: EngineTable = EngineTable()
     checkpoints: CheckpointsTable = CheckpointsTable()
+    sources: tuple[SourceTable, ...] = ()
+    serve: ServeTable = ServeTable()
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
 

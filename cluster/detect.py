@@ -33,6 +33,7 @@ from cluster.local import LocalRuntime
 from cluster.reporting import Result
 from cluster.run import Beginning, Run, Runtime, beginning
 from detections.catalogue import CATALOGUE
+from ingest.sources import Files
 
 DAY_US = 86_400_000_000
 STEPS = 200  # taken between two looks at the progress
@@ -158,11 +159,12 @@ def _shards(options: Options) -> int:
 def _runtime(
     options: Options, paths: list[str], settings: Settings, configuration: Configuration, store: Store | None
 ) -> Runtime:
+    finder = Files(tuple(paths), settings.lateness_us)
     if options.runtime == "loop":
-        return LocalRuntime(paths, settings, configuration.enrichment(), store)
+        return LocalRuntime(finder, settings, configuration.enrichment(), store)
     from cluster.ray_runtime import RayRuntime
 
-    return RayRuntime(paths, settings, configuration.enrichment(), store, options.address)
+    return RayRuntime(finder, settings, configuration.enrichment(), store, options.address)
 
 
 def _run(run: Run, options: Options, console: Console) -> Result:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from actors.aggregator import Aggregator, Outcome
-from actors.conductor import Conductor, Marked, Progress, Standing
+from actors.aggregator import Aggregator, Fresh, Outcome
+from actors.conductor import Conductor, Marked, Progress, Standing, positions_of
 from actors.memory import building
 from actors.messages import Batch, Close
+from actors.router import SourceState
 from actors.saving import Store, compact, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
 from ingest.enrich import Enrichment, EnrichmentSettings
-from ingest.sources import Found, discover
+from ingest.sources import Finder, Found
 
 
 class LoopPorts:
@@ -56,16 +58,18 @@ class LoopPorts:
 class LocalRuntime:
     """One run over files in this process."""
 
+    _conductor: Conductor
+
     def __init__(
         self,
-        paths: list[str],
+        finder: Finder,
         settings: Settings,
         enrichment: EnrichmentSettings,
         store: Store | None = None,
     ) -> None:
         with building():
             self._enrichment, self.rejected = Enrichment.build(enrichment)
-        self._paths = paths
+        self._finder = finder
         self._settings = settings
         self._store = store
         self.skipped: list[str] = []
@@ -77,7 +81,7 @@ class LocalRuntime:
 
         The next one has the number `epoch`; the tag is in the names of all parts that are written.
         """
-        found = discover(self._paths, self._settings.lateness_us)
+        found = self._finder.found(positions_of(standing))
         self.skipped = found.skipped
         self._begin(found, standing, parts, epoch, tag)
 
@@ -101,9 +105,46 @@ class LocalRuntime:
         ports = LoopPorts(self._shards, self._aggregator, self._store, tag)
         self._conductor = Conductor(found, self._enrichment, settings, ports, standing, epoch)
 
-    def advance(self, steps: int, mark: bool = False) -> Progress:
-        """Take so many steps of the stream; `mark`: take a checkpoint on the way."""
-        return self._conductor.advance(steps, mark)
+    def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress:
+        """Take so many steps of the stream; `mark`: take a checkpoint on the way; `now_us`: for live sources."""
+        return self._conductor.advance(steps, mark, now_us)
+
+    def look(self) -> None:
+        """Take in sources that have come."""
+        found = self._finder.look()
+        self._conductor.add(found.partitions, found.rejected)
+
+    def scale(self, shards: int) -> None:
+        """Have so many shards from the next start on."""
+        self._settings = replace(self._settings, shards=shards)
+
+    def release(self, standing: Standing) -> None:
+        """A checkpoint holds: live sources need not keep what stands before it."""
+        self._conductor.release(standing)
+
+    def fresh(self) -> Fresh:
+        """What is to be told now."""
+        return self._aggregator.fresh()
+
+    def taken(self, ids: list[str]) -> None:
+        """These alerts are in somebody's hands."""
+        self._aggregator.taken(ids)
+
+    def sources(self, most: int) -> list[SourceState]:
+        """How so many sources are doing."""
+        return self._conductor.router.states(most)
+
+    def queues(self) -> list[int]:
+        """Nothing waits."""
+        return [0] * self._settings.shards
+
+    def udp(self) -> list[Any]:
+        """What the ports that are listened on say of themselves."""
+        return self._conductor.router.stats()
+
+    def end(self) -> None:
+        """Let the next advance take a last checkpoint and be done."""
+        self._conductor.stop()
 
     def written(self, marked: Marked, wait: bool = False) -> Marked | None:
         """The checkpoint with its parts once they are written; None as long as they are not."""
@@ -125,4 +166,6 @@ class LocalRuntime:
         return self._aggregator.finish()
 
     def stop(self) -> None:
-        """Nothing to end."""
+        """Close what live sources have open."""
+        if hasattr(self, "_conductor"):  # it was begun
+            self._conductor.router.close()

@@ -8,19 +8,23 @@ import socket
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from actors.aggregator import Outcome
+from actors.aggregator import Fresh, Outcome
 from actors.conductor import Marked, Progress, Standing
 from actors.memory import building
+from actors.router import SourceState
 from actors.saving import Store, compact
 from actors.settings import Settings
+from cluster.checkpoints import StoreError
 from cluster.errors import LostError, UserError
 from ingest.enrich import Enrichment, EnrichmentSettings
+from ingest.sources import Finder
 
 
 class RayRuntime:
@@ -28,7 +32,7 @@ class RayRuntime:
 
     def __init__(
         self,
-        paths: list[str],
+        finder: Finder,
         settings: Settings,
         enrichment: EnrichmentSettings,
         store: Store | None = None,
@@ -37,7 +41,7 @@ class RayRuntime:
         # Built here first: what is wrong with a feed or an inventory is best said before Ray starts.
         with building():
             self._built, self.rejected = Enrichment.build(enrichment)
-        self._paths = paths
+        self._finder = finder
         self._settings = settings
         self._store = store
         self._address = address
@@ -65,20 +69,19 @@ class RayRuntime:
             self._share()
         settings, shared = self._settings, self._shared
         self._shards = [self._actor(RemoteShard, index, settings) for index in range(settings.shards)]
-        readers = [
-            self._actor(RemoteReader, settings, shared) for _ in range(_files(self._paths, settings.shards))
-        ]
+        wanted = settings.shards if settings.streaming else _files(self._finder, settings.shards)
+        self._readers = [self._actor(RemoteReader, settings, shared) for _ in range(wanted)]
         self._aggregator = self._actor(RemoteAggregator, settings, shared)
         if standing is not None:
             self._load(standing, list(parts))
         self._router = self._actor(
             RemoteRouter,
-            self._paths,
+            self._finder,
             settings,
             shared,
             self._shards,
             self._aggregator,
-            readers,
+            self._readers,
             standing,
             epoch,
             self._store,
@@ -87,7 +90,10 @@ class RayRuntime:
         self.skipped = self._get(self._router.skipped.remote())
 
     def _actor(self, kind: type, *given: Any) -> Any:
-        made = self._ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(kind).remote(*given)
+        options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
+        if self._address:  # over all nodes: by default they would fill the first one
+            options["scheduling_strategy"] = "SPREAD"
+        made = self._ray.remote(**options)(kind).remote(*given)
         self._actors.append(made)
         return made
 
@@ -98,10 +104,49 @@ class RayRuntime:
         calls = [shard.load.remote(*told) for shard in self._shards]
         self._get([self._aggregator.load.remote(self._store, parts), *calls])
 
-    def advance(self, steps: int, mark: bool = False) -> Progress:
-        """Take so many steps of the stream; `mark`: begin a checkpoint on the way."""
-        progress: Progress = self._get(self._router.advance.remote(steps, mark))
+    def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress:
+        """Take so many steps of the stream; `mark`: begin a checkpoint on the way; `now_us`: for live sources."""
+        progress: Progress = self._get(self._router.advance.remote(steps, mark, now_us))
         return progress
+
+    def look(self) -> None:
+        """Take in sources that have come."""
+        self._get(self._router.look.remote())
+
+    def scale(self, shards: int) -> None:
+        """Have so many shards from the next start on."""
+        self._settings = replace(self._settings, shards=shards)
+
+    def release(self, standing: Standing) -> None:
+        """A checkpoint holds: live sources need not keep what stands before it."""
+        self._get(self._router.release.remote(standing))
+
+    def fresh(self) -> Fresh:
+        """What is to be told now."""
+        fresh: Fresh = self._get(self._aggregator.fresh.remote())
+        return fresh
+
+    def taken(self, ids: list[str]) -> None:
+        """These alerts are in somebody's hands."""
+        self._get(self._aggregator.taken.remote(ids))
+
+    def sources(self, most: int) -> list[SourceState]:
+        """How so many sources are doing."""
+        states: list[SourceState] = self._get(self._router.sources.remote(most))
+        return states
+
+    def queues(self) -> list[int]:
+        """Calls in flight, by shard."""
+        queues: list[int] = self._get(self._router.queues.remote())
+        return queues
+
+    def udp(self) -> list[Any]:
+        """What the ports that are listened on say of themselves."""
+        return [one for some in self._get([r.stats.remote() for r in self._readers]) for one in some]
+
+    def end(self) -> None:
+        """Let the next advance take a last checkpoint and be done."""
+        self._get(self._router.stop.remote())
 
     def written(self, marked: Marked, wait: bool = False) -> Marked | None:
         """The checkpoint with its parts once they are written; None as long as they are not."""
@@ -149,6 +194,8 @@ class RayRuntime:
             return self._ray.get(refs)
         except RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
+            if isinstance(cause, StoreError):
+                raise StoreError(str(cause)) from None
             if isinstance(cause, UserError):
                 raise UserError(str(cause)) from None
             if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):
@@ -162,8 +209,9 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _files(paths: list[str], most: int) -> int:
+def _files(finder: Finder, most: int) -> int:
     """How many files there are to read, up to so many and at least one: more readers would have nothing to do."""
+    paths = getattr(finder, "paths", ())
     found = (file for path in paths for file in ([path] if Path(path).is_file() else Path(path).rglob("*")))
     return max(1, sum(1 for _ in islice(found, most)))
 

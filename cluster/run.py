@@ -43,7 +43,7 @@ class Runtime(Protocol):
     def start(
         self, standing: Standing | None = None, parts: Sequence[Any] = (), epoch: int = 1, tag: str = ""
     ) -> None: ...
-    def advance(self, steps: int, mark: bool = False) -> Progress: ...
+    def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress: ...
     def written(self, marked: Marked, wait: bool = False) -> Marked | None: ...
     def compact(self, name: str, parts: Sequence[Any], closed_until: int, whole: bool) -> Any: ...
     def compacted(self, promise: Any) -> Any: ...
@@ -123,12 +123,12 @@ class Run:
 
     # The stream
 
-    def advance(self, steps: int) -> Progress:
+    def advance(self, steps: int, now_us: int = 0) -> Progress:
         """Take so many steps; what died meanwhile is begun again from the last checkpoint."""
-        return self._try(lambda: self._advance(steps), self._start)
+        return self._try(lambda: self._advance(steps, now_us), self._start)
 
-    def _advance(self, steps: int) -> Progress:
-        progress = self.runtime.advance(steps, self._is_time())
+    def _advance(self, steps: int, now_us: int) -> Progress:
+        progress = self.runtime.advance(steps, self._is_time(), now_us)
         room = max(0, MAX_REJECTED - len(self.rejected))
         self.rejected += progress.rejected[:room]
         if progress.marked:
@@ -143,7 +143,7 @@ class Run:
 
     def _to_the_end(self) -> None:
         self._start()
-        while not self._advance(1_000).done:
+        while not self._advance(1_000, 0).done:
             pass
 
     # Deaths
@@ -226,7 +226,8 @@ class Run:
             "delivered": delivered,
             "not_after_us": self._begin.not_after_us,
         }
-        manifest = Manifest(epoch, about, packed_place(standing), parts)
+        written_us = time.time_ns() // 1_000
+        manifest = Manifest(epoch, about, packed_place(standing), parts, written_us)
         try:
             self._store.commit(manifest)
         except Damaged as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
@@ -40,6 +40,26 @@ class Partition(Protocol):
     def blocks(self, position: Any = None) -> Iterator[Block]:
         """The blocks behind a block's position. Raises PositionError, at once, if it is none of this partition."""
         ...
+
+
+class LivePartition(Partition, Protocol):
+    """A stream whose end is not known: its blocks never end by themselves, they are idle at times.
+
+    It may be pickled until its blocks are iterated: only then what it needs is opened.
+    """
+
+    live: bool  # True
+
+    def release(self, position: Any) -> None:
+        """A checkpoint with this position holds: what stands before it is not needed any more."""
+
+    def stop(self) -> None:
+        """Close what is open; its blocks end."""
+
+
+def is_live(partition: Partition) -> TypeGuard[LivePartition]:
+    """Whether its end is never known."""
+    return bool(getattr(partition, "live", False))
 
 
 def shown(path: Path) -> str:

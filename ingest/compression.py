@@ -7,9 +7,9 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import zstandard
 
@@ -30,10 +30,11 @@ class ChangedError(Exception):
 
 
 @contextmanager
-def open_stream(path: Path) -> Iterator[BinaryIO]:
-    """The file's content, unpacked if it is gzip or zstd. Raises OSError."""
+def open_stream(path: Path | int) -> Iterator[BinaryIO]:
+    """The content of a file, or of an open one (its descriptor), unpacked if it is gzip or zstd. Raises OSError."""
     # The unpackers do not close what they read from.
-    with path.open("rb") as file:
+    with BufferedReader(_At(path)) if isinstance(path, int) else path.open("rb") as file:
+        file.seek(0)
         head = file.read(4)
         file.seek(0)
         if head[:2] == GZIP:
@@ -43,6 +44,38 @@ def open_stream(path: Path) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, _Unzstd(file))
         else:
             yield file
+
+
+class _At(RawIOBase):
+    """Reads an open file from places of its own: a copy of a descriptor shares its place with whoever else reads."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = os.dup(descriptor)
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def readinto(self, buffer: Any) -> int:
+        number = os.preadv(self._descriptor, [buffer], self._place)
+        self._place += number
+        return number
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = (0, self._place, os.fstat(self._descriptor).st_size)[whence]
+        self._place = base + offset
+        return self._place
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
 
 class _Unzstd:
@@ -71,7 +104,7 @@ class _Unzstd:
 
 
 def chunks(
-    path: Path, size: int = CHUNK, start: int = 0, least: int = 0, stop: int | None = None
+    path: Path | int, size: int = CHUNK, start: int = 0, least: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
     """The content from `start` on, up to `stop`, in pieces that end at multiples of `size`, the last one shorter.
 

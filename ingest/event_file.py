@@ -119,6 +119,7 @@ class _Stream:
         self._least = at.read_to
         # The file's last group must be the same again, though more may have come to the file.
         self.stop = at.read_to if at.ended and at.given else None
+        # ... and break off again: what is left of a line must not be taken for a whole one.
         self.breaks = self.stop is not None and at.broken
         self.read_to = at.read_to
         self.begun = False

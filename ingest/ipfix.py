@@ -101,7 +101,7 @@ class IpfixDecoder:
         return self._decoded()
 
     def _decoded(self) -> Decoded:
-        taken = self._sets.hand_over()
+        taken = self._sets.common.hand_over()
         flows = FlowColumns(LayoutPart(layout, gathered) for layout, gathered in taken.gathered.items())
         return Decoded(flows, taken.rejected, taken.read, taken.filtered, taken.lost)
 

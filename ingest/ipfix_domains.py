@@ -8,13 +8,25 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ingest.ipfix_runs import Numbers
+from ingest.ipfix_runs import Numbers, Run
 from ingest.ipfix_templates import Layout, Layouts, Templates, one_in, options_values
 
 WAITING_COST = 256  # octets that a waiting set costs beside its data
 REORDERED = 4_096  # records by which a message may come late; one further back: the exporter began again
 MAX_INIT_MS = 1 << 48  # in the year 10889: beyond it, times would no longer fit their columns
 _WRAP = 0xFFFFFFFF  # of sequence numbers
+
+
+class DatagramsState(msgspec.Struct, array_like=True, frozen=True):
+    """What is kept beside, of a domain whose messages come by UDP; times are seconds since 1970."""
+
+    seen_s: list[int]  # when each template was last told
+    waits: list[tuple[int, int]]  # sequence number and receive time of each waiting set's message
+    newest_s: int  # export time
+    first: int  # sequence numbers
+    latest: int | None
+    gaps: list[tuple[int, int]]  # sequence numbers that may still come late
+    recent: bytes  # messages that a copy may come of: sequence number and checksum of each
 
 
 class DomainState(msgspec.Struct, array_like=True, frozen=True):
@@ -27,6 +39,7 @@ class DomainState(msgspec.Struct, array_like=True, frozen=True):
     missing: int
     templates: list[tuple[int, int, bytes]]  # id, scopes, field specifiers
     waiting: list[tuple[int, bytes, int, int]]  # id, data, offset and export time of the message
+    datagrams: DatagramsState | None = None  # of a domain whose messages come by UDP
 
 
 @dataclass(slots=True)
@@ -41,6 +54,22 @@ class Domain:
     init_ms: int = 0  # systemInitTimeMilliseconds of the options data
     next_sequence: int | None = None  # None: what came last had a number of records that is not known
     missing: int = 0  # of those that were counted as lost, how many may still come late
+
+    def is_repeated(self, sequence: int, number: int) -> bool:
+        """Whether a message, the `number`th of those given, was taken in before. In a file none is."""
+        return False
+
+    def took(self, message: Message, records: int, is_whole: bool) -> int:
+        """See `lost`; `is_whole`: the message has no records beside these."""
+        return self.lost(message.sequence, records if is_whole else None)
+
+    def took_run(self, run: Run, records: Numbers, first: int) -> int | None:
+        """The same for the run of messages that begins with the `first` given; None: not to be taken as one."""
+        return self.lost_of_run(run.sequence, records)
+
+    def took_later(self, kept: Waiting, records: int | None) -> int:
+        """The same for a set that has waited; None: it will never be read. In a file what waits is not lost."""
+        return 0
 
     def lost(self, sequence: int, records: int | None) -> int:
         """How many records were lost before this message; less than 0: so many came late."""
@@ -123,6 +152,8 @@ class Message(NamedTuple):
     domain: Domain
     offset: int
     exported_s: int
+    sequence: int = 0
+    received_s: int = 0  # 0: it came in no datagram
 
 
 class Waiting(NamedTuple):

@@ -52,28 +52,48 @@ class Taken:
         return found
 
 
-class Sets:
-    """One exporter's domains."""
+@dataclass(slots=True)
+class Common:
+    """What exporters that are read together have in common: one bound, and one place for what they give."""
 
-    def __init__(self, source: str) -> None:
-        self.taken = Taken(source)
-        self._domains: dict[int, Domain] = {}
-        self._layouts = Layouts()
-        self._waiting_size = 0
+    taken: Taken
+    layouts: Layouts = field(default_factory=Layouts)
+    waiting_size: int = 0
+    domains: int = 0
 
     def hand_over(self) -> Taken:
         """What has been taken in, and begin anew; what the domains have said stays known."""
         taken, self.taken = self.taken, Taken(self.taken.source)
         return taken
 
+
+class Sets:
+    """One exporter's domains."""
+
+    received_s = 0  # when the datagrams came that are taken in, in seconds since 1970; 0: there are none
+
+    def __init__(self, source: str, common: Common | None = None) -> None:
+        self.common = common or Common(Taken(source))
+        self._domains: dict[int, Domain] = {}
+
+    @property
+    def taken(self) -> Taken:
+        """What came of messages since it was last handed over."""
+        return self.common.taken
+
     def end(self) -> None:
         """No more templates will come: reject the data that wait for one."""
-        for number, domain in sorted(self._domains.items()):
+        for _, domain in sorted(self._domains.items()):
             for kept in sorted(domain.all_waiting(), key=lambda one: one.message.offset):
-                text = f"data set {kept.number} of observation domain {number} came before its template"
-                self.taken.reject(text, kept.message.offset, kept.data, "set")
+                self._never_known(kept)
+            self.common.waiting_size -= domain.waiting_size
             domain.waiting, domain.waiting_size = {}, 0
-        self._waiting_size = 0
+
+    def _never_known(self, kept: Waiting) -> None:
+        domain = kept.message.domain
+        text = f"data set {kept.number} of observation domain {domain.number} came before its template"
+        self.taken.reject(text, kept.message.offset, kept.data, "set")
+        self.taken.lost += domain.took_later(kept, None)
 
     def state(self) -> list[Any]:
         """Each domain in plain values (`DomainState`)."""
@@ -81,20 +101,27 @@ class Sets:
 
     def restore(self, kept: list[DomainState]) -> None:
         """Know what an earlier decoder knew. Raises BadTemplateError."""
-        self._domains = {one.number: Domain.restored(one, self._layouts) for one in kept}
-        self._waiting_size = sum(domain.waiting_size for domain in self._domains.values())
+        self._domains = {one.number: self._restored(one) for one in kept}
+        self.common.waiting_size += sum(domain.waiting_size for domain in self._domains.values())
+        self.common.domains += len(self._domains)
+
+    def _restored(self, kept: DomainState) -> Domain:
+        return Domain.restored(kept, self.common.layouts)
+
+    def _new_domain(self, number: int) -> Domain:
+        return Domain(number, Templates(self.common.layouts))
 
     # Messages
 
     def messages(self, data: bytes, bounds: list[int], offset: int) -> None:
         """Take in whole messages that lie between these bounds; `offset` is where `data` begins in the file."""
         for first, last, run in runs(data, bounds):
-            if run is None or not self._run(data, run, offset):
-                for at, end in pairwise(bounds[first : last + 1]):
-                    self._message(data, at, end, offset + at)
+            if run is None or not self._run(data, run, offset, first):
+                for number, (at, end) in enumerate(pairwise(bounds[first : last + 1]), first):
+                    self._message(data, at, end, offset + at, number)
 
-    def _run(self, data: bytes, run: Run, offset: int) -> bool:
-        """Take in a run of messages; False: they are not plain flows, nothing was done."""
+    def _run(self, data: bytes, run: Run, offset: int, first: int) -> bool:
+        """Take in a run of messages, from the `first` on; False: they are not plain flows, nothing was done."""
         domain = self._domains.get(run.domain)
         template = domain.templates.get(run.template) if domain else None
         if domain is None or template is None or template.scopes:
@@ -103,40 +130,46 @@ class Sets:
         if not layout.length or not layout.is_flow:
             return False
         records = (run.length - BODY) // layout.length
+        lost = domain.took_run(run, records, first)
+        if lost is None:
+            return False
         about = np.empty((5, len(records)), np.int64)
         about[0], about[1], about[2] = records, offset + run.at, run.exported_s
         about[3], about[4] = domain.sampling, domain.init_ms
         self.taken.of(layout).many(bodies(data, run, records * layout.length), about)
         self.taken.read += int(records.sum())
-        self.taken.lost += domain.lost_of_run(run.sequence, records)
+        self.taken.lost += lost
         return True
 
-    def _message(self, data: bytes, at: int, end: int, offset: int) -> None:
+    def _message(self, data: bytes, at: int, end: int, offset: int, which: int) -> None:
         exported_s, sequence, number = _ABOUT.unpack_from(data, at + 4)
         domain = self._domain(number)
         if domain is None:
             text = f"more than {MAX_DOMAINS} observation domains"
             self.taken.reject(text, offset, data[at:end], "message")
             return
-        message = Message(domain, offset, exported_s)
-        records: int | None = 0
+        if domain.is_repeated(sequence, which):
+            return
+        message = Message(domain, offset, exported_s, sequence, self.received_s)
+        records, is_whole = 0, True
         at += HEADER
         while end - at >= _SET.size:
             set_id, length = _SET.unpack_from(data, at)
             if length < _SET.size or at + length > end:
                 text = f"set {set_id} says a length of {length}, but its message has {end - at} octets left"
                 self.taken.reject(text, offset, data[at:end], "set")
-                records = None
+                is_whole = False
                 break
             more = self._set(message, set_id, data, at + _SET.size, at + length)
-            records = None if records is None or more is None else records + more
+            is_whole, records = is_whole and more is not None, records + (more or 0)
             at += length
-        self.taken.lost += domain.lost(sequence, records)
+        self.taken.lost += domain.took(message, records, is_whole)
 
     def _domain(self, number: int) -> Domain | None:
         domain = self._domains.get(number)
-        if domain is None and len(self._domains) < MAX_DOMAINS:
-            domain = self._domains[number] = Domain(number, Templates(self._layouts))
+        if domain is None and self.common.domains < MAX_DOMAINS:
+            domain = self._domains[number] = self._new_domain(number)
+            self.common.domains += 1
         return domain
 
     # Sets
@@ -156,13 +189,13 @@ class Sets:
 
     def _wait(self, kept: Waiting) -> None:
         domain, size = kept.message.domain, kept.size
-        if domain.waiting_size + size > MAX_WAITING or self._waiting_size + size > MAX_ALL_WAITING:
+        if domain.waiting_size + size > MAX_WAITING or self.common.waiting_size + size > MAX_ALL_WAITING:
             which = f"data set {kept.number} of observation domain {domain.number}"
             text = f"{which} has no template, and no more is kept"
             self.taken.reject(text, kept.message.offset, kept.data, "set")
             return
         domain.wait(kept)
-        self._waiting_size += size
+        self.common.waiting_size += size
 
     def _templates(self, message: Message, data: bytes, at: int, end: int, options: bool) -> None:
         templates = message.domain.templates
@@ -195,8 +228,9 @@ class Sets:
         if template is None:
             return
         for kept in domain.no_longer(number):
-            self._waiting_size -= kept.size
-            self._data(kept.message, template, kept.data, 0, len(kept.data))
+            self.common.waiting_size -= kept.size
+            count = self._data(kept.message, template, kept.data, 0, len(kept.data))
+            self.taken.lost += domain.took_later(kept, count)
 
     def _data(self, message: Message, template: Template, data: bytes, at: int, end: int) -> int:
         layout, domain = template.layout, message.domain

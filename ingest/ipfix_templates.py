@@ -235,6 +235,11 @@ class Templates:
         for gone in (number,) if every is None else tuple(every):
             self._drop(gone)
 
+    def clear(self) -> None:
+        """Know none of them any more."""
+        for number in (*self._data, *self._options):
+            self._drop(number)
+
     def state(self) -> list[list[Any]]:
         """What `learn` is to be given to know them all again; not to be changed, for it is told many times."""
         if self._told is None:

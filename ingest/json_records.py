@@ -51,7 +51,7 @@ def _new(chunks: Iterator[bytes], offset: int) -> Iterator[tuple[Lines | list[Va
     if not offset and head.startswith(_BOM):
         head, offset = head.removeprefix(_BOM), len(_BOM)
     parts = chain([head], chunks)
-    yield from _lines(parts, offset, False) if _in_lines(head) else document(parts, offset)
+    yield from _lines(parts, offset, False) if in_lines(head) else document(parts, offset)
 
 
 def values(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, Value]]:
@@ -79,7 +79,7 @@ def _decoded(octets: bytes) -> Value:
         return bad(f"the line is no JSON ({error})", octets)
 
 
-def _in_lines(head: bytes) -> bool:
+def in_lines(head: bytes) -> bool:
     """Whether each line is a value: the first one is, or one of the next begins like another."""
     start = head.lstrip()
     if start[:1] == b"[":
@@ -90,10 +90,10 @@ def _in_lines(head: bytes) -> bool:
         return len(head) < MAX_LINE
     if first.rstrip()[-1:] in (b"[", b"{"):
         return False  # an indented value, or a payload with one record a line
-    return _readable(first) or any(line[:1] == b"{" for line in rest.split(b"\n", 3)[:3])
+    return readable(first) or any(line[:1] == b"{" for line in rest.split(b"\n", 3)[:3])
 
 
-def _readable(line: bytes) -> bool:
+def readable(line: bytes) -> bool:
     try:
         _decode(line)
     except PROBLEMS:

@@ -104,7 +104,8 @@ def _lists(body: bytes) -> list[Octets] | None:
     start = body.lstrip()[:1]
     if start == b"[":
         return [body]
-    if start != b"{" or not any(name in body[:4096].lower() for name in (b'"records"', b'"value"')):
+    head = body[:4096].lower()
+    if start != b"{" or not (b'"records"' in head or b'"value"' in head):
         return None
     members = _members(body)
     lists: list[Octets] = [
@@ -139,9 +140,10 @@ class Walk:
             octets = self._to(end)
             after = Place("values", self._offset, reason=self._reason)
             try:
-                yield from runs_of(octets, begin, after)
+                made = runs_of(octets, begin, after)
             except PROBLEMS as error:
-                yield Run([bad(f"the value is no JSON ({error})", octets)], always(after))
+                made = [Run([bad(f"the value is no JSON ({error})", octets)], always(after))]
+            yield from made
 
     def _broken(self) -> Iterator[Run]:
         """The elements of an array, or of a payload's list, up to where it breaks."""
@@ -169,7 +171,7 @@ class Walk:
 
     def _pass(self, pattern: re.Pattern[str]) -> int:
         match = pattern.match(self._text, self._at)
-        if match:
+        if match and match.end() > self._at:
             self._to(match.end())
         return self._at
 

@@ -11,6 +11,7 @@ import msgspec
 
 from ingest.errors import PositionError
 from ingest.ipfix import DecoderState
+from ingest.ipfix_domains import DomainState
 
 VERSION = 1
 
@@ -64,7 +65,55 @@ class EventPosition(msgspec.Struct, array_like=True, frozen=True):
     broken: bool = False  # ... or broke off, and what is no whole line before that was not given
 
 
-Form = TypeVar("Form", FlowPosition, EventPosition)
+class ExporterState(msgspec.Struct, array_like=True, frozen=True):
+    """What an exporter by UDP has said."""
+
+    address: bytes  # 16 octets
+    port: int
+    octets: int  # that it has sent
+    domains: list[DomainState]
+
+
+class CollectorPosition(msgspec.Struct, array_like=True, frozen=True):
+    """Behind a datagram in a journal; of the exporters, the one comes last that was heard last."""
+
+    version: Literal[1] = 1
+    kind: Literal["datagrams"] = "datagrams"
+    segment: int = 0
+    offset: int = 0
+    second: int = 0  # receive time of the last datagram
+    exporters: list[ExporterState] = []
+
+
+GrowingForm = Literal["new", "lines", "long", "list", "payload", "over"]
+
+
+class GrowingPosition(msgspec.Struct, array_like=True, frozen=True):
+    """Behind what is whole so far in a file that grows.
+
+    | form | what comes next |
+    |---|---|
+    | `new` | nothing is known: lines, or a value |
+    | `lines` | a line begins |
+    | `long` | a line goes on that was rejected for its length |
+    | `list`, `payload` | behind an element of an array, or of a payload's list |
+    | `over` | nothing: the rest is not read |
+    """
+
+    version: Literal[1] = 1
+    kind: Literal["growing"] = "growing"
+    content: Literal["", "flows", "events"] = ""  # '': not known yet
+    device: int = 0
+    inode: int = 0
+    offset: int = 0  # in the (unpacked) file
+    begins: tuple[int, int] = (0, 0)  # how many octets of its begin are known, and their CRC-32
+    ends: tuple[int, int] = (0, 0)  # the same of those before the offset
+    form: GrowingForm = "new"
+    number: int = 0  # of the next record
+    decoder: DecoderState = DecoderState()
+
+
+Form = TypeVar("Form", bound=msgspec.Struct)
 
 
 def known(position: Any, form: type[Form], source: str) -> Form:

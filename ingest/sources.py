@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from ingest.blocks import Block, Partition, bad_file, shown
 from ingest.compression import CutShortError, chunks
@@ -42,6 +43,32 @@ class Found:
     skipped: list[str] = field(default_factory=list)  # files in folders that are plainly no telemetry
 
 
+class Finder(Protocol):
+    """Finds the partitions of a run. It travels to whoever reads them."""
+
+    def found(self, positions: Mapping[str, Any]) -> Found:
+        """What is there to begin with; the positions are those of sources that were read before, by name."""
+
+    def look(self) -> Found:
+        """What has come since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files and folders as they are."""
+
+    paths: tuple[str, ...]
+    lateness_us: int
+
+    def found(self, positions: Mapping[str, Any]) -> Found:
+        """All of them."""
+        return discover(self.paths, self.lateness_us)
+
+    def look(self) -> Found:
+        """Nothing comes."""
+        return Found()
+
+
 def discover(paths: Sequence[str | Path], lateness_us: int) -> Found:
     """All partitions of files and folders, in the order of names; a file named twice is read once."""
     found, seen = Found(), set[str]()
@@ -60,7 +87,7 @@ def _files(path: Path, found: Found, seen: set[str], *, named: bool = False) -> 
     if not os.path.isdir(path):  # noqa: PTH112
         if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
             found.rejected.append(bad_file(path, "it is no regular file"))
-        elif named or not _left_out(path):
+        elif named or not is_left_out(path):
             yield path
         else:
             found.skipped.append(shown(path))
@@ -75,7 +102,8 @@ def _files(path: Path, found: Found, seen: set[str], *, named: bool = False) -> 
             yield from _files(one, found, seen)
 
 
-def _left_out(path: Path) -> bool:
+def is_left_out(path: Path) -> bool:
+    """Whether a file in a folder is plainly no telemetry, by its name."""
     return path.suffix.lower() in _NOT_TELEMETRY or path.name in _OURS
 
 

@@ -78,7 +78,7 @@ class Scripted:
         self.begun_at.append((self.run.counts.read, list(self.learned)))
         self._call("start")
 
-    def advance(self, steps: int, mark: bool = False) -> Progress:
+    def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress:
         rejected, marked = [], []
         if mark:
             marked.append(self._mark())

@@ -1,0 +1,59 @@
+"""Alerts as they come, in a file of JSON lines: an id that stands there again is a newer word on the same alert."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from alerts.alert import Alert, to_json
+
+
+class _Identified(msgspec.Struct):
+    id: str
+
+
+class AlertLog:
+    """Appends alerts; what stands there already, to the octet, is not written again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, bytes] = {}  # id -> hash of what was written last
+        self._mend()
+
+    def _mend(self) -> None:
+        """Read what is there; a line that a crash has cut short is taken away."""
+        if not self._path.exists():
+            return
+        whole = 0
+        with self._path.open("rb+") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                whole += len(line)
+                self._note(line.rstrip(b"\n"))
+            file.truncate(whole)
+
+    def _note(self, line: bytes) -> bool:
+        """Whether it is news."""
+        id_, hashed = _id(line), blake2b(line, digest_size=16).digest()
+        new = self._known.get(id_) != hashed
+        self._known[id_] = hashed
+        return new
+
+    def write(self, alerts: Iterable[Alert]) -> None:
+        """Append what is news, and see that it is on the disk."""
+        lines = [line for line in map(to_json, alerts) if self._note(line)]
+        if not lines:
+            return
+        with self._path.open("ab") as file:
+            file.write(b"".join(line + b"\n" for line in lines))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _id(line: bytes) -> str:
+    return msgspec.json.decode(line, type=_Identified).id

@@ -1,0 +1,260 @@
+"""The newest snapshot as Prometheus metrics. Labels have few values: what goes beyond a bound is summed as 'other'."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from alerts.output import plain
+from cluster.readiness import not_ready
+from cluster.snapshot import Board, Snapshot, fates
+from detections.declare import SEVERITIES
+
+MOST = 100  # values of a label
+LONGEST = 200  # letters of one
+OTHER = "other"
+Labels = tuple[str, ...]
+Samples = Iterable[tuple[Labels, float | None]]  # labels and value; None: it is not known
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One metric: what it is called and means, and how it is read from a snapshot."""
+
+    name: str
+    about: str
+    read: Callable[[Snapshot, float], Samples]  # ... and the time now, in seconds
+    labels: tuple[str, ...] = ()
+    joined: Callable[[float, float], float] = lambda one, other: one + other  # of what is summed up
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a counter; the others are gauges."""
+        return self.name.endswith("_total")
+
+
+def _one(read: Callable[[Snapshot], float | None]) -> Callable[[Snapshot, float], Samples]:
+    return lambda now, _: [((), read(now))]
+
+
+def _fates(now: Snapshot, _: float) -> Samples:
+    found = fates(now.counts, now.filtered)
+    yield ("applied",), found.applied
+    yield ("late",), found.late
+    yield ("rejected",), found.rejected
+    yield ("filtered",), sum(found.filtered.values())
+
+
+def _filtered(now: Snapshot, _: float) -> Samples:
+    return (((reason,), number) for reason, number in fates(now.counts, now.filtered).filtered.items())
+
+
+def _lags(now: Snapshot, _: float) -> Samples:
+    behind = [(one.name, one.lag_s) for one in now.sources if not one.finished and one.lag_s is not None]
+    return (((name,), lag) for name, lag in sorted(behind, key=lambda pair: (-pair[1], pair[0])))
+
+
+def _sources(now: Snapshot, _: float) -> Samples:
+    finished = sum(one.finished for one in now.sources)
+    yield ("finished",), finished
+    yield ("open",), len(now.sources) - finished
+
+
+def _udp_lost(now: Snapshot, _: float) -> Samples:
+    lost = now.udp.lost if now.udp else []
+    return (((one.exporter, str(one.domain)), one.flows) for one in lost)
+
+
+def _seconds(at_us: int | None) -> float | None:
+    return None if at_us is None else at_us / 1e6
+
+
+METRICS = (
+    Told(
+        "redshank_records_read_total",
+        "Records read from all sources.",
+        _one(lambda now: now.counts.read),
+    ),
+    Told("redshank_records_total", "Records by their fate; the four add up to those read.", _fates, ("fate",)),
+    Told("redshank_records_filtered_total", "Filtered records by reason.", _filtered, ("reason",)),
+    Told(
+        "redshank_records_lost_total",
+        "Flows that exporters' sequence numbers say were sent and that never came.",
+        _one(lambda now: now.counts.lost),
+    ),
+    Told("redshank_sources", "Sources, by whether they are at their end.", _sources, ("state",)),
+    Told(
+        "redshank_source_lag_seconds",
+        "How far the newest event time of a source is behind the clock. 'other': the largest of the rest.",
+        _lags,
+        ("source",),
+        max,
+    ),
+    Told(
+        "redshank_watermark_timestamp_seconds",
+        "Event time before which no record is waited for any more.",
+        _one(lambda now: _seconds(now.watermark_us)),
+    ),
+    Told(
+        "redshank_watermark_lag_seconds",
+        "How far the watermark is behind the clock.",
+        lambda now, at: [((), None if now.watermark_us is None else at - now.watermark_us / 1e6)],
+    ),
+    Told("redshank_open_hours", "Hours that are not closed yet.", _one(lambda now: now.open_hours)),
+    Told("redshank_entities", "Entities that are known.", _one(lambda now: now.entities)),
+    Told(
+        "redshank_alerts_total",
+        "Alerts raised, by severity.",
+        lambda now, _: (((name,), now.alerts.get(name, 0)) for name in SEVERITIES),
+        ("severity",),
+    ),
+    Told(
+        "redshank_checkpoint_epoch",
+        "Number of the newest checkpoint.",
+        _one(lambda now: now.checkpoint.epoch if now.checkpoint else None),
+    ),
+    Told(
+        "redshank_checkpoint_age_seconds",
+        "How long ago the newest checkpoint was written.",
+        lambda now, at: [((), at - now.checkpoint.written_us / 1e6 if now.checkpoint else None)],
+    ),
+    Told(
+        "redshank_checkpoint_duration_seconds",
+        "How long the newest checkpoint took until it held.",
+        _one(lambda now: now.checkpoint.took_s if now.checkpoint else None),
+    ),
+    Told(
+        "redshank_checkpoint_size_bytes",
+        "All parts of the newest checkpoint.",
+        _one(lambda now: now.checkpoint.octets if now.checkpoint else None),
+    ),
+    Told(
+        "redshank_deaths_total", "Actors, workers and nodes that died.", _one(lambda now: now.deaths)
+    ),
+    Told(
+        "redshank_recoveries_total",
+        "Times that the run went back to its last checkpoint.",
+        _one(lambda now: now.recoveries),
+    ),
+    Told(
+        "redshank_queue_calls",
+        "Calls in flight to each shard.",
+        lambda now, _: (((str(shard),), calls) for shard, calls in enumerate(now.queues)),
+        ("shard",),
+    ),
+    Told(
+        "redshank_udp_datagrams_total",
+        "Datagrams that came.",
+        _one(lambda now: now.udp.datagrams if now.udp else None),
+    ),
+    Told(
+        "redshank_udp_bytes_total", "Octets that came by UDP.", _one(lambda now: now.udp.octets if now.udp else None)
+    ),
+    Told(
+        "redshank_udp_dropped_datagrams_total",
+        "Datagrams that came and found no room.",
+        _one(lambda now: now.udp.dropped if now.udp else None),
+    ),
+    Told(
+        "redshank_udp_lost_records_total",
+        "Flows that an exporter sent and that never came, by its sequence numbers.",
+        _udp_lost,
+        ("exporter", "domain"),
+    ),
+    Told(
+        "redshank_journal_bytes",
+        "Octets in the journal of what came and is not in a checkpoint yet.",
+        _one(lambda now: now.journal_octets),
+    ),
+    Told(
+        "redshank_start_time_seconds", "When this process began.", _one(lambda now: _seconds(now.started_us))
+    ),
+    Told(
+        "redshank_snapshot_age_seconds",
+        "How old these figures are.",
+        lambda now, at: [((), at - now.taken_us / 1e6)],
+    ),
+)  # fmt: skip
+# Known before the first snapshot, too.
+ALWAYS = {
+    "redshank_build_info": "The version that runs; always 1.",
+    "redshank_ready": "1 if /readyz says so, else 0.",
+    "redshank_idle_seconds": "How long ago the main loop last moved on.",
+}
+
+
+class Exporter(Collector):
+    """Reads the board whenever Prometheus asks.
+
+    Counters never fall, though counts may: after a death the run reads some records anew, and what a shard finds
+    delivered twice was first counted as applied. Prometheus would take that for a new start.
+    """
+
+    def __init__(self, board: Board, clock: Callable[[], float] = time.time) -> None:
+        self._board, self._clock = board, clock
+        self._lock = threading.Lock()  # two may ask at once
+        self._started_us = 0
+        self._highest: dict[str, dict[Labels, float]] = {}  # counters' samples
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics that are known now."""
+        snapshot = self._board.latest()
+        build = GaugeMetricFamily("redshank_build_info", ALWAYS["redshank_build_info"], labels=["version"])
+        build.add_metric([version("redshank")], 1)
+        yield build
+        always = {
+            "redshank_ready": float(not not_ready(snapshot)),
+            "redshank_idle_seconds": self._board.idle_s(),
+        }
+        for name, value in always.items():
+            yield GaugeMetricFamily(name, ALWAYS[name], value=value)
+        if snapshot is not None:
+            now = self._clock()
+            yield from (self._family(one, snapshot, now) for one in METRICS)
+
+    def _family(self, one: Told, snapshot: Snapshot, now: float) -> Metric:
+        kind = CounterMetricFamily if one.counts else GaugeMetricFamily
+        family = kind(one.name, one.about, labels=list(one.labels))
+        samples = capped(one.read(snapshot, now), one.joined)
+        if one.counts:
+            samples = self._never_falling(one.name, samples, snapshot.started_us)
+        for labels, value in samples.items():
+            family.add_metric(list(labels), value)
+        return family
+
+    def _never_falling(self, name: str, samples: dict[Labels, float], started_us: int) -> dict[Labels, float]:
+        with self._lock:
+            if started_us != self._started_us:
+                self._started_us, self._highest = started_us, {}
+            before = self._highest.get(name, {})
+            self._highest[name] = {key: max(value, before.get(key, 0)) for key, value in samples.items()}
+            return self._highest[name]
+
+
+def capped(samples: Samples, joined: Callable[[float, float], float]) -> dict[Labels, float]:
+    """The first so many by their labels, the rest as 'other'. Labels are cut and hold nothing unprintable."""
+    found: dict[Labels, float] = {}
+    for labels, value in samples:
+        if value is None:
+            continue
+        key = tuple(plain(label[:LONGEST]) for label in labels)
+        if key not in found and len(found) >= MOST:
+            key = (OTHER,) * len(key)
+        found[key] = joined(found[key], value) if key in found else value
+    return found
+
+
+def registry(board: Board) -> CollectorRegistry:
+    """What /metrics tells: ours, and this process's memory and processor time."""
+    made = CollectorRegistry()
+    made.register(Exporter(board))
+    ProcessCollector(registry=made)
+    return made

@@ -1,0 +1,109 @@
+"""A run that has no end, on any runtime."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from actors.aggregator import Fresh
+from actors.conductor import Standing
+from actors.router import SourceState
+from cluster.checkpoints import Store, StoreError
+from cluster.errors import LostError, UserError
+from cluster.observed import checkpoint_now
+from cluster.run import Beginning, Run, Runtime
+from cluster.snapshot import CheckpointNow
+
+T = TypeVar("T")
+STEPS = 100
+LONGEST_S = 60.0  # between two tries to begin again
+
+
+class LiveRuntime(Runtime, Protocol):
+    """What serving needs of a runtime beside that."""
+
+    def look(self) -> None: ...
+    def scale(self, shards: int) -> None: ...
+    def release(self, standing: Standing) -> None: ...
+    def fresh(self) -> Fresh: ...
+    def taken(self, ids: list[str]) -> None: ...
+    def sources(self, most: int) -> list[SourceState]: ...
+    def queues(self) -> list[int]: ...
+    def udp(self) -> list[Any]: ...
+
+
+class ServeRun(Run):
+    """A run that has no end: after any number of deaths it tries again, and live sources hear of checkpoints."""
+
+    runtime: LiveRuntime
+
+    def __init__(
+        self,
+        runtime: LiveRuntime,
+        store: Store,
+        begin: Beginning,
+        every_s: float,
+        say: Callable[[str], None],
+        journal_bound: int,
+    ) -> None:
+        super().__init__(runtime, store, begin, every_s, say)
+        self.runtime = runtime
+        self.journal_bound = journal_bound
+        self.store_fault = ""  # why the store can't be used now
+
+    @property
+    def epoch(self) -> int:
+        """Of the checkpoint that holds."""
+        return self._epoch
+
+    def _hold(self, epoch: int, standing: Standing, parts: list[Any], delivered: bool = False) -> None:
+        super()._hold(epoch, standing, parts, delivered)
+        self.store_fault = ""
+        self.runtime.release(standing)
+
+    def do(self, what: Callable[[], T]) -> T:
+        """Something of the runtime's, after a new beginning if something dies."""
+        return self._try(what, self._start)
+
+    def _count(self, error: LostError) -> None:
+        """It never gives up: it tries again, the later the more often it was in vain."""
+        self.deaths += 1
+        if self._deaths_since:
+            time.sleep(min(LONGEST_S, 0.5 * 2.0 ** min(self._deaths_since, 10)))
+        self._deaths_since += 1
+        self._say(f"a part of the run died ({error}); going on from the last checkpoint")
+
+    def _do_without(self, error: UserError) -> None:
+        """A store that can't be used now may be there again later: until then nothing is read."""
+        if not isinstance(error, StoreError):
+            raise error
+        self.store_fault = str(error)
+        self._count(LostError(str(error)))
+
+    def hurry(self) -> None:
+        """Take the next checkpoint at once."""
+        self._marked_at = float("-inf")
+
+    def checkpoint(self) -> None:
+        """Take one now, and wait until it holds."""
+        self.hurry()
+        before = self._epoch
+        while self._epoch == before or self._marked:
+            self.advance(STEPS, now_us())
+            self._take_written(wait=True)
+
+    def checkpoint_now(self) -> CheckpointNow | None:
+        """The one that holds, for people."""
+        return None if self._manifest is None else checkpoint_now(self._manifest)
+
+    def scale(self, shards: int) -> None:
+        """Go on with so many shards: key groups move with their state."""
+        self.checkpoint()
+        self.runtime.scale(shards)
+        self.start()
+
+
+def now_us() -> int:
+    """The time of day."""
+    return time.time_ns() // 1_000

@@ -1,0 +1,146 @@
+"""The loop of `redshank serve`: it moves the run on, hands alerts over, and tells how it stands."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from actors.aggregator import Numbers
+from actors.conductor import Progress
+from actors.router import Counts, SourceState
+from alerts.log import AlertLog
+from cluster.logs import batch_line, logger
+from cluster.serve_run import STEPS, ServeRun, now_us
+from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow
+
+PAUSE_S = 0.02  # while no source has anything
+LOOK_S = 5.0  # for sources that have come
+TELL_S = 0.2
+POST_S = 2.0  # between two looks at how it stands
+MOST_SOURCES = 100
+
+
+class Server:
+    """Moves a run on, and hands over what comes out of it."""
+
+    def __init__(self, run: ServeRun, log: AlertLog, board: Board, lateness_us: int) -> None:
+        self.run = run
+        self._log = log
+        self._board = board
+        self._lateness_us = lateness_us
+        self._started_us = now_us()
+        self._looked = self._told = self._posted = time.monotonic()
+        self._stopping = False
+        self._shards = 0  # that somebody has asked for
+        self._before: Snapshot | None = None
+        self._progress: Progress | None = None
+        self._numbers = Numbers(0, 0, 0, 0, 0, {}, {})
+
+    def stop(self, *_: Any) -> None:
+        """Come to an end after a last checkpoint."""
+        self._stopping = True
+
+    def scale(self, shards: int) -> None:
+        """Go on with so many shards, when the loop comes round."""
+        self._shards = shards
+
+    def serve(self) -> None:
+        """Until `stop`."""
+        self.run.start()
+        while not self._stopping:
+            self._once()
+        self._post(STOPPING)
+        self.run.checkpoint()
+        self._hand_over()
+        logger().info("stopped", epoch=self.run.epoch)
+
+    def _once(self) -> None:
+        progress = self.run.advance(STEPS, now_us())
+        now = time.monotonic()
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            self.run.do(self.run.runtime.look)
+        if now - self._told >= TELL_S:
+            self._told = now
+            self.run.do(self._hand_over)
+        if now - self._posted >= POST_S:
+            self._posted = now
+            self._progress = progress
+            self.run.do(lambda: self._post(RUNNING))
+        if self._shards:
+            shards, self._shards = self._shards, 0
+            self.run.scale(shards)
+            logger().info("scaled", shards=shards)
+        self._board.moved()
+        if progress.waiting:
+            time.sleep(PAUSE_S)
+
+    def _hand_over(self) -> None:
+        """Alerts count as taken once they are on the disk."""
+        fresh = self.run.runtime.fresh()
+        self._numbers = fresh.numbers
+        if fresh.alerts:
+            self._log.write(fresh.alerts)
+            self.run.runtime.taken([alert.id for alert in fresh.alerts])
+        for fault in fresh.faults:
+            logger().error(
+                "our fault: please report it", name=fault.name, entity=fault.entity, error=fault.error
+            )
+
+    # How it stands
+
+    def _post(self, phase: str) -> None:
+        snapshot = self._snapshot(phase, self._progress)
+        self._board.post(snapshot)
+        if batch_line(logger(), snapshot, self._before):
+            self._before = snapshot
+
+    def _snapshot(self, phase: str, progress: Progress | None) -> Snapshot:
+        now, runtime, said = now_us(), self.run.runtime, self._numbers
+        ports = runtime.udp()
+        if any(port.journal_octets > self.run.journal_bound / 2 for port in ports):
+            self.run.hurry()
+        return Snapshot(
+            started_us=self._started_us,
+            taken_us=now,
+            phase=phase,
+            counts=progress.counts if progress else Counts(),
+            filtered=said.filtered,
+            entities=said.entities,
+            alerts=said.raised,
+            open_hours=progress.open_hours if progress else 0,
+            watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
+            sources=[self._source(one, now) for one in runtime.sources(MOST_SOURCES)],
+            sources_open=True,
+            store_fault=self.run.store_fault,
+            checkpoint=self.run.checkpoint_now(),
+            deaths=self.run.deaths,
+            recoveries=self.run.deaths,
+            queues=runtime.queues(),
+            udp=_udp(ports) if ports else None,
+            journal_octets=sum(port.journal_octets for port in ports) if ports else None,
+        )
+
+    def _source(self, one: SourceState, now: int) -> SourceNow:
+        if not one.frontier_us:
+            return SourceNow(name=one.name)
+        lag_s = (now - one.frontier_us) / 1e6
+        return SourceNow(
+            name=one.name,
+            frontier_us=one.frontier_us,
+            lag_s=lag_s,
+            watermark_us=one.frontier_us - self._lateness_us,
+        )
+
+
+def _udp(ports: list[Any]) -> UdpNow:
+    lost = [
+        FlowsLost(exporter, int(domain), flows)
+        for port in ports
+        for exporter, _, domain, flows in (
+            (*name.rpartition("/"), flows) for name, flows in port.lost.items()
+        )
+    ]
+    dropped = sum((port.dropped_at_socket or 0) + port.dropped_at_journal for port in ports)
+    received, octets = sum(port.received for port in ports), sum(port.received_octets for port in ports)
+    return UdpNow(datagrams=received, octets=octets, dropped=dropped, lost=lost)

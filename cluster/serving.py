@@ -1,0 +1,116 @@
+"""`redshank serve`: live sources in, alerts out, until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from actors.settings import MINUTE_US, Settings
+from alerts.log import AlertLog
+from cluster.beginning import SERVE, beginning
+from cluster.checkpoints import Store
+from cluster.config import Configuration, load
+from cluster.detect import settings_of
+from cluster.errors import UserError
+from cluster.health import serving
+from cluster.local import LocalRuntime
+from cluster.logs import configure, logger
+from cluster.serve_run import LiveRuntime, ServeRun, now_us
+from cluster.server import Server
+from cluster.snapshot import Board
+from detections.catalogue import CATALOGUE
+from ingest.live_sources import LiveSources
+from ingest.sources import Finder
+
+
+def serve(config: Path) -> int:
+    """Until it is told to stop. Raises UserError where it could not run."""
+    configuration = load(config, frozenset(CATALOGUE))
+    folder = config.parent.resolve()
+    configure(configuration.serve.log_level)
+    host, port = host_and_port(configuration.serve.listen, f"{config}: [serve] listen")
+    finder = _finder(configuration, config)
+    with ExitStack() as stack:
+        store = Store(
+            _place(configuration.checkpoints.store or "state", folder),
+            dict(configuration.checkpoints.options),
+        )
+        stack.enter_context(store.lock())
+        begin = beginning(store, SERVE)
+        for note in begin.notes:
+            logger().warning(note)
+        settings = replace(
+            settings_of(configuration, configuration.serve.shards or os.cpu_count() or 1, None),
+            checkpoints=True,
+            streaming=True,
+            silence_us=int(configuration.serve.silence_minutes * MINUTE_US),
+        )
+        runtime = _runtime(configuration, finder, settings, store)
+        stack.callback(runtime.stop)
+        for one in runtime.rejected:
+            logger().warning("refused", source=one.source, reason=one.reason)
+        say = logger().warning
+        run = ServeRun(
+            runtime, store, begin, configuration.checkpoints.every_seconds, say, finder.journal_octets
+        )
+        log = AlertLog(Path(_place(configuration.serve.alerts, folder)))
+        board = Board()
+        server = Server(run, log, board, settings.lateness_us)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, server.stop)
+        stack.enter_context(serving(board, host, port, scale=server.scale))
+        logger().info(
+            "serving", epoch=begin.last_epoch, shards=settings.shards, health=f"http://{host}:{port}"
+        )
+        server.serve()
+    return 0
+
+
+def _runtime(configuration: Configuration, finder: Finder, settings: Settings, store: Store) -> LiveRuntime:
+    if configuration.serve.runtime == "loop":
+        return LocalRuntime(finder, settings, configuration.enrichment(), store)
+    from cluster.ray_runtime import RayRuntime
+
+    return RayRuntime(finder, settings, configuration.enrichment(), store, configuration.serve.address)
+
+
+def _finder(configuration: Configuration, config: Path) -> LiveSources:
+    folder = config.parent.resolve()
+    if not configuration.sources:
+        raise UserError(
+            f"{config}: has no [[sources]]: folder = '...' or ipfix = 'udp://HOST:PORT' was expected"
+        )
+    folders, ports = [], []
+    for number, source in enumerate(configuration.sources):
+        where = f"{config}: [[sources]] {number + 1}"
+        if (source.folder is None) == (source.ipfix is None):
+            raise UserError(f"{where}: either folder or ipfix was expected")
+        if source.folder is not None:
+            folders.append(_place(source.folder, folder))
+            if not Path(folders[-1]).is_dir():
+                raise UserError(f"{where}: {folders[-1]}: no such folder")
+        elif source.ipfix is not None:
+            if not source.ipfix.startswith("udp://"):
+                raise UserError(
+                    f"{where}: an address like 'udp://0.0.0.0:4739' was expected, found {source.ipfix!r}"
+                )
+            ports.append(host_and_port(source.ipfix.removeprefix("udp://"), where))
+    journal = Path(_place(configuration.serve.journal, folder))
+    bound = configuration.serve.journal_megabytes << 20
+    return LiveSources(tuple(folders), tuple(ports), journal, bound, now_us)
+
+
+def _place(said: str, folder: Path) -> str:
+    """Paths are relative to the configuration."""
+    return said if "://" in said else str(folder / Path(said).expanduser())
+
+
+def host_and_port(said: str, where: str) -> tuple[str, int]:
+    """Both parts of 'HOST:PORT'. Raises UserError for anything else."""
+    host, _, port = said.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise UserError(f"{where}: HOST:PORT was expected, found {said!r}")
+    return host.strip("[]"), int(port)

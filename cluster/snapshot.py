@@ -1,0 +1,141 @@
+"""How a long-running command stands at one moment, as plain values: what metrics, health and logs tell of.
+
+The main loop makes a `Snapshot` now and then and posts it on a `Board`; other threads read it from there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from actors.router import Counts
+
+STARTING, RUNNING, STOPPING = "starting", "running", "stopping"  # phases
+
+
+class SourceNow(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one source was read."""
+
+    name: str
+    frontier_us: int | None = None  # the greatest event time read; None: nothing was read yet
+    lag_s: float | None = None  # how far that is behind the clock
+    watermark_us: int | None = None
+    finished: bool = False
+
+
+class CheckpointNow(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest checkpoint that holds: the one that was restored, or taken since."""
+
+    epoch: int
+    written_us: int
+    took_s: float | None = None  # from its mark until it held; None: it is an earlier run's
+    octets: int = 0  # of all its parts
+
+
+class FlowsLost(msgspec.Struct, frozen=True):
+    """Flows that an exporter sent and that never came, by its sequence numbers."""
+
+    exporter: str
+    domain: int
+    flows: int
+
+
+class UdpNow(msgspec.Struct, frozen=True, kw_only=True):
+    """What came by UDP since the start."""
+
+    datagrams: int = 0
+    octets: int = 0
+    dropped: int = 0  # datagrams that came and found no room
+    lost: list[FlowsLost] = []
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One moment. Counts are those of the run, from its first start on; others are since this process began it."""
+
+    started_us: int  # when this process began the run
+    taken_us: int
+    phase: str = STARTING
+    # Records
+    counts: Counts = msgspec.field(default_factory=Counts)  # the router's
+    filtered: dict[
+        str, int
+    ] = {}  # the aggregator's, by reason: found by shards, and among `counts.events_sent`
+    # What is known
+    entities: int = 0
+    alerts: dict[str, int] = {}  # raised, by severity
+    open_hours: int = 0
+    watermark_us: int | None = None
+    sources: list[SourceNow] = []
+    sources_open: bool = False  # all were found and opened
+    # What must not be lost
+    checkpoint: CheckpointNow | None = None
+    store_fault: str = ""  # why the store can't be used now
+    deaths: int = 0  # of actors, workers and nodes
+    recoveries: int = 0
+    # What waits
+    queues: list[int] = []  # calls in flight, by shard
+    udp: UdpNow | None = None
+    journal_octets: int | None = None
+
+
+class Fates(msgspec.Struct, frozen=True, kw_only=True):
+    """read = applied + late + rejected + filtered."""
+
+    read: int
+    applied: int
+    late: int
+    rejected: int
+    filtered: dict[str, int]  # by reason
+    lost: int  # before they came here: not among `read`
+
+
+def fates(counts: Counts, filtered_later: dict[str, int]) -> Fates:
+    """What became of the records; the shards filter some of those that the router has sent."""
+    filtered = dict(counts.filtered)
+    for reason, number in filtered_later.items():
+        filtered[reason] = filtered.get(reason, 0) + number
+    applied = counts.flows_applied + counts.events_sent - sum(filtered_later.values())
+    return Fates(
+        read=counts.read,
+        applied=applied,
+        late=counts.late,
+        rejected=counts.rejected,
+        filtered=filtered,
+        lost=counts.lost,
+    )
+
+
+class Board:
+    """Where the main loop posts how it stands. Snapshots are packed at once: nobody sees one half changed."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._packed: bytes | None = None
+        self._moved_at = clock()
+
+    def post(self, snapshot: Snapshot) -> None:
+        """The newest one, and a sign of life."""
+        packed = msgspec.msgpack.encode(snapshot)
+        with self._lock:
+            self._packed = packed
+            self._moved_at = self._clock()
+
+    def moved(self) -> None:
+        """A sign of life of the main loop, where a snapshot would be too much."""
+        with self._lock:
+            self._moved_at = self._clock()
+
+    def idle_s(self) -> float:
+        """How long ago the last sign of life was."""
+        with self._lock:
+            return self._clock() - self._moved_at
+
+    def latest(self) -> Snapshot | None:
+        """The newest one; None before the first."""
+        with self._lock:
+            packed = self._packed
+        return None if packed is None else msgspec.msgpack.decode(packed, type=Snapshot)

@@ -1,0 +1,200 @@
+"""How the run stands that a store of checkpoints is of: read beside it, without the lock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from actors import aggregator_state, shard_state
+from actors.conductor import Standing
+from actors.router import Place, RunState
+from actors.saving import AGGREGATOR, SHARD
+from cluster.checkpoints import Store
+from cluster.errors import UserError
+from cluster.manifest import Manifest, Part
+from cluster.run import place_of
+from cluster.snapshot import Fates, fates
+from ingest.records import HOUR_US
+
+COUNTED_OCTETS = 64 << 20  # entities of larger states are not counted: all of it would have to be read
+LOOK_AGAIN_S = 0.3  # a run that writes on may change the folder while it is listed
+T = TypeVar("T")
+
+
+class Stored(msgspec.Struct, kw_only=True):
+    """The files of a checkpoint."""
+
+    parts: int
+    octets: int
+    by_kind: dict[str, int]  # octets
+
+
+class SourceRead(msgspec.Struct, kw_only=True):
+    """How far a source was read that is not at its end."""
+
+    name: str
+    frontier_us: int
+
+
+class Status(msgspec.Struct, kw_only=True):
+    """What `redshank status` tells; `--json` is this."""
+
+    place: str
+    epoch: int
+    written_us: int
+    age_s: float
+    in_use: bool  # a run holds the store now
+    state: str  # 'delivered': its alerts were handed over; 'read': all input is; 'under way'
+    records: Fates | None  # of this run, or of the one that was delivered last; None: not known any more
+    sources_finished: int = 0
+    sources: list[SourceRead] = []  # begun and not finished, the furthest behind first
+    watermark_us: int | None = None
+    closed_until_us: int | None = None  # hours before were closed
+    open_hours: list[int] = []  # when each begins, microseconds
+    layers_since_us: dict[str, int] = {}
+    shards: int = 0
+    stored: Stored
+    entities: dict[str, int] | None = None  # by kind; None: too much to count
+    complaints: list[str] = []  # about checkpoints that can't be used
+
+
+def status_of(store: Store, lateness_us: int = 0) -> Status:
+    """Read the newest checkpoint. Raises UserError for a place that has none, or none that can be used."""
+    kept = _manifests(store)
+    newest = kept[0]
+    standing = place_of(newest)
+    ran, run = _run(kept, standing)
+    unfinished = unfinished_of(run)
+    hours = standing.router.get("open_hours") or []
+    closed = standing.router.get("closed_until")
+    frontier = unfinished[0].frontier_us if unfinished else None
+    return Status(
+        place=store.root,
+        epoch=newest.epoch,
+        written_us=newest.written_us,
+        age_s=max(0.0, time.time() - newest.written_us / 1e6),
+        in_use=store.in_use(),
+        state=_state(newest, run),
+        records=_records(store, ran, run),
+        sources_finished=sum(place.finished for place in run.places) if run else 0,
+        sources=[SourceRead(name=place.name, frontier_us=place.frontier_us) for place in unfinished],
+        watermark_us=watermark(frontier, lateness_us, hours),
+        closed_until_us=None if closed is None else closed * HOUR_US,
+        open_hours=[hour * HOUR_US for hour in sorted(hours)],
+        layers_since_us=dict(standing.router.get("layers_since") or {}),
+        shards=standing.shards,
+        stored=_stored(newest.parts),
+        entities=_entities(store, newest.parts),
+        complaints=list(store.complaints),
+    )
+
+
+def opened(place: str, options: dict[str, Any] | None = None) -> Store:
+    """The store at a place that must be there. Raises UserError."""
+    if "://" not in place or place.startswith("file://"):
+        folder = Path(place.removeprefix("file://"))
+        if not folder.exists():
+            raise UserError(f"{place}: no such folder; name a folder or URL that a run saves its state to")
+        if not folder.is_dir():
+            raise UserError(f"{place}: is no folder; name a folder or URL that a run saves its state to")
+    return Store(place, options)
+
+
+def _manifests(store: Store) -> list[Manifest]:
+    """Those that can be used, newest first. What a run changes while we look is no ground for complaint."""
+    found: list[Manifest] = []
+    first: list[str] = []
+    for attempt in range(3):
+        found, complaints = list(store.manifests()), list(store.complaints)
+        if found and not complaints:
+            break
+        if attempt and complaints == first:
+            break
+        first = complaints
+        if complaints:
+            time.sleep(LOOK_AGAIN_S)
+    if not found:
+        store.latest()  # says so if there are some that can't be used
+        raise UserError(f"{store.root}: holds no checkpoints of Redshank")
+    return found
+
+
+def _run(kept: Sequence[Manifest], standing: Standing) -> tuple[Manifest, RunState | None]:
+    """The run, and the checkpoint that knows of it: of a delivered run the one before tells."""
+    newest = kept[0]
+    if standing.run is None and len(kept) > 1:
+        before = kept[1]
+        if before.epoch == newest.epoch - 1 and before.run.get("fingerprint") == newest.run.get(
+            "fingerprint"
+        ):
+            return before, place_of(before).run
+    return newest, standing.run
+
+
+def unfinished_of(run: RunState | None) -> list[Place]:
+    """Sources that were begun and are not at their end, the furthest behind first."""
+    places = [place for place in run.places if not place.finished] if run else []
+    return sorted(places, key=lambda place: (place.frontier_us, place.name))
+
+
+def _state(newest: Manifest, run: RunState | None) -> str:
+    if newest.run.get("delivered"):
+        return "delivered"
+    return "under way" if run is None or unfinished_of(run) else "read"
+
+
+def watermark(frontier_us: int | None, lateness_us: int, open_hours: Sequence[int]) -> int | None:
+    """Sources that were not begun are not in a checkpoint; that no open hour is passed tells of them."""
+    if frontier_us is None:
+        return None
+    not_passed = [(hour + 1) * HOUR_US - 1 for hour in open_hours]
+    return min([frontier_us - lateness_us, *not_passed])
+
+
+def _stored(parts: Sequence[Part]) -> Stored:
+    by_kind: dict[str, int] = {}
+    for part in parts:
+        by_kind[part.kind or "other"] = by_kind.get(part.kind or "other", 0) + part.size
+    return Stored(parts=len(parts), octets=sum(part.size for part in parts), by_kind=by_kind)
+
+
+def _records(store: Store, manifest: Manifest, run: RunState | None) -> Fates | None:
+    if run is None:
+        return None
+    last = next((part for part in reversed(manifest.parts) if part.kind == AGGREGATOR), None)
+    later: dict[str, int] = {}
+    if last is not None:
+        for changes in _read(store, [last], aggregator_state.unpack):
+            later = changes.run.filtered if changes.run else {}
+    return fates(run.counts, later)
+
+
+def _entities(store: Store, parts: Sequence[Part]) -> dict[str, int] | None:
+    """How many of each kind the state has; those quiet for so long that they will be forgotten are among them."""
+    mine = [part for part in parts if part.kind == SHARD]
+    if sum(part.size for part in mine) > COUNTED_OCTETS:
+        return None
+    known: dict[str, bool] = {}
+    resources: set[str] = set()
+    for changes in _read(store, mine, shard_state.unpack):
+        known.update((entity.key, entity.packed is not None) for entity in changes.entities)
+        resources.update(id_.lower() for rows in changes.resources for id_ in rows.ids)
+    counted: dict[str, int] = {"resource": len(resources)} if resources else {}
+    for key, here in known.items():
+        if here:
+            kind = key.partition(":")[0]
+            counted[kind] = counted.get(kind, 0) + 1
+    return counted
+
+
+def _read(store: Store, parts: Sequence[Part], unpack: Callable[[bytes], T]) -> Iterator[T]:
+    """What is in the parts; one that a run has just cleaned away, or that is damaged, is left out and said."""
+    for part in parts:
+        try:
+            yield unpack(store.read(part))
+        except (UserError, ValueError) as error:
+            store.complaints.append(str(error))

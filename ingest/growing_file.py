@@ -1,0 +1,155 @@
+"""What is whole in a file that grows: blocks of records, and the position behind each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+from zlib import crc32
+
+import msgspec
+import numpy as np
+
+from ingest.blocks import Block
+from ingest.compression import CHUNK, GZIP, ZSTD, CutShortError, chunks
+from ingest.event_columns import joined
+from ingest.event_reader import EventReader, Piece
+from ingest.ipfix import DecoderState, IpfixDecoder
+from ingest.json_growing import grown
+from ingest.positions import GrowingPosition
+from ingest.records import Rejected
+from ingest.sniff import HEAD, sniff
+
+BEGINS, ENDS = 1_024, 256  # octets by which a file is known again
+_PLAIN = 20  # octets from which on it is told what a file holds; JSON tells at once
+
+
+class GrowingFile:
+    """Reads a file, given as a descriptor, from a position on."""
+
+    def __init__(self, name: str, at: GrowingPosition) -> None:
+        """Raises BadTemplateError."""
+        self.at = at
+        self.name = name
+        self._decoder = IpfixDecoder.restored(name, at.decoder)
+        self._reader = EventReader(name, at.number)
+        self._said: tuple[GrowingPosition, Any] = (at, plain(at))
+
+    def position(self) -> Any:
+        """A `GrowingPosition` in plain values."""
+        if self._said[0] is not self.at:
+            self._said = self.at, plain(self.at)
+        return self._said[1]
+
+    def read(self, file: int, size: int, at_end: bool) -> Iterator[Block]:
+        """All that is whole from the position on, in blocks of about `size` octets; `at_end`: the rest too.
+
+        Raises OSError.
+        """
+        if not self.at.content and not self._tell(file, at_end):
+            return
+        tail = octets(file, self.at.offset - self.at.ends[0], self.at.offset)
+        rest, broken = b"", ""
+        parts = chunks(file, size, self.at.offset)
+        while True:
+            try:
+                chunk = next(parts, None)
+            except CutShortError as error:
+                chunk, broken = None, str(error)
+            ends = chunk is None and (at_end or "damaged" in broken)
+            if chunk is None and not ends:
+                return  # what is left waits for its rest
+            data = rest + (chunk or b"")
+            block, used = self._flows(data, ends) if self.at.content == "flows" else self._events(data, ends)
+            if ends and broken:
+                block.rejected.append(Rejected(reason=broken, source=self.name, kind="file"))
+            tail, rest = (tail + data[:used])[-ENDS:], data[used:]
+            self._advance(file, used, tail)
+            if used or block.read or block.rejected:
+                block.position = self.position()
+                yield block
+            if chunk is None:
+                return
+
+    def _tell(self, file: int, at_end: bool) -> bool:
+        """Whether it is known what the file holds."""
+        head = head_of(file)
+        if len(head) < _PLAIN and head.lstrip()[:1] not in (b"{", b"[") and not at_end:
+            return False
+        content: Any = sniff(head).kind
+        self.at = msgspec.structs.replace(self.at, content=content)
+        return bool(content)
+
+    def _flows(self, data: bytes, at_end: bool) -> tuple[Block, int]:
+        made = self._decoder.feed(data, at_end)
+        kept = msgspec.convert(self._decoder.state(), DecoderState)
+        self.at = msgspec.structs.replace(self.at, decoder=kept)
+        block = Block(
+            flows=made.flows,
+            rejected=made.rejected,
+            filtered=made.filtered,
+            read=made.read,
+            lost=made.lost,
+        )
+        return block, len(data)
+
+    def _events(self, data: bytes, at_end: bool) -> tuple[Block, int]:
+        pieces, used, form = grown(data, self.at.form, at_end)
+        block = _in_order([self._reader.read(piece) for piece in pieces])
+        self.at = msgspec.structs.replace(self.at, form=form, number=self._reader.number)
+        return block, used
+
+    def _advance(self, file: int, used: int, tail: bytes) -> None:
+        offset, begins = self.at.offset + used, self.at.begins
+        if begins[0] < min(offset, BEGINS):
+            begins = _mark(octets(file, 0, min(offset, BEGINS)))
+        self.at = msgspec.structs.replace(self.at, offset=offset, begins=begins, ends=_mark(tail))
+
+
+def plain(at: GrowingPosition) -> Any:
+    """A position in plain MessagePack values."""
+    return msgspec.to_builtins(at, builtin_types=(bytes,))
+
+
+def stands_in(file: int, at: GrowingPosition) -> bool:
+    """Whether what was read up to a position stands in a file: then it is the same one."""
+    if _mark(octets(file, 0, at.begins[0])) != at.begins:
+        return False
+    return _mark(octets(file, at.offset - at.ends[0], at.offset)) == at.ends
+
+
+def head_of(file: int) -> bytes:
+    """How the (unpacked) content begins."""
+    with suppress(CutShortError):
+        return next(chunks(file, HEAD), b"")
+    return b""
+
+
+def octets(file: int, begin: int, end: int) -> bytes:
+    """What stands there, or as much of it as there is."""
+    packed = os.pread(file, 4, 0)
+    if packed[:2] != GZIP and packed != ZSTD:
+        return os.pread(file, end - begin, begin)
+    parts = []
+    with suppress(CutShortError):
+        for chunk in chunks(file, CHUNK, begin, 0, end):
+            parts.append(chunk)  # noqa: PERF402  what came before it breaks off is kept
+    return b"".join(parts)
+
+
+def _mark(data: bytes) -> tuple[int, int]:
+    return len(data), crc32(data)
+
+
+def _in_order(pieces: list[Piece]) -> Block:
+    """As one block, in order of time."""
+    events = joined([piece.events for piece in pieces])
+    if len(events):
+        events = events.take(np.argsort(events.columns["at_us"], kind="stable"))
+    block = Block(events, read=sum(piece.read for piece in pieces))
+    for piece in pieces:
+        block.rejected += piece.rejected
+        for reason, number in piece.filtered.items():
+            block.filtered[reason] = block.filtered.get(reason, 0) + number
+    return block

@@ -1,0 +1,241 @@
+"""A file that grows, as a partition without an end: what is whole in it is read, the rest waits for its rest.
+
+A file is known again by what was read of it: a mirror that writes it anew, longer, has written the same file.
+Where it was replaced by another one, the old one is read to its end, if it can still be found.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ingest.blocks import Block, bad_file, shown
+from ingest.compression import CHUNK
+from ingest.growing_file import GrowingFile, head_of, octets, stands_in
+from ingest.ipfix_templates import BadTemplateError
+from ingest.positions import GrowingPosition, known, unusable
+from ingest.sniff import sniff
+from ingest.times import path_us
+
+GONE_S = 5.0  # after which a file is taken as gone: one that is rotated is away for a moment
+UNKNOWN_S = 5.0  # after which it is said that what a file holds can't be told
+HELD_S = 60.0  # for which a file that does not grow is held open
+PEEKED = 1 << 18  # octets that are looked at for the first event time
+LARGE = 1 << 20  # octets that wait for their rest and are only looked at again when an eighth has come ...
+LARGE_S = 1.0  # ... or after so long
+
+
+class LiveFile:
+    """One file. `blocks` ends when the file is gone, or after `stop`."""
+
+    live = True
+
+    def __init__(self, path: Path) -> None:
+        self.name = shown(path)
+        self._path = path
+        self._stopped = False
+        self.first_us = path_us(self.name) or self._first()
+
+    def _first(self) -> int | None:
+        """The least time in what begins the file, if something is there."""
+        try:
+            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            for block in GrowingFile(self.name, GrowingPosition()).read(file, PEEKED, False):
+                if len(block.events):
+                    return int(block.events.columns["at_us"].min())
+                if block.flows is not None and len(block.flows):
+                    return int(block.flows.column("end_us").min())
+        except OSError:
+            pass  # said when it is read
+        finally:
+            os.close(file)
+        return None
+
+    def prefetch(self, position: Any = None) -> None:
+        """Nothing: it is read when it is wanted."""
+
+    def release(self, position: Any) -> None:
+        """Nothing: the file is not ours."""
+
+    def stop(self) -> None:
+        """Have `blocks` end at its next step; it closes the file."""
+        self._stopped = True
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
+
+    def blocks(self, position: Any = None) -> Iterator[Block]:
+        """What is in the file behind a position, and what is appended; an idle one costs a stat."""
+        at = known(position, GrowingPosition, self.name)
+        try:
+            follower = _Follower(self._path, GrowingFile(self.name, at))
+        except BadTemplateError as error:
+            raise unusable(self.name, error) from None
+        return self._blocks(follower)
+
+    def _blocks(self, follower: _Follower) -> Iterator[Block]:
+        try:
+            while not self._is_stopped() and not follower.is_over:
+                is_idle = True
+                for block in follower.look():
+                    is_idle = False
+                    yield block
+                    if self._is_stopped():
+                        return
+                if is_idle and not follower.is_over:
+                    yield Block(idle=True, position=follower.reading.position())
+        finally:
+            follower.close()
+
+
+class _Follower:
+    """Which file it is that is read under a path."""
+
+    def __init__(self, path: Path, reading: GrowingFile) -> None:
+        self.reading = reading
+        self.is_over = False  # the file is gone
+        self._path = path
+        self._file: int | None = None
+        self._seen: tuple[int, ...] = ()  # at the last look: nothing is read while it stays
+        self._active = time.monotonic()  # when it changed
+        self._gone_since: float | None = None
+        self._short_since: float | None = None
+        self._trouble = ""  # that was said last
+
+    def close(self) -> None:
+        """Hold no file open."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def look(self) -> Iterator[Block]:
+        """What is new."""
+        now = time.monotonic()
+        try:
+            found = self._path.stat()
+            self._gone_since = None
+            seen = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+            if seen == self._seen:
+                yield from self._quiet(now)
+            elif not self._is_large(found.st_size, now):
+                is_done = yield from self._changed(now)
+                if is_done:
+                    self._seen, self._active, self._trouble = seen, now, ""
+        except FileNotFoundError:
+            self._gone_since = self._gone_since or now
+            if now - self._gone_since >= GONE_S:
+                yield from self._gone()
+        except OSError as error:
+            yield from self._said_once(f"the file can't be read: {error.strerror or error}")
+
+    def _quiet(self, now: float) -> Iterator[Block]:
+        if self._file is None or now - self._active < UNKNOWN_S:
+            return
+        if not self.reading.at.content and self._seen[2]:
+            yield from self._said_once(sniff(head_of(self._file)).reason)
+        if now - self._active > HELD_S:
+            self.close()
+
+    def _is_large(self, size: int, now: float) -> bool:
+        """Whether what waits is better not looked at now: a little at a time, it would be read without end."""
+        if not self._seen:
+            return False
+        waits = self._seen[2] - self.reading.at.offset
+        return waits > LARGE and 0 <= size - self._seen[2] < waits // 8 and now - self._active < LARGE_S
+
+    def _changed(self, now: float) -> Generator[Block, None, bool]:
+        """Read on; False: it is better looked at again a little later."""
+        opened = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            status = os.fstat(opened)
+            at, device, inode = self.reading.at, status.st_dev, status.st_ino
+            if not at.inode or stands_in(opened, at):
+                self.reading.at = msgspec.structs.replace(at, device=device, inode=inode)
+            elif self._is_short(opened, now):
+                os.close(opened)
+                return False
+            else:
+                yield from self._replaced((at.device, at.inode) == (device, inode))
+                begun = GrowingPosition(device=device, inode=inode)
+                self.reading = GrowingFile(self.reading.name, begun)
+        except BaseException:
+            os.close(opened)
+            raise
+        self._short_since = None
+        self.close()
+        self._file = opened
+        yield from self.reading.read(opened, CHUNK, False)
+        return True
+
+    def _is_short(self, file: int, now: float) -> bool:
+        """Whether it does not reach as far as it was read, as yet: a mirror may be about to write it anew."""
+        offset = self.reading.at.offset
+        if octets(file, offset - 1, offset):
+            return False
+        self._short_since = self._short_since or now
+        return now - self._short_since < GONE_S
+
+    def _replaced(self, is_same: bool) -> Iterator[Block]:
+        """Another file is there, or this one was written anew."""
+        if is_same:
+            yield self._said(f"the file was cut or written anew: {self._unread()}")
+        else:
+            yield from self._finish("the file was replaced by another one")
+
+    def _gone(self) -> Iterator[Block]:
+        yield from self._finish("the file is gone")
+        yield self._said(f"the file is gone; it was read up to octet {self.reading.at.offset}")
+        self.is_over = True
+
+    def _finish(self, what: str) -> Iterator[Block]:
+        """Read the old file to its end."""
+        if self._file is None:
+            self._file = self._elsewhere()
+        if self._file is not None:
+            yield from self.reading.read(self._file, CHUNK, True)
+        elif self.reading.at.inode:
+            yield self._said(f"{what}: {self._unread()}")
+
+    def _unread(self) -> str:
+        return f"what had come to it behind octet {self.reading.at.offset}, if anything, was not read"
+
+    def _elsewhere(self) -> int | None:
+        """The old file under the name that rotation gave it."""
+        at = self.reading.at
+        with suppress(OSError), os.scandir(self._path.parent) as entries:
+            for entry in entries:
+                if entry.inode() == at.inode and entry.is_file():
+                    file = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
+                    if stands_in(file, at):
+                        return file
+                    os.close(file)
+        return None
+
+    def _said_once(self, reason: str) -> Iterator[Block]:
+        if reason != self._trouble:
+            self._trouble = reason
+            yield self._said(reason)
+
+    def _said(self, reason: str) -> Block:
+        return Block(rejected=[bad_file(self._path, reason)], position=self.reading.position())
+
+
+def is_read_before(path: Path, at: GrowingPosition) -> bool:
+    """Whether what was read up to a position stands in a file."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return stands_in(file, at)
+    finally:
+        os.close(file)

@@ -1,0 +1,172 @@
+"""Live sources: what comes bit by bit, with silences and deaths, raises the alerts of the same records in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.conductor import Progress
+from actors.settings import Settings
+from alerts.alert import Alert
+from ingest.blocks import Block
+from ingest.event_columns import EventColumns
+from ingest.records import HOUR_US, Event
+from tests.actors.running import MINUTE_US, START, TOR, Listed, Replayed, at, event
+from tests.actors.test_whole import BUSY, part
+
+LIVE = Settings(learning_days=0.0, streaming=True)
+
+
+class Growing:
+    """A live source of events: `has` says how many of them have come by now."""
+
+    live = True
+    first_us = None
+
+    def __init__(self, name: str, events: Sequence[Event], has: int = 0) -> None:
+        self.name, self.events, self.has = name, events, has
+        self.released: list[Any] = []
+        self.stopped = False
+
+    def prefetch(self, position: Any = None) -> None:
+        """It is in memory."""
+
+    def blocks(self, position: Any = None) -> Iterator[Block]:
+        """Whatever has come, in blocks of five."""
+        done = position or 0
+        while True:
+            some = self.events[done : min(done + 5, self.has)]
+            done += len(some)
+            yield Block(EventColumns.of(some), read=len(some), idle=not some, position=done)
+
+    def release(self, position: Any) -> None:
+        self.released.append(position)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def take(run: Replayed, now_us: int, mark: bool = False) -> Progress:
+    """All that is there by now."""
+    marked = []
+    while True:
+        progress = run.advance(10, mark and not marked, now_us)
+        marked += progress.marked
+        if (progress.waiting and (marked or not mark)) or progress.done:
+            progress.marked = marked
+            return progress
+
+
+def told(run: Replayed) -> list[Alert]:
+    """What is to be told now, and is taken."""
+    fresh = run.fresh()
+    run.taken([alert.id for alert in fresh.alerts])
+    return fresh.alerts
+
+
+def test_an_hour_is_told_when_it_has_closed_and_only_once() -> None:
+    reads = [event(minute, minute, address=TOR) for minute in range(0, 200, 10)]
+    source = Growing("log", reads)
+    run = Replayed([source], LIVE)
+    seen: list[str] = []
+    for source.has in range(len(reads) + 1):
+        take(run, at(10 * source.has))
+        seen += [alert.start for alert in told(run)]
+    assert seen == sorted(set(seen))
+    assert len(seen) == 3, "of the fourth hour more may come"
+
+
+def test_a_source_that_falls_silent_does_not_hold_the_hours_open_for_ever() -> None:
+    loud = Growing("loud", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)
+    silent = Growing("silent", [event(5, 1_000)], 1)
+    run = Replayed([loud, silent], LIVE)
+    take(run, at(200))
+    assert told(run) == []
+    take(run, at(200) + LIVE.silence_us + 1)
+    assert len(told(run)) == 3
+
+
+def test_with_all_sources_silent_the_last_hour_closes_by_the_clock() -> None:
+    run = Replayed([Growing("log", [event(5, 1, address=TOR)], 1)], LIVE)
+    take(run, at(6))
+    assert told(run) == []
+    take(run, at(60) + LIVE.silence_us + LIVE.lateness_us + MINUTE_US)
+    assert [alert.start[11:16] for alert in told(run)] == [f"{START % 24:02}:00"]
+
+
+def test_a_late_record_adds_to_an_alert_that_was_told() -> None:
+    source = Growing(
+        "log", [event(5, 1, address=TOR), event(300, 2), event(6, 3, address=TOR), event(400, 4)], 2
+    )
+    run = Replayed([source], LIVE)
+    take(run, at(300))
+    (first,) = told(run)
+    source.has = 4
+    take(run, at(400))
+    again = {alert.id: alert for alert in told(run)}
+    assert again[first.id].evidence["late_records"] == 1
+    assert again[first.id].count == 2
+
+
+def test_records_of_a_wrong_clock_do_not_move_the_time() -> None:
+    source = Growing("log", [event(5, 1, address=TOR), event(60 * 24 * 30, 2)], 2)
+    run = Replayed([source], LIVE)
+    progress = take(run, at(10))
+    assert progress.counts.rejected == 1
+    assert progress.watermark_us < at(10)
+
+
+def test_sources_that_come_later_are_taken_in() -> None:
+    run = Replayed([Growing("log", [event(5, 1)], 1)], LIVE)
+    take(run, at(6))
+    run._conductor.add([Listed("file", [event(6, 2), event(7, 3)])], [])
+    progress = take(run, at(8))
+    assert (progress.counts.read, progress.sources, progress.finished) == (3, 2, 1)
+
+
+def test_a_live_source_hears_what_it_need_not_keep() -> None:
+    source = Growing("log", [event(minute, minute) for minute in range(7)], 7)
+    run = Replayed([source], LIVE)
+    take(run, at(8))
+    (marked,) = take(run, at(8), mark=True).marked
+    run.release(marked.standing)
+    assert source.released == [7]
+    run.stop()
+    assert source.stopped
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_deaths_of_a_server_lose_no_alert_and_tell_none_that_differs(shards: int) -> None:
+    """Told again after a death, an alert is the same alert: who keeps them by id has each once."""
+    files = part(BUSY, 0, 1 << 62)
+    sources = [Growing(f"log {n}", some) for n, some in enumerate(files.events)]
+    settings = replace(LIVE, shards=shards, batch_records=9)
+    expected = Replayed([Listed(s.name, s.events) for s in sources], Settings(learning_days=0.0)).play()
+    run, kept, saved = Replayed(sources, settings), dict[str, Alert](), None
+    end = at(290)
+    for minute in range(0, 291, 15):
+        for source in sources:
+            source.has = sum(one.at_us <= at(minute) for one in source.events)
+        for marked in take(run, at(minute), mark=minute % 30 == 0).marked:
+            saved = run.saved(marked)
+        if minute % 45 == 0:  # it dies before it could say that they were taken
+            kept.update((alert.id, alert) for alert in run.fresh().alerts)
+            run = Replayed(sources, settings, saved)
+        else:
+            kept.update((alert.id, alert) for alert in told(run))
+    for source in sources:
+        source.has = len(source.events)
+    for later in (HOUR_US, 2 * HOUR_US):  # first they are read, then they fall silent
+        take(run, end + later)
+    kept.update((alert.id, alert) for alert in told(run))
+    bare = [
+        msgspec.structs.replace(one, incident="") for one in sorted(kept.values(), key=lambda one: one.id)
+    ]
+    wanted = [
+        msgspec.structs.replace(one, incident="") for one in sorted(expected.alerts, key=lambda one: one.id)
+    ]
+    assert [msgspec.to_builtins(one) for one in bare] == [msgspec.to_builtins(one) for one in wanted]

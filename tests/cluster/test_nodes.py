@@ -1,0 +1,74 @@
+"""A run over several Ray nodes, of which whole ones are killed: it goes on with those that are left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.chaos import configured, undisturbed
+from cluster.simulating import run as simulate
+
+SCRIPT = """
+import sys, time, json
+from pathlib import Path
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+cluster.wait_for_nodes()
+from rich.console import Console
+from cluster.detect import Options, prepared
+from cluster.reporting import Result, report
+from contextlib import ExitStack
+
+inputs, config, state, alerts = sys.argv[1:]
+options = Options([inputs], Path(config), Path(alerts), 4, "ray", cluster.address, state, False)
+console = Console(stderr=True)
+with ExitStack() as stack:
+    run = prepared(options, console, stack)
+    run.start()
+    progress = run.advance(20)
+    while run._manifest is None and not progress.done:
+        progress = run.advance(20)
+    killed = 0
+    while nodes and not progress.done:
+        cluster.remove_node(nodes.pop(), allow_graceful=False)
+        killed += 1
+        deaths = run.deaths
+        end = time.monotonic() + 60
+        while run.deaths == deaths and not progress.done and time.monotonic() < end:
+            progress = run.advance(5)
+    while not progress.done:
+        progress = run.advance(200)
+    outcome = run.finish()
+    result = Result(outcome, progress.counts, [*run.runtime.rejected, *run.rejected], [])
+    report(result, Path(alerts), True, console, console)
+    run.deliver()
+    print(json.dumps({"killed": killed, "deaths": run.deaths, "read": progress.counts.read}))
+"""
+
+
+def test_killed_nodes_cost_no_alert(tmp_path: Path) -> None:
+    simulate(tmp_path / "telemetry", 3, 5, ())
+    telemetry = str(tmp_path / "telemetry")
+    config = configured(tmp_path / "telemetry" / "redshank.toml", tmp_path, every_s=0.2)
+    alone = undisturbed([telemetry], config, tmp_path / "alone", "--runtime", "loop")
+    script = tmp_path / "nodes.py"
+    script.write_text(SCRIPT)
+    words = [telemetry, str(config), str(tmp_path / "state"), str(tmp_path / "alerts.jsonl")]
+    soon = {"RAY_health_check_initial_delay_ms": "0", "RAY_health_check_period_ms": "500"}
+    soon |= {"RAY_health_check_timeout_ms": "1000", "RAY_health_check_failure_threshold": "3"}
+    done = subprocess.run(
+        [sys.executable, str(script), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+        env={**os.environ, **soon, "RAY_AUTH_MODE": "disabled"},
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+    assert (tmp_path / "alerts.jsonl").read_bytes() == alone.alerts
+    assert '"killed": 2' in done.stdout
+    assert '"deaths": 0' not in done.stdout, "the nodes that were killed had work"

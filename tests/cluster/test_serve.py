@@ -1,0 +1,225 @@
+"""A server over real sources: what it is sent comes out as alerts, whatever is killed meanwhile, and it stops cleanly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.simulating import run as simulate
+
+START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
+PATIENCE_S = 90.0
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def until(what: Callable[[], Any], why: Callable[[], str] = str) -> Any:
+    """What comes true in time."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        with suppress(OSError, ValueError):
+            if found := what():
+                return found
+        time.sleep(0.1)
+    raise AssertionError(f"it did not come true in {PATIENCE_S:.0f} s: {why()[-3_000:]}")
+
+
+class Served:
+    """A server's folder: configuration, what it reads, what it says."""
+
+    def __init__(self, folder: Path, telemetry: Path, runtime: str = "loop") -> None:
+        self.folder, self.health, self.udp = folder, free_port(), free_port(socket.SOCK_DGRAM)
+        self.runtime = runtime
+        (folder / "in").mkdir(parents=True)
+        about = (telemetry / "redshank.toml").read_text().replace('path = "', f'path = "{telemetry}/')
+        self.config = folder / "serve.toml"
+        self.config.write_text(
+            f"""{about}
+[serve]
+runtime = "{runtime}"
+shards = 2
+silence_minutes = 0.02
+listen = "127.0.0.1:{self.health}"
+[checkpoints]
+every_seconds = 0.3
+[[sources]]
+folder = "in"
+[[sources]]
+ipfix = "udp://127.0.0.1:{self.udp}"
+"""
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A server process; killed at the end, if it is still there."""
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen([*START, "serve", "--config", str(self.config)], stderr=log)
+        try:
+            until(lambda: process.poll() is not None or self.ask("/readyz"), self.log)
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def ask(self, page: str) -> Any:
+        """A page of its health server; None where it says no."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health}{page}", timeout=5) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError:
+            return None
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def read(self) -> int:
+        """Records that it has read."""
+        status = self.ask("/status")
+        return int(status["counts"]["read"]) if status else 0
+
+    def alerts(self) -> dict[str, dict[str, Any]]:
+        """The last word on each alert, without its incident."""
+        path = self.folder / "alerts.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        told = {one["id"]: one for one in map(json.loads, lines)}
+        return {id_: {k: v for k, v in one.items() if k != "incident"} for id_, one in told.items()}
+
+
+@pytest.fixture(scope="module")
+def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("organisation") / "telemetry"
+    simulate(folder, 3, 5, ())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(telemetry: Path) -> dict[str, dict[str, Any]]:
+    """What `detect` makes of the same files."""
+    out = telemetry.parent / "alerts.jsonl"
+    words = [
+        "detect",
+        str(telemetry),
+        "--config",
+        str(telemetry / "redshank.toml"),
+        "--runtime",
+        "loop",
+        "--quiet",
+    ]
+    subprocess.run([*START, *words, "--alerts", str(out)], check=False, stdout=subprocess.DEVNULL)
+    told = [json.loads(line) for line in out.read_text().splitlines()]
+    return {one["id"]: {k: v for k, v in one.items() if k != "incident"} for one in told}
+
+
+def test_files_that_come_while_it_is_killed_raise_what_detect_raises(
+    telemetry: Path, expected: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    served = Served(tmp_path, telemetry)
+    with served.running():
+        shutil.copytree(telemetry, tmp_path / "in" / "telemetry")
+        until(lambda: served.read() > 1_000, served.log)
+    for _ in range(2):  # each one killed in the middle
+        with served.running():
+            time.sleep(1.0)
+    with served.running() as process:
+        until(lambda: served.alerts().keys() >= expected.keys(), served.log)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0, served.log()
+    assert served.alerts().keys() == expected.keys()
+    counts = {id_: one["count"] for id_, one in served.alerts().items()}
+    assert counts == {id_: one["count"] for id_, one in expected.items()}
+    assert '"stopped"' in served.log()
+    assert "Traceback" not in served.log()
+
+
+def test_flows_by_udp_are_counted_once_over_a_kill(telemetry: Path, tmp_path: Path) -> None:
+    messages = list(ipfix_messages(telemetry))[:60]
+    served = Served(tmp_path, telemetry)
+    with socket.socket(
+        socket.AF_INET, socket.SOCK_DGRAM
+    ) as out:  # one exporter: templates are known by its port
+        with served.running():
+            for message in messages[:30]:
+                out.sendto(message, ("127.0.0.1", served.udp))
+            until(lambda: served.ask("/status")["udp"]["datagrams"] == 30, served.log)
+        with served.running() as process:
+            for message in messages[30:]:
+                out.sendto(message, ("127.0.0.1", served.udp))
+            until(lambda: served.ask("/status")["udp"]["datagrams"] == 30, served.log)
+            time.sleep(2.5)
+            counts = served.ask("/status")["counts"]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 0
+    once = Served(tmp_path / "once", telemetry)
+    with once.running(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for message in messages:
+            out.sendto(message, ("127.0.0.1", once.udp))
+        until(lambda: once.ask("/status")["udp"]["datagrams"] == 60, once.log)
+        time.sleep(2.5)
+        alone = once.ask("/status")["counts"]
+    assert counts["read"] == alone["read"] > 0
+    # While it was silent an hour closed by the clock: what came for it after that is late, and counted.
+    assert counts["flows_applied"] + counts["late"] == alone["flows_applied"] + alone["late"]
+
+
+def ipfix_messages(telemetry: Path) -> Iterator[bytes]:
+    """The messages of the first file that is not packed."""
+    path = min(path for path in telemetry.rglob("*.ipfix"))
+    data = path.read_bytes()
+    while data:
+        size = int.from_bytes(data[2:4], "big")
+        yield data[:size]
+        data = data[size:]
+
+
+def test_it_goes_on_with_more_shards_while_it_runs(telemetry: Path, tmp_path: Path) -> None:
+    served = Served(tmp_path, telemetry)
+    with served.running() as process:
+        shutil.copytree(telemetry, tmp_path / "in" / "telemetry")
+        until(lambda: served.read() > 1_000, served.log)
+        words = [*START, "scale", "3", "--config", str(served.config)]
+        said = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stderr
+        until(lambda: len(served.ask("/status")["queues"]) == 3, served.log)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    assert "scaled" in served.log()
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ("", "has no [[sources]]"),
+        ("[[sources]]\n", "either folder or ipfix"),
+        ('[[sources]]\nfolder = "nowhere"\n', "no such folder"),
+        ('[[sources]]\nipfix = "tcp://0.0.0.0:1"\n', "an address like 'udp://0.0.0.0:4739'"),
+        ('[[sources]]\nipfix = "udp://0.0.0.0"\n', "HOST:PORT was expected"),
+    ],
+)
+def test_what_can_not_be_served_is_said_in_a_line(tmp_path: Path, sources: str, said: str) -> None:
+    config = tmp_path / "serve.toml"
+    config.write_text(f'[serve]\nruntime = "loop"\nlisten = "127.0.0.1:{free_port()}"\n{sources}')
+    done = subprocess.run(
+        [*START, "serve", "--config", str(config)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["serve.toml"]
