@@ -26,6 +26,8 @@ from cluster.errors import LostError, UserError
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
 
+PATIENCE_S = 10.0  # with readers that are to end
+
 
 class RayRuntime:
     """One run over files as Ray actors. Ray restarts none of them: they begin again together, from a checkpoint."""
@@ -46,6 +48,7 @@ class RayRuntime:
         self._store = store
         self._address = address
         self._actors: list[Any] = []
+        self._readers: list[Any] = []
         self.skipped: list[str] = []
         self._ray = start(address)
         self._share()
@@ -182,7 +185,10 @@ class RayRuntime:
         self._actors = []
 
     def stop(self) -> None:
-        """End the actors, and the local Ray if we started one."""
+        """End the actors, and the local Ray if we started one. Live sources keep what they hold in their journals."""
+        if self._settings.streaming:
+            with suppress(Exception):
+                self._ray.get([reader.stop.remote() for reader in self._readers], timeout=PATIENCE_S)
         self._end_actors()
         self._ray.shutdown()
 
@@ -234,7 +240,8 @@ def _reach(address: str) -> None:
 
 
 def start(address: str | None) -> Any:
-    """Ray, started quietly here or joined at an address."""
+    """Ray, started quietly here or joined at an address: the one given, or RAY_ADDRESS."""
+    address = address or os.environ.get("RAY_ADDRESS")
     # Ray's workers must be the interpreter and the packages of this environment, and it must not phone home.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -255,7 +262,8 @@ def start(address: str | None) -> Any:
             if address:
                 ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
             else:
-                ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+                # "local": without it Ray joins whatever cluster it last heard of, a dead one too.
+                ray.init("local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         where = f"--address {address}" if address else "a local Ray"
         hint = (

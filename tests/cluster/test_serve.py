@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.chaos import below
 from cluster.simulating import run as simulate
 
 START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
@@ -147,6 +149,25 @@ def test_files_that_come_while_it_is_killed_raise_what_detect_raises(
     assert counts == {id_: one["count"] for id_, one in expected.items()}
     assert '"stopped"' in served.log()
     assert "Traceback" not in served.log()
+
+
+def test_on_ray_it_goes_on_when_its_actors_are_killed(
+    telemetry: Path, expected: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    served = Served(tmp_path, telemetry, "ray")
+    with served.running() as process:
+        shutil.copytree(telemetry, tmp_path / "in" / "telemetry")
+        until(lambda: served.read() > 1_000, served.log)
+        for kind in ("shard", "router"):
+            os.kill(next(pid for pid, what in below(process.pid) if what == kind), signal.SIGKILL)
+            time.sleep(3)
+        until(lambda: served.alerts().keys() >= expected.keys(), served.log)
+        assert served.ask("/status")["deaths"] >= 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=90) == 0, served.log()
+    assert {id_: one["count"] for id_, one in served.alerts().items()} == {
+        id_: one["count"] for id_, one in expected.items()
+    }
 
 
 def test_flows_by_udp_are_counted_once_over_a_kill(telemetry: Path, tmp_path: Path) -> None:
