@@ -81,6 +81,7 @@ class LocalRuntime:
 
         The next one has the number `epoch`; the tag is in the names of all parts that are written.
         """
+        self.stop()  # of an earlier beginning: nobody else could open what it has open
         found = self._finder.found(positions_of(standing))
         self.skipped = found.skipped
         self._begin(found, standing, parts, epoch, tag)

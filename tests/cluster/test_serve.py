@@ -159,8 +159,12 @@ def test_on_ray_it_goes_on_when_its_actors_are_killed(
         shutil.copytree(telemetry, tmp_path / "in" / "telemetry")
         until(lambda: served.read() > 1_000, served.log)
         for kind in ("shard", "router"):
-            os.kill(next(pid for pid, what in below(process.pid) if what == kind), signal.SIGKILL)
-            time.sleep(3)
+            victim = until(
+                lambda kind=kind: [pid for pid, what in below(process.pid) if what == kind], served.log
+            )
+            deaths = served.log().count("died")
+            os.kill(victim[0], signal.SIGKILL)
+            until(lambda before=deaths: served.log().count("died") > before, served.log)
         until(lambda: served.alerts().keys() >= expected.keys(), served.log)
         assert served.ask("/status")["deaths"] >= 1
         process.send_signal(signal.SIGTERM)
