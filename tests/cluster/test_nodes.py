@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -51,7 +52,7 @@ with ExitStack() as stack:
 
 
 def test_killed_nodes_cost_no_alert(tmp_path: Path) -> None:
-    simulate(tmp_path / "telemetry", 3, 5, ())
+    simulate(tmp_path / "telemetry", 6, 5, ())
     telemetry = str(tmp_path / "telemetry")
     config = configured(tmp_path / "telemetry" / "redshank.toml", tmp_path, every_s=0.2)
     alone = undisturbed([telemetry], config, tmp_path / "alone", "--runtime", "loop")
@@ -70,5 +71,6 @@ def test_killed_nodes_cost_no_alert(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     assert (tmp_path / "alerts.jsonl").read_bytes() == alone.alerts
-    assert '"killed": 2' in done.stdout
-    assert '"deaths": 0' not in done.stdout, "the nodes that were killed had work"
+    told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    assert told["killed"] >= 1
+    assert told["deaths"] >= 1, "the nodes that were killed had work"
