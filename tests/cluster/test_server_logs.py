@@ -107,7 +107,7 @@ def test_errors_are_said_with_where_they_came_from() -> None:
             raise ValueError("what \x1b[2J")
         except ValueError:
             logger().exception("failed")
-        assert "test_logs.py" in out.getvalue()
+        assert "test_server_logs.py" in out.getvalue()
         assert "\x1b[2J" not in out.getvalue()
 
 
