@@ -10,19 +10,9 @@ import msgspec
 
 from actors.clock import Clock
 from actors.messages import Batch
-from actors.router import (
-    CloseHour,
-    Counts,
-    Drained,
-    Mark,
-    Reject,
-    Router,
-    RunState,
-    Send,
-    Step,
-    Waiting,
-)
+from actors.router import Router
 from actors.settings import Settings
+from actors.steps import CloseHour, Counts, Drained, Mark, Reject, RunState, Send, Step, Waiting
 from ingest.blocks import Partition
 from ingest.enrich import Enrichment
 from ingest.records import Rejected
@@ -184,10 +174,6 @@ class Conductor:
     def release(self, standing: Standing) -> None:
         """A checkpoint holds: live sources need not keep what stands before it."""
         self.router.release(standing.run.places if standing.run is not None else [])
-
-    def stop(self) -> None:
-        """Take a last checkpoint, and be done: what is open stays open."""
-        self.router.stop_wanted = True
 
     def _carry_out(self, step: Step) -> None:
         match step:

@@ -19,10 +19,10 @@ from actors.conductor import Conductor, Progress, Standing, positions_of
 from actors.far_reading import FarPartition, FarReader, SharedShapes
 from actors.memory import building, settle
 from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
-from actors.router import SourceState
 from actors.saving import Store, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
+from actors.steps import SourceState
 from ingest.blocks import Partition
 from ingest.enrich import Enrichment
 from ingest.sources import Finder, Found
@@ -211,10 +211,6 @@ class RemoteRouter:
         """Take in sources that have come."""
         found = self._finder.look()
         self._conductor.add(self._far(found), found.rejected)
-
-    def stop(self) -> None:
-        """See `Conductor.stop`."""
-        self._conductor.stop()
 
     def release(self, standing: Standing) -> None:
         """See `Conductor.release`."""

@@ -13,14 +13,27 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from actors.clock import Clock
 from actors.event_routes import LAYERS, EventRoutes
 from actors.flow_routes import ENOUGH_ROWS, FlowRoutes
-from actors.messages import Batch, Rows
+from actors.messages import Rows
 from actors.settings import Settings
+from actors.steps import (
+    CloseHour,
+    Counts,
+    Drained,
+    Mark,
+    Place,
+    Reject,
+    RunState,
+    Send,
+    SourceState,
+    Step,
+    Took,
+    Waiting,
+)
 from ingest.blocks import Block, Partition, is_live
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
@@ -29,98 +42,6 @@ from ingest.records import HOUR_US, NETWORK, Event, Rejected
 from ingest.select import Selected, prepared
 
 ASKED_US = 1_000_000  # a source that is long silent is asked once in so long
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """A batch for a shard."""
-
-    shard: int
-    batch: Batch
-
-
-@dataclass(frozen=True, slots=True)
-class CloseHour:
-    """No record that is not late can come for this hour any more."""
-
-    hour: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """Records that could not be read, to be kept where a person can look at them."""
-
-    rejected: tuple[Rejected, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Everything read so far was sent: a checkpoint may be taken here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """A source was asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """No source has anything for now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """All sources are at their end; what follows closes hours whose watermark has not passed."""
-
-
-Step = Send | CloseHour | Reject | Mark | Took | Waiting | Drained
-
-
-class Counts(msgspec.Struct):
-    """What became of the records: read = applied + late + rejected + filtered."""
-
-    read: int = 0
-    flows_applied: int = 0
-    events_sent: int = 0  # applied, unless a shard finds them delivered twice
-    late: int = 0
-    rejected: int = 0  # records among `read`
-    lost: int = (
-        0  # records that exporters' sequence numbers say were sent and that never came: not among `read`
-    )
-    filtered: dict[str, int] = {}
-    late_by_source: dict[str, int] = {}
-    closed_before: int = 0  # late ones of hours that an earlier run had closed
-
-    def drop(self, reason: str, number: int = 1) -> None:
-        """Count records that bear on no detection."""
-        if number:
-            self.filtered[reason] = self.filtered.get(reason, 0) + number
-
-
-class Place(msgspec.Struct, array_like=True):
-    """How far a source was read."""
-
-    name: str
-    frontier_us: int = 0
-    position: Any = None  # see `Block.position`
-    finished: bool = False
-
-
-class SourceState(msgspec.Struct):
-    """How a source is doing."""
-
-    name: str
-    frontier_us: int  # greatest event time read; 0: none
-    heard_us: int  # when it last had something
-    live: bool
-
-
-class RunState(msgspec.Struct):
-    """What a run needs to go on from a checkpoint of its own, beside `Router.state`."""
-
-    closed_at_start: int
-    counts: Counts
-    places: list[Place]  # of all sources that were begun
 
 
 @dataclass(order=True, slots=True)
@@ -171,7 +92,7 @@ class Router:
         self._closed_at_start = run.closed_at_start if run else closed_until or 0
         self.layers_since = dict(layers_since or {})
         self.open_hours = set(open_hours)
-        self.mark_wanted = self.stop_wanted = False
+        self.mark_wanted = False
         self._places = {place.name: place for place in run.places} if run else {}
         self._finished = [place for place in self._places.values() if place.finished]
         self._readers: list[_Reader] = []  # a heap: those that may have something
@@ -231,12 +152,10 @@ class Router:
     def steps(self) -> Iterator[Step]:
         """Everything that is to be done, in order. With live sources it comes to no end by itself."""
         while self._readers or self._resting:
-            if self.mark_wanted or self.stop_wanted:
+            if self.mark_wanted:
                 self.mark_wanted = False
                 yield from self._flush()
                 yield Mark()
-            if self.stop_wanted:
-                return
             if not self._readers:
                 yield from self._flush()
                 yield Waiting()

@@ -10,10 +10,10 @@ from actors.aggregator import Aggregator, Fresh, Outcome
 from actors.conductor import Conductor, Marked, Progress, Standing, positions_of
 from actors.memory import building
 from actors.messages import Batch, Close
-from actors.router import SourceState
 from actors.saving import Store, compact, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
+from actors.steps import SourceState
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder, Found
 
@@ -142,10 +142,6 @@ class LocalRuntime:
     def udp(self) -> list[Any]:
         """What the ports that are listened on say of themselves."""
         return self._conductor.router.stats()
-
-    def end(self) -> None:
-        """Let the next advance take a last checkpoint and be done."""
-        self._conductor.stop()
 
     def written(self, marked: Marked, wait: bool = False) -> Marked | None:
         """The checkpoint with its parts once they are written; None as long as they are not."""

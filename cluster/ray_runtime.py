@@ -18,9 +18,9 @@ import msgspec
 from actors.aggregator import Fresh, Outcome
 from actors.conductor import Marked, Progress, Standing
 from actors.memory import building
-from actors.router import SourceState
 from actors.saving import Store, compact
 from actors.settings import Settings
+from actors.steps import SourceState
 from cluster.checkpoints import StoreError
 from cluster.errors import LostError, UserError
 from ingest.enrich import Enrichment, EnrichmentSettings
@@ -146,10 +146,6 @@ class RayRuntime:
     def udp(self) -> list[Any]:
         """What the ports that are listened on say of themselves."""
         return [one for some in self._get([r.stats.remote() for r in self._readers]) for one in some]
-
-    def end(self) -> None:
-        """Let the next advance take a last checkpoint and be done."""
-        self._get(self._router.stop.remote())
 
     def written(self, marked: Marked, wait: bool = False) -> Marked | None:
         """The checkpoint with its parts once they are written; None as long as they are not."""

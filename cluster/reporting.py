@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 
 from actors.aggregator import Outcome
-from actors.router import Counts
+from actors.steps import Counts
 from alerts.output import SUFFIXES, severity_line, show_table, write_alerts, write_lines
 from cluster.errors import UserError
 from ingest.records import Rejected

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from actors.aggregator import Fresh
 from actors.conductor import Standing
-from actors.router import SourceState
+from actors.steps import SourceState
 from cluster.checkpoints import Store, StoreError
 from cluster.errors import LostError, UserError
 from cluster.observed import checkpoint_now

@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.aggregator import Numbers
 from actors.conductor import Progress
-from actors.router import Counts, SourceState
+from actors.steps import Counts, SourceState
 from alerts.log import AlertLog
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from actors.router import Counts
+from actors.steps import Counts
 
 STARTING, RUNNING, STOPPING = "starting", "running", "stopping"  # phases
 

@@ -11,8 +11,8 @@ import msgspec
 
 from actors import aggregator_state, shard_state
 from actors.conductor import Standing
-from actors.router import Place, RunState
 from actors.saving import AGGREGATOR, SHARD
+from actors.steps import Place, RunState
 from cluster.checkpoints import Store
 from cluster.errors import UserError
 from cluster.manifest import Manifest, Part

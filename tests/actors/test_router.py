@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.router import CloseHour, Drained, Router, Send
+from actors.router import Router
 from actors.settings import Settings
+from actors.steps import CloseHour, Drained, Send
 from alerts.alert import to_json
 from ingest.records import HOUR_US, Event
 from tests.actors.running import START, Listed, Replayed, enrichment, event

@@ -14,9 +14,9 @@ from actors.aggregator import Outcome
 from actors.aggregator_state import Kept, LearnedChanges, RunChanges
 from actors.conductor import Marked, Progress, Standing
 from actors.entity import EntityState
-from actors.router import Counts, Place, RunState
 from actors.saving import AGGREGATOR, LASTING, SHARD, compact
 from actors.shard_state import EntityChange
+from actors.steps import Counts, Place, RunState
 from alerts.incidents import Incidents
 from baselines.population import Population
 from cluster.beginning import beginning

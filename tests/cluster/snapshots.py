@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from actors.router import Counts
+from actors.steps import Counts
 from cluster.snapshot import RUNNING, CheckpointNow, FlowsLost, Snapshot, SourceNow, UdpNow
 
 NOW_US = 1_790_000_000_000_000

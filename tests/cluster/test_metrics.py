@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.router import Counts
+from actors.steps import Counts
 from cluster.checkpoints import Store
 from cluster.metrics import ALWAYS, METRICS, MOST, OTHER, Exporter
 from cluster.observed import checkpoint_now, sources_now

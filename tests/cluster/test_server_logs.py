@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from actors.router import Counts
+from actors.steps import Counts
 from cluster.logs import HIDDEN, batch_line, configure, logger
 from tests.cluster.snapshots import snapshot
 
