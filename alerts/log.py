@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -53,6 +54,14 @@ class AlertLog:
             file.write(b"".join(line + b"\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())
+
+
+def append_lines(path: Path, values: Iterable[Any]) -> None:
+    """Append values as JSON lines, for people to look at."""
+    lines = [msgspec.json.encode(value) + b"\n" for value in values]
+    if lines:
+        with path.open("ab") as file:
+            file.write(b"".join(lines))
 
 
 def _id(line: bytes) -> str:

@@ -56,9 +56,10 @@ def serve(config: Path) -> int:
         run = ServeRun(
             runtime, store, begin, configuration.checkpoints.every_seconds, say, finder.journal_octets
         )
-        log = AlertLog(Path(_place(configuration.serve.alerts, folder)))
+        alerts = Path(_place(configuration.serve.alerts, folder))
+        log = AlertLog(alerts)
         board = Board()
-        server = Server(run, log, board, settings.lateness_us)
+        server = Server(run, log, board, settings.lateness_us, alerts.parent)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.stop)
         stack.enter_context(serving(board, host, port, scale=server.scale))

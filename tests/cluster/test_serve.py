@@ -147,6 +147,7 @@ def test_files_that_come_while_it_is_killed_raise_what_detect_raises(
     assert served.alerts().keys() == expected.keys()
     counts = {id_: one["count"] for id_, one in served.alerts().items()}
     assert counts == {id_: one["count"] for id_, one in expected.items()}
+    assert (tmp_path / "withheld.jsonl").stat().st_size
     assert '"stopped"' in served.log()
     assert "Traceback" not in served.log()
 
