@@ -124,7 +124,7 @@ def _disturb(
                 victims.setdefault(kind, []).append(pid)
             allowed = sorted(kind for kind in victims if not kinds or kind in kinds)
             if allowed:
-                kind = chance.choice(allowed)
+                kind = min(chance.sample(allowed, len(allowed)), key=lambda one: chaos.kills[one])
                 with suppress(ProcessLookupError):
                     os.kill(chance.choice(sorted(victims[kind])), signal.SIGKILL)
                     chaos.kills[kind] += 1
