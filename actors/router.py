@@ -41,6 +41,7 @@ from ingest.flows import FlowColumns
 from ingest.records import HOUR_US, NETWORK, Event, Rejected
 from ingest.select import Selected, prepared
 
+NO_BOUND = 1 << 62
 ASKED_US = 1_000_000  # a source that is long silent is asked once in so long
 
 
@@ -83,7 +84,13 @@ class Router:
         layers_since: dict[str, int] | None = None,
         run: RunState | None = None,
         clock: Clock | None = None,
+        number: int = 0,
+        alone: bool = True,
     ) -> None:
+        self.number = number  # among several that feed the same shards
+        self._alone = alone  # else `actors.routers` closes the hours for all
+        self.until_us = NO_BOUND  # sources that are further than this in event time are not read on
+        self.sent_until_us: int | None = None  # all that is not late and older was sent; None: all there is
         self.enrichment = enrichment
         self.settings = settings
         self.clock = clock or Clock(not_after_us=settings.not_after_us)
@@ -113,8 +120,9 @@ class Router:
         """How many sources there are."""
         return len(self._finished) + len(self._readers) + len(self._resting)
 
-    def add(self, partitions: Iterable[Partition]) -> None:
+    def add(self, partitions: Iterable[Partition], places: Iterable[Place] = ()) -> None:
         """Take more sources in; one that was read before is read on from there."""
+        self._places |= {place.name: place for place in places}
         partitions = list(partitions)
         again = {partition.name for partition in partitions if is_live(partition)}  # a file that came back
         self._finished = [place for place in self._finished if place.name not in again]
@@ -123,6 +131,9 @@ class Router:
             if partition.name not in done:
                 reader = _reader(partition, self._places.get(partition.name))
                 heappush(self._readers, reader)
+        if self._readers:
+            before, now = self.sent_until_us, self.watermark_us()
+            self.sent_until_us = now if before is None else min(before, now)
 
     def states(self, most: int) -> list[SourceState]:
         """Of so many sources that are not at their end, those first that are furthest behind."""
@@ -151,13 +162,15 @@ class Router:
 
     def steps(self) -> Iterator[Step]:
         """Everything that is to be done, in order. With live sources it comes to no end by itself."""
-        while self._readers or self._resting:
+        endless = self.settings.streaming and not self._alone  # more sources may come
+        while self._readers or self._resting or endless:
             if self.mark_wanted:
                 self.mark_wanted = False
                 yield from self._flush()
                 yield Mark()
-            if not self._readers:
+            if not self._readers or self._readers[0].frontier_us > self.until_us:
                 yield from self._flush()
+                self.sent_until_us = self.watermark_us() if self._readers or self._resting else None
                 yield Waiting()
                 self.wake()
                 continue
@@ -179,8 +192,9 @@ class Router:
             if self.clock.now_us:
                 yield Took()  # so that who drives a server comes round, whatever the blocks hold
         yield from self._flush()
+        self.sent_until_us = None
         yield Drained()
-        for hour in sorted(self.open_hours):
+        for hour in sorted(self.open_hours) if self._alone else ():
             yield CloseHour(hour)
 
     def wake(self) -> None:
@@ -209,7 +223,7 @@ class Router:
         if block.rejected:
             self.counts.rejected += sum(one.kind == "record" for one in block.rejected)
             yield Reject(tuple(block.rejected))
-        horizon = reader.frontier_us - self.settings.lateness_us if reader.started else 0
+        horizon = reader.frontier_us - self.settings.lateness_us
         newest = reader.frontier_us
         if len(block.events):
             read = yield from self._take_events(reader, block.events, horizon)
@@ -317,6 +331,7 @@ class Router:
 
     def _sends(self, least: int) -> Iterator[Step]:
         for shard, batch in self._flows.take(least):
+            batch.router = self.number
             yield Send(shard, batch)
 
     # Time
@@ -327,12 +342,19 @@ class Router:
             return
         watermark = self.watermark_us()
         passed = sorted(hour for hour in self.open_hours if (hour + 1) * HOUR_US <= watermark)
-        if passed:
+        if passed and (self._alone or (passed[-1] + 1) * HOUR_US > (self.sent_until_us or 0)):
             yield from self._flush()
-        for hour in passed:
+        self.sent_until_us = watermark
+        for hour in passed if self._alone else ():
             self.open_hours.discard(hour)
             self.closed_until = max(self.closed_until or 0, hour + 1)
             yield CloseHour(hour)
+
+    def pass_hours(self, closed_until: int) -> None:
+        """Hours before this one were closed, where that is decided elsewhere."""
+        if closed_until > (self.closed_until or 0):
+            self.closed_until = closed_until
+            self.open_hours = {hour for hour in self.open_hours if hour >= closed_until}
 
     def watermark_us(self) -> int:
         """Event time before which no source has anything more that is not late."""
@@ -342,6 +364,7 @@ class Router:
 
     def _flush(self) -> Iterator[Step]:
         for shard, batch in self._events.take():
+            batch.router = self.number
             yield Send(shard, batch)
         yield from self._sends(1)
 

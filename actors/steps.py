@@ -71,6 +71,17 @@ class Counts(msgspec.Struct):
     late_by_source: dict[str, int] = {}
     closed_before: int = 0  # late ones of hours that an earlier run had closed
 
+    def add(self, other: Counts) -> None:
+        """Count what another has counted."""
+        for name in ("read", "flows_applied", "events_sent", "late", "rejected", "lost", "closed_before"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for mine, theirs in (
+            (self.filtered, other.filtered),
+            (self.late_by_source, other.late_by_source),
+        ):
+            for key, number in theirs.items():
+                mine[key] = mine.get(key, 0) + number
+
     def drop(self, reason: str, number: int = 1) -> None:
         """Count records that bear on no detection."""
         if number:
