@@ -17,7 +17,6 @@ from cluster.compaction import chains
 from tests.actors.running import Listed, Replayed, Saved, event
 from tests.actors.test_whole import BUSY, QUICK, World, counted, part, told, whole, worlds
 
-
 Death = tuple[int, int, int, bool]
 
 
@@ -65,9 +64,7 @@ plans = st.lists(deaths, min_size=1, max_size=4)
 
 @QUICK
 @given(worlds, plans, st.booleans())
-def test_deaths_leave_not_a_byte_of_a_trace(
-    world: World, plan: list[Death], merge: bool
-) -> None:
+def test_deaths_leave_not_a_byte_of_a_trace(world: World, plan: list[Death], merge: bool) -> None:
     assert play(world, plan, merge) == whole(world)[:2]
 
 
