@@ -18,7 +18,11 @@ from ingest.records import HOUR_US, Event
 from tests.actors.running import MINUTE_US, START, TOR, Listed, Replayed, at, event
 from tests.actors.test_whole import BUSY, part
 
-LIVE = Settings(learning_days=0.0, streaming=True)
+
+@pytest.fixture(params=[1, 2, 5], ids="{}-routers".format)
+def live(request: pytest.FixtureRequest) -> Settings:
+    """As a server has them."""
+    return Settings(learning_days=0.0, streaming=True, routers=request.param)
 
 
 class Growing:
@@ -68,10 +72,10 @@ def told(run: Replayed) -> list[Alert]:
     return fresh.alerts
 
 
-def test_an_hour_is_told_when_it_has_closed_and_only_once() -> None:
+def test_an_hour_is_told_when_it_has_closed_and_only_once(live: Settings) -> None:
     reads = [event(minute, minute, address=TOR) for minute in range(0, 200, 10)]
     source = Growing("log", reads)
-    run = Replayed([source], LIVE)
+    run = Replayed([source], live)
     seen: list[str] = []
     for source.has in range(len(reads) + 1):
         take(run, at(10 * source.has))
@@ -80,29 +84,29 @@ def test_an_hour_is_told_when_it_has_closed_and_only_once() -> None:
     assert len(seen) == 3, "of the fourth hour more may come"
 
 
-def test_a_source_that_falls_silent_does_not_hold_the_hours_open_for_ever() -> None:
+def test_a_source_that_falls_silent_does_not_hold_the_hours_open_for_ever(live: Settings) -> None:
     loud = Growing("loud", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)
     silent = Growing("silent", [event(5, 1_000)], 1)
-    run = Replayed([loud, silent], LIVE)
+    run = Replayed([loud, silent], live)
     take(run, at(200))
     assert told(run) == []
-    take(run, at(200) + LIVE.silence_us + 1)
+    take(run, at(200) + live.silence_us + 1)
     assert len(told(run)) == 3
 
 
-def test_with_all_sources_silent_the_last_hour_closes_by_the_clock() -> None:
-    run = Replayed([Growing("log", [event(5, 1, address=TOR)], 1)], LIVE)
+def test_with_all_sources_silent_the_last_hour_closes_by_the_clock(live: Settings) -> None:
+    run = Replayed([Growing("log", [event(5, 1, address=TOR)], 1)], live)
     take(run, at(6))
     assert told(run) == []
-    take(run, at(60) + LIVE.silence_us + LIVE.lateness_us + MINUTE_US)
+    take(run, at(60) + live.silence_us + live.lateness_us + MINUTE_US)
     assert [alert.start[11:16] for alert in told(run)] == [f"{START % 24:02}:00"]
 
 
-def test_a_late_record_adds_to_an_alert_that_was_told() -> None:
+def test_a_late_record_adds_to_an_alert_that_was_told(live: Settings) -> None:
     source = Growing(
         "log", [event(5, 1, address=TOR), event(300, 2), event(6, 3, address=TOR), event(400, 4)], 2
     )
-    run = Replayed([source], LIVE)
+    run = Replayed([source], live)
     take(run, at(300))
     (first,) = told(run)
     source.has = 4
@@ -112,25 +116,25 @@ def test_a_late_record_adds_to_an_alert_that_was_told() -> None:
     assert again[first.id].count == 2
 
 
-def test_records_of_a_wrong_clock_do_not_move_the_time() -> None:
+def test_records_of_a_wrong_clock_do_not_move_the_time(live: Settings) -> None:
     source = Growing("log", [event(5, 1, address=TOR), event(60 * 24 * 30, 2)], 2)
-    run = Replayed([source], LIVE)
+    run = Replayed([source], live)
     progress = take(run, at(10))
     assert progress.counts.rejected == 1
     assert progress.watermark_us < at(10)
 
 
-def test_sources_that_come_later_are_taken_in() -> None:
-    run = Replayed([Growing("log", [event(5, 1)], 1)], LIVE)
+def test_sources_that_come_later_are_taken_in(live: Settings) -> None:
+    run = Replayed([Growing("log", [event(5, 1)], 1)], live)
     take(run, at(6))
     run._conductor.add([Listed("file", [event(6, 2), event(7, 3)])], [])
     progress = take(run, at(8))
     assert (progress.counts.read, progress.sources, progress.finished) == (3, 2, 1)
 
 
-def test_a_live_source_hears_what_it_need_not_keep() -> None:
+def test_a_live_source_hears_what_it_need_not_keep(live: Settings) -> None:
     source = Growing("log", [event(minute, minute) for minute in range(7)], 7)
-    run = Replayed([source], LIVE)
+    run = Replayed([source], live)
     take(run, at(8))
     (marked,) = take(run, at(8), mark=True).marked
     run.release(marked.standing)
@@ -140,11 +144,11 @@ def test_a_live_source_hears_what_it_need_not_keep() -> None:
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_deaths_of_a_server_lose_no_alert_and_tell_none_that_differs(shards: int) -> None:
+def test_deaths_of_a_server_lose_no_alert_and_tell_none_that_differs(live: Settings, shards: int) -> None:
     """Told again after a death, an alert is the same alert: who keeps them by id has each once."""
     files = part(BUSY, 0, 1 << 62)
     sources = [Growing(f"log {n}", some) for n, some in enumerate(files.events)]
-    settings = replace(LIVE, shards=shards, batch_records=9)
+    settings = replace(live, shards=shards, batch_records=9)
     expected = Replayed([Listed(s.name, s.events) for s in sources], Settings(learning_days=0.0)).play()
     run, kept, saved = Replayed(sources, settings), dict[str, Alert](), None
     end = at(290)

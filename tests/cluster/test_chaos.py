@@ -36,6 +36,7 @@ def test_actors_and_raylets_that_are_killed_are_begun_again(
     organisation: tuple[Path, Chaos], tmp_path: Path
 ) -> None:
     config, alone = organisation
+    config.write_text(config.read_text() + "[engine]\nrouters = 2\n")
     kinds = frozenset({"shard", "router", "aggregator", "reader"})
     found = disturbed(
         [str(config.parent)], config, tmp_path, random.Random(2), 4, (3.0, 5.0), "--shards", "2", kinds=kinds

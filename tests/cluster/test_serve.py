@@ -54,6 +54,8 @@ class Served:
         self.config = folder / "serve.toml"
         self.config.write_text(
             f"""{about}
+[engine]
+routers = {2 if runtime == "ray" else 1}
 [serve]
 runtime = "{runtime}"
 shards = 2
