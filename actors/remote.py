@@ -141,6 +141,9 @@ class RayPorts:
             report = actor.close.remote(hour, layers_since, population)
             self._track(shard, report)
             self._reports.append(self._aggregator.report.remote(report, layers_since))
+        self._hold_back()
+
+    def _hold_back(self) -> None:
         while len(self._reports) > REPORTS_IN_FLIGHT * len(self._shards):
             ray.get(self._reports.popleft())
 
@@ -157,6 +160,7 @@ class RayPorts:
             self._track(shard, parts)
             self._reports.append(self._aggregator.report.remote(report, None))
             promises.append(parts)
+        self._hold_back()  # where no hour closes, checkpoints go on
         return [*promises, self._aggregator.checkpoint.remote(self._store, prefix, lasting)]
 
     def queues(self) -> list[int]:
@@ -209,8 +213,8 @@ class RemoteRouter:
 
     def look(self) -> None:
         """Take in sources that have come."""
-        found = self._finder.look()
-        self._conductor.add(self._far(found), found.rejected)
+        found = self._finder.look(self._conductor.router.resting())
+        self._conductor.add(self._far(found), found.rejected, found.gone)
 
     def release(self, standing: Standing) -> None:
         """See `Conductor.release`."""

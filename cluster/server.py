@@ -16,6 +16,7 @@ from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, Sour
 
 PAUSE_S = 0.02  # while no source has anything
 LOOK_S = 5.0  # for sources that have come
+LOOKING = 0.05  # of the time at most
 TELL_S = 0.2
 POST_S = 2.0  # between two looks at how it stands
 MOST_SOURCES = 100
@@ -31,7 +32,7 @@ class Server:
         self._lateness_us = lateness_us
         self._folder = folder  # of what raised no alert, and of what could not be read
         self._started_us = now_us()
-        self._looked = self._told = self._posted = time.monotonic()
+        self._look_at = self._told = self._posted = time.monotonic()
         self._stopping = False
         self._shards = 0  # that somebody has asked for
         self._rejected = 0  # how many were written; after a death some are written again
@@ -60,9 +61,10 @@ class Server:
     def _once(self) -> None:
         progress = self.run.advance(STEPS, now_us())
         now = time.monotonic()
-        if now - self._looked >= LOOK_S:
-            self._looked = now
+        if now >= self._look_at:
             self.run.do(self.run.runtime.look)
+            took_s = time.monotonic() - now  # the longer, the more files there are
+            self._look_at = now + max(LOOK_S, took_s / LOOKING)
         if now - self._told >= TELL_S:
             self._told = now
             self.run.do(self._hand_over)

@@ -101,7 +101,9 @@ def _finder(configuration: Configuration, config: Path) -> LiveSources:
             ports.append(host_and_port(source.ipfix.removeprefix("udp://"), where))
     journal = Path(_place(configuration.serve.journal, folder))
     bound = configuration.serve.journal_megabytes << 20
-    return LiveSources(tuple(folders), tuple(ports), journal, bound, now_us)
+    # While a silent source may hold hours open it is not left to itself.
+    rest_s = 60 * max(configuration.serve.rest_minutes, configuration.serve.silence_minutes)
+    return LiveSources(tuple(folders), tuple(ports), journal, bound, now_us, rest_s)
 
 
 def _place(said: str, folder: Path) -> str:
