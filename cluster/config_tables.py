@@ -134,6 +134,8 @@ class ServeTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     journal_megabytes: Annotated[int, Meta(ge=1, le=1 << 20, description="a whole number of at least 1")] = (
         1024
     )
+    kept_megabytes: Annotated[int, Meta(ge=1, le=1 << 20, description="a whole number of at least 1")] = 64
+    kept_files: Annotated[int, Meta(ge=1, le=1000, description="a whole number, 1 to 1000")] = 4
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
