@@ -8,13 +8,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from actors.clock import Clock
 from actors.messages import Batch
 from actors.router import Router
+from actors.routers import Routers
 from actors.settings import Settings
 from actors.steps import CloseHour, Counts, Drained, Mark, Reject, RunState, Send, Step, Waiting
 from ingest.blocks import Partition
-from ingest.enrich import Enrichment
 from ingest.records import Rejected
 from ingest.sources import Found
 
@@ -104,20 +103,22 @@ class Progress(msgspec.Struct):
 
 
 class Conductor:
-    """Takes the router's steps one after the other."""
+    """Takes the steps of a router, or of several that are one stream, one after the other.
+
+    The router was made with `begins(standing)`; `found` is what it was given to read.
+    """
 
     def __init__(
         self,
+        router: Router | Routers,
         found: Found,
-        enrichment: Enrichment,
         settings: Settings,
         ports: Ports,
         standing: Standing | None = None,
         epoch: int = 1,
-        clock: Clock | None = None,
     ) -> None:
         at = standing or Standing()
-        self.router = Router(found.partitions, enrichment, settings, **at.router, run=at.run, clock=clock)
+        self.router = router
         self.ports = ports
         self.days = Days(*at.days)
         self.rejected = [one for one in found.rejected if one.source not in at.said]
@@ -204,6 +205,11 @@ class Conductor:
         state = self.router.state(), self.days.state(), run, told, list(self._said), self._shards
         self._marked.append(Marked(self._epoch, Standing(*state), parts, self._drained))
         self._epoch += 1
+
+
+def begins(standing: Standing | None) -> dict[str, Any]:
+    """Where a router begins: keyword arguments of its constructor."""
+    return {} if standing is None else {**standing.router, "run": standing.run}
 
 
 def positions_of(standing: Standing | None) -> dict[str, Any]:

@@ -54,25 +54,28 @@ class Batch:
     ids: list[str] = field(default_factory=list)  # resources named here for the first time
     since: list[int] = field(default_factory=list)  # each one's start in the inventory, 0 = open
     sources: list[str] = field(default_factory=list)  # `source` of the rows indexes this
+    router: int = 0  # whose numbers these are
 
     def __len__(self) -> int:
         return len(self.events) + len(self.late) + len(self.rows)
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[list[Routed], bool, list[Routed], list[str], list[int], list[str]])
+_decoder = msgspec.msgpack.Decoder(
+    tuple[list[Routed], bool, list[Routed], list[str], list[int], list[str], int]
+)
 
 
 def pack_batch(batch: Batch) -> tuple[bytes, Rows, Rows]:
     """A batch for the wire: MessagePack for what is rich, the arrays as they are for what is many."""
-    rich = (batch.shapes, batch.forget, batch.late, batch.ids, batch.since, batch.sources)
+    rich = (batch.shapes, batch.forget, batch.late, batch.ids, batch.since, batch.sources, batch.router)
     return _encoder.encode(rich), batch.events, batch.rows
 
 
 def unpack_batch(packed: bytes, events: Rows, rows: Rows) -> Batch:
     """The batch that `pack_batch` was given."""
-    shapes, forget, late, ids, since, sources = _decoder.decode(packed)
-    return Batch(events, shapes, forget, late, rows, ids, since, sources)
+    shapes, forget, late, ids, since, sources, router = _decoder.decode(packed)
+    return Batch(events, shapes, forget, late, rows, ids, since, sources, router)
 
 
 class Close(msgspec.Struct, frozen=True):

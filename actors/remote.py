@@ -1,4 +1,4 @@
-"""The same classes as Ray actors: the only module beside `cluster/` that knows Ray.
+"""The same classes as Ray actors: with `remote_calls`, what beside `cluster/` knows Ray.
 
 The router actor calls the shards in order and keeps a bounded number of calls in flight for each; the
 shards' reports go to the aggregator without passing through the router or the driver.
@@ -6,7 +6,6 @@ shards' reports go to the aggregator without passing through the router or the d
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -15,19 +14,21 @@ import ray
 
 from actors.aggregator import Aggregator, Fresh, Outcome
 from actors.clock import Clock
-from actors.conductor import Conductor, Progress, Standing, positions_of
+from actors.conductor import Conductor, Progress, Standing, begins, positions_of
 from actors.far_reading import FarPartition, FarReader, SharedShapes
+from actors.feeder import Fed, Feeder, Order
 from actors.memory import building, settle
-from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
+from actors.messages import Close, Rows, pack_report, unpack_batch, unpack_report
+from actors.remote_calls import FarFeed, RayPorts, ShardCalls
+from actors.router import Router
+from actors.routers import Routers
 from actors.saving import Store, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
-from actors.steps import SourceState
+from actors.steps import Place, RunState, SourceState
 from ingest.blocks import Partition
 from ingest.enrich import Enrichment
-from ingest.sources import Finder, Found
-
-REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
+from ingest.sources import Finder
 
 
 def _shared(enrichment: list[Any]) -> Enrichment:
@@ -51,11 +52,14 @@ class RemoteShard:
         self._shard = Shard(index, settings)
         settle()
 
-    def apply(self, packed: bytes, events: Rows, rows: Rows) -> None:
-        """Take a batch in. Ray maps arrays read-only; the window copies what it keeps."""
+    def apply(self, packed: bytes, events: Rows, rows: Rows, *after: Any) -> None:
+        """Take a batch in. Ray maps arrays read-only; the window copies what it keeps.
+
+        `after`, here and below: nothing of interest, but Ray makes the call once all of it is there.
+        """
         self._shard.apply(unpack_batch(packed, events, rows))
 
-    def close(self, hour: int, layers_since: dict[str, int], population: Any) -> bytes:
+    def close(self, hour: int, layers_since: dict[str, int], population: Any, *after: Any) -> bytes:
         """Close an hour; the report, packed."""
         return pack_report(self._shard.close(Close(hour, layers_since, population)))
 
@@ -63,7 +67,7 @@ class RemoteShard:
         """What was counted since the last close, packed."""
         return pack_report(self._shard.leftovers())
 
-    def checkpoint(self, store: Store, prefix: str) -> tuple[list[Any], bytes]:
+    def checkpoint(self, store: Store, prefix: str, *after: Any) -> tuple[list[Any], bytes]:
         """Write what changed; the parts, and the report of what was counted since the last close."""
         report = pack_report(self._shard.leftovers())
         return write_shard(store, prefix, self._shard), report
@@ -111,73 +115,59 @@ class RemoteAggregator:
         read_aggregator(store, parts, self._aggregator)
 
 
-class RayPorts:
-    """Actor handles in place of objects; calls in flight are bounded, which holds the sources back."""
+class Far:
+    """Makes what stands for partitions that readers read."""
+
+    def __init__(self, readers: list[Any], clock: Clock) -> None:
+        self._readers, self._clock = readers, clock
+        self._shapes, self._number = SharedShapes(), count()
+
+    def partitions(self, given: list[Partition]) -> list[Partition]:
+        """One reader reads every so manieth."""
+        far: list[Partition] = []
+        for partition, number in zip(given, self._number, strict=False):
+            reader = self._readers[number % len(self._readers)]
+            far.append(FarPartition(reader, number, partition, self._shapes, ray.get, self._clock))
+        return far
+
+
+class RemoteFeeder:
+    """A `Feeder` as an actor, with readers of its own."""
 
     def __init__(
-        self, shards: list[Any], aggregator: Any, in_flight: int, store: Store | None, tag: str
+        self, number: int, settings: Settings, enrichment: list[Any], shards: list[Any], readers: list[Any]
     ) -> None:
-        self._shards = shards
-        self._aggregator = aggregator
-        self._limit = in_flight
-        self._store = store
-        self._tag = tag
-        self._flights: list[deque[Any]] = [deque() for _ in shards]
-        self._reports: deque[Any] = deque()
+        self._clock = Clock(not_after_us=settings.not_after_us)
+        self._far = Far(readers, self._clock)
+        self._calls = ShardCalls(shards, settings.in_flight)
+        self._feeder = Feeder(number, _shared(enrichment), settings, self._calls, self._clock)
 
-    def apply(self, shard: int, batch: Batch) -> None:
-        """Send a batch; wait while the shard has too many before it."""
-        self._track(shard, self._shards[shard].apply.remote(*pack_batch(batch)))
+    def begin(self, partitions: list[Partition], state: dict[str, Any], run: RunState | None) -> None:
+        """See `Feeder.begin`."""
+        self._feeder.begin(self._far.partitions(partitions), state, run)
 
-    def _track(self, shard: int, ref: Any) -> None:
-        flight = self._flights[shard]
-        flight.append(ref)
-        while len(flight) > self._limit:
-            ray.get(flight.popleft())
+    def add(self, partitions: list[Partition], places: list[Place]) -> None:
+        """See `Feeder.add`."""
+        self._feeder.add(self._far.partitions(partitions), places)
 
-    def close(self, hour: int, layers_since: dict[str, int], population: Any) -> None:
-        """Have the shards close the hour; their reports go straight to the aggregator."""
-        for shard, actor in enumerate(self._shards):
-            report = actor.close.remote(hour, layers_since, population)
-            self._track(shard, report)
-            self._reports.append(self._aggregator.report.remote(report, layers_since))
-        self._hold_back()
+    def release(self, places: list[Place]) -> None:
+        """See `Router.release`."""
+        self._feeder.release(places)
 
-    def _hold_back(self) -> None:
-        while len(self._reports) > REPORTS_IN_FLIGHT * len(self._shards):
-            ray.get(self._reports.popleft())
+    def states(self, most: int) -> list[SourceState]:
+        """See `Router.states`."""
+        return self._feeder.states(most)
 
-    def snapshot(self) -> Any:
-        """A promise of the population after all reports asked for so far."""
-        return self._aggregator.snapshot.remote()
-
-    def checkpoint(self, epoch: int, lasting: bool) -> list[Any]:
-        """Have what changed be written, in line with the calls before and after; promises of lists of parts."""
-        prefix = f"{epoch:012d}-{self._tag}"
-        promises = []
-        for shard, actor in enumerate(self._shards):
-            parts, report = actor.checkpoint.options(num_returns=2).remote(self._store, prefix)
-            self._track(shard, parts)
-            self._reports.append(self._aggregator.report.remote(report, None))
-            promises.append(parts)
-        self._hold_back()  # where no hour closes, checkpoints go on
-        return [*promises, self._aggregator.checkpoint.remote(self._store, prefix, lasting)]
-
-    def queues(self) -> list[int]:
-        """Calls in flight, by shard."""
-        return [len(flight) for flight in self._flights]
-
-    def settle(self) -> None:
-        """Wait for every call in flight."""
-        for flight in self._flights:
-            ray.get(list(flight))
-            flight.clear()
-        ray.get(list(self._reports))
-        self._reports.clear()
+    def advance(self, order: Order) -> Fed:
+        """See `Feeder.advance`."""
+        return self._feeder.advance(order)
 
 
 class RemoteRouter:
-    """A `Conductor` with its router as an actor; the driver moves it on, and so can watch and stop it."""
+    """A `Conductor` with its router as an actor, or with several routers that are actors of their own.
+
+    The driver moves it on, and so can watch and stop it.
+    """
 
     def __init__(
         self,
@@ -187,34 +177,34 @@ class RemoteRouter:
         shards: list[Any],
         aggregator: Any,
         readers: list[Any],
+        feeders: list[Any],
         standing: Standing | None,
         epoch: int,
         store: Store | None,
         tag: str,
     ) -> None:
-        self._finder, self._readers = finder, readers
-        self._shapes, self._number = SharedShapes(), count()
-        self._clock = Clock(not_after_us=settings.not_after_us)
+        self._finder = finder
+        clock = Clock(not_after_us=settings.not_after_us)
+        self._far = None if feeders else Far(readers, clock)
         found = finder.found(positions_of(standing))
         self._skipped = found.skipped
-        found.partitions = self._far(found)
         self._ports = RayPorts(shards, aggregator, settings.in_flight, store, tag)
-        self._conductor = Conductor(
-            found, _shared(enrichment), settings, self._ports, standing, epoch, self._clock
-        )
-
-    def _far(self, found: Found) -> list[Partition]:
-        """What stands here for partitions that the readers read."""
-        far: list[Partition] = []
-        for partition, number in zip(found.partitions, self._number, strict=False):
-            reader = self._readers[number % len(self._readers)]
-            far.append(FarPartition(reader, number, partition, self._shapes, ray.get, self._clock))
-        return far
+        router: Router | Routers
+        if self._far is None:
+            feeds = [FarFeed(feeder) for feeder in feeders]
+            at = begins(standing)
+            router = Routers(feeds, found.partitions, settings, self._ports, **at, clock=clock)
+        else:
+            found.partitions = self._far.partitions(found.partitions)
+            about = _shared(enrichment)
+            router = Router(found.partitions, about, settings, **begins(standing), clock=clock)
+        self._conductor = Conductor(router, found, settings, self._ports, standing, epoch)
 
     def look(self) -> None:
         """Take in sources that have come."""
         found = self._finder.look(self._conductor.router.resting())
-        self._conductor.add(self._far(found), found.rejected, found.gone)
+        partitions = self._far.partitions(found.partitions) if self._far else found.partitions
+        self._conductor.add(partitions, found.rejected, found.gone)
 
     def release(self, standing: Standing) -> None:
         """See `Conductor.release`."""

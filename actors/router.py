@@ -43,6 +43,7 @@ from ingest.flows import FlowColumns
 from ingest.records import HOUR_US, NETWORK, Event, Rejected
 from ingest.select import Selected, prepared
 
+NO_BOUND = 1 << 62
 ASKED_US = 1_000_000  # a source that is long silent is asked once in so long
 
 
@@ -86,7 +87,13 @@ class Router:
         layers_since: dict[str, int] | None = None,
         run: RunState | None = None,
         clock: Clock | None = None,
+        number: int = 0,
+        alone: bool = True,
     ) -> None:
+        self.number = number  # among several that feed the same shards
+        self._alone = alone  # else `actors.routers` closes the hours for all
+        self.until_us = NO_BOUND  # sources that are further than this in event time are not read on
+        self.sent_until_us: int | None = None  # all that is not late and older was sent; None: all there is
         self.enrichment = enrichment
         self.settings = settings
         self.clock = clock or Clock(not_after_us=settings.not_after_us)
@@ -101,6 +108,8 @@ class Router:
         self._finished = [place for place in places if place.finished]
         self._left = {place.name: place for place in places if place.resting}  # not asked until they stir
         self._again: dict[str, Partition] = {}  # what has come under a name that is still being read
+        self._gone: list[str] = []  # live sources that are at their end
+        self._held = 0  # blocks since it was last reckoned how far all sources are
         self._readers: list[_Reader] = []  # a heap: those that may have something
         self._resting: list[_Reader] = []  # live ones that have nothing for now
         self._holding: list[_Reader] = []  # some of those that the oldest open hour waits for
@@ -119,8 +128,10 @@ class Router:
         """How many sources there are."""
         return len(self._finished) + len(self._readers) + len(self._resting)
 
-    def add(self, partitions: Iterable[Partition]) -> None:
+    def add(self, partitions: Iterable[Partition], places: Iterable[Place] = ()) -> None:
         """Take more sources in; one that was read before is read on from there."""
+        for place in places:
+            (self._left if place.resting else self._places)[place.name] = place
         partitions = list(partitions)
         again = {partition.name for partition in partitions if is_live(partition)}  # a file that came back
         self._finished = [place for place in self._finished if place.name not in again]
@@ -134,10 +145,19 @@ class Router:
                 reader = _reader(partition, left or self._places.pop(partition.name, None))
                 reader.silent_us = int(left is not None)  # till it is asked it has been silent as before
                 heappush(self._readers, reader)
+        if self._readers:
+            before, now = self.sent_until_us, self.watermark_us()
+            self.sent_until_us = now if before is None else min(before, now)
 
     def resting(self) -> dict[str, Any]:
         """The positions of sources that are not asked until they stir, by name."""
         return {name: place.position for name, place in self._left.items()}
+
+    def take_over(self) -> tuple[list[Place], list[str]]:
+        """Sources at rest, and those that are gone: they are no longer this router's."""
+        left, self._left = list(self._left.values()), {}
+        gone, self._gone = self._gone, []
+        return left, gone
 
     def forget(self, names: Iterable[str]) -> None:
         """Such sources are not there any more."""
@@ -171,14 +191,16 @@ class Router:
 
     def steps(self) -> Iterator[Step]:
         """Everything that is to be done, in order. With live sources it comes to no end by itself."""
+        # A server's sources come and go; of several routers some have none at times.
         while self._readers or self._resting or self.settings.streaming:
             if self.mark_wanted:
                 self.mark_wanted = False
                 yield from self._flush()
                 yield Mark()
-            if not self._readers:
+            if not self._readers or self._readers[0].frontier_us > self.until_us:
                 yield from self._close_passed()
                 yield from self._flush()
+                self.sent_until_us = self.watermark_us() if self._readers or self._resting else None
                 yield Waiting()
                 self.wake()
                 continue
@@ -203,8 +225,9 @@ class Router:
             if self.clock.now_us:
                 yield Took()  # so that who drives a server comes round, whatever the blocks hold
         yield from self._flush()
+        self.sent_until_us = None
         yield Drained()
-        for hour in sorted(self.open_hours):
+        for hour in sorted(self.open_hours) if self._alone else ():
             yield CloseHour(hour)
 
     def _ended(self, reader: _Reader) -> None:
@@ -213,6 +236,8 @@ class Router:
             self._finished.append(Place(reader.name, finished=True))
         elif (again := self._again.pop(reader.name, None)) is not None:
             heappush(self._readers, _reader(again, None))
+        elif not self._alone:
+            self._gone.append(reader.name)
 
     def wake(self) -> None:
         """Have the resting sources asked again, the less often the longer they are silent."""
@@ -241,7 +266,7 @@ class Router:
         if block.rejected:
             self.counts.rejected += sum(one.kind == "record" for one in block.rejected)
             yield Reject(tuple(block.rejected))
-        horizon = reader.frontier_us - self.settings.lateness_us if reader.started else 0
+        horizon = reader.frontier_us - self.settings.lateness_us
         newest = reader.frontier_us
         if len(block.events):
             read = yield from self._take_events(reader, block.events, horizon)
@@ -349,28 +374,36 @@ class Router:
 
     def _sends(self, least: int) -> Iterator[Step]:
         for shard, batch in self._flows.take(least):
+            batch.router = self.number
             yield Send(shard, batch)
 
     # Time
 
     def _close_passed(self) -> Iterator[Step]:
         """Close the hours that the watermark has passed."""
-        is_at_end = not (self._readers or self._resting or self.settings.streaming)
-        if not self.open_hours or is_at_end or self._is_held():
+        if not (self._readers or self._resting or self.settings.streaming):
+            return
+        hours, sent = self.open_hours, 0 if self._alone else self.sent_until_us or 0
+        waiting = [hour for hour in hours if (hour + 1) * HOUR_US > sent]
+        if not waiting or self._is_held(min(waiting)):
+            self._held += 1
+            if not self._alone and self._held * 8 >= len(self._readers) + len(self._resting):
+                self.sent_until_us, self._held = self.watermark_us(), 0
             return
         watermark = self.watermark_us()
         passed = sorted(hour for hour in self.open_hours if (hour + 1) * HOUR_US <= watermark)
-        if passed:
+        if passed and (self._alone or (passed[-1] + 1) * HOUR_US > (self.sent_until_us or 0)):
             yield from self._flush()
-        for hour in passed:
+        self.sent_until_us = watermark
+        for hour in passed if self._alone else ():
             self.open_hours.discard(hour)
             self.closed_until = max(self.closed_until or 0, hour + 1)
             yield CloseHour(hour)
 
-    def _is_held(self) -> bool:
-        """Whether some source holds the oldest hour open. Those that did are asked first: to ask all after each
-        block would take so long as there are sources."""
-        end = (min(self.open_hours) + 1) * HOUR_US + self.settings.lateness_us
+    def _is_held(self, hour: int) -> bool:
+        """Whether some source holds an hour open. Those that did are asked first: all of them are too many to be asked
+        after each block."""
+        end = (hour + 1) * HOUR_US + self.settings.lateness_us
         now, bound, holding = self.clock.now_us, self.settings.silence_us, self._holding
         if self._left and now - bound < end:
             return True
@@ -380,6 +413,12 @@ class Router:
             both = (*self._readers, *self._resting)
             holding += [reader for reader in both if reader.caught_up_us(now, bound) < end]
         return bool(holding)
+
+    def pass_hours(self, closed_until: int) -> None:
+        """Hours before this one were closed, where that is decided elsewhere."""
+        if closed_until > (self.closed_until or 0):
+            self.closed_until = closed_until
+            self.open_hours = {hour for hour in self.open_hours if hour >= closed_until}
 
     def watermark_us(self) -> int:
         """Event time before which no source has anything more that is not late."""
@@ -392,6 +431,7 @@ class Router:
 
     def _flush(self) -> Iterator[Step]:
         for shard, batch in self._events.take():
+            batch.router = self.number
             yield Send(shard, batch)
         yield from self._sends(1)
 

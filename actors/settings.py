@@ -28,6 +28,7 @@ class Settings:
     disabled: frozenset[str] = frozenset()
     learning_days: float | None = None  # in place of what the detections declare
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)  # type -> its own table
+    routers: int = field(default=1, repr=False)  # each reads a share of the sources; no alert hangs on it
     catalogue: str = field(default_factory=catalogue_hash)
 
     def enabled(self, owner: str) -> tuple[Detection, ...]:

@@ -68,8 +68,8 @@ class Shard:
         self.events: dict[tuple[int, str], EventWindow] = {}  # by hour and kind of entity
         self.shapes = ShapeTable()
         self.traffic: dict[int, TrafficWindow] = {}
-        self._named: list[int] = []  # a router's number of a resource -> ours
-        self._told: list[int] = []  # ... and of a shape
+        self._named: dict[int, list[int]] = {}  # by router: its number of a resource -> ours
+        self._told: dict[int, list[int]] = {}  # ... and of a shape
         # What the hour that an entity was active in last leaves to its next one; acts, to the next hour alone.
         self._recent: dict[str, Recent] = {}
         self._unfinished: dict[str, dict[int, set[int]]] = {kind: {} for kind in KINDS}
@@ -87,31 +87,33 @@ class Shard:
 
     def apply(self, batch: Batch) -> None:
         """Take a batch into the open hours' windows."""
+        told = self._told.setdefault(batch.router, [])
         if batch.forget:
-            self._told = []
-        self._told += [self.shapes.add(routed.event, routed.owners) for routed in batch.shapes]
+            told.clear()
+        told += [self.shapes.add(routed.event, routed.owners) for routed in batch.shapes]
         if len(batch.events):
-            self._apply_events(batch.events, batch.sources)
+            self._apply_events(batch.events, told, batch.sources)
         for routed in batch.late:
             self._check_late(routed.event, routed.owners)
+        named = self._named.setdefault(batch.router, [])
         for id_, since_us in zip(batch.ids, batch.since, strict=True):
-            self._named.append(self.resources.number(id_, since_us))
+            named.append(self.resources.number(id_, since_us))
         if len(batch.rows):
-            self._apply_flows(batch.rows, batch.sources)
+            self._apply_flows(batch.rows, named, batch.sources)
 
-    def _apply_flows(self, rows: Rows, sources: list[str]) -> None:
+    def _apply_flows(self, rows: Rows, named: list[int], sources: list[str]) -> None:
         """A flow belongs to the hour of its end, as for the router: that is when exporters tell of it."""
         rows = rows.copy()
-        rows["entity"] = np.array(self._named, np.int32)[rows["entity"]]
+        rows["entity"] = np.array(named, np.int32)[rows["entity"]]
         hours = rows["end_us"] // HOUR_US
         found = np.unique(hours).tolist()
         for hour in found:
             part = rows if len(found) == 1 else rows.take(np.flatnonzero(hours == hour))
             self.traffic.setdefault(hour, TrafficWindow()).add(part, sources)
 
-    def _apply_events(self, rows: Rows, sources: list[str]) -> None:
+    def _apply_events(self, rows: Rows, told: list[int], sources: list[str]) -> None:
         rows = rows.copy()
-        rows["shape"] = np.array(self._told, np.int32)[rows["shape"]]
+        rows["shape"] = np.array(told, np.int32)[rows["shape"]]
         hours = rows["at_us"] // HOUR_US
         for hour in np.unique(hours).tolist():
             now = rows[hours == hour]
@@ -210,9 +212,9 @@ class Shard:
         windows = self.events.values()
         if len(self.shapes) < MAX_SHAPES:
             return
-        told = np.array(self._told, np.int64)
-        new = self.shapes.keep([told, *(some for window in windows for some in window.shapes())])
-        self._told = new(told).tolist()
+        told = {router: np.array(numbers, np.int64) for router, numbers in self._told.items()}
+        new = self.shapes.keep([*told.values(), *(some for window in windows for some in window.shapes())])
+        self._told = {router: new(numbers).tolist() for router, numbers in told.items()}
         for window in windows:
             window.renumber(new)
 

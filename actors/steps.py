@@ -79,6 +79,15 @@ class Counts(msgspec.Struct):
             source = ""
         self.late_by_source[source] = self.late_by_source.get(source, 0) + number
 
+    def add(self, other: Counts) -> None:
+        """Count what another has counted."""
+        for name in ("read", "flows_applied", "events_sent", "late", "rejected", "lost", "closed_before"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for reason, number in other.filtered.items():
+            self.drop(reason, number)
+        for source, number in other.late_by_source.items():
+            self.drop_late(source, number)
+
     def drop(self, reason: str, number: int = 1) -> None:
         """Count records that bear on no detection."""
         if number:

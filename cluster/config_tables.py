@@ -91,6 +91,7 @@ class EngineTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How records are processed."""
 
     lateness_minutes: Annotated[float, Meta(ge=0, le=1440, description="a number of minutes, 0 to 1440")] = 10
+    routers: Annotated[int, Meta(ge=1, le=256, description="a whole number, 1 to 256")] = 1
 
 
 class CheckpointsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -60,6 +60,7 @@ def settings_of(configuration: Configuration, shards: int, not_after_us: int | N
         disabled |= {d.type for d in CATALOGUE.values() if d.cloud_app_security}
     return Settings(
         shards=shards,
+        routers=configuration.engine.routers,
         lateness_us=int(configuration.engine.lateness_minutes * MINUTE_US),
         not_after_us=not_after_us,
         sampling=configuration.flows.sampling,

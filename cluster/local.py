@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from actors.aggregator import Aggregator, Fresh, Outcome
-from actors.conductor import Conductor, Marked, Progress, Standing, positions_of
+from actors.conductor import Conductor, Marked, Progress, Standing, begins, positions_of
+from actors.feeder import Feeder
 from actors.memory import building
 from actors.messages import Batch, Close
+from actors.router import Router
+from actors.routers import Routers
 from actors.saving import Store, compact, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
@@ -43,6 +46,28 @@ class LoopPorts:
 
     def settle(self) -> None:
         """Nothing is ever under way."""
+
+    def first(self, promises: Sequence[Any]) -> int:
+        """All are kept: what several routers say is taken in turn."""
+        return 0
+
+    def get(self, promise: Any) -> Any:
+        """It is what was promised."""
+        return promise
+
+    def after(self, router: int, sent: list[Any]) -> None:
+        """Nothing is under way."""
+
+    def barrier(self) -> list[Any]:
+        """Nothing to wait for."""
+        return []
+
+    def sent(self) -> list[Any]:
+        """Nothing to wait for."""
+        return []
+
+    def hold(self, after: list[Any]) -> None:
+        """Nothing to wait for."""
 
     def checkpoint(self, epoch: int, lasting: bool) -> list[Any]:
         """Write what changed."""
@@ -104,7 +129,16 @@ class LocalRuntime:
                 read_shard(self._store, parts, shard, closed, population, moved)
             read_aggregator(self._store, parts, self._aggregator)
         ports = LoopPorts(self._shards, self._aggregator, self._store, tag)
-        self._conductor = Conductor(found, self._enrichment, settings, ports, standing, epoch)
+        self._conductor = Conductor(
+            self._router(found, ports, standing), found, settings, ports, standing, epoch
+        )
+
+    def _router(self, found: Found, ports: LoopPorts, standing: Standing | None) -> Router | Routers:
+        about, settings, at = self._enrichment, self._settings, begins(standing)
+        if settings.routers == 1:
+            return Router(found.partitions, about, settings, **at)
+        feeders = [Feeder(number, about, settings, ports) for number in range(settings.routers)]
+        return Routers(feeders, found.partitions, settings, ports, **at)
 
     def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress:
         """Take so many steps of the stream; `mark`: take a checkpoint on the way; `now_us`: for live sources."""

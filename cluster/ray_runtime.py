@@ -64,7 +64,7 @@ class RayRuntime:
 
         The next one has the number `epoch`; the tag is in the names of all parts that are written.
         """
-        from actors.remote import RemoteAggregator, RemoteReader, RemoteRouter, RemoteShard
+        from actors.remote import RemoteAggregator, RemoteFeeder, RemoteReader, RemoteRouter, RemoteShard
 
         self._end_actors()
         if not self._ray.is_initialized():
@@ -73,10 +73,15 @@ class RayRuntime:
         settings, shared = self._settings, self._shared
         self._shards = [self._actor(RemoteShard, index, settings) for index in range(settings.shards)]
         wanted = settings.shards if settings.streaming else _files(self._finder, settings.shards)
-        self._readers = [self._actor(RemoteReader, settings, shared) for _ in range(wanted)]
+        several = settings.routers if settings.routers > 1 else 0
+        self._readers = [self._actor(RemoteReader, settings, shared) for _ in range(max(wanted, several))]
         self._aggregator = self._actor(RemoteAggregator, settings, shared)
         if standing is not None:
             self._load(standing, list(parts))
+        feeders = [
+            self._actor(RemoteFeeder, number, settings, shared, self._shards, self._readers[number::several])
+            for number in range(several)
+        ]
         self._router = self._actor(
             RemoteRouter,
             self._finder,
@@ -85,6 +90,7 @@ class RayRuntime:
             self._shards,
             self._aggregator,
             self._readers,
+            feeders,
             standing,
             epoch,
             self._store,
@@ -195,7 +201,9 @@ class RayRuntime:
         try:
             return self._ray.get(refs)
         except RayTaskError as error:
-            cause = error.cause if isinstance(error.cause, Exception) else error
+            cause: Exception = error
+            while isinstance(cause, RayTaskError) and isinstance(cause.cause, Exception):
+                cause = cause.cause  # a call that waited for another has its error, wrapped once more
             if isinstance(cause, StoreError):
                 raise StoreError(str(cause)) from None
             if isinstance(cause, UserError):

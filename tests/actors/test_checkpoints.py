@@ -17,21 +17,23 @@ from cluster.compaction import chains
 from tests.actors.running import Listed, Replayed, Saved, event
 from tests.actors.test_whole import BUSY, QUICK, World, counted, part, told, whole, worlds
 
+Death = tuple[int, int, int, bool]
 
-def play(world: World, plan: Sequence[tuple[int, int, bool]], merge: bool = False) -> tuple[Any, bytes]:
+
+def play(world: World, plan: Sequence[Death], merge: bool = False) -> tuple[Any, bytes]:
     """A run that takes a checkpoint after some steps, does more that is lost, and dies; again for each plan.
 
-    A plan's parts: steps until the checkpoint, shards from then on, and whether the run is at its end before it dies.
+    A plan's parts: steps until the checkpoint; then shards, routers, and whether the run is at its end before it dies.
     """
     files = part(world, 0, 1 << 62)
     run = Replayed(files.partitions(7), Settings(learning_days=0.0, shards=2, batch_records=9))
     saved: Saved | None = None
-    for steps, shards, at_end in plan:
+    for steps, shards, routers, at_end in plan:
         saved = checkpoint(run, steps) or saved
         if merge and saved is not None:
             saved = one_part_each(saved)
         run.advance(1_000 if at_end else 3)
-        again = Settings(learning_days=0.0, shards=shards, batch_records=9)
+        again = Settings(learning_days=0.0, shards=shards, routers=routers, batch_records=9)
         run = Replayed(files.partitions(7), again, saved)
     outcome = run.play()
     return counted(run, outcome), told(outcome)
@@ -56,20 +58,19 @@ def one_part_each(saved: Saved) -> Saved:
     return saved._replace(parts=parts)
 
 
-plans = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 4), st.booleans()), min_size=1, max_size=4)
+deaths = st.tuples(st.integers(1, 40), st.integers(1, 4), st.integers(1, 3), st.booleans())
+plans = st.lists(deaths, min_size=1, max_size=4)
 
 
 @QUICK
 @given(worlds, plans, st.booleans())
-def test_deaths_leave_not_a_byte_of_a_trace(
-    world: World, plan: list[tuple[int, int, bool]], merge: bool
-) -> None:
+def test_deaths_leave_not_a_byte_of_a_trace(world: World, plan: list[Death], merge: bool) -> None:
     assert play(world, plan, merge) == whole(world)[:2]
 
 
 @pytest.mark.parametrize("merge", [False, True])
 def test_a_busy_run_that_dies_all_the_time_raises_the_same_alerts(merge: bool) -> None:
-    plan = [(steps, 1 + steps % 4, steps % 5 == 0) for steps in range(3, 24)]
+    plan = [(steps, 1 + steps % 4, 1 + steps % 3, steps % 5 == 0) for steps in range(3, 24)]
     assert play(BUSY, plan, merge) == whole(BUSY)[:2]
 
 

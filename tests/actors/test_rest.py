@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from actors import flow_routes, remote, router, steps
+from actors import flow_routes, remote_calls, router, steps
 from actors.far_reading import FarReader
 from actors.flow_routes import FlowRoutes
-from actors.remote import RayPorts
+from actors.remote_calls import REPORTS_IN_FLIGHT, RayPorts
 from actors.router import Router
 from actors.settings import Settings
 from actors.steps import CloseHour, Counts, Place, RunState
@@ -45,12 +46,17 @@ def read(run: Replayed, minute: float) -> int:
     return take(run, at(minute) + 2_000_000).counts.read
 
 
-def test_a_source_at_rest_is_asked_no_more_and_read_on_when_it_stirs() -> None:
+@pytest.fixture(params=[1, 2], ids=["one router", "two routers"])
+def live(request: pytest.FixtureRequest) -> Settings:
+    return replace(LIVE, routers=request.param)
+
+
+def test_a_source_at_rest_is_asked_no_more_and_read_on_when_it_stirs(live: Settings) -> None:
     old = Resting("old", [event(minute, minute) for minute in range(8)], 6)
-    run = Replayed([old, Growing("log", [event(5, 100)], 1)], LIVE)
+    run = Replayed([old, Growing("log", [event(5, 100)], 1)], live)
     assert read(run, 10) == 7
     assert run.router.resting() == {"old": 6}
-    assert run.router.sources == 1
+    assert take(run, at(10)).sources == 1
     old.has = 8
     assert read(run, 11) == 7, "it is not asked"
     run._conductor.add([old], [])
@@ -58,13 +64,13 @@ def test_a_source_at_rest_is_asked_no_more_and_read_on_when_it_stirs() -> None:
     assert run.router.resting() == {"old": 8}
 
 
-def test_a_checkpoint_keeps_the_place_of_a_source_at_rest_until_it_is_gone() -> None:
+def test_a_checkpoint_keeps_the_place_of_a_source_at_rest_until_it_is_gone(live: Settings) -> None:
     old = Resting("old", [event(minute, minute) for minute in range(8)], 6)
     log = Growing("log", [event(5, 100)], 1)
-    run = Replayed([old, log], LIVE)
+    run = Replayed([old, log], live)
     read(run, 10)
     (marked,) = take(run, at(10), mark=True).marked
-    again = Replayed([log], LIVE, run.saved(marked))
+    again = Replayed([log], live, run.saved(marked))
     assert again.router.resting() == {"old": 6}
     assert take(again, at(10)).rejected == [], "nothing is missing"
     old.has = 8
@@ -76,43 +82,45 @@ def test_a_checkpoint_keeps_the_place_of_a_source_at_rest_until_it_is_gone() -> 
     assert [place.name for place in marked.standing.run.places] == ["log"]
 
 
-def test_live_sources_that_are_gone_leave_nothing_in_the_checkpoints() -> None:
+def test_live_sources_that_are_gone_leave_nothing_in_the_checkpoints(live: Settings) -> None:
     gone = Resting("gone", [event(1, 1)], 1)
     gone.gone = True
-    run = Replayed([gone, Growing("log", [event(5, 100)], 1)], LIVE)
+    run = Replayed([gone, Growing("log", [event(5, 100)], 1)], live)
     assert read(run, 10) == 2
     (marked,) = take(run, at(10), mark=True).marked
     assert marked.standing.run is not None
     assert [place.name for place in marked.standing.run.places] == ["log"]
 
 
-def test_a_file_that_comes_back_while_its_old_reader_is_about_to_end_is_read_once_it_has() -> None:
-    run = Replayed([gone := Resting("x", [event(1, 1)], 1), Growing("log", [event(5, 100)], 1)], LIVE)
+def test_a_file_that_comes_back_while_its_old_reader_is_about_to_end_is_read_once_it_has(
+    live: Settings,
+) -> None:
+    run = Replayed([gone := Resting("x", [event(1, 1)], 1), Growing("log", [event(5, 100)], 1)], live)
     gone.gone = True
     run.advance(1, now_us=at(6))
     run._conductor.add([Growing("x", [event(2, 2), event(3, 3)], 2)], [])
     assert read(run, 7) == 4
 
 
-def test_hours_close_by_the_clock_when_all_sources_are_at_rest() -> None:
-    run = Replayed([Resting("log", [event(5, 1, address=TOR)], 1)], LIVE)
+def test_hours_close_by_the_clock_when_all_sources_are_at_rest(live: Settings) -> None:
+    run = Replayed([Resting("log", [event(5, 1, address=TOR)], 1)], live)
     read(run, 6)
     assert told(run) == []
-    take(run, at(60) + LIVE.silence_us + LIVE.lateness_us + MINUTE_US)
+    take(run, at(60) + live.silence_us + live.lateness_us + MINUTE_US)
     assert len(told(run)) == 1
 
 
-def test_a_file_that_stirs_does_not_turn_the_time_back() -> None:
+def test_a_file_that_stirs_does_not_turn_the_time_back(live: Settings) -> None:
     """Someone has touched it: there is nothing new in it."""
-    run = Replayed([old := Resting("old", [event(5, 1)], 1), Growing("log", [event(400, 2)], 1)], LIVE)
+    run = Replayed([old := Resting("old", [event(5, 1)], 1), Growing("log", [event(400, 2)], 1)], live)
     read(run, 400)
     before = take(run, at(401)).watermark_us
     run._conductor.add([old], [])
     assert run.router.watermark_us() >= before
 
 
-def test_a_server_without_any_source_waits_for_one() -> None:
-    run = Replayed([], LIVE)
+def test_a_server_without_any_source_waits_for_one(live: Settings) -> None:
+    run = Replayed([], live)
     assert take(run, at(1)).waiting
     run._conductor.add([Growing("log", [event(5, 1)], 1)], [])
     assert read(run, 6) == 1
@@ -197,8 +205,8 @@ class _Actor:
 def test_checkpoints_of_a_server_that_nothing_comes_to_leave_no_promises_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(remote.ray, "get", lambda _: None)
+    monkeypatch.setattr(remote_calls.ray, "get", lambda _: None)
     ports = RayPorts([_Actor()], _Actor(), 4, None, "tag")
     for epoch in range(1_000):
         ports.checkpoint(epoch, False)
-    assert len(ports._reports) <= remote.REPORTS_IN_FLIGHT
+    assert len(ports._reports) <= REPORTS_IN_FLIGHT

@@ -166,12 +166,19 @@ QUICK = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCh
 
 
 @QUICK
-@given(worlds, st.integers(2, 5), st.integers(1, 60), st.sampled_from([1, 7, 100]), st.integers(1, 50))
-def test_shards_batches_and_steps_change_not_a_byte(
-    world: World, shards: int, batch: int, steps: int, least: int
+@given(
+    worlds,
+    st.integers(1, 5),
+    st.integers(1, 5),
+    st.integers(1, 60),
+    st.sampled_from([1, 7, 100]),
+)
+def test_shards_routers_batches_and_steps_change_not_a_byte(
+    world: World, shards: int, routers: int, batch: int, steps: int
 ) -> None:
     counts, alerts, _ = whole(world)
-    assert whole(world, steps=steps, shards=shards, batch_records=batch)[:2] == (counts, alerts)
+    told = {"shards": shards, "routers": routers, "batch_records": batch}
+    assert whole(world, steps=steps, **told)[:2] == (counts, alerts)
 
 
 @QUICK

@@ -1,0 +1,168 @@
+"""Calls between actors on Ray: to the shards and the aggregator in order, and to several routers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+
+from actors.feeder import Fed, Order
+from actors.messages import Batch, pack_batch
+from actors.saving import Store
+from actors.steps import Place, RunState, SourceState
+from ingest.blocks import Partition
+
+REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
+
+
+class ShardCalls:
+    """Calls to the shards; so many are in flight to each at most, which holds the sources back."""
+
+    def __init__(self, shards: list[Any], in_flight: int) -> None:
+        self.shards = shards
+        self._limit = in_flight
+        self._flights: list[deque[Any]] = [deque() for _ in shards]
+        self._after: list[list[Any]] = [[] for _ in shards]
+
+    def apply(self, shard: int, batch: Batch) -> None:
+        """Send a batch; wait while the shard has too many before it."""
+        self.track(shard, self.shards[shard].apply.remote(*pack_batch(batch), *self.take_after(shard)))
+
+    def take_after(self, shard: int) -> list[Any]:
+        """What the next call to the shard comes after. Further ones do too: Ray makes them in order."""
+        after, self._after[shard] = self._after[shard], []
+        return after
+
+    def hold(self, after: list[Any]) -> None:
+        """See `FeedPorts.hold`."""
+        for held, promise in zip(self._after, after, strict=True):
+            if promise is not None:
+                held.append(promise)
+
+    def sent(self) -> list[Any]:
+        """See `FeedPorts.sent`: Ray makes one actor's calls to another in order, so the last is enough."""
+        return [flight[-1] if flight else None for flight in self._flights]
+
+    def track(self, shard: int, ref: Any) -> None:
+        """Count a call as in flight."""
+        flight = self._flights[shard]
+        flight.append(ref)
+        while len(flight) > self._limit:
+            ray.get(flight.popleft())
+
+    def queues(self) -> list[int]:
+        """Calls in flight, by shard."""
+        return [len(flight) for flight in self._flights]
+
+    def settle(self) -> None:
+        """Wait for every call in flight, and for what was to come before others."""
+        ray.get([ref for flight in self._flights for ref in flight])
+        ray.get([ref for held in self._after for ref in held])
+        for calls in (*self._flights, *self._after):
+            calls.clear()
+
+
+class RayPorts(ShardCalls):
+    """Actor handles in place of objects."""
+
+    def __init__(
+        self, shards: list[Any], aggregator: Any, in_flight: int, store: Store | None, tag: str
+    ) -> None:
+        super().__init__(shards, in_flight)
+        self._aggregator = aggregator
+        self._store = store
+        self._tag = tag
+        self._reports: deque[Any] = deque()
+        self._marks: list[Any] = []  # of the last checkpoint, by shard
+
+    def close(self, hour: int, layers_since: dict[str, int], population: Any) -> None:
+        """Have the shards close the hour; their reports go straight to the aggregator."""
+        for shard, actor in enumerate(self.shards):
+            report = actor.close.remote(hour, layers_since, population, *self.take_after(shard))
+            self.track(shard, report)
+            self._reports.append(self._aggregator.report.remote(report, layers_since))
+        self._hold_back()
+
+    def _hold_back(self) -> None:
+        while len(self._reports) > REPORTS_IN_FLIGHT * len(self.shards):
+            ray.get(self._reports.popleft())
+
+    def snapshot(self) -> Any:
+        """A promise of the population after all reports asked for so far."""
+        return self._aggregator.snapshot.remote()
+
+    def checkpoint(self, epoch: int, lasting: bool) -> list[Any]:
+        """Have what changed be written, in line with the calls before and after; promises of lists of parts."""
+        prefix = f"{epoch:012d}-{self._tag}"
+        self._marks = []
+        for shard, actor in enumerate(self.shards):
+            call = actor.checkpoint.options(num_returns=2)
+            parts, report = call.remote(self._store, prefix, *self.take_after(shard))
+            self.track(shard, parts)
+            self._reports.append(self._aggregator.report.remote(report, None))
+            self._marks.append(parts)
+        self._hold_back()  # where no hour closes, checkpoints go on
+        return [*self._marks, self._aggregator.checkpoint.remote(self._store, prefix, lasting)]
+
+    def settle(self) -> None:
+        """Wait for every call in flight."""
+        super().settle()
+        ray.get(list(self._reports))
+        self._reports.clear()
+
+    # Of several routers: `actors.routers.Lines`
+
+    def first(self, promises: Sequence[Any]) -> int:
+        """Which is kept first. Waits for it."""
+        ready, _ = ray.wait(list(promises))
+        return promises.index(ready[0])
+
+    def get(self, promise: Any) -> Fed:
+        """What was promised."""
+        fed: Fed = ray.get(promise)
+        return fed
+
+    def after(self, router: int, sent: list[Any]) -> None:
+        """Calls from here come after what this router has sent."""
+        self.hold(sent)
+
+    def barrier(self) -> list[Any]:
+        """The calls that take the last checkpoint."""
+        return self._marks
+
+
+class FarFeed:
+    """What stands here for a `RemoteFeeder`."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    def begin(self, partitions: list[Partition], state: dict[str, Any], run: RunState | None) -> None:
+        """See `Feeder.begin`."""
+        ray.get(self._actor.begin.remote(partitions, state, run))
+
+    def add(self, partitions: list[Partition], places: list[Place]) -> None:
+        """See `Feeder.add`."""
+        ray.get(self._actor.add.remote(partitions, places))
+
+    def release(self, places: list[Place]) -> None:
+        """See `Router.release`; nobody waits for it."""
+        self._actor.release.remote(places)
+
+    def states(self, most: int) -> list[SourceState]:
+        """See `Router.states`."""
+        states: list[SourceState] = ray.get(self._actor.states.remote(most))
+        return states
+
+    def stats(self) -> list[Any]:
+        """The readers are asked themselves."""
+        return []
+
+    def close(self) -> None:
+        """The readers close what they have open."""
+
+    def advance(self, order: Order) -> Any:
+        """A promise of what it says."""
+        return self._actor.advance.remote(order)
