@@ -24,6 +24,7 @@ from pathlib import Path
 KINDS = {
     "RemoteShard": "shard",
     "RemoteRouter": "router",
+    "RemoteFeeder": "router",
     "RemoteAggregator": "aggregator",
     "RemoteReader": "reader",
     "raylet/raylet": "raylet",

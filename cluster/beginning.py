@@ -22,6 +22,7 @@ class Beginning:
     """From where a run begins, and who it is."""
 
     fingerprint: str | None = None  # of inputs and settings; None: such a run can't be gone on with
+    seen: str | None = None  # of the files as they are now: sizes and times
     manifest: Manifest | None = None
     resumed: bool = False  # in the midst of an interrupted run over the same input
     last_epoch: int = 0
@@ -29,10 +30,13 @@ class Beginning:
     not_after_us: int | None = None  # the resumed run's
 
 
-def beginning(store: Store, fingerprint: str | None) -> Beginning:
-    """Look for an interrupted run with that fingerprint, or else for what the last whole run has left."""
+def beginning(store: Store, fingerprint: str | None, seen: str | None = None) -> Beginning:
+    """Look for an interrupted run with that fingerprint, or else for what the last whole run has left.
+
+    The same run over files that are the same as before (`seen`) is at its end already: it says its alerts once more.
+    """
     newest = _newest(store)
-    begin = Beginning(fingerprint, newest)
+    begin = Beginning(fingerprint, seen, newest)
     begin.notes += [f"{complaint}; the checkpoint before it is taken" for complaint in store.complaints]
     if newest is None:
         return begin
@@ -42,7 +46,22 @@ def beginning(store: Store, fingerprint: str | None) -> Beginning:
         store.drop_after(newest.epoch)
     if not newest.run.get("delivered"):
         _choose(store, newest, begin)
+    elif None not in (seen, fingerprint) and (newest.run.get("fingerprint"), newest.run.get("seen")) == (
+        fingerprint,
+        seen,
+    ):
+        _repeat(store, newest, begin)
     return begin
+
+
+def _repeat(store: Store, newest: Manifest, begin: Beginning) -> None:
+    """Whoever was killed while it delivered is started again, and must not overwrite the alerts with none."""
+    before = store.latest(lambda one: one.epoch < newest.epoch and store.whole(one))
+    if before is None or before.run != {**newest.run, "delivered": False}:
+        return
+    begin.manifest, begin.resumed = before, True
+    begin.not_after_us = before.run.get("not_after_us")
+    begin.notes.append("the same run over the same files was at its end: its alerts are said once more")
 
 
 def _newest(store: Store) -> Manifest | None:

@@ -28,7 +28,7 @@ from actors.settings import MINUTE_US, Settings
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
 from cluster.earlier import take_over
-from cluster.inputs import STDIN, inputs_of
+from cluster.inputs import STDIN, inputs_of, seen
 from cluster.local import LocalRuntime
 from cluster.reporting import Result
 from cluster.run import Beginning, Run, Runtime, beginning
@@ -136,7 +136,11 @@ def _beginning(
     options: Options, configuration: Configuration, paths: list[str], store: Store | None, console: Console
 ) -> Beginning:
     not_after_us = time.time_ns() // 1_000 + DAY_US
-    begin = Beginning() if store is None else beginning(store, _fingerprint(options, configuration, paths))
+    begin = Beginning()
+    if store is not None:
+        about = configuration.enrichment()
+        files = [*paths, about.inventory, about.database, *(feed.path for feed in about.feeds)]
+        begin = beginning(store, _fingerprint(options, configuration, paths), seen(files))
     for note in begin.notes:
         _say(console, note)
     if begin.not_after_us is None:

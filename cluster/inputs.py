@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
 from cluster.errors import UserError
+from ingest.sources import is_left_out
 
 STDIN = "-"  # what evidence calls it: the place where it is put is another one each time
 
@@ -30,6 +33,24 @@ def inputs_of(inputs: Sequence[str], stack: ExitStack) -> list[str]:
             with _opened(name) as stream:
                 paths.append(_spooled(stream, stack))
     return paths
+
+
+def seen(paths: Iterable[str | Path | None]) -> str:
+    """Of the telemetry in these files and folders as it is now: names, sizes and times of the last change."""
+    digest = blake2b(digest_size=16)
+    for path in paths:
+        for file in sorted(_telemetry(Path(path))) if path is not None else ():
+            with suppress(OSError):  # what can't be looked at now can't be read either
+                about = file.stat()
+                digest.update(repr((os.path.realpath(file), about.st_size, about.st_mtime_ns)).encode())
+    return digest.hexdigest()
+
+
+def _telemetry(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    yield from (file for file in path.rglob("*") if file.is_file() and not is_left_out(file))
 
 
 def _kind(name: str) -> str:

@@ -227,6 +227,7 @@ class Run:
         assert self._store is not None
         about = {
             "fingerprint": self._begin.fingerprint,
+            "seen": self._begin.seen,
             "delivered": delivered,
             "not_after_us": self._begin.not_after_us,
         }

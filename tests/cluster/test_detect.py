@@ -306,9 +306,9 @@ def test_flows_with_impossible_times_are_rejected(tmp_path: Path) -> None:
 
 
 def test_what_an_earlier_run_closed_is_not_called_disorder(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_bytes(lines(*(line(minute) for minute in range(0, 300, 7))))
-    for _ in range(2):
-        done = run(tmp_path, "x.json", "--alerts", "alerts.jsonl", "--state", "state")
+    for name in ("x.json", "y.json"):
+        (tmp_path / name).write_bytes(lines(*(line(minute) for minute in range(0, 300, 7))))
+        done = run(tmp_path, name, "--alerts", "alerts.jsonl", "--state", "state")
     assert "that an earlier run with this --state has closed" in done.stderr
     assert "out of order" not in done.stderr
 
