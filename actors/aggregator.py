@@ -22,6 +22,7 @@ from ingest.records import HOUR_US
 
 COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
 KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
+MAX_FAULTS = 1_000  # that are kept until they are told
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
 
 
@@ -84,7 +85,7 @@ class Aggregator:
         self._outbox: dict[str, None] = {}  # ids, in their order
         self._dropped: list[str] = []  # since the last checkpoint
         self._raised: dict[str, int] = {}  # by severity, since this process began
-        self._told_faults = 0
+        self._faulted = 0  # faults since then
 
     def report(self, report: Report, layers_since: dict[str, int] | None = None) -> list[Alert]:
         """Take a shard's report in; the hour's alerts if it was the last one missing."""
@@ -104,10 +105,14 @@ class Aggregator:
         self._applied += report.applied
         for reason, number in report.filtered.items():
             self._filtered[reason] = self._filtered.get(reason, 0) + number
-        self._faults += report.faults[: max(0, 1_000 - len(self._faults))]
+        self._note(report.faults)
         self._entities[report.shard] = report.entities
         self._entity_days += report.entity_days
         self._late += [found for found in report.found if found.late]
+
+    def _note(self, faults: list[Fault]) -> None:
+        self._faulted += len(faults)
+        self._faults += faults[: max(0, MAX_FAULTS - len(self._faults))]
 
     def _close(self, hour: int, reports: list[Report]) -> list[Alert]:
         self.organisation.close(hour, [fact for report in reports for fact in report.facts])
@@ -132,18 +137,18 @@ class Aggregator:
         for alert in [*alerts, *self._take_late()]:
             self.incidents.add(alert, *self._links[alert.id])
             self._outbox[alert.id] = None
-        self.incidents.forget(hour)
         told = [
             id_ for id_, (at, _) in self._links.items() if hour - at > KEPT_HOURS and id_ not in self._outbox
         ]
         for id_ in told:
             del self._alerts[id_], self._links[id_]
+        self.incidents.forget(hour, (alert.incident for alert in self._alerts.values()))
         self._dropped += told
 
     def fresh(self) -> Fresh:
         """What is to be told now. It is told again until `taken` is called; findings that raised no alert, once."""
         kept, self._kept = self._kept, []
-        faults, self._told_faults = self._faults[self._told_faults :], len(self._faults)
+        faults, self._faults = self._faults, []
         alerts = [self._alerts[id_] for id_ in self._outbox]
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
@@ -156,7 +161,7 @@ class Aggregator:
             twice,
             entities,
             self._kept_total,
-            len(self._faults),
+            self._faulted,
             dict(self._raised),
             dict(self._filtered),
         )
@@ -191,7 +196,7 @@ class Aggregator:
             return detection.confirm(one.finding, self.organisation)
         except Exception as error:  # a detection's error is ours; the finding stands without the wider view
             fault = Fault(one.type, one.entity, one.hour, f"confirm: {type(error).__name__}: {error}"[:300])
-            self._faults.append(fault)
+            self._note([fault])
             return Verdict()
 
     def _room(self, one: Found) -> bool:

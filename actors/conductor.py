@@ -124,6 +124,7 @@ class Conductor:
         self.rejected = [one for one in found.rejected if one.source not in at.said]
         self._said = [*at.said, *(one.source for one in self.rejected)]
         self.rejected += _gone(found, at.run)
+        self.router.forget(found.gone)
         self._told = at.rejected  # of the rejected ones, those that are not in the list any more
         self._shards = settings.shards
         self._saves = settings.checkpoints
@@ -167,9 +168,12 @@ class Conductor:
             len(router.open_hours),
         )
 
-    def add(self, partitions: Iterable[Partition], rejected: Iterable[Rejected]) -> None:
-        """Take in sources that have come, and what was found in their place."""
+    def add(
+        self, partitions: Iterable[Partition], rejected: Iterable[Rejected], gone: Iterable[str] = ()
+    ) -> None:
+        """Take in sources that have come, and what was found in their place; `gone`: those at rest that are not there."""
         self.router.add(partitions)
+        self.router.forget(gone)
         self.rejected += rejected
 
     def release(self, standing: Standing) -> None:
@@ -217,6 +221,7 @@ def positions_of(standing: Standing | None) -> dict[str, Any]:
 def _gone(found: Found, run: RunState | None) -> list[Rejected]:
     """Files that an interrupted run was reading and that are not there any more."""
     here = {partition.name for partition in found.partitions}
-    begun = [place.name for place in run.places if not place.finished] if run is not None else []
+    places = run.places if run is not None else []
+    begun = [place.name for place in places if not place.finished and not place.resting]
     reason = "it was read in part before the run was interrupted, and is not to be found now"
     return [Rejected(reason=reason, source=name, kind="file") for name in begun if name not in here]

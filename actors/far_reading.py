@@ -37,6 +37,7 @@ class Told(msgspec.Struct, array_like=True):
     newest_us: int
     flows: int
     idle: bool
+    rests: bool
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -91,10 +92,10 @@ class FarReader:
         self._not_after_us = not_after_us
         sent = self._open.get(number)
         block = next(sent.blocks, None) if sent is not None else None
-        if sent is None or block is None:
+        if block is None or block.rests:  # it is begun again as another one
             self._open.pop(number, None)
-            return None
-        return self._pack(sent, block)
+            self._live.pop(number, None)
+        return self._pack(sent, block) if sent is not None and block is not None else None
 
     def _pack(self, sent: _Sent, block: Block) -> Packed:
         afresh = len(sent.kept) > MAX_SHAPES
@@ -116,6 +117,7 @@ class FarReader:
             chosen.newest_us if chosen else 0,
             chosen.read if chosen else 0,
             block.idle,
+            block.rests,
         )
         columns = block.events.columns if len(block.events) else None
         return (
@@ -217,6 +219,8 @@ class FarPartition:
             block = self._unpacked(*packed)
             self._depth = 1 if block.idle else DEPTH  # more would only be told again that there is nothing
             yield block
+            if block.rests:
+                return
 
     def _open(self, position: Any) -> None:
         """Have it read from there; the two ends have nothing in common yet."""
@@ -247,9 +251,8 @@ class FarPartition:
             self._piece = [self._shapes[number] for number in numbers.tolist()]
         events = EventColumns(self._piece, columns) if columns is not None else EventColumns()
         self._names += told.names
-        block = Block(
-            events, None, None, told.rejected, told.filtered, told.read, told.lost, told.idle, told.position
-        )
+        block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
+        block.idle, block.rests, block.position = told.idle, told.rests, told.position
         if rows is not None:
             block.chosen = Selected(
                 rows.copy(),

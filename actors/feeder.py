@@ -44,6 +44,8 @@ class Fed(msgspec.Struct):
     sources: int = 0
     rejected: list[Rejected] = []
     run: RunState | None = None  # where it stands, at a mark and at its end
+    left: list[Place] = []  # sources that are at rest now: it has them no more
+    gone: list[str] = []  # live ones that are at their end: neither
     sent: list[Any] = []  # by shard: a promise of the last batch sent to it, None if there was none
 
 
@@ -142,6 +144,7 @@ class Feeder:
         fed.open_hours = sorted(router.open_hours)
         fed.layers_since = dict(router.layers_since)
         fed.counts, fed.finished, fed.sources = router.counts, router.finished, router.sources
+        fed.left, fed.gone = router.take_over()
         if fed.marked or fed.drained:
             fed.run = router.run_state()
         fed.sent = self._ports.sent()

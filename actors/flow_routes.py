@@ -16,6 +16,7 @@ from ingest.records import TRAFFIC
 Numbers = npt.NDArray[np.int32]
 
 ENOUGH_ROWS = 20_000  # gathered for a shard before they are sent: 2 MB, which Ray moves at its full speed
+MAX_STREAMS = 256  # lists of resources of which the numbers are remembered
 
 
 class FlowRoutes:
@@ -53,7 +54,12 @@ class FlowRoutes:
             more = max(most, 2 * len(shards)) - len(shards)
             shards = np.append(shards, np.full(more, -1, np.int32))
             numbers = np.append(numbers, np.zeros(more, np.int32))
+            self._streams.pop(stream, None)
             self._streams[stream] = shards, numbers
+            if (
+                len(self._streams) > MAX_STREAMS
+            ):  # a file's is not needed when it is read; others are made anew
+                del self._streams[next(iter(self._streams))]
         new = entity[shards[entity] < 0]
         for one in np.unique(new).tolist() if len(new) else ():
             shards[one], numbers[one] = self._number(ids[one])

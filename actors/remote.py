@@ -202,9 +202,9 @@ class RemoteRouter:
 
     def look(self) -> None:
         """Take in sources that have come."""
-        found = self._finder.look()
+        found = self._finder.look(self._conductor.router.resting())
         partitions = self._far.partitions(found.partitions) if self._far else found.partitions
-        self._conductor.add(partitions, found.rejected)
+        self._conductor.add(partitions, found.rejected, found.gone)
 
     def release(self, standing: Standing) -> None:
         """See `Conductor.release`."""

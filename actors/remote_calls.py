@@ -83,6 +83,9 @@ class RayPorts(ShardCalls):
             report = actor.close.remote(hour, layers_since, population, *self.take_after(shard))
             self.track(shard, report)
             self._reports.append(self._aggregator.report.remote(report, layers_since))
+        self._hold_back()
+
+    def _hold_back(self) -> None:
         while len(self._reports) > REPORTS_IN_FLIGHT * len(self.shards):
             ray.get(self._reports.popleft())
 
@@ -100,6 +103,7 @@ class RayPorts(ShardCalls):
             self.track(shard, parts)
             self._reports.append(self._aggregator.report.remote(report, None))
             self._marks.append(parts)
+        self._hold_back()  # where no hour closes, checkpoints go on
         return [*self._marks, self._aggregator.checkpoint.remote(self._store, prefix, lasting)]
 
     def settle(self) -> None:

@@ -8,9 +8,11 @@ nothing depends on how the sources interleave.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -58,6 +60,7 @@ class _Reader:
     silent_us: int = field(
         default=0, compare=False
     )  # since when it has nothing; 0: it had, when it was last asked
+    over: bool = field(default=False, compare=False)  # it is asked no more
 
     def is_due(self, now_us: int) -> bool:
         """Whether a silent source is to be asked again."""
@@ -100,13 +103,18 @@ class Router:
         self.layers_since = dict(layers_since or {})
         self.open_hours = set(open_hours)
         self.mark_wanted = False
-        self._places = {place.name: place for place in run.places} if run else {}
-        self._finished = [place for place in self._places.values() if place.finished]
+        places = run.places if run else []
+        self._places = {place.name: place for place in places if not place.finished and not place.resting}
+        self._finished = [place for place in places if place.finished]
+        self._left = {place.name: place for place in places if place.resting}  # not asked until they stir
+        self._again: dict[str, Partition] = {}  # what has come under a name that is still being read
+        self._gone: list[str] = []  # live sources that are at their end
+        self._held = 0  # blocks since it was last reckoned how far all sources are
         self._readers: list[_Reader] = []  # a heap: those that may have something
         self._resting: list[_Reader] = []  # live ones that have nothing for now
+        self._holding: list[_Reader] = []  # some of those that the oldest open hour waits for
         self.add(partitions)
-        self._order = [reader.partition for reader in sorted(self._readers) if not reader.started]
-        self._begun = 0
+        self._order = deque(reader.partition for reader in sorted(self._readers) if not reader.started)
         self._events = EventRoutes(enrichment, settings.shards)
         self._flows = FlowRoutes(enrichment.inventory, settings.shards)
 
@@ -122,18 +130,39 @@ class Router:
 
     def add(self, partitions: Iterable[Partition], places: Iterable[Place] = ()) -> None:
         """Take more sources in; one that was read before is read on from there."""
-        self._places |= {place.name: place for place in places}
+        for place in places:
+            (self._left if place.resting else self._places)[place.name] = place
         partitions = list(partitions)
         again = {partition.name for partition in partitions if is_live(partition)}  # a file that came back
         self._finished = [place for place in self._finished if place.name not in again]
         done = {place.name for place in self._finished}
+        being_read = {reader.name for reader in (*self._readers, *self._resting)} if partitions else set()
         for partition in partitions:
-            if partition.name not in done:
-                reader = _reader(partition, self._places.get(partition.name))
+            if partition.name in being_read:
+                self._again[partition.name] = partition  # its reader may be about to find it gone
+            elif partition.name not in done:
+                left = self._left.pop(partition.name, None)
+                reader = _reader(partition, left or self._places.pop(partition.name, None))
+                reader.silent_us = int(left is not None)  # till it is asked it has been silent as before
                 heappush(self._readers, reader)
         if self._readers:
             before, now = self.sent_until_us, self.watermark_us()
             self.sent_until_us = now if before is None else min(before, now)
+
+    def resting(self) -> dict[str, Any]:
+        """The positions of sources that are not asked until they stir, by name."""
+        return {name: place.position for name, place in self._left.items()}
+
+    def take_over(self) -> tuple[list[Place], list[str]]:
+        """Sources at rest, and those that are gone: they are no longer this router's."""
+        left, self._left = list(self._left.values()), {}
+        gone, self._gone = self._gone, []
+        return left, gone
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Such sources are not there any more."""
+        for name in names:
+            self._left.pop(name, None)
 
     def states(self, most: int) -> list[SourceState]:
         """Of so many sources that are not at their end, those first that are furthest behind."""
@@ -162,13 +191,14 @@ class Router:
 
     def steps(self) -> Iterator[Step]:
         """Everything that is to be done, in order. With live sources it comes to no end by itself."""
-        endless = self.settings.streaming and not self._alone  # more sources may come
-        while self._readers or self._resting or endless:
+        # A server's sources come and go; of several routers some have none at times.
+        while self._readers or self._resting or self.settings.streaming:
             if self.mark_wanted:
                 self.mark_wanted = False
                 yield from self._flush()
                 yield Mark()
             if not self._readers or self._readers[0].frontier_us > self.until_us:
+                yield from self._close_passed()
                 yield from self._flush()
                 self.sent_until_us = self.watermark_us() if self._readers or self._resting else None
                 yield Waiting()
@@ -177,7 +207,10 @@ class Router:
             reader = heappop(self._readers)
             block = self._next(reader)
             if block is None:
-                self._finished.append(Place(reader.name, finished=True))
+                self._ended(reader)
+            elif block.rests:
+                reader.over = True
+                self._left[reader.name] = Place(reader.name, reader.frontier_us, block.position, resting=True)
             elif block.idle:
                 reader.position = block.position
                 reader.asked_us = self.clock.now_us
@@ -197,6 +230,15 @@ class Router:
         for hour in sorted(self.open_hours) if self._alone else ():
             yield CloseHour(hour)
 
+    def _ended(self, reader: _Reader) -> None:
+        reader.over = True
+        if not is_live(reader.partition):
+            self._finished.append(Place(reader.name, finished=True))
+        elif (again := self._again.pop(reader.name, None)) is not None:
+            heappush(self._readers, _reader(again, None))
+        elif not self._alone:
+            self._gone.append(reader.name)
+
     def wake(self) -> None:
         """Have the resting sources asked again, the less often the longer they are silent."""
         now, resting = self.clock.now_us, self._resting
@@ -209,8 +251,9 @@ class Router:
 
     def _next(self, reader: _Reader) -> Block | None:
         if reader.blocks is None:
-            self._begun += not reader.started
-            for partition in self._order[self._begun : self._begun + self.settings.shards]:
+            if not reader.started and self._order:
+                self._order.popleft()
+            for partition in islice(self._order, self.settings.shards):
                 partition.prefetch()
             reader.blocks = iter(reader.partition.blocks(reader.position))
         return next(reader.blocks, None)
@@ -338,7 +381,14 @@ class Router:
 
     def _close_passed(self) -> Iterator[Step]:
         """Close the hours that the watermark has passed."""
-        if not self._readers and not self._resting:
+        if not (self._readers or self._resting or self.settings.streaming):
+            return
+        hours, sent = self.open_hours, 0 if self._alone else self.sent_until_us or 0
+        waiting = [hour for hour in hours if (hour + 1) * HOUR_US > sent]
+        if not waiting or self._is_held(min(waiting)):
+            self._held += 1
+            if not self._alone and self._held * 8 >= len(self._readers) + len(self._resting):
+                self.sent_until_us, self._held = self.watermark_us(), 0
             return
         watermark = self.watermark_us()
         passed = sorted(hour for hour in self.open_hours if (hour + 1) * HOUR_US <= watermark)
@@ -350,6 +400,20 @@ class Router:
             self.closed_until = max(self.closed_until or 0, hour + 1)
             yield CloseHour(hour)
 
+    def _is_held(self, hour: int) -> bool:
+        """Whether some source holds an hour open. Those that did are asked first: all of them are too many to be asked
+        after each block."""
+        end = (hour + 1) * HOUR_US + self.settings.lateness_us
+        now, bound, holding = self.clock.now_us, self.settings.silence_us, self._holding
+        if self._left and now - bound < end:
+            return True
+        while holding and (holding[-1].over or holding[-1].caught_up_us(now, bound) >= end):
+            holding.pop()
+        if not holding:
+            both = (*self._readers, *self._resting)
+            holding += [reader for reader in both if reader.caught_up_us(now, bound) < end]
+        return bool(holding)
+
     def pass_hours(self, closed_until: int) -> None:
         """Hours before this one were closed, where that is decided elsewhere."""
         if closed_until > (self.closed_until or 0):
@@ -360,7 +424,10 @@ class Router:
         """Event time before which no source has anything more that is not late."""
         now, bound = self.clock.now_us, self.settings.silence_us
         both = (*self._readers, *self._resting)
-        return min((one.caught_up_us(now, bound) for one in both), default=0) - self.settings.lateness_us
+        ahead = [one.caught_up_us(now, bound) for one in both]
+        if self._left or (now and not ahead):
+            ahead.append(now - bound)
+        return min(ahead, default=0) - self.settings.lateness_us
 
     def _flush(self) -> Iterator[Step]:
         for shard, batch in self._events.take():
@@ -383,14 +450,13 @@ class Router:
             for reader in (*self._readers, *self._resting)
             if reader.started or reader.position is not None
         ]
-        return RunState(self._closed_at_start, self.counts, [*self._finished, *begun])
+        return RunState(self._closed_at_start, self.counts, [*self._finished, *self._left.values(), *begun])
 
     def _count_late(self, source: str, number: int, closed_before: int) -> None:
         self.counts.late += number
         self.counts.closed_before += closed_before
         if number > closed_before:
-            known = self.counts.late_by_source.get(source, 0)
-            self.counts.late_by_source[source] = known + number - closed_before
+            self.counts.drop_late(source, number - closed_before)
 
 
 def _reader(partition: Partition, place: Place | None) -> _Reader:

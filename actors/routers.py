@@ -111,6 +111,8 @@ class Routers:
         self._layers_since = dict(layers_since or {})
         self._closed_at_start = run.closed_at_start if run else closed_until or 0
         self._places = {place.name: place for place in run.places} if run else {}
+        self._left = {place.name for place in self._places.values() if place.resting}  # of these
+        self._whose: dict[str, int] = {}  # live source -> the router that has it
         self._turn = count()
         self._marking = False
         counts = run.counts if run else Counts()
@@ -118,7 +120,7 @@ class Routers:
             places = self._places_of(mine)
             share = RunState(self._closed_at_start, counts, places)
             router.feed.begin(mine, {"closed_until": closed_until, "layers_since": layers_since}, share)
-            router.added_us = _earliest(mine, places, settings.lateness_us)
+            router.added_us = self._earliest(mine, places)
             counts = Counts()  # the first one goes on counting for all
 
     def _deal(self, partitions: Iterable[Partition]) -> list[list[Partition]]:
@@ -126,7 +128,11 @@ class Routers:
         shares: list[list[Partition]] = [[] for _ in self._routers]
         wanted = [one for one in partitions if is_live(one) or not self._is_finished(one.name)]
         for partition in sorted(wanted, key=lambda one: (one.first_us or 0, one.name)):
-            shares[next(self._turn) % len(shares)].append(partition)
+            mine = self._whose.get(partition.name, -1)
+            mine = next(self._turn) % len(shares) if mine < 0 else mine
+            shares[mine].append(partition)
+            if is_live(partition):
+                self._whose[partition.name] = mine
         return shares
 
     def _is_finished(self, name: str) -> bool:
@@ -134,8 +140,16 @@ class Routers:
 
     def _places_of(self, partitions: list[Partition]) -> list[Place]:
         """Where these stand; from now on their router knows."""
+        self._left.difference_update(one.name for one in partitions)
         places = [self._places.pop(one.name) for one in partitions if one.name in self._places]
         return [place for place in places if not place.finished]
+
+    def _earliest(self, partitions: list[Partition], places: list[Place]) -> int | None:
+        """The watermark of sources that nothing was read of since they were given."""
+        silent = self.clock.now_us - self.settings.silence_us  # so far those at rest have caught up
+        at = {one.name: max(one.frontier_us, silent) if one.resting else one.frontier_us for one in places}
+        begins = (at.get(one.name, one.first_us or 0) for one in partitions)
+        return min((begin - self.settings.lateness_us for begin in begins), default=None)
 
     # What is known of all
 
@@ -169,8 +183,10 @@ class Routers:
 
     def watermark_us(self) -> int:
         """Event time before which no source has anything more that is not late."""
-        known = [router.watermark_us for router in self._routers]
-        return min((one for one in known if one is not None), default=-self.settings.lateness_us)
+        known = [one for router in self._routers if (one := router.watermark_us) is not None]
+        if self.clock.now_us and (self._left or not known):  # by the clock, as with any that is silent
+            known.append(self.clock.now_us - self.settings.silence_us - self.settings.lateness_us)
+        return min(known, default=-self.settings.lateness_us)
 
     def states(self, most: int) -> list[SourceState]:
         """Of so many sources that are not at their end, those first that are furthest behind."""
@@ -184,7 +200,8 @@ class Routers:
 
     def run_state(self) -> RunState:
         """As of a `Router`: what all stand at, at a mark or at the end."""
-        total = RunState(self._closed_at_start, Counts(), [p for p in self._places.values() if p.finished])
+        kept = [place for place in self._places.values() if place.finished or place.resting]
+        total = RunState(self._closed_at_start, Counts(), kept)
         for router in self._routers:
             run = router.said.run
             assert run is not None, "asked for at a mark"
@@ -200,15 +217,26 @@ class Routers:
             if mine:
                 places = self._places_of(mine)
                 router.feed.add(mine, places)
-                new = _earliest(mine, places, self.settings.lateness_us)
+                new = self._earliest(mine, places)
                 known = [one for one in (new, router.added_us) if one is not None]
                 router.added_us, router.speaks_of_added = min(known), False
                 router.resting = False
 
+    def resting(self) -> dict[str, Any]:
+        """As of a `Router`."""
+        return {name: self._places[name].position for name in self._left}
+
+    def forget(self, names: Iterable[str]) -> None:
+        """As of a `Router`."""
+        for name in self._left.intersection(names):
+            del self._places[name]
+            self._left.remove(name)
+
     def release(self, places: list[Place]) -> None:
         """A checkpoint with these places holds."""
+        active = [place for place in places if not place.resting]
         for router in self._routers:
-            router.feed.release(places)
+            router.feed.release(active)
 
     def stats(self) -> list[Any]:
         """What live sources say of themselves."""
@@ -267,6 +295,11 @@ class Routers:
         before = self.watermark_us()
         said = router.said = self._lines.get(router.promise)
         router.promise = None
+        for place in said.left:
+            self._places[place.name] = place
+            self._left.add(place.name)
+        for name in (*said.gone, *(place.name for place in said.left)):
+            self._whose.pop(name, None)
         if router.speaks_of_added:
             router.added_us = None
         router.resting, router.held = said.waiting, said.marked
@@ -292,7 +325,7 @@ class Routers:
 
     def _close_passed(self) -> Iterator[Step]:
         """Close the hours that all watermarks have passed."""
-        if all(router.watermark_us is None for router in self._routers):
+        if not self.clock.now_us and all(router.watermark_us is None for router in self._routers):
             return
         watermark = self.watermark_us()
         for hour in sorted(hour for hour in self._open_hours if (hour + 1) * HOUR_US <= watermark):
@@ -303,10 +336,3 @@ class Routers:
 
 def _is_ahead(router: _Router, watermark_us: int) -> bool:
     return router.watermark_us is not None and router.watermark_us > watermark_us + MOST_AHEAD_US
-
-
-def _earliest(partitions: list[Partition], places: list[Place], lateness_us: int) -> int | None:
-    """The watermark of sources that nothing was read of since they were given."""
-    at = {place.name: place.frontier_us for place in places}
-    begins = (at.get(one.name, one.first_us or 0) for one in partitions)
-    return min((begin - lateness_us for begin in begins), default=None)

@@ -10,6 +10,8 @@ import msgspec
 from actors.messages import Batch
 from ingest.records import Rejected
 
+MOST_LATE = 1_000  # sources of which late records are counted one by one
+
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -68,19 +70,23 @@ class Counts(msgspec.Struct):
         0  # records that exporters' sequence numbers say were sent and that never came: not among `read`
     )
     filtered: dict[str, int] = {}
-    late_by_source: dict[str, int] = {}
+    late_by_source: dict[str, int] = {}  # of so many sources, the rest under ''
     closed_before: int = 0  # late ones of hours that an earlier run had closed
+
+    def drop_late(self, source: str, number: int) -> None:
+        """Count a source's late records: a server's sources come and go, and the counts are in each checkpoint."""
+        if source not in self.late_by_source and len(self.late_by_source) >= MOST_LATE:
+            source = ""
+        self.late_by_source[source] = self.late_by_source.get(source, 0) + number
 
     def add(self, other: Counts) -> None:
         """Count what another has counted."""
         for name in ("read", "flows_applied", "events_sent", "late", "rejected", "lost", "closed_before"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for mine, theirs in (
-            (self.filtered, other.filtered),
-            (self.late_by_source, other.late_by_source),
-        ):
-            for key, number in theirs.items():
-                mine[key] = mine.get(key, 0) + number
+        for reason, number in other.filtered.items():
+            self.drop(reason, number)
+        for source, number in other.late_by_source.items():
+            self.drop_late(source, number)
 
     def drop(self, reason: str, number: int = 1) -> None:
         """Count records that bear on no detection."""
@@ -95,6 +101,7 @@ class Place(msgspec.Struct, array_like=True):
     frontier_us: int = 0
     position: Any = None  # see `Block.position`
     finished: bool = False
+    resting: bool = False  # nothing came for long: it is not asked until it stirs
 
 
 class SourceState(msgspec.Struct):

@@ -42,13 +42,21 @@ class Incidents:
             incident = self._parent[incident]
         return incident
 
-    def forget(self, hour: int) -> None:
-        """Drop links that no later hour can neighbour."""
+    def forget(self, hour: int, known: Iterable[str] = ()) -> None:
+        """Drop links that no later hour can neighbour, and of what was joined all but what `known` incidents became."""
         self._lately = {
             key: (at, incident)
             for key, (at, incident) in self._lately.items()
             if hour - at <= NEIGHBOUR_HOURS
         }
+        wanted = [*known, *(incident for _, incident in self._lately.values())]
+        kept: dict[str, str] = {}
+        while wanted:
+            one = wanted.pop()
+            if one in self._parent and one not in kept:
+                kept[one] = self._parent[one]
+                wanted.append(kept[one])
+        self._parent = kept
 
     def state(self) -> list[Any]:
         """As MessagePack values."""

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from alerts.alert import Alert, to_json
+
+KNOWN = 100_000  # alerts of which the last word is remembered: what comes again is one of the newest
+TAIL = 256 << 20  # octets at the end of the file that are looked through for them at the start
 
 
 class _Identified(msgspec.Struct):
@@ -18,7 +20,10 @@ class _Identified(msgspec.Struct):
 
 
 class AlertLog:
-    """Appends alerts; what stands there already, to the octet, is not written again."""
+    """Appends alerts; what stands there already, to the octet, is not written again, if it is among the newest.
+
+    The file may be renamed at any time, as log rotation does: the next alert begins a new one.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,8 +34,11 @@ class AlertLog:
         """Read what is there; a line that a crash has cut short is taken away."""
         if not self._path.exists():
             return
-        whole = 0
         with self._path.open("rb+") as file:
+            whole = max(0, file.seek(0, os.SEEK_END) - TAIL)
+            file.seek(whole)
+            if whole:
+                whole += len(file.readline())  # it began before
             for line in file:
                 if not line.endswith(b"\n"):
                     break
@@ -41,8 +49,10 @@ class AlertLog:
     def _note(self, line: bytes) -> bool:
         """Whether it is news."""
         id_, hashed = _id(line), blake2b(line, digest_size=16).digest()
-        new = self._known.get(id_) != hashed
+        new = self._known.pop(id_, None) != hashed
         self._known[id_] = hashed
+        if len(self._known) > KNOWN:
+            del self._known[next(iter(self._known))]
         return new
 
     def write(self, alerts: Iterable[Alert]) -> None:
@@ -54,14 +64,6 @@ class AlertLog:
             file.write(b"".join(line + b"\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())
-
-
-def append_lines(path: Path, values: Iterable[Any]) -> None:
-    """Append values as JSON lines, for people to look at."""
-    lines = [msgspec.json.encode(value) + b"\n" for value in values]
-    if lines:
-        with path.open("ab") as file:
-            file.write(b"".join(lines))
 
 
 def _id(line: bytes) -> str:

@@ -156,7 +156,7 @@ class Store:
         try:
             self._clean({**sizes, name: 0}, never)
         except StoreError as error:  # the checkpoint holds all the same
-            self.complaints.append(f"{error} (old checkpoints stay)")
+            self.complaints = [*self.complaints[-99:], f"{error} (old checkpoints stay)"]
 
     def manifests(self) -> Iterator[Manifest]:
         """Those that can be used, newest first; why others can't is in `complaints`."""

@@ -128,10 +128,15 @@ class ServeTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     silence_minutes: Annotated[
         float, Meta(ge=0.01, le=1440, description="a number of minutes, 0.01 to 1440")
     ] = 5
+    rest_minutes: Annotated[
+        float, Meta(ge=0.01, le=1440, description="a number of minutes, 0.01 to 1440")
+    ] = 10
     journal: Annotated[str, Meta(description="the path of a folder")] = "journal"
     journal_megabytes: Annotated[int, Meta(ge=1, le=1 << 20, description="a whole number of at least 1")] = (
         1024
     )
+    kept_megabytes: Annotated[int, Meta(ge=1, le=1 << 20, description="a whole number of at least 1")] = 64
+    kept_files: Annotated[int, Meta(ge=1, le=1000, description="a whole number, 1 to 1000")] = 4
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

@@ -146,8 +146,8 @@ class LocalRuntime:
 
     def look(self) -> None:
         """Take in sources that have come."""
-        found = self._finder.look()
-        self._conductor.add(found.partitions, found.rejected)
+        found = self._finder.look(self._conductor.router.resting())
+        self._conductor.add(found.partitions, found.rejected, found.gone)
 
     def scale(self, shards: int) -> None:
         """Have so many shards from the next start on."""

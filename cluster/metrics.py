@@ -17,6 +17,7 @@ from alerts.output import plain
 from cluster.readiness import not_ready
 from cluster.snapshot import Board, Snapshot, fates
 from detections.declare import SEVERITIES
+from ingest.times import undated
 
 MOST = 100  # values of a label
 LONGEST = 200  # letters of one
@@ -58,8 +59,13 @@ def _filtered(now: Snapshot, _: float) -> Samples:
 
 
 def _lags(now: Snapshot, _: float) -> Samples:
-    behind = [(one.name, one.lag_s) for one in now.sources if not one.finished and one.lag_s is not None]
-    return (((name,), lag) for name, lag in sorted(behind, key=lambda pair: (-pair[1], pair[0])))
+    """A log with a file for each hour is one source: its files would be labels that come and go for ever."""
+    behind: dict[str, float] = {}
+    for one in now.sources:
+        if not one.finished and one.lag_s is not None:
+            name = undated(one.name)
+            behind[name] = min(one.lag_s, behind.get(name, one.lag_s))
+    return (((name,), lag) for name, lag in sorted(behind.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _sources(now: Snapshot, _: float) -> Samples:
@@ -93,7 +99,7 @@ METRICS = (
     Told("redshank_sources", "Sources, by whether they are at their end.", _sources, ("state",)),
     Told(
         "redshank_source_lag_seconds",
-        "How far the newest event time of a source is behind the clock. 'other': the largest of the rest.",
+        "How far the newest event time of a source is behind the clock; files of hours are one. 'other': the largest of the rest.",
         _lags,
         ("source",),
         max,
@@ -143,6 +149,12 @@ METRICS = (
         "redshank_recoveries_total",
         "Times that the run went back to its last checkpoint.",
         _one(lambda now: now.recoveries),
+    ),
+    Told(
+        "redshank_kept_dropped_lines_total",
+        "Lines that fell out of rejected.jsonl and withheld.jsonl, which keep the newest.",
+        lambda now, _: (((name,), lines) for name, lines in sorted(now.kept_dropped.items())),
+        ("file",),
     ),
     Told(
         "redshank_queue_calls",

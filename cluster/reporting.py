@@ -105,7 +105,7 @@ def summary(result: Result, alerts: Path | None, kept: Path | None, rejected: Pa
     for reason, number in sorted(filtered.items(), key=lambda pair: (-pair[1], pair[0]))[:8]:
         yield f"  filtered {number:,}: {reason}"
     for source, number in sorted(counts.late_by_source.items(), key=lambda pair: (-pair[1], pair[0]))[:5]:
-        yield f"  late {number:,}: {source} is out of order by more than the lateness allowed"
+        yield f"  late {number:,}: {source or 'some other source'} is out of order by more than the lateness allowed"
     if counts.closed_before:
         yield f"  late {counts.closed_before:,}: of hours that an earlier run with this --state has closed"
     if result.skipped:

@@ -103,7 +103,7 @@ class Run:
         # Another tag each time: what died may still be writing parts of the same epoch.
         self._tag = uuid4().hex[:8]
         try:
-            self.rejected = read_rejected(self._store, parts)
+            self.rejected = self._told_before(parts)
             self.runtime.start(standing, parts, self._epoch + 1, self._tag)
         except PartError as error:
             raise UserError(
@@ -212,6 +212,10 @@ class Run:
             return []
         self._manifest.parts = self._merging.take(self.runtime, self._manifest.parts, self._epoch)
         return still_needed(self._manifest.parts, self._standing.shards, standing.shards)
+
+    def _told_before(self, parts: Sequence[Part]) -> list[Rejected]:
+        """The rejected records up to the checkpoint."""
+        return read_rejected(self._store, parts)
 
     def _told_of(self, marked: Marked) -> list[Part]:
         """The rejected records since the checkpoint before, written."""

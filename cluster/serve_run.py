@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from actors.aggregator import Fresh
-from actors.conductor import Standing
+from actors.conductor import Marked, Standing
+from actors.saving import REJECTED
 from actors.steps import SourceState
-from cluster.checkpoints import Store, StoreError
+from cluster.checkpoints import Part, Store, StoreError
 from cluster.errors import LostError, UserError
 from cluster.observed import checkpoint_now
 from cluster.run import Beginning, Run, Runtime
 from cluster.snapshot import CheckpointNow
+from ingest.records import Rejected
 
 T = TypeVar("T")
 STEPS = 100
@@ -51,6 +53,9 @@ class ServeRun(Run):
         self.runtime = runtime
         self.journal_bound = journal_bound
         self.store_fault = ""  # why the store can't be used now
+        self.keep: Callable[[list[Rejected]], None] = lambda rejected: (
+            None
+        )  # puts them where people find them
 
     @property
     def epoch(self) -> int:
@@ -61,6 +66,25 @@ class ServeRun(Run):
         super()._hold(epoch, standing, parts, delivered)
         self.store_fault = ""
         self.runtime.release(standing)
+
+    # What can't be read is handed over as it comes, and before a checkpoint holds that has passed it: so it needs to
+    # stand neither in memory nor in the checkpoints. After a death some of it is told once more.
+
+    def hand_rejected(self) -> None:
+        """Hand over what has come since the last time."""
+        rejected, self.rejected = self.rejected, []
+        if rejected:
+            self.keep(rejected)
+
+    def _told_of(self, marked: Marked) -> list[Part]:
+        self.hand_rejected()
+        return []
+
+    def _told_before(self, parts: Sequence[Part]) -> list[Rejected]:
+        return []
+
+    def _earlier(self, standing: Standing) -> list[Part]:
+        return [part for part in super()._earlier(standing) if part.kind != REJECTED]
 
     def do(self, what: Callable[[], T]) -> T:
         """Something of the runtime's, after a new beginning if something dies."""

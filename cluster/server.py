@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from actors.aggregator import Numbers
 from actors.conductor import Progress
 from actors.steps import Counts, SourceState
-from alerts.log import AlertLog, append_lines
+from alerts.kept import KeptLines
+from alerts.log import AlertLog
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
 from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow
 
 PAUSE_S = 0.02  # while no source has anything
 LOOK_S = 5.0  # for sources that have come
+LOOKING = 0.05  # of the time at most
 TELL_S = 0.2
 POST_S = 2.0  # between two looks at how it stands
 MOST_SOURCES = 100
@@ -24,17 +25,25 @@ MOST_SOURCES = 100
 class Server:
     """Moves a run on, and hands over what comes out of it."""
 
-    def __init__(self, run: ServeRun, log: AlertLog, board: Board, lateness_us: int, folder: Path) -> None:
+    def __init__(
+        self,
+        run: ServeRun,
+        log: AlertLog,
+        board: Board,
+        lateness_us: int,
+        withheld: KeptLines,
+        rejected: KeptLines,
+    ) -> None:
         self.run = run
         self._log = log
         self._board = board
         self._lateness_us = lateness_us
-        self._folder = folder  # of what raised no alert, and of what could not be read
+        self._kept = {"withheld": withheld, "rejected": rejected}
+        run.keep = lambda some: self._keep("rejected", some)
         self._started_us = now_us()
-        self._looked = self._told = self._posted = time.monotonic()
+        self._look_at = self._told = self._posted = time.monotonic()
         self._stopping = False
         self._shards = 0  # that somebody has asked for
-        self._rejected = 0  # how many were written; after a death some are written again
         self._before: Snapshot | None = None
         self._progress: Progress | None = None
         self._numbers = Numbers(0, 0, 0, 0, 0, {}, {})
@@ -60,9 +69,10 @@ class Server:
     def _once(self) -> None:
         progress = self.run.advance(STEPS, now_us())
         now = time.monotonic()
-        if now - self._looked >= LOOK_S:
-            self._looked = now
+        if now >= self._look_at:
             self.run.do(self.run.runtime.look)
+            took_s = time.monotonic() - now  # the longer, the more files there are
+            self._look_at = now + max(LOOK_S, took_s / LOOKING)
         if now - self._told >= TELL_S:
             self._told = now
             self.run.do(self._hand_over)
@@ -82,10 +92,8 @@ class Server:
         """Alerts count as taken once they are on the disk."""
         fresh = self.run.runtime.fresh()
         self._numbers = fresh.numbers
-        append_lines(self._folder / "withheld.jsonl", fresh.kept)
-        rejected = self.run.rejected
-        append_lines(self._folder / "rejected.jsonl", rejected[self._rejected :])
-        self._rejected = len(rejected)
+        self._keep("withheld", fresh.kept)
+        self.run.hand_rejected()
         if fresh.alerts:
             self._log.write(fresh.alerts)
             self.run.runtime.taken([alert.id for alert in fresh.alerts])
@@ -93,6 +101,10 @@ class Server:
             logger().error(
                 "our fault: please report it", name=fault.name, entity=fault.entity, error=fault.error
             )
+
+    def _keep(self, name: str, some: list[Any]) -> None:
+        if dropped := self._kept[name].append(some):
+            logger().warning("the oldest of what is kept was dropped", file=f"{name}.jsonl", lines=dropped)
 
     # How it stands
 
@@ -123,6 +135,7 @@ class Server:
             checkpoint=self.run.checkpoint_now(),
             deaths=self.run.deaths,
             recoveries=self.run.deaths,
+            kept_dropped={name: lines.dropped for name, lines in self._kept.items()},
             queues=runtime.queues(),
             udp=_udp(ports) if ports else None,
             journal_octets=sum(port.journal_octets for port in ports) if ports else None,

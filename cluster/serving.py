@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from actors.settings import MINUTE_US, Settings
+from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
@@ -24,6 +25,8 @@ from cluster.snapshot import Board
 from detections.catalogue import CATALOGUE
 from ingest.live_sources import LiveSources
 from ingest.sources import Finder
+
+KEPT = ("withheld.jsonl", "rejected.jsonl")
 
 
 def serve(config: Path) -> int:
@@ -59,7 +62,8 @@ def serve(config: Path) -> int:
         alerts = Path(_place(configuration.serve.alerts, folder))
         log = AlertLog(alerts)
         board = Board()
-        server = Server(run, log, board, settings.lateness_us, alerts.parent)
+        withheld, rejected = (_kept(configuration, alerts.parent / name) for name in KEPT)
+        server = Server(run, log, board, settings.lateness_us, withheld, rejected)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.stop)
         stack.enter_context(serving(board, host, port, scale=server.scale))
@@ -76,6 +80,10 @@ def _runtime(configuration: Configuration, finder: Finder, settings: Settings, s
     from cluster.ray_runtime import RayRuntime
 
     return RayRuntime(finder, settings, configuration.enrichment(), store, configuration.serve.address)
+
+
+def _kept(configuration: Configuration, path: Path) -> KeptLines:
+    return KeptLines(path, configuration.serve.kept_megabytes << 20, configuration.serve.kept_files)
 
 
 def _finder(configuration: Configuration, config: Path) -> LiveSources:
@@ -101,7 +109,9 @@ def _finder(configuration: Configuration, config: Path) -> LiveSources:
             ports.append(host_and_port(source.ipfix.removeprefix("udp://"), where))
     journal = Path(_place(configuration.serve.journal, folder))
     bound = configuration.serve.journal_megabytes << 20
-    return LiveSources(tuple(folders), tuple(ports), journal, bound, now_us)
+    # While a silent source may hold hours open it is not left to itself.
+    rest_s = 60 * max(configuration.serve.rest_minutes, configuration.serve.silence_minutes)
+    return LiveSources(tuple(folders), tuple(ports), journal, bound, now_us, rest_s)
 
 
 def _place(said: str, folder: Path) -> str:

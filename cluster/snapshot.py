@@ -75,6 +75,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     store_fault: str = ""  # why the store can't be used now
     deaths: int = 0  # of actors, workers and nodes
     recoveries: int = 0
+    kept_dropped: dict[str, int] = {}  # lines that fell out of `withheld` and `rejected`
     # What waits
     queues: list[int] = []  # calls in flight, by shard
     udp: UdpNow | None = None

@@ -136,15 +136,17 @@ def _run(kept: Sequence[Manifest], standing: Standing) -> tuple[Manifest, RunSta
 
 
 def unfinished_of(run: RunState | None) -> list[Place]:
-    """Sources that were begun and are not at their end, the furthest behind first."""
-    places = [place for place in run.places if not place.finished] if run else []
+    """Sources that were begun, are not at their end and not at rest; the furthest behind first."""
+    places = [place for place in run.places if not place.finished and not place.resting] if run else []
     return sorted(places, key=lambda place: (place.frontier_us, place.name))
 
 
 def _state(newest: Manifest, run: RunState | None) -> str:
     if newest.run.get("delivered"):
         return "delivered"
-    return "under way" if run is None or unfinished_of(run) else "read"
+    return (
+        "under way" if run is None or unfinished_of(run) or any(one.resting for one in run.places) else "read"
+    )
 
 
 def watermark(frontier_us: int | None, lateness_us: int, open_hours: Sequence[int]) -> int | None:

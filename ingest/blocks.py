@@ -25,6 +25,7 @@ class Block:
     read: int = 0
     lost: int = 0  # records that sequence numbers say were sent, and that are not in the file
     idle: bool = False  # a live source has nothing for now
+    rests: bool = False  # ... and is not asked again: who finds sources says when there is something new
     position: Any = None  # MessagePack values; given to `blocks`, reading goes on after this block
 
 

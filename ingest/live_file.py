@@ -26,19 +26,21 @@ from ingest.times import path_us
 GONE_S = 5.0  # after which a file is taken as gone: one that is rotated is away for a moment
 UNKNOWN_S = 5.0  # after which it is said that what a file holds can't be told
 HELD_S = 60.0  # for which a file that does not grow is held open
+MOST_HELD = 200  # files that are held open by a process while they do not grow
+REST_S = 600.0  # after which a file that does not grow is left to itself
 PEEKED = 1 << 18  # octets that are looked at for the first event time
 LARGE = 1 << 20  # octets that wait for their rest and are only looked at again when an eighth has come ...
 LARGE_S = 1.0  # ... or after so long
 
 
 class LiveFile:
-    """One file. `blocks` ends when the file is gone, or after `stop`."""
+    """One file. `blocks` ends when the file is gone, when nobody wrote to it for `rest_s`, or after `stop`."""
 
     live = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rest_s: float = REST_S) -> None:
         self.name = shown(path)
-        self._path = path
+        self._path, self._rest_s = path, rest_s
         self._stopped = False
         self.first_us = path_us(self.name) or self._first()
 
@@ -75,9 +77,9 @@ class LiveFile:
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
         """What is in the file behind a position, and what is appended; an idle one costs a stat."""
-        at = known(position, GrowingPosition, self.name)
+        at = msgspec.structs.replace(known(position, GrowingPosition, self.name), rests=(0, 0))
         try:
-            follower = _Follower(self._path, GrowingFile(self.name, at))
+            follower = _Follower(self._path, GrowingFile(self.name, at), self._rest_s)
         except BadTemplateError as error:
             raise unusable(self.name, error) from None
         return self._blocks(follower)
@@ -92,18 +94,24 @@ class LiveFile:
                     if self._is_stopped():
                         return
                 if is_idle and not follower.is_over:
-                    yield Block(idle=True, position=follower.reading.position())
+                    yield Block(idle=True, rests=follower.rests, position=follower.reading.position())
+                if follower.rests:
+                    return
         finally:
             follower.close()
+
+
+_held: dict[_Follower, None] = {}  # those that hold a file open and read nothing, the longest first
 
 
 class _Follower:
     """Which file it is that is read under a path."""
 
-    def __init__(self, path: Path, reading: GrowingFile) -> None:
+    def __init__(self, path: Path, reading: GrowingFile, rest_s: float) -> None:
         self.reading = reading
         self.is_over = False  # the file is gone
-        self._path = path
+        self.rests = False  # nobody has written to it for long
+        self._path, self._rest_s = path, rest_s
         self._file: int | None = None
         self._seen: tuple[int, ...] = ()  # at the last look: nothing is read while it stays
         self._active = time.monotonic()  # when it changed
@@ -113,9 +121,17 @@ class _Follower:
 
     def close(self) -> None:
         """Hold no file open."""
+        _held.pop(self, None)
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def _hold(self) -> None:
+        """Hold it open until there is more: if it is removed meanwhile, it can still be read to its end."""
+        _held.pop(self, None)
+        _held[self] = None
+        if len(_held) > MOST_HELD:
+            next(iter(_held)).close()
 
     def look(self) -> Iterator[Block]:
         """What is new."""
@@ -130,6 +146,7 @@ class _Follower:
                 is_done = yield from self._changed(now)
                 if is_done:
                     self._seen, self._active, self._trouble = seen, now, ""
+                    self._hold()
         except FileNotFoundError:
             self._gone_since = self._gone_since or now
             if now - self._gone_since >= GONE_S:
@@ -138,12 +155,15 @@ class _Follower:
             yield from self._said_once(f"the file can't be read: {error.strerror or error}")
 
     def _quiet(self, now: float) -> Iterator[Block]:
-        if self._file is None or now - self._active < UNKNOWN_S:
-            return
-        if not self.reading.at.content and self._seen[2]:
-            yield from self._said_once(sniff(head_of(self._file)).reason)
-        if now - self._active > HELD_S:
+        if self._file is not None and now - self._active >= UNKNOWN_S:
+            if not self.reading.at.content and self._seen[2]:
+                yield from self._said_once(sniff(head_of(self._file)).reason)
+            if now - self._active > HELD_S:
+                self.close()
+        if now - self._active > self._rest_s:
             self.close()
+            self.rests = True
+            self.reading.at = msgspec.structs.replace(self.reading.at, rests=self._seen[2:4])
 
     def _is_large(self, size: int, now: float) -> bool:
         """Whether what waits is better not looked at now: a little at a time, it would be read without end."""

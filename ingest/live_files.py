@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import glob
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from stat import S_ISREG
-from typing import Any, NamedTuple
+from time import monotonic
+from types import MappingProxyType
+from typing import Any
 
 from ingest.blocks import LivePartition, shown
 from ingest.errors import PositionError
-from ingest.live_file import LiveFile, is_read_before
+from ingest.live_file import REST_S, LiveFile, is_read_before
+from ingest.live_walk import BEGINS, LONGEST_S, Changes, Seen, Walk, Which
 from ingest.positions import GrowingPosition, known
-from ingest.sources import is_left_out
 
-_MAGIC = "*?["
-BEGINS = 256  # octets by which a renamed file is known again
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+MOVED_S = 2 * LONGEST_S  # for which a file that went is looked for under another name
 
-
-class _Seen(NamedTuple):
-    """A file: device and inode, and how it begins."""
-
-    which: tuple[int, int]
-    begins: bytes
-
-
-_NONE = _Seen((-1, -1), b"")
+__all__ = ["BEGINS", "LiveFolder", "is_at_rest"]
 
 
 class LiveFolder:
@@ -36,88 +27,75 @@ class LiveFolder:
     names, and was renamed since, is not read again under the new one.
     """
 
-    def __init__(self, path: str | Path, positions: Mapping[str, Any] | None = None) -> None:
-        self._path = Path(path)
-        self._known: dict[Path, _Seen] = {}
-        self._read: dict[tuple[int, int], tuple[str, GrowingPosition]] = {}
-        for name, position in (positions or {}).items():
+    def __init__(
+        self, path: str | Path, positions: Mapping[str, Any] = NOTHING, rest_s: float = REST_S
+    ) -> None:
+        self._walk = Walk(str(path), self._stirs)
+        self._rest_s = rest_s
+        self._resting: Mapping[str, Any] = NOTHING
+        self._went: dict[Which, tuple[Seen, float]] = {}  # lately, and when
+        self._read: dict[Which, tuple[str, GrowingPosition]] = {}
+        for name, position in positions.items():
             try:
                 at = known(position, GrowingPosition, name)
             except PositionError:
                 continue  # of a source that is no file
             self._read[at.device, at.inode] = name, at
 
-    def look(self) -> list[LivePartition]:
-        """The files that are new since the last look, in the order of names.
+    def look(self, resting: Mapping[str, Any] = NOTHING) -> list[LivePartition]:
+        """The files that are new since the last look, in the order of names, and those at rest that have changed.
 
-        A file that is gone, and comes again later, is a new one.
+        `resting`: the positions of files at rest, by name. A file that is gone, and comes again later, is a new one.
         """
-        found = {path: seen for path in self._files() if (seen := _seen(path, self._known.get(path)))}
-        # Rotation: the file that was x.log is x.log.1 now, and whoever reads x.log reads it to its end.
-        moved = {
-            old.which: old for path, old in self._known.items() if found.get(path, _NONE).which != old.which
-        }
-        new = [path for path in sorted(found) if path not in self._known]
-        self._known = found
-        return [
-            LiveFile(path)
-            for path in new
-            if not _is_of(moved.get(found[path].which), path) and not self._was_read(path, found[path])
-        ]
+        self._resting = resting
+        changes, now = self._walk.look(), monotonic()
+        self._note(changes, now)
+        new = [path for path in changes.came if not self._is_moved(path) and not self._was_read(path)]
+        return [LiveFile(Path(path), self._rest_s) for path in sorted([*new, *changes.stirred])]
 
-    def _was_read(self, path: Path, seen: _Seen) -> bool:
-        """Whether it was read under another name before the checkpoint."""
-        name, at = self._read.get(seen.which, ("", None))
-        return at is not None and name != shown(path) and is_read_before(path, at)
+    def has(self, name: str) -> bool:
+        """Whether a file of that name was there at the last look."""
+        files = self._walk.files
+        return name in files or ("\\" in name and any(_name(path) == name for path in files))
 
-    def _files(self) -> Iterator[Path]:
-        text = str(self._path)
-        if os.path.isdir(text):  # noqa: PTH112
-            yield from _inside(text)
-        elif not any(letter in text for letter in _MAGIC) or os.path.exists(text):  # noqa: PTH110
-            yield self._path
-        else:
-            for one in glob.iglob(text, recursive=True):  # noqa: PTH207
-                if not is_left_out(Path(one)):
-                    yield Path(one)
-
-
-def _inside(folder: str) -> Iterator[Path]:
-    try:
-        with os.scandir(folder) as some:
-            entries = sorted(some, key=lambda entry: entry.name)
-    except OSError:
-        return  # gone meanwhile, or not ours to read: the next look tells
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _inside(entry.path)
-        elif not is_left_out(Path(entry.path)):
-            yield Path(entry.path)
-
-
-def _seen(path: Path, before: _Seen | None) -> _Seen | None:
-    """A regular file as it is now; of one that was seen before, what is known stays known."""
-    try:
-        status = path.stat()
-        if not S_ISREG(status.st_mode):
+    def _stirs(self, path: str, which: Which, stands: tuple[int, int]) -> bool | None:
+        position = self._resting.get(_name(path))
+        if position is None:
             return None
-        which = status.st_dev, status.st_ino
-        if before is not None and before.which == which and len(before.begins) == BEGINS:
-            return before
-        with path.open("rb") as file:
-            return _Seen(which, file.read(BEGINS))
-    except OSError:
-        return _Seen((0, 0), b"") if path.exists() else None  # its partition says what is wrong
+        at = known(position, GrowingPosition, path)
+        return (at.device, at.inode) != which or at.rests != stands
+
+    def _note(self, changes: Changes, now: float) -> None:
+        """Rotation: the file that was x.log is x.log.1 now, and whoever reads x.log reads it to its end."""
+        self._went = {which: one for which, one in self._went.items() if now - one[1] <= MOVED_S}
+        self._went.update((which, (seen, now)) for which, seen in changes.went.items())
+
+    def _is_moved(self, path: str) -> bool:
+        """Whether a path has a file that was seen elsewhere: an inode alone may be in use again."""
+        which = self._walk.files[path].which
+        begins = self._went[which][0].begins if which in self._went else b""
+        if not begins:
+            return False
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123
+                return file.read(len(begins)) == begins
+        except OSError:
+            return False
+
+    def _was_read(self, path: str) -> bool:
+        """Whether it was read under another name before the checkpoint."""
+        name, at = self._read.get(self._walk.files[path].which, ("", None))
+        return at is not None and name != _name(path) and is_read_before(Path(path), at)
 
 
-def _is_of(old: _Seen | None, path: Path) -> bool:
-    """Whether a path has the file that was seen elsewhere: an inode alone may be in use again."""
-    if old is None or not old.begins:
-        return False
+def _name(path: str) -> str:
+    """As the partition has it."""
+    return path if path.isascii() and not path.endswith("/-") else shown(Path(path))
+
+
+def is_at_rest(position: Any) -> bool:
+    """Whether it is of a file that was left to itself."""
     try:
-        with path.open("rb") as file:
-            return file.read(len(old.begins)) == old.begins
-    except OSError:
-        return False
+        return known(position, GrowingPosition, "").rests != (0, 0)
+    except PositionError:
+        return False  # of a source that is no file

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.blocks import Partition
+from ingest.blocks import Partition, bad_file
 from ingest.collector import Collector
-from ingest.live_files import LiveFolder
+from ingest.live_file import REST_S
+from ingest.live_files import LiveFolder, is_at_rest
+from ingest.positions import GrowingPosition, known
 from ingest.sources import Found
+
+FORGET_S = 86_400.0  # for which a file at rest may be away before it is forgotten
 
 
 @dataclass(slots=True)
@@ -22,19 +27,38 @@ class LiveSources:
     journal: Path  # a folder: one in it for each port
     journal_octets: int  # the bound of each
     now_us: Callable[[], int]
+    rest_s: float = REST_S  # after which a file that does not grow is left to itself
     _looking: list[LiveFolder] = field(default_factory=list)
+    _missed: dict[str, float] = field(
+        default_factory=dict
+    )  # files at rest that are not there, and since when
 
     def found(self, positions: Mapping[str, Any]) -> Found:
         """What is there to begin with; the positions tell a file again that was renamed meanwhile."""
-        self._looking = [LiveFolder(Path(folder), positions=dict(positions)) for folder in self.folders]
+        self._looking = [LiveFolder(Path(folder), dict(positions), self.rest_s) for folder in self.folders]
         listeners: list[Partition] = [
             Collector(host, port, self.journal / str(port), self.now_us, journal_bound=self.journal_octets)
             for host, port in self.listen
         ]
-        found = self.look()
+        found = self.look({name: position for name, position in positions.items() if is_at_rest(position)})
         found.partitions = [*listeners, *found.partitions]
         return found
 
-    def look(self) -> Found:
-        """Files that have appeared since."""
-        return Found([partition for folder in self._looking for partition in folder.look()])
+    def look(self, resting: Mapping[str, Any]) -> Found:
+        """Files that have appeared since; of those at rest, the ones that stir, and what is gone for good."""
+        found = Found([partition for folder in self._looking for partition in folder.look(resting)])
+        missing = [name for name in resting if not any(folder.has(name) for folder in self._looking)]
+        found.gone = self._gone(missing)
+        found.rejected = [bad_file(Path(name), _left(resting[name])) for name in found.gone]
+        return found
+
+    def _gone(self, missing: list[str]) -> list[str]:
+        """Those that are missing for long: a disk that is away for a while has not lost its files."""
+        now = time.monotonic()
+        self._missed = {name: self._missed.get(name, now) for name in missing}
+        return [name for name, since in self._missed.items() if now - since >= FORGET_S]
+
+
+def _left(position: Any) -> str:
+    offset = known(position, GrowingPosition, "").offset
+    return f"the file is gone; it was read up to octet {offset}, and had not changed for long"

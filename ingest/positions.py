@@ -111,6 +111,10 @@ class GrowingPosition(msgspec.Struct, array_like=True, frozen=True):
     form: GrowingForm = "new"
     number: int = 0  # of the next record
     decoder: DecoderState = DecoderState()
+    rests: tuple[int, int] = (
+        0,
+        0,
+    )  # size and time of change (ns) at which it was left to itself; 0: it is read
 
 
 Form = TypeVar("Form", bound=msgspec.Struct)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ _NOT_TELEMETRY = {
     ".png",
     ".html",
 }
-_OURS = {"truth.jsonl", "benign.jsonl", "alerts.jsonl", "alerts.json", "rejected.jsonl", "withheld.jsonl"}
+_OURS = re.compile(r"(truth|benign|alerts|rejected|withheld)\.jsonl?(\.\d+)?$")  # with a number: rotated
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Found:
     partitions: list[Partition] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)  # files in folders that are plainly no telemetry
+    gone: list[str] = field(default_factory=list)  # sources at rest that are not there any more
 
 
 class Finder(Protocol):
@@ -49,8 +51,8 @@ class Finder(Protocol):
     def found(self, positions: Mapping[str, Any]) -> Found:
         """What is there to begin with; the positions are those of sources that were read before, by name."""
 
-    def look(self) -> Found:
-        """What has come since."""
+    def look(self, resting: Mapping[str, Any]) -> Found:
+        """What has come since; `resting` are the positions of the sources at rest, by name: those that stir come, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Files:
         """All of them."""
         return discover(self.paths, self.lateness_us)
 
-    def look(self) -> Found:
+    def look(self, resting: Mapping[str, Any]) -> Found:
         """Nothing comes."""
         return Found()
 
@@ -87,7 +89,7 @@ def _files(path: Path, found: Found, seen: set[str], *, named: bool = False) -> 
     if not os.path.isdir(path):  # noqa: PTH112
         if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
             found.rejected.append(bad_file(path, "it is no regular file"))
-        elif named or not is_left_out(path):
+        elif named or not is_left_out(path.name):
             yield path
         else:
             found.skipped.append(shown(path))
@@ -102,9 +104,9 @@ def _files(path: Path, found: Found, seen: set[str], *, named: bool = False) -> 
             yield from _files(one, found, seen)
 
 
-def is_left_out(path: Path) -> bool:
+def is_left_out(name: str) -> bool:
     """Whether a file in a folder is plainly no telemetry, by its name."""
-    return path.suffix.lower() in _NOT_TELEMETRY or path.name in _OURS
+    return os.path.splitext(name)[1].lower() in _NOT_TELEMETRY or bool(_OURS.match(name))  # noqa: PTH122
 
 
 def _add(path: Path, found: Found, lateness_us: int) -> None:

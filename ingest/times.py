@@ -119,6 +119,16 @@ def path_us(path: str) -> int | None:
     return epoch_us(f"{year}-{month}-{day}T{hour}:{minute or '00'}:00Z")
 
 
+def undated(path: str) -> str:
+    """A path without the hour that it names: the same for all hours of a resource's log.
+
+    >>> undated("in/resourceId=X/y=1970/m=01/d=01/h=01/m=00/PT1H.json"), undated("in/a.log")
+    ('in/resourceId=X', 'in/a.log')
+    """
+    match = _PATH.search(path)
+    return path[: match.start()].rstrip("/\\") if match else path
+
+
 @lru_cache(4096)
 def _hour(text: str) -> int | None:
     """Start of '2026-01-05T10' (or of the day '2026-01-05')."""

@@ -37,6 +37,7 @@ def snapshot(**changed: Any) -> Snapshot:
         checkpoint=CheckpointNow(epoch=12, written_us=NOW_US - 9_000_000, took_s=0.5, octets=818_031),
         deaths=1,
         recoveries=1,
+        kept_dropped={"rejected": 6},
         queues=[3, 4],
         udp=UdpNow(datagrams=9, octets=9_000, dropped=1, lost=[FlowsLost("10.0.0.1", 256, 7)]),
         journal_octets=4_096,

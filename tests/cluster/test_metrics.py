@@ -68,6 +68,7 @@ def test_every_figure_is_told() -> None:
         ("redshank_checkpoint_size_bytes",): 818_031,
         ("redshank_deaths_total",): 1,
         ("redshank_queue_calls", "1"): 4,
+        ("redshank_kept_dropped_lines_total", "rejected"): 6,
         ("redshank_udp_datagrams_total",): 9,
         ("redshank_udp_dropped_datagrams_total",): 1,
         ("redshank_udp_lost_records_total", "256", "10.0.0.1"): 7,
@@ -149,6 +150,19 @@ def test_what_is_posted_does_not_change_any_more() -> None:
     latest = board.latest()
     assert latest is not None
     assert (latest.counts.read, latest.counts.late_by_source) == (1, {})
+
+
+def test_a_file_for_each_hour_makes_no_new_label() -> None:
+    """In months there would be thousands of them, and no alert on any."""
+    names = [
+        f"in/KV{vault}/y=2026/m=01/d=05/h={hour:02}/m=00/PT1H.json" for vault in (1, 2) for hour in range(24)
+    ]
+    sources = [
+        SourceNow(name=name, frontier_us=1, lag_s=float(3_600 * at + 5)) for at, name in enumerate(names)
+    ]
+    figures = told(snapshot(sources=sources))
+    lags = {key[1]: value for key, value in figures.items() if key[0] == "redshank_source_lag_seconds"}
+    assert lags == {"in/KV1": 5.0, "in/KV2": 24 * 3_600 + 5.0}
 
 
 def test_the_page_for_operators_names_every_metric() -> None:

@@ -1,0 +1,73 @@
+"""A server hands over what it could not read, and keeps none of it: not in memory, not in its checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from actors.conductor import Standing
+from actors.saving import REJECTED as KIND
+from actors.saving import write_rejected
+from cluster.beginning import SERVE, beginning
+from cluster.checkpoints import Store
+from cluster.serve_run import ServeRun
+from ingest.records import Rejected
+from tests.cluster.scripted import LENGTH, NONE, REJECTED, Fails, Scripted, deaths, newest
+
+
+class Live(Scripted):
+    """The same for a server."""
+
+    def release(self, standing: Standing) -> None:
+        """Nothing waits for it."""
+
+
+def served(folder: Path, fails: Fails = NONE) -> tuple[ServeRun, list[int], list[str]]:
+    """A run to its end; what was handed over and said."""
+    store, said, told = Store(folder), list[str](), list[int]()
+    runtime: Any = Live(store, LENGTH, fails)
+    run = ServeRun(runtime, store, beginning(store, SERVE), 0.0, said.append, 1 << 20)
+
+    def keep(some: list[Rejected]) -> None:
+        told.extend(one.offset for one in some)
+
+    run.keep = keep
+    run.start()
+    most = 0
+    while not run.advance(2).done:
+        most = max(most, len(run.rejected))
+    run.hand_rejected()
+    assert most <= 2, "each checkpoint is a reason to hand over what there is"
+    return run, told, said
+
+
+def test_what_could_not_be_read_is_handed_over_once_and_kept_nowhere(tmp_path: Path) -> None:
+    run, told, _ = served(tmp_path)
+    assert told == REJECTED
+    assert run.rejected == []
+    assert [part for part in newest(tmp_path).parts if part.kind == KIND] == []
+
+
+def test_after_a_death_nothing_is_missing(tmp_path: Path) -> None:
+    _, told, said = served(tmp_path, deaths(("advance", 7)))
+    assert sorted(set(told)) == REJECTED
+    assert len(said) == 1
+
+
+def test_what_an_earlier_version_kept_in_its_checkpoints_is_dropped(tmp_path: Path) -> None:
+    really = ServeRun._told_of
+    old = [Rejected(reason="old", offset=-1)]
+
+    def kept_before(run: ServeRun, marked: Any) -> Any:
+        if marked.epoch > 1:
+            return really(run, marked)
+        assert run._store is not None
+        return write_rejected(run._store, f"{marked.epoch:012d}-old", old)
+
+    ServeRun._told_of = kept_before  # type: ignore[method-assign]
+    try:
+        _, told, _ = served(tmp_path)
+    finally:
+        ServeRun._told_of = really  # type: ignore[method-assign]
+    assert set(told) <= set(REJECTED)
+    assert [part for part in newest(tmp_path).parts if part.kind == KIND] == []
