@@ -68,12 +68,14 @@ def flows(
     listed: npt.NDArray[np.uint32] | None = None,
     seed: int = 1,
     name: str = "flows",
+    hot: float = 0.0,
 ) -> Input:
     """IPFIX: so many flows from outside, a share of them SSH or RDP, to the resources 10.0.0.0 and on.
 
-    Each file is one exporter's, and spans the whole hour.
+    Each file is one exporter's, and spans the whole hour. A `hot` share goes to the first resource.
     """
     made = _flows(count, relevant, resources, seed)
+    made["destination"][np.random.default_rng(seed + 1).random(count) < hot] = NETWORK
     paths = tuple(folder / f"{name}-{number}.ipfix" for number in range(files))
     for number, path in enumerate(paths):
         path.write_bytes(Exporter(number + 1).export(made[number::files]))

@@ -51,12 +51,14 @@ def vault_events(
     files: int = 2,
     seed: int = 2,
     name: str = "vault",
+    hot: float = 0.0,
 ) -> Input:
     """Key Vault audit events. Each caller uses 4 vaults and 10 secrets of each again and again; else, as the
-    worst case, any caller any of 40 secrets of any vault.
+    worst case, any caller any of 40 secrets of any vault. A `hot` share is the first caller's.
     """
     chance = np.random.default_rng(seed)
     who = chance.integers(0, callers, count)
+    who[np.random.default_rng(seed + 1).random(count) < hot] = 0
     if polling:
         which = (who + chance.integers(0, OF_A_CALLER[0], count) * max(1, vaults // OF_A_CALLER[0])) % vaults
         item = chance.integers(0, OF_A_CALLER[1], count)

@@ -1,4 +1,4 @@
-"""What more entities and more shards cost: records a second and CPU seconds, on Ray.
+"""What more entities, a hot one, and more shards cost: records a second and CPU seconds, on Ray.
 
 The number of records stays the same while they come from or go to 1,000, 100,000 or 1,000,000 different ones; how
 many of those the records touch is said beside it, since a run holds no more than that. With as many entities as
@@ -30,12 +30,19 @@ _MAKERS: dict[str, Maker] = {
     ),
 }
 SHARDED = (ALL_SERVICE, VAULT)
+HOT = 0.5  # the share of one entity
+_HOT: dict[str, tuple[Callable[..., Input], dict[str, float]]] = {
+    ALL_SERVICE: (inputs.flows, {"relevant": 1.0}),
+    VAULT: (log_inputs.vault_events, {}),
+}
 
 
 def rows(lab: Lab) -> Iterator[Row]:
-    """More entities, then more shards."""
+    """More entities, a hot one, then more shards."""
     for case, make in _MAKERS.items():
         yield from _entities(lab, case, make)
+    for case, (maker, more) in _HOT.items():
+        yield from _hot(lab, case, maker, more)
     for case in SHARDED:
         yield from _shards(lab, case)
 
@@ -52,6 +59,17 @@ def _entities(lab: Lab, case: str, make: Maker) -> Iterator[Row]:
     least, most = speeds[0].per_second, speeds[-1].per_second
     named = f"{ENTITIES[-1]:,} / {ENTITIES[0]:,}"
     yield figure(NAME, case, f"speed, {named}", ratio(most, least), "×", WITHIN)
+
+
+def _hot(lab: Lab, case: str, make: Callable[..., Input], more: dict[str, float]) -> Iterator[Row]:
+    """Half of everything is one entity's: its shard has three quarters of the work of two."""
+    count = max(1_000, int(SIZES[case] * lab.scale))
+    given = lab.made(f"{case}, hot", lambda folder: make(folder, count, name="hot", hot=HOT, **more))
+    speed = lab.speed_over(given, "ray")
+    even = lab.speed(case, "ray")
+    yield from _both(case, f"{HOT:.0%} of them one entity's", speed, "")
+    value = ratio(speed.per_second, even.per_second)
+    yield figure(NAME, case, "speed, one has half / evenly", value, "×", 0.5)
 
 
 def _what(given: Input) -> str:

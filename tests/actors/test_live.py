@@ -18,11 +18,13 @@ from ingest.records import HOUR_US, Event
 from tests.actors.running import MINUTE_US, START, TOR, Listed, Replayed, at, event
 from tests.actors.test_whole import BUSY, part
 
+LIVE = Settings(learning_days=0.0, streaming=True)
+
 
 @pytest.fixture(params=[1, 2, 5], ids="{}-routers".format)
 def live(request: pytest.FixtureRequest) -> Settings:
     """As a server has them."""
-    return Settings(learning_days=0.0, streaming=True, routers=request.param)
+    return replace(LIVE, routers=request.param)
 
 
 class Growing:
