@@ -6,9 +6,10 @@ of (`Detection.suspects`), and only for those a `TrafficHour` is made, with a `P
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,35 +89,64 @@ class Traffic:
 
     def peers(self, entity: int) -> dict[tuple[str, str], tuple[Peer, ...]]:
         """A resource's peers by service and direction, those with most connections first."""
-        found: dict[tuple[str, str], list[Peer]] = {}
-        for at in self._ranked("known", entity):
-            way = SERVICES[self.known["service"][at]], "out" if self.known["outgoing"][at] else "in"
-            found.setdefault(way, []).append(self._peer(self.known, at, False))
-        return {way: tuple(peers) for way, peers in found.items()}
+        order, rows = self._ranked("known", entity), self.known
+        ways = rows["service"][order] * 2 + rows["outgoing"][order]
+        return {
+            (SERVICES[way // 2], "out" if way % 2 else "in"): self._peers(rows, order[ways == way], False)
+            for way in np.unique(ways).tolist()
+        }
 
     def malicious(self, entity: int) -> tuple[Peer, ...]:
         """A resource's peers that are listed as command and control."""
-        return tuple(self._peer(self.listed, at, True) for at in self._ranked("listed", entity))
+        return self._peers(self.listed, self._ranked("listed", entity), True)
 
-    def _ranked(self, which: str, entity: int) -> list[int]:
+    def _ranked(self, which: str, entity: int) -> Ints:
         """The positions of a resource's peers, those with most connections first, then by address."""
         rows: Peers = getattr(self, which)
         begin, end = np.searchsorted(rows["entity"], [entity, entity + 1])
         high, low = rows["peer_hi"][begin:end], rows["peer_lo"][begin:end]
-        order: list[int] = (begin + np.lexsort((low, high, -rows["connections"][begin:end]))).tolist()
+        order: Ints = begin + np.lexsort((low, high, -rows["connections"][begin:end]))
         return order
 
-    def _peer(self, rows: Peers, at: int, listed: bool) -> Peer:
-        said = {name: column[at].item() for name, column in rows.items()}
-        return Peer(
-            address=_text(said["peer_hi"], said["peer_lo"]),
-            own_address=_text(said["own_hi"], said["own_lo"]),
-            sources=tuple(sorted(set(self.places(said["begin"], said["end"], listed)))[:MOST_PLACES]),
-            port=_PORT_OF.get(said["service"], said["port"]),
-            **{name: said[name] for name in _PLAIN},
+    def _peers(self, rows: Peers, order: Ints, listed: bool) -> tuple[Peer, ...]:
+        """Column by column: a resource that everybody knocks at has a million of them."""
+        said = {name: column[order].tolist() for name, column in rows.items()}
+        ports = [_PORT_OF.get(code, port) for code, port in zip(said["service"], said["port"], strict=True)]
+        return tuple(
+            map(
+                Peer,
+                map(address_text, said["peer_hi"], said["peer_lo"]),
+                *(said[name] for name in _PLAIN),
+                map(_text, said["own_hi"], said["own_lo"]),
+                ports,
+                map(_Places, repeat(self.places), said["begin"], said["end"], repeat(listed)),
+            )
         )
 
 
+class _Places(Iterable[tuple[str, int]]):
+    """Where a peer's records stand, looked up if somebody asks: of a million peers the first ten are shown."""
+
+    __slots__ = ("_asked",)
+
+    def __init__(self, places: Callable[[int, int, bool], list[tuple[str, int]]], *asked: Any) -> None:
+        self._asked = places, asked
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        places, asked = self._asked
+        return iter(sorted(set(places(*asked)))[:MOST_PLACES])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Iterable) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+# The fields of a `Peer` between its address and its own one, in their order.
 _PLAIN = (
     "connections",
     "short",

@@ -202,7 +202,7 @@ class Peer(msgspec.Struct, array_like=True):
     sampling: int  # largest one-in-N that an export stated; 0 = none stated
     own_address: str  # the resource's address (the first one, by text, if several)
     port: int  # the service's port; for malicious peers, the most used port of the two sides' services
-    sources: tuple[tuple[str, int], ...] = ()  # where the records stand: (source, byte offset), at most 5
+    sources: Iterable[tuple[str, int]] = ()  # where the records stand: (source, byte offset), at most 5
 
 
 @dataclass(slots=True)
