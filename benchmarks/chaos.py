@@ -21,6 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import inputs
+
 KINDS = {
     "RemoteShard": "shard",
     "RemoteRouter": "router",
@@ -45,10 +47,10 @@ class Chaos:
     alerts: bytes = b""
 
 
-def command(inputs: list[str], config: Path, out: Path, *more: str) -> list[str]:
+def command(given: list[str], config: Path, out: Path, *more: str) -> list[str]:
     """`redshank detect` as a process of its own."""
     start = "import sys; from cluster.cli import main; sys.exit(main())"
-    said = ["detect", *inputs, "--config", str(config), "--alerts", str(out / "alerts.jsonl"), *more]
+    said = ["detect", *given, "--config", str(config), "--alerts", str(out / "alerts.jsonl"), *more]
     return [sys.executable, "-c", start, *said]
 
 
@@ -59,17 +61,17 @@ def configured(config: Path, folder: Path, every_s: float = EVERY_S) -> Path:
     return place
 
 
-def undisturbed(inputs: list[str], config: Path, out: Path, *more: str) -> Chaos:
+def undisturbed(given: list[str], config: Path, out: Path, *more: str) -> Chaos:
     """One run that is left alone."""
     out.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(command(inputs, config, out, *more), capture_output=True, text=True, check=False)
+    done = subprocess.run(command(given, config, out, *more), capture_output=True, text=True, check=False)
     if done.returncode not in (0, 3):
         raise RuntimeError(done.stderr)
     return Chaos(starts=1, summary=_summary(done.stderr), alerts=(out / "alerts.jsonl").read_bytes())
 
 
 def disturbed(
-    inputs: list[str],
+    given: list[str],
     config: Path,
     out: Path,
     chance: random.Random,
@@ -88,7 +90,7 @@ def disturbed(
             said.truncate(0)
             said.seek(0)
             process = subprocess.Popen(
-                command(inputs, config, out, *state, *more), stderr=said, stdout=subprocess.DEVNULL
+                command(given, config, out, *state, *more), stderr=said, stdout=subprocess.DEVNULL
             )
             status = _disturb(process, chaos, chance, kills, pause_s, kinds)
             said.flush()
@@ -160,6 +162,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("inputs", nargs="*", default=["demo/telemetry"], help="default: the demo's telemetry")
     parser.add_argument("--config", type=Path, default=Path("demo/telemetry/redshank.toml"))
+    parser.add_argument("--flows", type=int, help="in their place so many IPFIX flows, in four files")
+    parser.add_argument("--only", nargs="+", choices=sorted({*KINDS.values(), "driver"}), default=[])
+    parser.add_argument("--routers", type=int, default=1)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runtime", choices=["ray", "loop"], default="ray")
@@ -167,17 +172,26 @@ def main() -> int:
     given = parser.parse_args()
     chance, total, rounds = random.Random(given.seed), Counter[str](), 0
     with tempfile.TemporaryDirectory() as folder:
+        if given.flows:
+            given.config = inputs.configuration(Path(folder), inputs.indicators())
+            with given.config.open("a") as file:
+                file.write("[detections]\nlearning_days = 0\n")  # an hour is all there is
+            made = inputs.flows(Path(folder), given.flows, relevant=0.3, files=4, hot=0.2)
+            given.inputs = [str(path) for path in made.paths]
         config = configured(given.config, Path(folder))
         try:
             expected = undisturbed(given.inputs, config, Path(folder) / "alone", "--runtime", "loop")
+            config.write_text(config.read_text() + f"\n[engine]\nrouters = {given.routers}\n")
             number = len(expected.alerts.splitlines())
             print(f"left alone: {number} alerts; {expected.summary}", flush=True)
             while total.total() < given.kills:
                 rounds += 1
                 left = given.kills - total.total()
-                more = ("--runtime", given.runtime)
+                more, kinds = ("--runtime", given.runtime), frozenset(given.only)
                 out = Path(folder) / f"round-{rounds}"
-                found = disturbed(given.inputs, config, out, chance, left, tuple(given.pause), *more)
+                found = disturbed(
+                    given.inputs, config, out, chance, left, tuple(given.pause), *more, kinds=kinds
+                )
                 total += found.kills
                 same = found.alerts == expected.alerts and found.summary == expected.summary
                 kills = ", ".join(f"{number} {kind}" for kind, number in sorted(found.kills.items()))
