@@ -31,7 +31,7 @@ from cluster.earlier import take_over
 from cluster.inputs import STDIN, inputs_of, seen
 from cluster.local import LocalRuntime
 from cluster.reporting import Result
-from cluster.run import Beginning, Run, Runtime, beginning
+from cluster.run import Beginning, Every, Run, Runtime, beginning
 from detections.catalogue import CATALOGUE
 from ingest.sources import Files
 
@@ -70,6 +70,12 @@ def settings_of(configuration: Configuration, shards: int, not_after_us: int | N
     )
 
 
+def every_of(configuration: Configuration) -> Every:
+    """How often a checkpoint is taken."""
+    said = configuration.checkpoints
+    return Every(said.every_seconds, said.every_records)
+
+
 def detect(options: Options, console: Console) -> Result:
     """`detecting`, for those who only want the result."""
     with detecting(options, console) as result:
@@ -105,8 +111,8 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
         return _runtime(options, paths, told, configuration, store)
 
     spare = (lambda: runtime(False)) if place is None and store is not None else None
-    every_s, say = configuration.checkpoints.every_seconds, partial(_say, console)
-    run = Run(runtime(store is not None), store, begin, every_s, say, spare)
+    every, say = every_of(configuration), partial(_say, console)
+    run = Run(runtime(store is not None), store, begin, every, say, spare)
     stack.callback(lambda: run.runtime.stop())
     return run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -27,11 +27,17 @@ from cluster.merging import Merging
 from ingest.records import Rejected
 
 __all__ = ["Beginning", "Run", "Runtime", "beginning", "place_of"]
-EVERY_S = 10.0
 MOST_DEATHS = 20  # one after the other without getting any further: then something is wrong for good
 MAX_REJECTED = 1_000_000  # kept in the file; more are only counted
 T = TypeVar("T")
 _pack = msgspec.msgpack.Encoder().encode
+
+
+class Every(NamedTuple):
+    """How often a checkpoint is taken: whichever comes first."""
+
+    seconds: float = 10.0
+    records: int | None = None  # that were read since
 
 
 class Runtime(Protocol):
@@ -63,7 +69,7 @@ class Run:
         runtime: Runtime,
         store: Store | None,
         begin: Beginning,
-        every_s: float = EVERY_S,
+        every: Every = Every(),  # noqa: B008 - it can't be changed
         say: Callable[[str], None] = lambda line: None,
         spare: Callable[[], Runtime] | None = None,
     ) -> None:
@@ -74,7 +80,8 @@ class Run:
         self._begin = begin
         self._manifest = begin.manifest
         self._standing = Standing()  # the manifest's
-        self._every_s = every_s
+        self._every = every
+        self._read, self._read_at_mark = 0, 0  # records
         self._say = say
         self._spare = spare
         self._own = spare is not None
@@ -111,6 +118,7 @@ class Run:
             ) from None
         self._begun = True
         self._marked_at = time.monotonic()
+        self._read_at_mark = standing.run.counts.read if standing is not None and standing.run else 0
 
     def _look_at_own_store(self) -> None:
         """Where nothing can be written any more the last checkpoint may be gone too: then it begins anew."""
@@ -131,8 +139,10 @@ class Run:
         progress = self.runtime.advance(steps, self._is_time(), now_us)
         room = max(0, MAX_REJECTED - len(self.rejected))
         self.rejected += progress.rejected[:room]
+        self._read = progress.counts.read
         if progress.marked:
             self._marked += progress.marked
+            self._read_at_mark = self._read
             self._marked_at = time.monotonic()
         self._take_written(wait=progress.drained)
         return progress
@@ -185,7 +195,10 @@ class Run:
     def _is_time(self) -> bool:
         if not self._saves or self._marked:
             return False
-        return time.monotonic() - self._marked_at >= self._every_s
+        most = self._every.records
+        if most is not None and self._read - self._read_at_mark >= most:
+            return True
+        return time.monotonic() - self._marked_at >= self._every.seconds
 
     def _take_written(self, wait: bool) -> None:
         """Make the checkpoints hold whose parts are written."""

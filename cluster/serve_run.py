@@ -13,7 +13,7 @@ from actors.steps import SourceState
 from cluster.checkpoints import Part, Store, StoreError
 from cluster.errors import LostError, UserError
 from cluster.observed import checkpoint_now
-from cluster.run import Beginning, Run, Runtime
+from cluster.run import Beginning, Every, Run, Runtime
 from cluster.snapshot import CheckpointNow
 from ingest.records import Rejected
 
@@ -45,11 +45,11 @@ class ServeRun(Run):
         runtime: LiveRuntime,
         store: Store,
         begin: Beginning,
-        every_s: float,
+        every: Every,
         say: Callable[[str], None],
         journal_bound: int,
     ) -> None:
-        super().__init__(runtime, store, begin, every_s, say)
+        super().__init__(runtime, store, begin, every, say)
         self.runtime = runtime
         self.journal_bound = journal_bound
         self.store_fault = ""  # why the store can't be used now

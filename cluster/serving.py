@@ -14,7 +14,7 @@ from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
-from cluster.detect import settings_of
+from cluster.detect import every_of, settings_of
 from cluster.errors import UserError
 from cluster.health import serving
 from cluster.local import LocalRuntime
@@ -56,9 +56,7 @@ def serve(config: Path) -> int:
         for one in runtime.rejected:
             logger().warning("refused", source=one.source, reason=one.reason)
         say = logger().warning
-        run = ServeRun(
-            runtime, store, begin, configuration.checkpoints.every_seconds, say, finder.journal_octets
-        )
+        run = ServeRun(runtime, store, begin, every_of(configuration), say, finder.journal_octets)
         alerts = Path(_place(configuration.serve.alerts, folder))
         log = AlertLog(alerts)
         board = Board()

@@ -22,7 +22,7 @@ from baselines.population import Population
 from cluster.beginning import beginning
 from cluster.checkpoints import Manifest, Store
 from cluster.errors import LostError
-from cluster.run import Run
+from cluster.run import Every, Run
 from ingest.records import Rejected
 
 NAME = "numbers"
@@ -184,7 +184,7 @@ class Played:
         self.said: list[str] = []
         self.begin = beginning(self.store, who)
         self.runtime = Scripted(self.store, LENGTH, fails, **more)
-        self.run = Run(self.runtime, self.store, self.begin, 0.0, self.said.append)
+        self.run = Run(self.runtime, self.store, self.begin, Every(0.0), self.said.append)
 
     def play(self, steps: int = 2, stop_at: int | None = None) -> Outcome | None:
         self.run.start()

@@ -16,7 +16,7 @@ from cluster.beginning import Beginning, beginning, place_of
 from cluster.checkpoints import Manifest, Store, part_name
 from cluster.errors import LostError, UserError
 from cluster.frame import framed
-from cluster.run import MOST_DEATHS, Run
+from cluster.run import MOST_DEATHS, Every, Run
 from tests.cluster.scripted import (
     APPLIED,
     LENGTH,
@@ -102,7 +102,7 @@ def test_no_part_ever_gets_the_name_of_another(tmp_path: Path) -> None:
     fails = deaths(("written", 2), ("advance", 9), ("written", 11), ("compacted", 1))
     for _ in range(3):
         begin = beginning(store, "me")
-        run = Run(Scripted(store, LENGTH, fails), store, begin, 0.0)
+        run = Run(Scripted(store, LENGTH, fails), store, begin, Every(0.0))
         run.start()
         while not run.advance(1).done:
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from actors.saving import SHARD
 from cluster.checkpoints import Store, part_name
 from cluster.errors import LostError, UserError
 from cluster.places import StoreError
+from cluster.run import Every
 from ingest.records import Rejected
 from tests.cluster.scripted import (
     LENGTH,
@@ -104,7 +106,7 @@ def test_short_runs_merge_their_parts_too(tmp_path: Path) -> None:
     """Each takes one checkpoint: what it began to merge is waited for, else a chain would grow with every run."""
     for _ in range(40):
         played = Played(tmp_path, slow=2)
-        played.run._every_s = 1e9
+        played.run._every = Every(1e9)
         played.play(1_000)
         played.run.deliver()
     assert len(newest(tmp_path).parts) < 25
@@ -143,3 +145,16 @@ def test_a_merge_that_fails_loses_nothing(tmp_path: Path, error: Exception, call
     found = newest(tmp_path)
     stored = [n for part in found.parts if part.kind == SHARD for n in numbers_of(played.store.read(part))]
     assert stored == numbers
+
+
+def test_a_checkpoint_is_taken_after_so_many_records_too(tmp_path: Path) -> None:
+    """Where much comes at once, seconds are many records to read again."""
+    played = Played(tmp_path)
+    played.run._every = Every(1e9, 7)
+    played.run.start()
+    marked = []
+    while not (progress := played.run.advance(1)).done:
+        marked += [played.run._read_at_mark] * bool(progress.marked)
+    *marked, _ = marked  # at the end one is taken in any case
+    assert len(marked) >= 3
+    assert all(later - sooner >= 7 for sooner, later in itertools.pairwise(marked))

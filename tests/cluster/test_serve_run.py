@@ -10,6 +10,7 @@ from actors.saving import REJECTED as KIND
 from actors.saving import write_rejected
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
+from cluster.run import Every
 from cluster.serve_run import ServeRun
 from ingest.records import Rejected
 from tests.cluster.scripted import LENGTH, NONE, REJECTED, Fails, Scripted, deaths, newest
@@ -26,7 +27,7 @@ def served(folder: Path, fails: Fails = NONE) -> tuple[ServeRun, list[int], list
     """A run to its end; what was handed over and said."""
     store, said, told = Store(folder), list[str](), list[int]()
     runtime: Any = Live(store, LENGTH, fails)
-    run = ServeRun(runtime, store, beginning(store, SERVE), 0.0, said.append, 1 << 20)
+    run = ServeRun(runtime, store, beginning(store, SERVE), Every(0.0), said.append, 1 << 20)
 
     def keep(some: list[Rejected]) -> None:
         told.extend(one.offset for one in some)
