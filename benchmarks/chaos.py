@@ -176,7 +176,7 @@ def main() -> int:
             given.config = inputs.configuration(Path(folder), inputs.indicators())
             with given.config.open("a") as file:
                 file.write("[detections]\nlearning_days = 0\n")  # an hour is all there is
-            made = inputs.flows(Path(folder), given.flows, relevant=0.3, files=4, hot=0.2)
+            made = inputs.flows(Path(folder), given.flows, relevant=0.05, files=4, hot=0.1)
             given.inputs = [str(path) for path in made.paths]
         config = configured(given.config, Path(folder))
         try:
