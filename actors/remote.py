@@ -18,7 +18,17 @@ from actors.clock import Clock
 from actors.conductor import Conductor, Progress, Standing, positions_of
 from actors.far_reading import FarPartition, FarReader, SharedShapes
 from actors.memory import building, settle
-from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
+from actors.messages import (
+    Batch,
+    Close,
+    Rows,
+    pack_batch,
+    pack_found,
+    pack_report,
+    unpack_batch,
+    unpack_found,
+    unpack_report,
+)
 from actors.saving import Store, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
@@ -51,9 +61,10 @@ class RemoteShard:
         self._shard = Shard(index, settings)
         settle()
 
-    def apply(self, packed: bytes, events: Rows, rows: Rows) -> None:
-        """Take a batch in. Ray maps arrays read-only; the window copies what it keeps."""
-        self._shard.apply(unpack_batch(packed, events, rows))
+    def apply(self, packed: bytes, events: Rows, rows: Rows) -> bytes:
+        """Take a batch in; what is to be told at once, packed. Ray maps arrays read-only; the window copies what it keeps."""
+        found = self._shard.apply(unpack_batch(packed, events, rows))
+        return pack_found(found) if found else b""
 
     def close(self, hour: int, layers_since: dict[str, int], population: Any) -> bytes:
         """Close an hour; the report, packed."""
@@ -86,6 +97,11 @@ class RemoteAggregator:
         """Take a report in; how many alerts its hour came to, if it was the last one missing."""
         return len(self._aggregator.report(unpack_report(packed), layers_since))
 
+    def hear(self, packed: bytes) -> None:
+        """See `Aggregator.hear`."""
+        if packed:
+            self._aggregator.hear(unpack_found(packed))
+
     def snapshot(self) -> Any:
         """The population as of all reports taken in so far."""
         return self._aggregator.snapshot()
@@ -115,11 +131,12 @@ class RayPorts:
     """Actor handles in place of objects; calls in flight are bounded, which holds the sources back."""
 
     def __init__(
-        self, shards: list[Any], aggregator: Any, in_flight: int, store: Store | None, tag: str
+        self, shards: list[Any], aggregator: Any, settings: Settings, store: Store | None, tag: str
     ) -> None:
         self._shards = shards
+        self._tells = settings.streaming  # what shards say of a batch is for the aggregator
         self._aggregator = aggregator
-        self._limit = in_flight
+        self._limit = settings.in_flight
         self._store = store
         self._tag = tag
         self._flights: list[deque[Any]] = [deque() for _ in shards]
@@ -127,7 +144,11 @@ class RayPorts:
 
     def apply(self, shard: int, batch: Batch) -> None:
         """Send a batch; wait while the shard has too many before it."""
-        self._track(shard, self._shards[shard].apply.remote(*pack_batch(batch)))
+        found = self._shards[shard].apply.remote(*pack_batch(batch))
+        if self._tells:
+            self._reports.append(self._aggregator.hear.remote(found))
+        self._track(shard, found)
+        self._bound_reports()
 
     def _track(self, shard: int, ref: Any) -> None:
         flight = self._flights[shard]
@@ -141,6 +162,9 @@ class RayPorts:
             report = actor.close.remote(hour, layers_since, population)
             self._track(shard, report)
             self._reports.append(self._aggregator.report.remote(report, layers_since))
+        self._bound_reports()
+
+    def _bound_reports(self) -> None:
         while len(self._reports) > REPORTS_IN_FLIGHT * len(self._shards):
             ray.get(self._reports.popleft())
 
@@ -194,7 +218,7 @@ class RemoteRouter:
         found = finder.found(positions_of(standing))
         self._skipped = found.skipped
         found.partitions = self._far(found)
-        self._ports = RayPorts(shards, aggregator, settings.in_flight, store, tag)
+        self._ports = RayPorts(shards, aggregator, settings, store, tag)
         self._conductor = Conductor(
             found, _shared(enrichment), settings, self._ports, standing, epoch, self._clock
         )

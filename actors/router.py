@@ -93,6 +93,7 @@ class Router:
         self.layers_since = dict(layers_since or {})
         self.open_hours = set(open_hours)
         self.mark_wanted = False
+        self.send_wanted = False  # what is gathered is not to wait for more
         self._places = {place.name: place for place in run.places} if run else {}
         self._finished = [place for place in self._places.values() if place.finished]
         self._readers: list[_Reader] = []  # a heap: those that may have something
@@ -156,6 +157,9 @@ class Router:
                 self.mark_wanted = False
                 yield from self._flush()
                 yield Mark()
+            if self.send_wanted:
+                self.send_wanted = False
+                yield from self._flush()
             if not self._readers:
                 yield from self._flush()
                 yield Waiting()
@@ -341,7 +345,9 @@ class Router:
         return min((one.caught_up_us(now, bound) for one in both), default=0) - self.settings.lateness_us
 
     def _flush(self) -> Iterator[Step]:
+        passed = self.watermark_us() // HOUR_US if self.settings.streaming else 0
         for shard, batch in self._events.take():
+            batch.passed = passed
             yield Send(shard, batch)
         yield from self._sends(1)
 

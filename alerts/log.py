@@ -6,23 +6,38 @@ import os
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from alerts.alert import Alert, to_json
+from detections.declare import SEVERITIES, Severity
 
 
-class _Identified(msgspec.Struct):
+class _Line(msgspec.Struct):
     id: str
+    severity: Severity
+    complete: bool = True
+
+
+class _Known(NamedTuple):
+    """The last word on an alert."""
+
+    hashed: bytes
+    complete: bool
+    grave: int
 
 
 class AlertLog:
-    """Appends alerts; what stands there already, to the octet, is not written again."""
+    """Appends alerts; what stands there already, to the octet, is not written again.
+
+    Neither is a word of an hour that was open where a complete one stands, or one as grave: after a death the same
+    is told again, from what was read by then.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[str, bytes] = {}  # id -> hash of what was written last
+        self._known: dict[str, _Known] = {}
         self._mend()
 
     def _mend(self) -> None:
@@ -40,10 +55,13 @@ class AlertLog:
 
     def _note(self, line: bytes) -> bool:
         """Whether it is news."""
-        id_, hashed = _id(line), blake2b(line, digest_size=16).digest()
-        new = self._known.get(id_) != hashed
-        self._known[id_] = hashed
-        return new
+        told = msgspec.json.decode(line, type=_Line)
+        now = _Known(blake2b(line, digest_size=16).digest(), told.complete, SEVERITIES.index(told.severity))
+        known = self._known.get(told.id)
+        if known is not None and (known.hashed == now.hashed or _is_old(known, now)):
+            return False
+        self._known[told.id] = now
+        return True
 
     def write(self, alerts: Iterable[Alert]) -> None:
         """Append what is news, and see that it is on the disk."""
@@ -64,5 +82,5 @@ def append_lines(path: Path, values: Iterable[Any]) -> None:
             file.write(b"".join(lines))
 
 
-def _id(line: bytes) -> str:
-    return msgspec.json.decode(line, type=_Identified).id
+def _is_old(known: _Known, now: _Known) -> bool:
+    return not now.complete and (known.complete or known.grave >= now.grave)
