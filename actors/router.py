@@ -152,7 +152,7 @@ class Router:
 
     def steps(self) -> Iterator[Step]:
         """Everything that is to be done, in order. With live sources it comes to no end by itself."""
-        while self._readers or self._resting:
+        while self._readers or self._resting or self.settings.streaming:  # a server's sources may still come
             if self.mark_wanted:
                 self.mark_wanted = False
                 yield from self._flush()
@@ -162,6 +162,8 @@ class Router:
                 yield from self._flush()
             if not self._readers:
                 yield from self._flush()
+                if not self._resting:
+                    yield from self._close_passed()
                 yield Waiting()
                 self.wake()
                 continue
@@ -327,7 +329,7 @@ class Router:
 
     def _close_passed(self) -> Iterator[Step]:
         """Close the hours that the watermark has passed."""
-        if not self._readers and not self._resting:
+        if not (self._readers or self._resting or self.settings.streaming):
             return
         watermark = self.watermark_us()
         passed = sorted(hour for hour in self.open_hours if (hour + 1) * HOUR_US <= watermark)
@@ -342,7 +344,8 @@ class Router:
         """Event time before which no source has anything more that is not late."""
         now, bound = self.clock.now_us, self.settings.silence_us
         both = (*self._readers, *self._resting)
-        return min((one.caught_up_us(now, bound) for one in both), default=0) - self.settings.lateness_us
+        nobody = max(0, now - bound)  # of those that may come nobody has anything that is older
+        return min((one.caught_up_us(now, bound) for one in both), default=nobody) - self.settings.lateness_us
 
     def _flush(self) -> Iterator[Step]:
         passed = self.watermark_us() // HOUR_US if self.settings.streaming else 0

@@ -133,6 +133,23 @@ def test_sources_that_come_later_are_taken_in() -> None:
     assert (progress.counts.read, progress.sources, progress.finished) == (3, 2, 1)
 
 
+def test_a_server_whose_folders_are_empty_reads_what_comes() -> None:
+    """It was started before whatever fills its folder: it must not take that for the end of its input."""
+    run = Replayed([], LIVE)
+    assert take(run, at(1)).waiting
+    run._conductor.add([Growing("log", [event(5, 1, address=TOR)], 1)], [])
+    assert take(run, at(6)).counts.read == 1
+
+
+def test_a_server_whose_last_file_is_gone_closes_its_hours_by_the_clock() -> None:
+    """What was read is judged, though nothing is left that could tell the time."""
+    run = Replayed([Listed("log", [event(5, 1, address=TOR)])], LIVE)
+    take(run, at(6))
+    assert told(run) == []
+    take(run, at(60) + LIVE.silence_us + LIVE.lateness_us + MINUTE_US)
+    assert len(told(run)) == 1
+
+
 def test_a_live_source_hears_what_it_need_not_keep() -> None:
     source = Growing("log", [event(minute, minute) for minute in range(7)], 7)
     run = Replayed([source], LIVE)
