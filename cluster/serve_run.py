@@ -16,7 +16,7 @@ from cluster.run import Beginning, Run, Runtime
 from cluster.snapshot import CheckpointNow
 
 T = TypeVar("T")
-STEPS = 100
+STEPS = 20  # of the stream, until what was gathered is sent and alerts are told
 LONGEST_S = 60.0  # between two tries to begin again
 
 
