@@ -27,7 +27,8 @@ class Following:
 
     def __init__(self, events: Sequence[Event], **more: Any) -> None:
         self.source = Growing("log", sorted(events, key=lambda one: one.at_us))
-        self.run = Replayed([self.source], replace(LIVE, **more))
+        self.settings = replace(LIVE, **more)
+        self.run = Replayed([self.source], self.settings)
 
     def until(self, minute: float) -> list[Alert]:
         """What is told of all that comes by then."""
@@ -110,6 +111,30 @@ def test_contradicting_records_take_an_alert_back_with_a_reason() -> None:
     (last,) = log.close(75)
     assert last.id == early.id
     assert last.withdrawn
+
+
+def test_it_is_taken_back_after_a_death_too() -> None:
+    """Only the checkpoint knows that it was told: its records, as they are by then, say nothing of it."""
+    contradiction = [(4, STARTED), (5, SUCCESS), (6, FAILURE)]
+    log = Following([managed(minute, 1, outcome, address=TOR) for minute, outcome in contradiction])
+    (early,) = log.until(5)
+    log.source.has = 3
+    (marked,) = take(log.run, at(6), mark=True).marked
+    log.run = Replayed([log.source], log.settings, log.run.saved(marked))
+    (last,) = log.close(75)
+    assert (last.id, bool(last.withdrawn)) == (early.id, True)
+
+
+def test_what_changes_while_it_is_written_is_told_again() -> None:
+    """The hour may close between the moment at which its alert is handed over and the word that it is written."""
+    log = Following([event(5, 1, address=TOR), event(6, 2, address=TOR, item="other")])
+    log.source.has = 2
+    take(log.run, at(6))
+    (early,) = log.run.fresh().alerts
+    take(log.run, at(75))
+    take(log.run, at(75) + LIVE.silence_us + 1)
+    log.run.taken([early.id])
+    assert [(one.id, one.complete) for one in taken(log.run)] == [(early.id, msgspec.UNSET)]
 
 
 def test_a_run_with_an_end_tells_nothing_early() -> None:
