@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from actors.aggregator_state import VERSION, Changes, Kept, Raised, RunChanges, pack, unpack
 from actors.judging import MOST_LEARNING
 from actors.messages import Fault, Found, Report
+from actors.open_alerts import OpenAlerts
 from actors.organisation import OrganisationView
 from actors.settings import Settings
 from alerts.alert import Alert, make_alert, order, stepped
 from alerts.incidents import Incidents
 from baselines.population import Tally
 from detections.catalogue import CATALOGUE
-from detections.declare import Detection, Verdict
+from detections.declare import AtOnce, Detection, Verdict
 from detections.words import rfc3339
 from ingest.enrich import Enrichment
 from ingest.records import HOUR_US
@@ -24,6 +26,7 @@ COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
 KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
 MAX_FAULTS = 1_000  # that are kept until they are told
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
+T = TypeVar("T")
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -82,7 +85,13 @@ class Aggregator:
         self._entity_days = 0
         self._unsaved: list[str] = []  # alerts that no checkpoint has yet
         self._saved_kept = self._saved_late = 0
-        self._outbox: dict[str, None] = {}  # ids, in their order
+        self.organisation.closing = self._waiting
+        self._open = OpenAlerts()
+        self._outbox: dict[
+            str, int
+        ] = {}  # ids, in their order; each time that there is something new to one, a number
+        self._offered: dict[str, int] = {}  # the outbox as it was told last
+        self._words = 0
         self._dropped: list[str] = []  # since the last checkpoint
         self._raised: dict[str, int] = {}  # by severity, since this process began
         self._faulted = 0  # faults since then
@@ -109,6 +118,33 @@ class Aggregator:
         self._entities[report.shard] = report.entities
         self._entity_days += report.entity_days
         self._late += [found for found in report.found if found.late]
+        self.hear([found for found in report.found if found.early])
+
+    def hear(self, found: list[Found]) -> None:
+        """Take in what a shard says of hours that are open: it is to be told at once."""
+        for one in sorted(found, key=_place):
+            verdict = self._verdict_early(one)
+            if verdict is None:
+                continue
+            others = {family(type_) for type_ in self._open.of_entity(one.hour, one.kind, one.entity)}
+            alert = self._made(one, verdict, len(others | {family(one.type)}))
+            alert.complete, links = False, self._keys(one)
+            alert.incident = self.incidents.likely(alert, one.hour, links)
+            if self._open.add(Raised(alert, one.hour, links)):
+                self._put(alert.id)
+
+    def _verdict_early(self, one: Found) -> Verdict | None:
+        """What is known by now; None: it is told with its hour, or the hour is closed."""
+        detection = CATALOGUE[one.type]
+        if one.hour <= self.organisation.hour or detection.at_once is None:
+            return None
+        if not self._asked(one, lambda: self._is_sure(detection.at_once, one), False):
+            return None
+        verdict = self._confirm(detection, one)
+        return None if verdict.withheld else verdict
+
+    def _is_sure(self, how: AtOnce | None, one: Found) -> bool:
+        return how is None or how.sure is None or how.sure(one.finding, one.hour, self.organisation)
 
     def _note(self, faults: list[Fault]) -> None:
         self._faulted += len(faults)
@@ -120,7 +156,7 @@ class Aggregator:
         for report in reports:
             tally.merge(Tally.restore(report.tally))
         self.organisation.watch(tally)
-        found = [one for report in reports for one in report.found if not one.late]
+        found = [one for report in reports for one in report.found if not (one.late or one.early)]
         self._learning = {}
         self._kept_total += sum(number for report in reports for number in report.learning.values())
         judged = [(one, self._verdict(one)) for one in sorted(found, key=_place)]
@@ -134,9 +170,12 @@ class Aggregator:
 
     def _hand_over(self, hour: int, alerts: list[Alert]) -> None:
         """Put the hour's alerts, and those that late records have changed, where they are taken from."""
+        for taken_back in self._open.close(hour, {alert.id for alert in alerts}):
+            self._know(taken_back)
+            self._put(taken_back.alert.id)
         for alert in [*alerts, *self._take_late()]:
             self.incidents.add(alert, *self._links[alert.id])
-            self._outbox[alert.id] = None
+            self._put(alert.id)
         told = [
             id_ for id_, (at, _) in self._links.items() if hour - at > KEPT_HOURS and id_ not in self._outbox
         ]
@@ -145,11 +184,16 @@ class Aggregator:
         self.incidents.forget(hour, (alert.incident for alert in self._alerts.values()))
         self._dropped += told
 
+    def _put(self, id_: str) -> None:
+        self._words += 1
+        self._outbox[id_] = self._words
+
     def fresh(self) -> Fresh:
         """What is to be told now. It is told again until `taken` is called; findings that raised no alert, once."""
         kept, self._kept = self._kept, []
         faults, self._faults = self._faults, []
-        alerts = [self._alerts[id_] for id_ in self._outbox]
+        self._offered = dict(self._outbox)
+        alerts = [self._open[id_] if id_ in self._open else self._alerts[id_] for id_ in self._outbox]
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
         return Fresh(alerts, kept, faults, self._numbers())
@@ -167,9 +211,10 @@ class Aggregator:
         )
 
     def taken(self, ids: list[str]) -> None:
-        """These alerts are in somebody's hands."""
+        """These alerts are in somebody's hands, as they were told last; what is newer is still to be told."""
         for id_ in ids:
-            self._outbox.pop(id_, None)
+            if self._outbox.get(id_) == self._offered.get(id_):
+                self._outbox.pop(id_, None)
 
     def _verdict(self, one: Found) -> Verdict | None:
         """What the organisation-wide view adds to a finding; None if it is no alert."""
@@ -190,14 +235,19 @@ class Aggregator:
         return verdict
 
     def _confirm(self, detection: Detection, one: Found) -> Verdict:
-        if detection.confirm is None:
+        confirm = detection.confirm
+        if confirm is None:
             return Verdict()
+        return self._asked(one, lambda: confirm(one.finding, self.organisation), Verdict())
+
+    def _asked(self, one: Found, ask: Callable[[], T], otherwise: T) -> T:
+        """A detection's error is ours; the finding stands without the wider view."""
         try:
-            return detection.confirm(one.finding, self.organisation)
-        except Exception as error:  # a detection's error is ours; the finding stands without the wider view
+            return ask()
+        except Exception as error:
             fault = Fault(one.type, one.entity, one.hour, f"confirm: {type(error).__name__}: {error}"[:300])
             self._note([fault])
-            return Verdict()
+            return otherwise
 
     def _room(self, one: Found) -> bool:
         """Whether one more of the hour's findings of entities that are still learning is kept: all are counted."""
@@ -229,6 +279,17 @@ class Aggregator:
             )
 
     def _raise(self, one: Found, verdict: Verdict, signs: int) -> Alert:
+        alert = self._made(one, verdict, signs)
+        self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
+        self._know(Raised(alert, one.hour, self._keys(one)))
+        return alert
+
+    def _know(self, one: Raised) -> None:
+        self._alerts[one.alert.id] = one.alert
+        self._unsaved.append(one.alert.id)
+        self._links[one.alert.id] = one.hour, one.links
+
+    def _made(self, one: Found, verdict: Verdict, signs: int) -> Alert:
         detection = CATALOGUE[one.type]
         inventory = self.organisation.enrichment.inventory
         steps = (signs > 1) - one.finding.denied + verdict.steps
@@ -244,14 +305,9 @@ class Aggregator:
         if one.kind == "resource" and (service := inventory.managed_by(one.entity)):
             one.finding.evidence["managed_by"] = service
         region = inventory.region(one.entity) if one.kind == "resource" else ""
-        alert = make_alert(
+        return make_alert(
             detection, one.kind, one.entity, one.hour, one.finding, stepped(base, steps), region or one.region
         )
-        self._alerts[alert.id] = alert
-        self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
-        self._unsaved.append(alert.id)
-        self._links[alert.id] = (one.hour, self._keys(one))
-        return alert
 
     def _keys(self, one: Found) -> tuple[str, ...]:
         """What joins the alert with others."""
@@ -300,7 +356,7 @@ class Aggregator:
             before = dict(self._alerts)
             alert = self._raise(one, verdict, 1)
             known = before.get(alert.id)
-            if known is not None:
+            if known is not None and not known.withdrawn:
                 known.count += alert.count
                 known.first_seen = min(known.first_seen, alert.first_seen)
                 known.last_seen = max(known.last_seen, alert.last_seen)
@@ -333,6 +389,7 @@ class Aggregator:
             self._dropped,
             list(self._outbox),
             streaming,
+            self._open.state(),
         )
         self._unsaved, self._saved_kept, self._saved_late = [], len(self._kept), len(self._late)
         self._dropped = []
@@ -363,7 +420,11 @@ class Aggregator:
         for id_ in run.dropped:
             self._alerts.pop(id_, None)
             self._links.pop(id_, None)
-        self._outbox = dict.fromkeys(id_ for id_ in run.outbox if id_ in self._alerts)
+        self._open.load(run.early)
+        self._outbox = {}
+        for id_ in run.outbox:
+            if id_ in self._alerts or id_ in self._open:
+                self._put(id_)
         self._kept += run.kept
         self._late = run.late if run.streaming else [*self._late, *run.late]
         self._faults, self._kept_total, self._applied = run.faults, run.kept_total, run.applied

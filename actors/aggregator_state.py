@@ -54,6 +54,7 @@ class RunChanges(msgspec.Struct, array_like=True):
     dropped: list[str] = []  # alerts that were told long ago
     outbox: list[str] = []  # alerts that nobody has taken yet
     streaming: bool = False  # then `late` is all that waits, and `kept` was told
+    early: list[Raised] = []  # all that was told of open hours
 
 
 class LearnedChanges(msgspec.Struct, array_like=True):

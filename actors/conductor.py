@@ -142,6 +142,7 @@ class Conductor:
         self.router.mark_wanted = mark
         if now_us:
             self.router.clock.set(now_us)
+            self.router.send_wanted = True
         self.router.wake()
         done, waiting = True, False
         for step in islice(self._steps, steps):

@@ -224,6 +224,11 @@ class EventWindow:
         fresh = [rows["shape"] for one in self._fresh for rows in (one.acts, one.records, one.again)]
         return [self._acts["shape"], self._records["shape"], *fresh]
 
+    def rows(self) -> tuple[Columns, Columns]:
+        """The acts, and the records of control-plane operations."""
+        self.merge()
+        return self._acts, self._records
+
     def renumber(self, new: Any) -> None:
         """The table has given the shapes new numbers."""
         kept = [rows for one in self._fresh for rows in (one.acts, one.records, one.again)]

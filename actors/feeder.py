@@ -22,6 +22,7 @@ class Order(msgspec.Struct, frozen=True):
     """What a feeder is to do next."""
 
     steps: int
+    passed_us: int  # the watermark of all
     until_us: int  # not to read on where its sources are further than this in event time
     closed_until: int  # hours before this one are closed
     mark: bool = False  # to send what it has gathered, say how far it is, and stop there
@@ -46,7 +47,8 @@ class Fed(msgspec.Struct):
     run: RunState | None = None  # where it stands, at a mark and at its end
     left: list[Place] = []  # sources that are at rest now: it has them no more
     gone: list[str] = []  # live ones that are at their end: neither
-    sent: list[Any] = []  # by shard: a promise of the last batch sent to it, None if there was none
+    # By shard, and of the aggregator: a promise of the last that was sent to it, None if there was none.
+    sent: list[Any] = []
 
 
 class FeedPorts(Protocol):
@@ -56,10 +58,10 @@ class FeedPorts(Protocol):
         """Hand a batch to a shard; wait while the shard is too far behind."""
 
     def sent(self) -> list[Any]:
-        """By shard: a promise that is kept when it has taken all that was handed to it; None if nothing was."""
+        """By shard, and of the aggregator: a promise that is kept when it has taken all that came; None if nothing did."""
 
     def hold(self, after: list[Any]) -> None:
-        """Whatever is handed to the shards from now on comes after these promises, one for each."""
+        """Whatever is handed to the shards from now on comes after these promises, one for each, or None."""
 
 
 class Feeder:
@@ -114,7 +116,8 @@ class Feeder:
     def advance(self, order: Order) -> Fed:
         """Take so many steps; stop where there is nothing, at a mark, and where all is drained."""
         router, fed = self.router, Fed()
-        router.mark_wanted, router.until_us = order.mark, order.until_us
+        router.mark_wanted, router.send_wanted = order.mark, self._settings.streaming
+        router.until_us, router.passed_us = order.until_us, order.passed_us
         router.pass_hours(order.closed_until)
         if order.now_us:
             router.clock.set(order.now_us)

@@ -51,8 +51,17 @@ class Judge:
         """What the detections that need no window see in a late record."""
         return self.ask(tuple(d for d in self.detections if d.windowless), view, late=True)
 
+    def at_once(self, view: AnyHour, passed: int) -> tuple[list[Found], list[Fault]]:
+        """What may be said of an hour that is open, with those before `passed` closed; nothing while it is learned."""
+        asked = []
+        for detection in self.detections:
+            view.parameters = self._parameters[detection.type]
+            if _may_be_told(detection, view.hour, passed) and not self._still_learning(detection, view):
+                asked.append(detection)
+        return self.ask(asked, view, early=True)
+
     def ask(
-        self, detections: Iterable[Detection], view: AnyHour, *, late: bool = False
+        self, detections: Iterable[Detection], view: AnyHour, *, late: bool = False, early: bool = False
     ) -> tuple[list[Found], list[Fault]]:
         """What some detections see in an hour."""
         found: list[Found] = []
@@ -63,7 +72,8 @@ class Judge:
             learning = self._still_learning(detection, view)
             view.brief = brief or (learning and self._learning.get(detection.type, 0) >= MOST_LEARNING)
             try:
-                finding = detection.judge(view)
+                judge = detection.at_once.judge if early and detection.at_once else detection.judge
+                finding = judge(view)
             except Exception as error:  # any error of a detection is ours: it must not stop the others
                 faults.append(self.fault(detection.type, view.entity, view.hour, error))
                 continue
@@ -79,6 +89,7 @@ class Judge:
                         learning,
                         late,
                         brief=view.brief,
+                        early=early,
                     )
                 )
         view.brief = brief
@@ -134,6 +145,12 @@ class Judge:
             tally.surprise(
                 name, 0.0 if plain else -log10(model.tail(count, hour, profile, seen["dispersion"]))
             )
+
+
+def _may_be_told(detection: Detection, hour: int, passed: int) -> bool:
+    """Whether so much is closed before an open hour as a detection needs."""
+    how = detection.at_once
+    return how is not None and (how.after is None or passed > hour - how.after)
 
 
 def _shared(detections: tuple[Detection, ...]) -> dict[str, Learned]:

@@ -55,6 +55,7 @@ class Batch:
     since: list[int] = field(default_factory=list)  # each one's start in the inventory, 0 = open
     sources: list[str] = field(default_factory=list)  # `source` of the rows indexes this
     router: int = 0  # whose numbers these are
+    passed: int = 0  # no record of an hour before this one comes any more, unless it is late
 
     def __len__(self) -> int:
         return len(self.events) + len(self.late) + len(self.rows)
@@ -62,20 +63,29 @@ class Batch:
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(
-    tuple[list[Routed], bool, list[Routed], list[str], list[int], list[str], int]
+    tuple[list[Routed], bool, list[Routed], list[str], list[int], list[str], int, int]
 )
 
 
 def pack_batch(batch: Batch) -> tuple[bytes, Rows, Rows]:
     """A batch for the wire: MessagePack for what is rich, the arrays as they are for what is many."""
-    rich = (batch.shapes, batch.forget, batch.late, batch.ids, batch.since, batch.sources, batch.router)
+    rich = (
+        batch.shapes,
+        batch.forget,
+        batch.late,
+        batch.ids,
+        batch.since,
+        batch.sources,
+        batch.router,
+        batch.passed,
+    )
     return _encoder.encode(rich), batch.events, batch.rows
 
 
 def unpack_batch(packed: bytes, events: Rows, rows: Rows) -> Batch:
     """The batch that `pack_batch` was given."""
-    shapes, forget, late, ids, since, sources, router = _decoder.decode(packed)
-    return Batch(events, shapes, forget, late, rows, ids, since, sources, router)
+    shapes, forget, late, ids, since, sources, router, passed = _decoder.decode(packed)
+    return Batch(events, shapes, forget, late, rows, ids, since, sources, router, passed)
 
 
 class Close(msgspec.Struct, frozen=True):
@@ -99,6 +109,7 @@ class Found(msgspec.Struct, array_like=True):
     own_addresses: tuple[str, ...] = ()  # of the resource, that the traffic used: for the address rule
     region: str = ""
     brief: bool = False  # one of many while learning: it is only counted
+    early: bool = False  # its hour is open: what is known by now
 
 
 class Fault(msgspec.Struct, array_like=True):
@@ -129,3 +140,5 @@ class Report(msgspec.Struct, array_like=True):
 
 pack_report = msgspec.msgpack.Encoder().encode
 unpack_report = msgspec.msgpack.Decoder(Report).decode
+pack_found = msgspec.msgpack.Encoder().encode
+unpack_found = msgspec.msgpack.Decoder(list[Found]).decode

@@ -5,6 +5,7 @@ It knows closed hours only, so that what it says does not depend on shards. Ever
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from actors.aggregator_state import USES, LearnedChanges
@@ -29,6 +30,7 @@ class OrganisationView:
         self.enrichment = enrichment
         self.population = Population()
         self.hour = 0
+        self.closing: Collection[int] = ()  # hours that some shards have reported and others not yet
         self.layers_since: dict[str, int] = {}
         # Who used an address, a country, a vault; who used which application; which addresses a quick move joined.
         self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in USES}
@@ -93,6 +95,16 @@ class OrganisationView:
     def users_of_address(self, address: str, excluding: str = "", before_hours: int = 24) -> int:
         """Other principals that acted from the address in 30 days, up to so many hours ago."""
         return self._users("address", address, excluding, before_hours)
+
+    def most_users_of_address(self, address: str, hour: int, excluding: str = "") -> int | None:
+        """The most that `users_of_address` can say at the close of an hour that is still open; None: not known.
+
+        Whoever is to be counted then acted from there a day before that hour for the first time, or earlier.
+        """
+        if any(waiting <= hour - 24 for waiting in self.closing):
+            return None
+        users = self._uses["address"].get(address, {})
+        return sum(first <= hour - 24 for name, (first, _, _) in users.items() if name != excluding.lower())
 
     def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for a country."""

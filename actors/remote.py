@@ -18,7 +18,7 @@ from actors.conductor import Conductor, Progress, Standing, begins, positions_of
 from actors.far_reading import FarPartition, FarReader, SharedShapes
 from actors.feeder import Fed, Feeder, Order
 from actors.memory import building, settle
-from actors.messages import Close, Rows, pack_report, unpack_batch, unpack_report
+from actors.messages import Close, Rows, pack_found, pack_report, unpack_batch, unpack_found, unpack_report
 from actors.remote_calls import FarFeed, RayPorts, ShardCalls
 from actors.router import Router
 from actors.routers import Routers
@@ -52,12 +52,13 @@ class RemoteShard:
         self._shard = Shard(index, settings)
         settle()
 
-    def apply(self, packed: bytes, events: Rows, rows: Rows, *after: Any) -> None:
-        """Take a batch in. Ray maps arrays read-only; the window copies what it keeps.
+    def apply(self, packed: bytes, events: Rows, rows: Rows, *after: Any) -> bytes:
+        """Take a batch in; what is to be told at once, packed. Ray maps arrays read-only; the window copies what it keeps.
 
         `after`, here and below: nothing of interest, but Ray makes the call once all of it is there.
         """
-        self._shard.apply(unpack_batch(packed, events, rows))
+        found = self._shard.apply(unpack_batch(packed, events, rows))
+        return pack_found(found) if found else b""
 
     def close(self, hour: int, layers_since: dict[str, int], population: Any, *after: Any) -> bytes:
         """Close an hour; the report, packed."""
@@ -90,6 +91,11 @@ class RemoteAggregator:
         """Take a report in; how many alerts its hour came to, if it was the last one missing."""
         return len(self._aggregator.report(unpack_report(packed), layers_since))
 
+    def hear(self, packed: bytes) -> None:
+        """See `Aggregator.hear`."""
+        if packed:
+            self._aggregator.hear(unpack_found(packed))
+
     def snapshot(self) -> Any:
         """The population as of all reports taken in so far."""
         return self._aggregator.snapshot()
@@ -106,7 +112,7 @@ class RemoteAggregator:
         """See `Aggregator.taken`."""
         self._aggregator.taken(ids)
 
-    def checkpoint(self, store: Store, prefix: str, lasting: bool) -> list[Any]:
+    def checkpoint(self, store: Store, prefix: str, lasting: bool, *after: Any) -> list[Any]:
         """Write what changed; the parts."""
         return write_aggregator(store, prefix, self._aggregator, lasting)
 
@@ -135,11 +141,17 @@ class RemoteFeeder:
     """A `Feeder` as an actor, with readers of its own."""
 
     def __init__(
-        self, number: int, settings: Settings, enrichment: list[Any], shards: list[Any], readers: list[Any]
+        self,
+        number: int,
+        settings: Settings,
+        enrichment: list[Any],
+        shards: list[Any],
+        aggregator: Any,
+        readers: list[Any],
     ) -> None:
         self._clock = Clock(not_after_us=settings.not_after_us)
         self._far = Far(readers, self._clock)
-        self._calls = ShardCalls(shards, settings.in_flight)
+        self._calls = ShardCalls(shards, aggregator, settings)
         self._feeder = Feeder(number, _shared(enrichment), settings, self._calls, self._clock)
 
     def begin(self, partitions: list[Partition], state: dict[str, Any], run: RunState | None) -> None:
@@ -188,7 +200,7 @@ class RemoteRouter:
         self._far = None if feeders else Far(readers, clock)
         found = finder.found(positions_of(standing))
         self._skipped = found.skipped
-        self._ports = RayPorts(shards, aggregator, settings.in_flight, store, tag)
+        self._ports = RayPorts(shards, aggregator, settings, store, tag)
         router: Router | Routers
         if self._far is None:
             feeds = [FarFeed(feeder) for feeder in feeders]

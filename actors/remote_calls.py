@@ -11,6 +11,7 @@ import ray
 from actors.feeder import Fed, Order
 from actors.messages import Batch, pack_batch
 from actors.saving import Store
+from actors.settings import Settings
 from actors.steps import Place, RunState, SourceState
 from ingest.blocks import Partition
 
@@ -20,18 +21,29 @@ REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
 class ShardCalls:
     """Calls to the shards; so many are in flight to each at most, which holds the sources back."""
 
-    def __init__(self, shards: list[Any], in_flight: int) -> None:
-        self.shards = shards
-        self._limit = in_flight
+    def __init__(self, shards: list[Any], aggregator: Any, settings: Settings) -> None:
+        self.shards, self.aggregator = shards, aggregator
+        self.reports: deque[Any] = deque()  # what the aggregator hears of
+        self._tells = settings.streaming  # what shards say of a batch is for the aggregator
+        self._limit = settings.in_flight
         self._flights: list[deque[Any]] = [deque() for _ in shards]
-        self._after: list[list[Any]] = [[] for _ in shards]
+        self._after: list[list[Any]] = [[] for _ in (*shards, aggregator)]
 
     def apply(self, shard: int, batch: Batch) -> None:
         """Send a batch; wait while the shard has too many before it."""
-        self.track(shard, self.shards[shard].apply.remote(*pack_batch(batch), *self.take_after(shard)))
+        found = self.shards[shard].apply.remote(*pack_batch(batch), *self.take_after(shard))
+        if self._tells:
+            self.reports.append(self.aggregator.hear.remote(found))
+        self.track(shard, found)
+        self.hold_back()
+
+    def hold_back(self) -> None:
+        """Wait while the aggregator is too far behind."""
+        while len(self.reports) > REPORTS_IN_FLIGHT * len(self.shards):
+            ray.get(self.reports.popleft())
 
     def take_after(self, shard: int) -> list[Any]:
-        """What the next call to the shard comes after. Further ones do too: Ray makes them in order."""
+        """What the next call to the shard (-1: the aggregator) comes after. Further ones do too: Ray keeps their order."""
         after, self._after[shard] = self._after[shard], []
         return after
 
@@ -43,7 +55,7 @@ class ShardCalls:
 
     def sent(self) -> list[Any]:
         """See `FeedPorts.sent`: Ray makes one actor's calls to another in order, so the last is enough."""
-        return [flight[-1] if flight else None for flight in self._flights]
+        return [calls[-1] if calls else None for calls in (*self._flights, self.reports)]
 
     def track(self, shard: int, ref: Any) -> None:
         """Count a call as in flight."""
@@ -60,7 +72,8 @@ class ShardCalls:
         """Wait for every call in flight, and for what was to come before others."""
         ray.get([ref for flight in self._flights for ref in flight])
         ray.get([ref for held in self._after for ref in held])
-        for calls in (*self._flights, *self._after):
+        ray.get(list(self.reports))
+        for calls in (*self._flights, *self._after, self.reports):
             calls.clear()
 
 
@@ -68,13 +81,11 @@ class RayPorts(ShardCalls):
     """Actor handles in place of objects."""
 
     def __init__(
-        self, shards: list[Any], aggregator: Any, in_flight: int, store: Store | None, tag: str
+        self, shards: list[Any], aggregator: Any, settings: Settings, store: Store | None, tag: str
     ) -> None:
-        super().__init__(shards, in_flight)
-        self._aggregator = aggregator
+        super().__init__(shards, aggregator, settings)
         self._store = store
         self._tag = tag
-        self._reports: deque[Any] = deque()
         self._marks: list[Any] = []  # of the last checkpoint, by shard
 
     def close(self, hour: int, layers_since: dict[str, int], population: Any) -> None:
@@ -82,16 +93,12 @@ class RayPorts(ShardCalls):
         for shard, actor in enumerate(self.shards):
             report = actor.close.remote(hour, layers_since, population, *self.take_after(shard))
             self.track(shard, report)
-            self._reports.append(self._aggregator.report.remote(report, layers_since))
-        self._hold_back()
-
-    def _hold_back(self) -> None:
-        while len(self._reports) > REPORTS_IN_FLIGHT * len(self.shards):
-            ray.get(self._reports.popleft())
+            self.reports.append(self.aggregator.report.remote(report, layers_since))
+        self.hold_back()
 
     def snapshot(self) -> Any:
         """A promise of the population after all reports asked for so far."""
-        return self._aggregator.snapshot.remote()
+        return self.aggregator.snapshot.remote()
 
     def checkpoint(self, epoch: int, lasting: bool) -> list[Any]:
         """Have what changed be written, in line with the calls before and after; promises of lists of parts."""
@@ -101,16 +108,11 @@ class RayPorts(ShardCalls):
             call = actor.checkpoint.options(num_returns=2)
             parts, report = call.remote(self._store, prefix, *self.take_after(shard))
             self.track(shard, parts)
-            self._reports.append(self._aggregator.report.remote(report, None))
+            self.reports.append(self.aggregator.report.remote(report, None))
             self._marks.append(parts)
-        self._hold_back()  # where no hour closes, checkpoints go on
-        return [*self._marks, self._aggregator.checkpoint.remote(self._store, prefix, lasting)]
-
-    def settle(self) -> None:
-        """Wait for every call in flight."""
-        super().settle()
-        ray.get(list(self._reports))
-        self._reports.clear()
+        self.hold_back()  # where no hour closes, checkpoints go on
+        last = self.aggregator.checkpoint.remote(self._store, prefix, lasting, *self.take_after(-1))
+        return [*self._marks, last]
 
     # Of several routers: `actors.routers.Lines`
 
@@ -130,7 +132,7 @@ class RayPorts(ShardCalls):
 
     def barrier(self) -> list[Any]:
         """The calls that take the last checkpoint."""
-        return self._marks
+        return [*self._marks, None]
 
 
 class FarFeed:

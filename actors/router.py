@@ -92,6 +92,7 @@ class Router:
     ) -> None:
         self.number = number  # among several that feed the same shards
         self._alone = alone  # else `actors.routers` closes the hours for all
+        self.passed_us = NO_BOUND  # the watermark of all
         self.until_us = NO_BOUND  # sources that are further than this in event time are not read on
         self.sent_until_us: int | None = None  # all that is not late and older was sent; None: all there is
         self.enrichment = enrichment
@@ -103,6 +104,7 @@ class Router:
         self.layers_since = dict(layers_since or {})
         self.open_hours = set(open_hours)
         self.mark_wanted = False
+        self.send_wanted = False  # what is gathered is not to wait for more
         places = run.places if run else []
         self._places = {place.name: place for place in places if not place.finished and not place.resting}
         self._finished = [place for place in places if place.finished]
@@ -197,6 +199,9 @@ class Router:
                 self.mark_wanted = False
                 yield from self._flush()
                 yield Mark()
+            if self.send_wanted:
+                self.send_wanted = False
+                yield from self._flush()
             if not self._readers or self._readers[0].frontier_us > self.until_us:
                 yield from self._close_passed()
                 yield from self._flush()
@@ -430,8 +435,9 @@ class Router:
         return min(ahead, default=0) - self.settings.lateness_us
 
     def _flush(self) -> Iterator[Step]:
+        passed = min(self.watermark_us(), self.passed_us) // HOUR_US if self.settings.streaming else 0
         for shard, batch in self._events.take():
-            batch.router = self.number
+            batch.router, batch.passed = self.number, passed
             yield Send(shard, batch)
         yield from self._sends(1)
 

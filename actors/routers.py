@@ -104,6 +104,7 @@ class Routers:
         self.clock = clock or Clock(not_after_us=settings.not_after_us)
         self.closed_until = closed_until
         self.mark_wanted = False
+        self.send_wanted = False  # each router of a server sends what it has with each order
         self._lines = lines
         self._routers = [_Router(feed) for feed in feeds]
         self._asked: list[_Router] = []  # those that owe an answer, in the order in which they were asked
@@ -278,14 +279,21 @@ class Routers:
 
     def _order(self) -> None:
         """Have all go on that have something to do."""
-        until_us = self.watermark_us() + self.settings.lateness_us + MOST_AHEAD_US
+        passed_us = self.watermark_us()
+        until_us = passed_us + self.settings.lateness_us + MOST_AHEAD_US
         for router in self._routers:
             if router.promise is not None or router.said.drained or router.held:
                 continue
             if router.resting and not self._marking:
                 continue
             order = Order(
-                TURN, until_us, self.closed_until or 0, self._marking, self.clock.now_us, router.after
+                TURN,
+                passed_us,
+                until_us,
+                self.closed_until or 0,
+                self._marking,
+                self.clock.now_us,
+                router.after,
             )
             router.promise, router.after = router.feed.advance(order), []
             router.speaks_of_added = True

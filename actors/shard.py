@@ -24,6 +24,7 @@ from actors.settings import Settings
 from actors.shape_table import KINDS, ShapeTable
 from actors.shard_saving import event_rows, load_events, load_traffic, traffic_rows
 from actors.shard_state import ALL, Changes, EntityChange
+from actors.sightings import Judged, Place, Sightings
 from actors.traffic_window import TrafficWindow
 from baselines.population import Seasons, Tally
 from detections.catalogue import catalogue_hash
@@ -75,6 +76,9 @@ class Shard:
         self._unfinished: dict[str, dict[int, set[int]]] = {kind: {} for kind in KINDS}
         self.resources = Resources(settings)
         self.judges = {kind: Judge(kind, settings) for kind in ("principal", "vault")}
+        detections = {kind: judge.detections for kind, judge in self.judges.items()}
+        self.sightings = Sightings(self.shapes, detections if settings.streaming else {})
+        self._passed = 0  # no record of an hour before this one comes any more
         self.seasons: Any = Flat()
         self.layers_since: dict[str, int] = {}
         self._day = 0
@@ -85,8 +89,8 @@ class Shard:
 
     # Records in
 
-    def apply(self, batch: Batch) -> None:
-        """Take a batch into the open hours' windows."""
+    def apply(self, batch: Batch) -> list[Found]:
+        """Take a batch into the open hours' windows; what is to be told of them at once."""
         told = self._told.setdefault(batch.router, [])
         if batch.forget:
             told.clear()
@@ -100,6 +104,8 @@ class Shard:
             named.append(self.resources.number(id_, since_us))
         if len(batch.rows):
             self._apply_flows(batch.rows, named, batch.sources)
+        self._passed = max(self._passed, batch.passed)
+        return self._at_once()
 
     def _apply_flows(self, rows: Rows, named: list[int], sources: list[str]) -> None:
         """A flow belongs to the hour of its end, as for the router: that is when exporters tell of it."""
@@ -121,6 +127,8 @@ class Shard:
                 mine = self.shapes.about(kind, now["shape"]) >= 0
                 if mine.any():
                     self._window(hour, kind).add(now[mine], sources)
+            if self.settings.streaming:
+                self.sightings.add(hour, now, sources)
 
     def _window(self, hour: int, kind: str) -> EventWindow:
         window = self.events.get((hour, kind))
@@ -139,6 +147,28 @@ class Shard:
             found, faults = self.judges[kind].windowless(view)
             self._late += found
             self._faults += faults
+
+    def _at_once(self) -> list[Found]:
+        """What is known of open hours that no later record can take back, and was not told yet."""
+        closed = min((self._passed, *(hour for hour, _ in self.events)))
+        found, faults = self.sightings.judge(closed, self._unfinished, self._ask_early)
+        self._faults += faults
+        return found
+
+    def _ask_early(self, place: Place, acts: Sequence[Act], closed: int) -> Judged:
+        key = self.shapes.entities[place.entity]
+        state = self.entities.get(key) or new_state(place.kind, key, acts[0].event)
+        judge = self.judges[place.kind]
+        judge.prepare(state.models)
+        view = self._hour(state, place.hour, acts)
+        view.recent, view.recent_operations = (
+            (),
+            frozenset(),
+        )  # they might take back what is found without them
+        found, faults = judge.at_once(view, closed)
+        for one in found:
+            one.region = state.region
+        return found, faults
 
     # The hour's close
 
@@ -162,6 +192,9 @@ class Shard:
             self._day = order.hour // 24
             self._tidy(order.hour)
         report.tally = tally.state()
+        self.sightings.close(order.hour)
+        self._passed = max(self._passed, order.hour + 1)
+        report.found += self._at_once()
         self._account(report)
         return report
 
@@ -209,7 +242,7 @@ class Shard:
 
     def _make_room(self) -> None:
         """Drop shapes that neither a router's numbers nor an open hour mean any more."""
-        windows = self.events.values()
+        windows = [*self.events.values(), *self.sightings.windows()]
         if len(self.shapes) < MAX_SHAPES:
             return
         told = {router: np.array(numbers, np.int64) for router, numbers in self._told.items()}
@@ -217,6 +250,7 @@ class Shard:
         self._told = {router: new(numbers).tolist() for router, numbers in told.items()}
         for window in windows:
             window.renumber(new)
+        self.sightings.renumbered()
 
     def _judge_and_learn(self, state: EntityState, view: Hour, report: Report, tally: Tally) -> None:
         report.entity_days += state.last_hour // 24 != view.hour // 24
@@ -332,6 +366,8 @@ class Shard:
         for window in self.events.values():
             window.merge()
             window.counted = window.twice = 0  # they were counted before they were saved
+        if self.settings.streaming:
+            self.sightings.restore(self.events)
 
 
 def owner_keys(event: Event, owners: int) -> list[str]:

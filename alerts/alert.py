@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from detections.declare import SEVERITIES, Detection, Finding, Severity
 from detections.words import rfc3339
@@ -39,6 +40,8 @@ class Alert(msgspec.Struct, kw_only=True):
     remediation: tuple[str, ...]
     incident: str = ""
     region: str = ""
+    complete: bool | UnsetType = UNSET  # false: its hour is open, a later word with this id is to come
+    withdrawn: str | UnsetType = UNSET  # why it is none after all; it was told before its hour had closed
 
 
 class Links(msgspec.Struct, array_like=True, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -24,17 +24,24 @@ class Incidents:
     def add(self, alert: Alert, hour: int, links: Iterable[str]) -> None:
         """Give the alert its incident. Alerts come hour by hour, in the alerts' order within an hour."""
         keys = sorted(set(links))
-        near = {
-            self.root(self._lately[key][1])
-            for key in keys
-            if key in self._lately and abs(hour - self._lately[key][0]) <= NEIGHBOUR_HOURS
-        }
+        near = {self.root(one) for one in self._near(hour, keys)}
         chosen = min(near) if near else incident_id(alert)
         for other in near - {chosen}:
             self._parent[other] = chosen
         for key in keys:
             self._lately[key] = (hour, chosen)
         alert.incident = chosen
+
+    def likely(self, alert: Alert, hour: int, links: Iterable[str]) -> str:
+        """The incident that an alert would have now; nothing is changed by it."""
+        near = {self.root(one) for one in self._near(hour, set(links))}
+        return min(near) if near else incident_id(alert)
+
+    def _near(self, hour: int, links: Iterable[str]) -> Iterator[str]:
+        for key in links:
+            at, incident = self._lately.get(key, (hour, ""))
+            if incident and abs(hour - at) <= NEIGHBOUR_HOURS:
+                yield incident
 
     def root(self, incident: str) -> str:
         """The incident that this one has become part of, or itself."""

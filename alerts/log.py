@@ -6,28 +6,43 @@ import os
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from alerts.alert import Alert, to_json
+from detections.declare import SEVERITIES, Severity
 
 KNOWN = 100_000  # alerts of which the last word is remembered: what comes again is one of the newest
 TAIL = 256 << 20  # octets at the end of the file that are looked through for them at the start
 
 
-class _Identified(msgspec.Struct):
+class _Line(msgspec.Struct):
     id: str
+    severity: Severity
+    complete: bool = True
+
+
+class _Known(NamedTuple):
+    """The last word on an alert."""
+
+    hashed: bytes
+    complete: bool
+    grave: int
 
 
 class AlertLog:
     """Appends alerts; what stands there already, to the octet, is not written again, if it is among the newest.
+
+    Neither is a word of an hour that was open where a complete one stands, or one as grave: after a death the same
+    is told again, from what was read by then.
 
     The file may be renamed at any time, as log rotation does: the next alert begins a new one.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[str, bytes] = {}  # id -> hash of what was written last
+        self._known: dict[str, _Known] = {}
         self._mend()
 
     def _mend(self) -> None:
@@ -48,9 +63,11 @@ class AlertLog:
 
     def _note(self, line: bytes) -> bool:
         """Whether it is news."""
-        id_, hashed = _id(line), blake2b(line, digest_size=16).digest()
-        new = self._known.pop(id_, None) != hashed
-        self._known[id_] = hashed
+        told = msgspec.json.decode(line, type=_Line)
+        now = _Known(blake2b(line, digest_size=16).digest(), told.complete, SEVERITIES.index(told.severity))
+        known = self._known.pop(told.id, None)
+        new = known is None or not (known.hashed == now.hashed or _is_old(known, now))
+        self._known[told.id] = now if new or known is None else known  # the newest stand last
         if len(self._known) > KNOWN:
             del self._known[next(iter(self._known))]
         return new
@@ -66,5 +83,5 @@ class AlertLog:
             os.fsync(file.fileno())
 
 
-def _id(line: bytes) -> str:
-    return msgspec.json.decode(line, type=_Identified).id
+def _is_old(known: _Known, now: _Known) -> bool:
+    return not now.complete and (known.complete or known.grave >= now.grave)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,11 @@ def read_alerts(path: Path) -> list[Alert]:
     return [decoder.decode(line) for line in body.splitlines() if line.strip()]
 
 
+def latest(alerts: Iterable[Alert]) -> list[Alert]:
+    """The last word on each, in the order in which they were told first."""
+    return list({alert.id: alert for alert in alerts}.values())
+
+
 def short_id(entity: str) -> str:
     """The telling end of a long id.
 
@@ -98,10 +103,15 @@ def show_table(console: Console, alerts: Sequence[Alert]) -> None:
     for alert in alerts:
         name, text = escape(plain(who(alert))), escape(plain(told(alert)))
         what = f"[bold]{escape(alert.title)}[/bold]: [italic]{name}[/italic]\n{text}"
-        severity = f"[{COLOURS[alert.severity]}]{alert.severity}[/]"
+        severity = f"[{COLOURS[alert.severity]}]{alert.severity}[/]" + "\n[dim]so far[/dim]" * is_open(alert)
         when = f"{alert.start[:16].replace('T', ' ')} [dim]{alert.id[:8]}[/dim]"
         table.add_row(when, severity, what, f"{alert.count:,}")
     console.print(table)
+
+
+def is_open(alert: Alert) -> bool:
+    """Whether its hour was open when it was told."""
+    return alert.complete is False
 
 
 def severity_line(alerts: Sequence[Alert]) -> str:

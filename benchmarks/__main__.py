@@ -1,6 +1,6 @@
 """The benchmarks, all or one.
 
-    python -m benchmarks [throughput|collect|peers|memory|quality|recovery|state|scaling ...] [--scale S] [--compare OLD.json]
+    python -m benchmarks [throughput|collect|latency|peers|memory|quality|recovery|state|scaling ...] [--scale S] [--compare OLD.json]
 
 Without a name all of them run, within ten minutes on two cores; what there is no time for is left out. Each writes
 its rows, with the machine, the versions, the commit and the command, to build/bench/NAME.json, and a picture beside
@@ -18,13 +18,25 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import collect, memory, peers, quality_rows, recovery, scaling, show, state, throughput
+from benchmarks import (
+    collect,
+    latency,
+    memory,
+    peers,
+    quality_rows,
+    recovery,
+    scaling,
+    show,
+    state,
+    throughput,
+)
 from benchmarks.lab import Lab, say
 from benchmarks.record import Record, Row, command_line, compare, machine
 from benchmarks.running import CommandError
 
 ALL: dict[str, Callable[[Lab], Iterator[Row]]] = {
-    one.NAME: one.rows for one in (throughput, collect, peers, memory, quality_rows, recovery, state, scaling)
+    one.NAME: one.rows
+    for one in (throughput, collect, latency, peers, memory, quality_rows, recovery, state, scaling)
 }
 OUT = Path("build/bench")
 WIDTH = 150

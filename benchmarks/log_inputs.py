@@ -132,7 +132,7 @@ def activity_events(
         pair = number // 2
         caller = who[pair]
         lines[pair % files].append(
-            _activity(number, at, caller, thing[pair], OPERATIONS[what[pair]], _token(tokens, caller, at))
+            activity_line(number, at, caller, thing[pair], OPERATIONS[what[pair]], token(tokens, caller, at))
         )
     paths = _write(folder, name, lines)
     pairs = len(set(zip(who, thing, strict=True)))
@@ -144,7 +144,8 @@ def activity_events(
     )
 
 
-def _activity(number: int, at: str, caller: int, thing: int, operation: str, claims: str) -> str:
+def activity_line(number: int, at: str, caller: int, thing: int, operation: str, claims: str) -> str:
+    """One record of an operation: its start where the number is even, its end where it is odd."""
     scope = (
         f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-{caller}/providers/Microsoft.Storage/"
         f"storageAccounts/sa{caller}x{thing}"
@@ -158,7 +159,7 @@ def _activity(number: int, at: str, caller: int, thing: int, operation: str, cla
     )
 
 
-def _token(tokens: dict[tuple[int, bool], str], caller: int, at: str) -> str:
+def token(tokens: dict[tuple[int, bool], str], caller: int, at: str) -> str:
     """The claims of the caller's token at that minute: each has a new one once in the hour."""
     fresh = int(at[:2]) >= caller * 7 % TOKEN_MINUTES
     claims = tokens.get((caller, fresh))

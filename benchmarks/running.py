@@ -87,8 +87,9 @@ class Family:
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Family:
         self._watcher.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()

@@ -32,7 +32,7 @@ class LoopPorts:
 
     def apply(self, shard: int, batch: Batch) -> None:
         """Have the shard take the batch."""
-        self._shards[shard].apply(batch)
+        self._aggregator.hear(self._shards[shard].apply(batch))
 
     def close(self, hour: int, layers_since: dict[str, int], population: Any) -> None:
         """Have the shards close the hour, and the aggregator take their reports."""

@@ -79,7 +79,15 @@ class RayRuntime:
         if standing is not None:
             self._load(standing, list(parts))
         feeders = [
-            self._actor(RemoteFeeder, number, settings, shared, self._shards, self._readers[number::several])
+            self._actor(
+                RemoteFeeder,
+                number,
+                settings,
+                shared,
+                self._shards,
+                self._aggregator,
+                self._readers[number::several],
+            )
             for number in range(several)
         ]
         self._router = self._actor(

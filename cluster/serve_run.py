@@ -18,7 +18,7 @@ from cluster.snapshot import CheckpointNow
 from ingest.records import Rejected
 
 T = TypeVar("T")
-STEPS = 100
+STEPS = 20  # of the stream, until what was gathered is sent and alerts are told
 LONGEST_S = 60.0  # between two tries to begin again
 
 

@@ -14,10 +14,13 @@ from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
 from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow
 
-PAUSE_S = 0.02  # while no source has anything
+PAUSE_S = 0.02  # while no source has anything ...
+LONG_PAUSE_S = 0.05  # ... and for longer than a moment
 LOOK_S = 5.0  # for sources that have come
 LOOKING = 0.05  # of the time at most
-TELL_S = 0.2
+TELL_S = 0.2  # between two looks at what is to be told ...
+SOON_S = 0.02  # ... and while records come, and a little longer: some of them may be told at once
+LATELY_S = 1.0
 POST_S = 2.0  # between two looks at how it stands
 MOST_SOURCES = 100
 
@@ -42,6 +45,8 @@ class Server:
         run.keep = lambda some: self._keep("rejected", some)
         self._started_us = now_us()
         self._look_at = self._told = self._posted = time.monotonic()
+        self._read = 0  # records, when more of them were last seen to have come ...
+        self._came = float("-inf")  # ... and when that was
         self._stopping = False
         self._shards = 0  # that somebody has asked for
         self._before: Snapshot | None = None
@@ -73,7 +78,10 @@ class Server:
             self.run.do(self.run.runtime.look)
             took_s = time.monotonic() - now  # the longer, the more files there are
             self._look_at = now + max(LOOK_S, took_s / LOOKING)
-        if now - self._told >= TELL_S:
+        if progress.counts.read != self._read:
+            self._read, self._came = progress.counts.read, now
+        lately = now - self._came < LATELY_S
+        if now - self._told >= (SOON_S if lately else TELL_S):
             self._told = now
             self.run.do(self._hand_over)
         if now - self._posted >= POST_S:
@@ -86,7 +94,7 @@ class Server:
             logger().info("scaled", shards=shards)
         self._board.moved()
         if progress.waiting:
-            time.sleep(PAUSE_S)
+            time.sleep(PAUSE_S if lately else LONG_PAUSE_S)
 
     def _hand_over(self) -> None:
         """Alerts count as taken once they are on the disk."""

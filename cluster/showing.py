@@ -42,10 +42,10 @@ def show_detection(type_: str) -> int:
 
 
 def _read(file: Path) -> Any:
-    from alerts.output import read_alerts
+    from alerts.output import latest, read_alerts
 
     try:
-        return read_alerts(file)
+        return latest(read_alerts(file))
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: holds no alerts of Redshank ({error})") from None
     except OSError as error:
@@ -61,7 +61,9 @@ def show_list(file: Path, type_: str | None, severity: str | None) -> int:
     alerts = [
         alert
         for alert in _read(file)
-        if (type_ is None or alert.type == type_) and (severity is None or alert.severity == severity)
+        if (type_ is None or alert.type == type_)
+        and (severity is None or alert.severity == severity)
+        and not alert.withdrawn
     ]
     show_table(Console(emoji=False), alerts)
     return 0
@@ -69,7 +71,7 @@ def show_list(file: Path, type_: str | None, severity: str | None) -> int:
 
 def show_alert(file: Path, id_: str) -> int:
     """One alert, whole."""
-    from alerts.output import plain
+    from alerts.output import is_open, plain
 
     found = [alert for alert in _read(file) if alert.id.startswith(id_.lower())]
     if len(found) != 1:
@@ -87,6 +89,10 @@ def show_alert(file: Path, id_: str) -> int:
         ("Tactics", f"{', '.join(alert.tactics)} ({', '.join(alert.techniques)})"),
     ):
         click.echo(f"{name + ':':<11}{plain(value)}")
+    if alert.withdrawn:
+        click.echo(f"Withdrawn: {plain(alert.withdrawn)}")
+    if is_open(alert):
+        click.echo("So far:    its hour was open; the hour's close completes it")
     click.secho("\nEvidence", bold=True)
     click.echo(msgspec.json.format(msgspec.json.encode(alert.evidence, order="sorted"), indent=2).decode())
     click.secho("\nSteps to take", bold=True)

@@ -16,6 +16,7 @@ import msgspec
 if TYPE_CHECKING:
     from detections.organisation import Organisation
     from detections.traffic import Traffic
+    from ingest.records import Event
 
 Severity = Literal["informational", "low", "medium", "high"]
 Owner = Literal["resource", "principal", "vault"]
@@ -79,6 +80,22 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class AtOnce:
+    """How a detection is told while its hour is open (docs/decisions/0008).
+
+    `judge` is shown those records of the hour so far that bear on it: of a control-plane operation only once its
+    end says that it was carried out or denied. It returns only what no further record of the hour can take back.
+    """
+
+    bears: Callable[[Event], bool]  # of a record without its time: whether `judge` must see it
+    judge: Callable[[Any], Finding | None]
+    # Hours so many before this one, and all earlier ones, must be closed: 1 where models are asked. None: no matter.
+    after: int | None = 1
+    # Asked beside `confirm`: whether that can't withhold the finding, of that hour, at its close.
+    sure: Callable[[Finding, int, Organisation], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """One detection of the catalogue. `type` is 'layer.name', and its file is detections/layer/name.py."""
 
@@ -103,7 +120,7 @@ class Detection:
     learning: Learning | None = None  # None: works from the first minute
     confirm: Callable[[Finding, Organisation], Verdict] | None = None  # asked at the hour's close
     address_rule: bool = False  # network: only for a resource that held the address for the whole hour
-    immediate: bool = False  # needs no wider view: becomes an alert at once when streaming
+    at_once: AtOnce | None = None  # told while the hour is open, when streaming; None: with the hour's close
     windowless: bool = False  # can be judged on a single record: late records are still checked
     cloud_app_security: bool = False  # one of the three that [integrations] switches off
 

@@ -23,6 +23,9 @@ class Organisation(Protocol):
     def users_of_address(self, address: str, excluding: str = "", before_hours: int = 24) -> int:
         """Other principals that acted from the address, successfully, in the 30 days up to `before_hours` ago."""
 
+    def most_users_of_address(self, address: str, hour: int, excluding: str = "") -> int | None:
+        """The most that `users_of_address` can say at the close of an hour that is still open; None: not known."""
+
     def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for a country."""
 

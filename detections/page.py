@@ -21,7 +21,7 @@ def learning_text(detection: Detection) -> str:
 
 def when_text(detection: Detection) -> str:
     """When the alert comes."""
-    return "at once, completed at the hour's close" if detection.immediate else "at the hour's close"
+    return "at once, completed at the hour's close" if detection.at_once else "at the hour's close"
 
 
 def facts(detection: Detection) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from detections.declare import Detection, Finding
+from detections.declare import AtOnce, Detection, Finding
 from detections.key_vault.evidence import REMEDIATION, finding
 from detections.key_vault.operations import refused
 from detections.view import Hour
-from ingest.records import KEY_VAULT
+from ingest.records import KEY_VAULT, Event
 
 EXIT_NODE = "tor_exit_node"
 
@@ -25,6 +25,11 @@ def judge(hour: Hour) -> Finding | None:
         "usual": "People and services of an organisation do not reach their vaults through Tor.",
     }
     return finding(hour, acts, evidence, denied=not through)
+
+
+def bears(event: Event) -> bool:
+    """Whether it came through Tor."""
+    return EXIT_NODE in event.listed and event.layer == KEY_VAULT
 
 
 DETECTION = Detection(
@@ -46,6 +51,6 @@ DETECTION = Detection(
     techniques=("T1555.006", "T1090.003"),
     remediation=REMEDIATION,
     judge=judge,
-    immediate=True,
+    at_once=AtOnce(bears, judge, after=None),
     windowless=True,
 )

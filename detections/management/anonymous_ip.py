@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from detections.declare import Detection, Finding, Verdict
+from detections.declare import AtOnce, Detection, Finding, Verdict
 from detections.management.evidence import finding
 from detections.organisation import Organisation
 from detections.view import Hour
-from ingest.records import FAILURE, MANAGEMENT
+from ingest.records import FAILURE, MANAGEMENT, Event
 
 LISTS = frozenset({"tor_exit_node", "anonymous_proxy"})
 WIDELY = 3  # other principals that use an address before it is taken for a mis-tagged one
@@ -56,6 +56,18 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     return Verdict(evidence={"indicators": told}, against=against)
 
 
+def bears(event: Event) -> bool:
+    """Whether it came from a listed address."""
+    return bool(event.listed) and event.layer == MANAGEMENT and not LISTS.isdisjoint(event.listed)
+
+
+def sure(found: Finding, hour: int, organisation: Organisation) -> bool:
+    """Whether too few others can have used an address by the hour's close."""
+    principal = found.principals[0]
+    most = [organisation.most_users_of_address(one, hour, principal) for one in found.addresses]
+    return any(number is not None and number < WIDELY for number in most)
+
+
 DETECTION = Detection(
     type="management.anonymous_ip",
     microsoft="ARM.MCAS_ActivityFromAnonymousIPAddresses",
@@ -78,7 +90,7 @@ DETECTION = Detection(
     ),
     judge=judge,
     confirm=confirm,
-    immediate=True,
+    at_once=AtOnce(bears, judge, after=24, sure=sure),
     windowless=True,
     cloud_app_security=True,
 )

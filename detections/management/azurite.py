@@ -149,5 +149,4 @@ DETECTION = Detection(
         "Look for deployments to the sites since then, and for sign-ins with what was read.",
     ),
     judge=judge,
-    immediate=True,
 )

@@ -6,13 +6,13 @@ from typing import Any
 
 from baselines.idle import Idle
 from baselines.novelty import Novelty
-from detections.declare import Detection, Finding, Learned
+from detections.declare import AtOnce, Detection, Finding, Learned
 from detections.management.actions import PERSISTENCE, done
 from detections.management.clients import is_first_party
 from detections.management.evidence import finding
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
-from ingest.records import FAILURE, HOUR_US, MANAGEMENT
+from ingest.records import FAILURE, HOUR_US, MANAGEMENT, Event
 
 DAY_US = 86_400_000_000
 IDLE_DAYS = 45.0
@@ -83,13 +83,32 @@ def judge(hour: Hour) -> Finding | None:
     if silence is None:
         return None
     last_us, back_us = silence
-    days = (back_us - last_us) / DAY_US
-    usual = hour.models[ACTIVITY.name].usual_gap_us()
-    if days < float(hour.parameters.get("idle_days", IDLE_DAYS)):
+    if not _is_long(hour, back_us - last_us):
         return None
-    if usual is not None and usual * SLACK >= days * DAY_US:
-        return None  # somebody who comes once a quarter comes once a quarter
-    return finding(hour, acts, evidence=_evidence(acts, days, last_us, usual))
+    usual = hour.models[ACTIVITY.name].usual_gap_us()
+    return finding(hour, acts, evidence=_evidence(acts, (back_us - last_us) / DAY_US, last_us, usual))
+
+
+def _is_long(hour: Hour, pause_us: int) -> bool:
+    """Whether a pause is long, and longer than is usual: somebody who comes once a quarter comes once a quarter."""
+    days, usual = pause_us / DAY_US, hour.models[ACTIVITY.name].usual_gap_us()
+    if days < float(hour.parameters.get("idle_days", IDLE_DAYS)):
+        return False
+    return usual is None or usual * SLACK < days * DAY_US
+
+
+def judge_at_once(hour: Hour) -> Finding | None:
+    """The same, if the pause is long enough even if something was done in the hour's first second."""
+    silence = _silence(hour) if hour.once(_persisting) else None
+    if silence is None:
+        return None
+    least_us = min(silence[1], hour.start_us) - silence[0]
+    return judge(hour) if least_us >= LEAST_DAYS * DAY_US and _is_long(hour, least_us) else None
+
+
+def bears(event: Event) -> bool:
+    """Whether it can secure a way back in."""
+    return event.operation in PERSISTENCE
 
 
 def _evidence(acts: list[Act], days: float, last_us: int, usual: float | None) -> dict[str, Any]:
@@ -127,5 +146,5 @@ DETECTION = Detection(
     ),
     judge=judge,
     baselines=(RETURNS, ACTIVITY),
-    immediate=True,
+    at_once=AtOnce(bears, judge_at_once),
 )

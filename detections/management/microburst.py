@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from baselines.novelty import Novelty
-from detections.declare import Detection, Finding, Learned
+from detections.declare import AtOnce, Detection, Finding, Learned
 from detections.management.actions import (
     LIST_STORAGE_KEYS,
     PUBLISH_XML,
@@ -23,6 +23,7 @@ from ingest.records import MANAGEMENT, Event
 
 MINUTE_US = 60_000_000
 WINDOW_US = 15 * MINUTE_US
+SLOT_US = 5 * MINUTE_US  # within which equal events are one act
 LISTS = frozenset({"SecretList", "KeyList"})
 _BEARING = SECRET_REVEALING | RUNBOOK_STEPS.keys() | VAULT_POLICY | RUN_COMMAND
 DUMPS = LISTS | {"SecretGet", "KeyGet"}
@@ -70,6 +71,24 @@ def judge(hour: Hour) -> Finding | None:
             best = (points, len(window), signs, window)
     _, _, signs, window = best
     return _found(hour, window, signs) if _enough(signs) else None
+
+
+def judge_at_once(hour: Hour) -> Finding | None:
+    """The marks of three slots of five minutes: acts that grow stay within them, and within a quarter of an hour."""
+    acts = _bearing(hour)
+    best: list[Act] = []
+    for begin in sorted({act.first_us // SLOT_US * SLOT_US for act in acts}):
+        window = [a for a in acts if begin <= a.first_us and a.last_us < begin + WINDOW_US]
+        if len(window) > len(best) and _enough(_signs(hour, window)):
+            best = window
+    return _found(hour, best, _signs(hour, best)) if best else None
+
+
+def bears(event: Event) -> bool:
+    """Whether it may give points at once: not what goes on all day, reads of vaults and storage keys of other clients."""
+    if not _bears(event) or is_first_party(event):
+        return False
+    return event.operation != LIST_STORAGE_KEYS or client_of(event) == POWERSHELL
 
 
 def _windows(hour: Hour) -> list[list[Act]]:
@@ -272,5 +291,5 @@ DETECTION = Detection(
     ),
     judge=judge,
     baselines=(BREADTH,),
-    immediate=True,
+    at_once=AtOnce(bears, judge_at_once),
 )

@@ -6,16 +6,17 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from detections.declare import Detection, Finding, Verdict
+from detections.declare import AtOnce, Detection, Finding, Verdict
 from detections.management.actions import ROLE_ASSIGNMENT, ROLE_DEFINITION, done, reaches_far
 from detections.management.evidence import RECORDS, finding, told
 from detections.organisation import Organisation
 from detections.view import Act, Hour
 from detections.words import rfc3339
-from ingest.records import DENIED, FAILURE
+from ingest.records import DENIED, FAILURE, Event
 
 WITHIN_US = 7 * 86_400_000_000
 _GIVES = frozenset({ROLE_ASSIGNMENT})
+_MAKES_OR_GIVES = frozenset({ROLE_ASSIGNMENT, ROLE_DEFINITION})
 ROWS = 500  # assignments of an hour that are looked at
 _BUILT_IN = frozenset(  # Owner, Contributor, Reader, User Access Administrator: no custom roles
     {
@@ -49,6 +50,17 @@ def judge(hour: Hour) -> Finding | None:
     return finding(
         hour, given, evidence={"roles": rows, "usual": "roles that were made long ago, or built-in ones"}
     )
+
+
+def judge_at_once(hour: Hour) -> Finding | None:
+    """The same, where the principal itself made a role of these in this hour: what others made may change yet."""
+    found = judge(hour)
+    return found if found and any(row["made"] for row in found.evidence.get("roles", ())) else None
+
+
+def bears(event: Event) -> bool:
+    """Whether a role is made or given."""
+    return event.operation in _MAKES_OR_GIVES
 
 
 def _each_role_first(given: list[Act]) -> list[Act]:
@@ -158,5 +170,5 @@ DETECTION = Detection(
     ),
     judge=judge,
     confirm=confirm,
-    immediate=False,
+    at_once=AtOnce(bears, judge_at_once),
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from baselines.novelty import Novelty
-from detections.declare import Detection, Finding, Learned, Learning
+from detections.declare import AtOnce, Detection, Finding, Learned, Learning
 from detections.management.actions import PERSISTENCE, done
 from detections.management.clients import POWERSHELL, client_of
 from detections.management.evidence import finding
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
-from ingest.records import FAILURE, HOUR_US, MANAGEMENT
+from ingest.records import FAILURE, HOUR_US, MANAGEMENT, Event
 
 UNUSED_HOURS = 45 * 24
 ENOUGH = 20  # acts of the principal before it is known which clients it uses
@@ -76,6 +76,11 @@ def judge(hour: Hour) -> Finding | None:
     )
 
 
+def bears(event: Event) -> bool:
+    """Whether PowerShell was used for something that can secure a way back in."""
+    return event.operation in PERSISTENCE and client_of(event) == POWERSHELL
+
+
 DETECTION = Detection(
     type="management.powershell",
     microsoft="ARM_UnusedAppPowershellPersistence",
@@ -100,5 +105,5 @@ DETECTION = Detection(
     judge=judge,
     baselines=(CLIENTS,),
     learning=Learning(days=14, events=ENOUGH),
-    immediate=True,
+    at_once=AtOnce(bears, judge),
 )

@@ -68,6 +68,11 @@ def take(run: Replayed, now_us: int, mark: bool = False) -> Progress:
 
 
 def told(run: Replayed) -> list[Alert]:
+    """What is to be told now of hours that have closed; all of it is taken."""
+    return [alert for alert in taken(run) if alert.complete is not False]
+
+
+def taken(run: Replayed) -> list[Alert]:
     """What is to be told now, and is taken."""
     fresh = run.fresh()
     run.taken([alert.id for alert in fresh.alerts])
@@ -134,6 +139,23 @@ def test_sources_that_come_later_are_taken_in(live: Settings) -> None:
     assert (progress.counts.read, progress.sources, progress.finished) == (3, 2, 1)
 
 
+def test_a_server_whose_folders_are_empty_reads_what_comes(live: Settings) -> None:
+    """It was started before whatever fills its folder: it must not take that for the end of its input."""
+    run = Replayed([], live)
+    assert take(run, at(1)).waiting
+    run._conductor.add([Growing("log", [event(5, 1, address=TOR)], 1)], [])
+    assert take(run, at(6)).counts.read == 1
+
+
+def test_a_server_whose_last_file_is_gone_closes_its_hours_by_the_clock(live: Settings) -> None:
+    """What was read is judged, though nothing is left that could tell the time."""
+    run = Replayed([Listed("log", [event(5, 1, address=TOR)])], live)
+    take(run, at(6))
+    assert told(run) == []
+    take(run, at(60) + live.silence_us + live.lateness_us + MINUTE_US)
+    assert len(told(run)) == 1
+
+
 def test_a_live_source_hears_what_it_need_not_keep(live: Settings) -> None:
     source = Growing("log", [event(minute, minute) for minute in range(7)], 7)
     run = Replayed([source], live)
@@ -163,12 +185,12 @@ def test_deaths_of_a_server_lose_no_alert_and_tell_none_that_differs(live: Setti
             kept.update((alert.id, alert) for alert in run.fresh().alerts)
             run = Replayed(sources, settings, saved)
         else:
-            kept.update((alert.id, alert) for alert in told(run))
+            kept.update((alert.id, alert) for alert in taken(run))
     for source in sources:
         source.has = len(source.events)
     for later in (HOUR_US, 2 * HOUR_US):  # first they are read, then they fall silent
         take(run, end + later)
-    kept.update((alert.id, alert) for alert in told(run))
+    kept.update((alert.id, alert) for alert in taken(run))
     bare = [
         msgspec.structs.replace(one, incident="") for one in sorted(kept.values(), key=lambda one: one.id)
     ]

@@ -206,7 +206,7 @@ def test_checkpoints_of_a_server_that_nothing_comes_to_leave_no_promises_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(remote_calls.ray, "get", lambda _: None)
-    ports = RayPorts([_Actor()], _Actor(), 4, None, "tag")
+    ports = RayPorts([_Actor()], _Actor(), Settings(), None, "tag")
     for epoch in range(1_000):
         ports.checkpoint(epoch, False)
-    assert len(ports._reports) <= REPORTS_IN_FLIGHT
+    assert len(ports.reports) <= REPORTS_IN_FLIGHT

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from benchmarks.chaos import below
+from benchmarks.log_inputs import vault_line
 from cluster.simulating import run as simulate
 
 START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
@@ -100,11 +101,14 @@ ipfix = "udp://127.0.0.1:{self.udp}"
         return int(status["counts"]["read"]) if status else 0
 
     def alerts(self) -> dict[str, dict[str, Any]]:
-        """The last word on each alert, without its incident."""
-        path = self.folder / "alerts.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        told = {one["id"]: one for one in map(json.loads, lines)}
+        """The last word on each alert whose hour has closed, without its incident."""
+        told = {one["id"]: one for one in self.lines() if one.get("complete", True)}
         return {id_: {k: v for k, v in one.items() if k != "incident"} for id_, one in told.items()}
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All that was ever said of alerts."""
+        path = self.folder / "alerts.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +231,43 @@ def test_it_goes_on_with_more_shards_while_it_runs(telemetry: Path, tmp_path: Pa
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
     assert "scaled" in served.log()
+
+
+@pytest.mark.parametrize("runtime", ["loop", "ray"])
+def test_what_needs_no_hour_is_told_at_once_and_once_whatever_is_killed(
+    telemetry: Path, tmp_path: Path, runtime: str
+) -> None:
+    """Whoever waits for it need not wait for the hour, nor read it twice since something died."""
+    served = Served(tmp_path, telemetry, runtime)
+    (tmp_path / "tor.txt").write_text("185.220.101.1\n")
+    served.config.write_text(
+        f'[threat_intel]\nfeeds = [{{ path = "tor.txt", category = "tor_exit_node" }}]\n'
+        f'[serve]\nruntime = "{runtime}"\nshards = 3\nlisten = "127.0.0.1:{served.health}"\n'
+        f'silence_minutes = 600\n[checkpoints]\nevery_seconds = 0.3\n[[sources]]\nfolder = "in"\n'
+    )
+    with served.running():
+        write(tmp_path, "00:01", 1)
+        until(lambda: len(served.lines()) == 1, served.log)
+    with served.running() as process:  # the one before was killed: part of it may be read again
+        write(tmp_path, "00:02", 1)
+        write(tmp_path, "00:03", 2)
+        until(lambda: len(served.lines()) == 2, served.log)
+        time.sleep(1.0)
+        assert [(one["count"], one["complete"]) for one in served.lines()] == [(1, False), (1, False)]
+        write(tmp_path, "59:59", 3, minutes=120)
+        until(lambda: len(served.alerts()) == 2, served.log)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=90) == 0, served.log()
+    assert sorted(one["count"] for one in served.alerts().values()) == [1, 2]
+    assert len(served.lines()) == 5, "two of an open hour, two complete, one of the last hour"
+
+
+def write(folder: Path, at: str, vault: int, minutes: int = 0) -> None:
+    """A record of a vault's use through Tor, appended to the log."""
+    line = vault_line(f"{at}.0000000Z", 100 * minutes + int(at[-2:]), 1, vault, 1)
+    line = line.replace('"callerIpAddress":"81.0.1.7"', '"callerIpAddress":"185.220.101.1"')
+    with (folder / "in" / "log.json").open("a") as log:
+        log.write(line.replace("T08:", f"T{8 + minutes // 60:02}:"))
 
 
 @pytest.mark.parametrize(

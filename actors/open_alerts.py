@@ -1,0 +1,71 @@
+"""Alerts that were told while their hour is open, until its close completes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import msgspec
+
+from actors.aggregator_state import Raised
+from detections.declare import SEVERITIES
+
+MOST = 10_000  # more are told with their hour
+TAKEN_BACK = "the records that came later in the hour do not bear it out: nothing is left to look at"
+
+
+class OpenAlerts:
+    """By id. Each is told once, and again where it has become graver."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Raised] = {}
+
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._told
+
+    def __getitem__(self, id_: str) -> Any:
+        """The alert as it was told last."""
+        return self._told[id_].alert
+
+    def of_entity(self, hour: int, kind: str, entity: str) -> list[str]:
+        """The types that were told of an entity's hour."""
+        told = (one for one in self._told.values() if one.hour == hour)
+        return [
+            one.alert.type
+            for one in told
+            if one.alert.entity.kind == kind and one.alert.entity.id.lower() == entity.lower()
+        ]
+
+    def add(self, new: Raised) -> bool:
+        """Whether it is to be told."""
+        known = self._told.get(new.alert.id)
+        if known is None and len(self._told) >= MOST:
+            return False
+        if known is not None and _grave(new) <= _grave(known):
+            return False
+        self._told[new.alert.id] = new
+        return True
+
+    def close(self, hour: int, raised: Collection[str]) -> list[Raised]:
+        """Those of the hour that its close did not raise, taken back; its alerts are told by others."""
+        closed = [one for one in self._told.values() if one.hour <= hour]
+        for one in closed:
+            del self._told[one.alert.id]
+        left = [one for one in closed if one.alert.id not in raised]
+        return [msgspec.structs.replace(one, alert=_taken_back(one)) for one in left]
+
+    def state(self) -> list[Raised]:
+        """All of it."""
+        return list(self._told.values())
+
+    def load(self, told: Iterable[Raised]) -> None:
+        """In place of what is known."""
+        self._told = {one.alert.id: one for one in told}
+
+
+def _grave(one: Raised) -> int:
+    return SEVERITIES.index(one.alert.severity)
+
+
+def _taken_back(one: Raised) -> Any:
+    return msgspec.structs.replace(one.alert, complete=msgspec.UNSET, withdrawn=TAKEN_BACK)
