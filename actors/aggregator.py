@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from actors.aggregator_state import VERSION, Changes, Kept, Raised, RunChanges, pack, unpack
-from actors.judging import MOST_LEARNING
 from actors.messages import Fault, Found, Report
 from actors.open_alerts import OpenAlerts
 from actors.organisation import OrganisationView
 from actors.settings import Settings
-from alerts.alert import Alert, make_alert, order, stepped
+from actors.verdicts import Verdicts
+from alerts.alert import Alert, order
 from alerts.incidents import Incidents
 from baselines.population import Tally
-from detections.catalogue import CATALOGUE
-from detections.declare import AtOnce, Detection, Verdict
+from detections.declare import Verdict
 from detections.words import rfc3339
 from ingest.enrich import Enrichment
 from ingest.records import HOUR_US
 
-COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
 KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
 MAX_FAULTS = 1_000  # that are kept until they are told
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
-T = TypeVar("T")
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -70,6 +66,7 @@ class Aggregator:
     def __init__(self, settings: Settings, enrichment: Enrichment) -> None:
         self.settings = settings
         self.organisation = OrganisationView(enrichment)
+        self._verdicts = Verdicts(settings, self.organisation, self._keep, self._note)
         self.incidents = Incidents()
         self._waiting: dict[int, dict[int, Report]] = {}  # hour -> shard -> its report
         self._late: list[Found] = []
@@ -77,7 +74,6 @@ class Aggregator:
         self._links: dict[str, tuple[int, tuple[str, ...]]] = {}  # alert id -> hour, links
         self._kept: list[Kept] = []
         self._kept_total = 0
-        self._learning: dict[str, int] = {}  # by type, in the hour that is being closed
         self._faults: list[Fault] = []
         self._applied = 0
         self._filtered: dict[str, int] = {}
@@ -123,28 +119,15 @@ class Aggregator:
     def hear(self, found: list[Found]) -> None:
         """Take in what a shard says of hours that are open: it is to be told at once."""
         for one in sorted(found, key=_place):
-            verdict = self._verdict_early(one)
+            verdict = self._verdicts.early(one)
             if verdict is None:
                 continue
             others = {family(type_) for type_ in self._open.of_entity(one.hour, one.kind, one.entity)}
-            alert = self._made(one, verdict, len(others | {family(one.type)}))
-            alert.complete, links = False, self._keys(one)
+            alert = self._verdicts.alert(one, verdict, len(others | {family(one.type)}))
+            alert.complete, links = False, self._verdicts.links(one)
             alert.incident = self.incidents.likely(alert, one.hour, links)
             if self._open.add(Raised(alert, one.hour, links)):
                 self._put(alert.id)
-
-    def _verdict_early(self, one: Found) -> Verdict | None:
-        """What is known by now; None: it is told with its hour, or the hour is closed."""
-        detection = CATALOGUE[one.type]
-        if one.hour <= self.organisation.hour or detection.at_once is None:
-            return None
-        if not self._asked(one, lambda: self._is_sure(detection.at_once, one), False):
-            return None
-        verdict = self._confirm(detection, one)
-        return None if verdict.withheld else verdict
-
-    def _is_sure(self, how: AtOnce | None, one: Found) -> bool:
-        return how is None or how.sure is None or how.sure(one.finding, one.hour, self.organisation)
 
     def _note(self, faults: list[Fault]) -> None:
         self._faulted += len(faults)
@@ -157,9 +140,9 @@ class Aggregator:
             tally.merge(Tally.restore(report.tally))
         self.organisation.watch(tally)
         found = [one for report in reports for one in report.found if not (one.late or one.early)]
-        self._learning = {}
+        self._verdicts.begin()
         self._kept_total += sum(number for report in reports for number in report.learning.values())
-        judged = [(one, self._verdict(one)) for one in sorted(found, key=_place)]
+        judged = [(one, self._verdicts.of(one)) for one in sorted(found, key=_place)]
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
         signs = _independent_signs(one for one, _ in raised)
         alerts = [self._raise(one, verdict, signs[one.kind, one.entity.lower()]) for one, verdict in raised]
@@ -216,55 +199,10 @@ class Aggregator:
             if self._outbox.get(id_) == self._offered.get(id_):
                 self._outbox.pop(id_, None)
 
-    def _verdict(self, one: Found) -> Verdict | None:
-        """What the organisation-wide view adds to a finding; None if it is no alert."""
-        detection = CATALOGUE[one.type]
-        if one.learning:
-            if not self._room(one):
-                return None
-            period = self.settings.learning(detection)
-            self._keep(one, "learning", f"still learning: {period.days:g} days are needed" if period else "")
-            return None
-        if detection.address_rule and (moved := self._moved(one)):
-            self._keep(one, "withheld", f"{moved} was not held by this resource for the whole hour")
-            return None
-        verdict = self._confirm(detection, one)
-        if verdict.withheld:
-            self._keep(one, "withheld", verdict.withheld)
-            return None
-        return verdict
-
-    def _confirm(self, detection: Detection, one: Found) -> Verdict:
-        confirm = detection.confirm
-        if confirm is None:
-            return Verdict()
-        return self._asked(one, lambda: confirm(one.finding, self.organisation), Verdict())
-
-    def _asked(self, one: Found, ask: Callable[[], T], otherwise: T) -> T:
-        """A detection's error is ours; the finding stands without the wider view."""
-        try:
-            return ask()
-        except Exception as error:
-            fault = Fault(one.type, one.entity, one.hour, f"confirm: {type(error).__name__}: {error}"[:300])
-            self._note([fault])
-            return otherwise
-
-    def _room(self, one: Found) -> bool:
-        """Whether one more of the hour's findings of entities that are still learning is kept: all are counted."""
-        self._learning[one.type] = self._learning.get(one.type, 0) + 1
-        self._kept_total += self._learning[one.type] > MOST_LEARNING
-        return self._learning[one.type] <= MOST_LEARNING
-
-    def _moved(self, one: Found) -> str:
-        """The first address that the resource did not hold for the whole hour, '' if there is none."""
-        inventory = self.organisation.enrichment.inventory
-        start = one.hour * HOUR_US
-        own = one.own_addresses
-        return next((a for a in own if not inventory.held_whole_hour(one.entity, a, start)), "")
-
     def _keep(self, one: Found, why: str, reason: str) -> None:
+        """Keep a finding that raises no alert; one without a reason is only counted."""
         self._kept_total += 1
-        if len(self._kept) < MAX_KEPT:
+        if why and len(self._kept) < MAX_KEPT:
             start = rfc3339(one.hour * HOUR_US)
             self._kept.append(
                 Kept(
@@ -279,48 +217,15 @@ class Aggregator:
             )
 
     def _raise(self, one: Found, verdict: Verdict, signs: int) -> Alert:
-        alert = self._made(one, verdict, signs)
+        alert = self._verdicts.alert(one, verdict, signs)
         self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
-        self._know(Raised(alert, one.hour, self._keys(one)))
+        self._know(Raised(alert, one.hour, self._verdicts.links(one)))
         return alert
 
     def _know(self, one: Raised) -> None:
         self._alerts[one.alert.id] = one.alert
         self._unsaved.append(one.alert.id)
         self._links[one.alert.id] = one.hour, one.links
-
-    def _made(self, one: Found, verdict: Verdict, signs: int) -> Alert:
-        detection = CATALOGUE[one.type]
-        inventory = self.organisation.enrichment.inventory
-        steps = (signs > 1) - one.finding.denied + verdict.steps
-        base = (
-            self.settings.parameters_of(one.type).get("severity")
-            or one.finding.severity
-            or detection.severity
-        )
-        one.finding.evidence = {**one.finding.evidence, **verdict.evidence}
-        if verdict.against:
-            told = list(one.finding.evidence.get("against", ()))
-            one.finding.evidence["against"] = [*told, *verdict.against]
-        if one.kind == "resource" and (service := inventory.managed_by(one.entity)):
-            one.finding.evidence["managed_by"] = service
-        region = inventory.region(one.entity) if one.kind == "resource" else ""
-        return make_alert(
-            detection, one.kind, one.entity, one.hour, one.finding, stepped(base, steps), region or one.region
-        )
-
-    def _keys(self, one: Found) -> tuple[str, ...]:
-        """What joins the alert with others."""
-        finding = one.finding
-        own = [x for x in finding.addresses if self.organisation.users_of_address(x) < COMMON_ADDRESS]
-        groups = (
-            ("principal", finding.principals),
-            ("address", own),
-            ("vault", finding.vaults),
-            ("resource", finding.resources),
-        )
-        keys = {f"{kind}:{value.lower()}" for kind, values in groups for value in values if value}
-        return tuple(sorted(keys | {f"{one.kind}:{one.entity.lower()}"}))
 
     def snapshot(self) -> Any:
         """The population of all closed hours, for the shards to judge by."""
@@ -350,7 +255,7 @@ class Aggregator:
         """Findings of records that came after their hour was closed: added to its alert, or a new one."""
         changed: dict[str, Alert] = {}
         for one in sorted(self._late, key=lambda one: (_place(one), one.finding.first_us)):
-            verdict = self._verdict(one)
+            verdict = self._verdicts.of(one)
             if verdict is None:
                 continue
             before = dict(self._alerts)
