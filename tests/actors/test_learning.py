@@ -94,7 +94,7 @@ def models(estate: Estate) -> dict[str, list[Any]]:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actors.resources.MOST_LEARNING", MOST)
-    monkeypatch.setattr("actors.aggregator.MOST_LEARNING", MOST)
+    monkeypatch.setattr("actors.verdicts.MOST_LEARNING", MOST)
 
 
 def test_of_many_that_still_learn_the_first_are_kept_and_all_are_counted(few: None) -> None:
