@@ -156,6 +156,11 @@ def _activity(number: int, at: str, caller: int, thing: int, operation: str, cla
     )
 
 
+def activity_line(number: int, at: str, caller: int, thing: int) -> str:
+    """One event, the start or the end of an operation; `at` is the time within the hour."""
+    return _activity(number, at, caller, thing, OPERATIONS[caller % len(OPERATIONS)], _token({}, caller, at))
+
+
 def _token(tokens: dict[tuple[int, bool], str], caller: int, at: str) -> str:
     """The claims of the caller's token at that minute: each has a new one once in the hour."""
     fresh = int(at[:2]) >= caller * 7 % TOKEN_MINUTES

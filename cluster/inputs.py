@@ -50,7 +50,7 @@ def _telemetry(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    yield from (file for file in path.rglob("*") if file.is_file() and not is_left_out(file))
+    yield from (file for file in path.rglob("*") if file.is_file() and not is_left_out(file.name))
 
 
 def _kind(name: str) -> str:
