@@ -81,6 +81,10 @@ class Load:
         self._out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._out.connect(("127.0.0.1", order.port))
 
+    def close(self) -> None:
+        """Send no more."""
+        self._out.close()
+
     def turn(self, seconds: float) -> None:
         """So many seconds' worth, with the event time that has passed."""
         begin, self.sent.event_s = self.sent.event_s, self.order.event_s(time.time())

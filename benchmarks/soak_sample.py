@@ -77,7 +77,7 @@ def _field(text: str, name: str) -> float:
 
 
 def metrics(port: int) -> Figures:
-    """What the server says of itself; of what has labels, the sum, and the largest under NAME:max."""
+    """What the server says of itself; of what has labels, the sum, each under NAME:VALUE, the largest under NAME:max."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         text = answer.read().decode()
     found: Figures = {}
@@ -85,6 +85,8 @@ def metrics(port: int) -> Figures:
         for sample in family_.samples:
             name = sample.name.removeprefix("redshank_")
             found[name] = found.get(name, 0.0) + sample.value
+            for value in sample.labels.values():
+                found[f"{name}:{value}"] = sample.value
             found[f"{name}:max"] = max(found.get(f"{name}:max", sample.value), sample.value)
     return found
 
