@@ -34,7 +34,7 @@ SETTINGS = {  # of Ray, where the user has not said otherwise
     # Of each call the control service keeps what a dashboard would show: 80 MB a minute of a server, up to a gigabyte.
     "RAY_task_events_report_interval_ms": "0",
     # Each process writes what its event loop did to its log every minute: 200 MB a day of them all.
-    "RAY_event_stats_print_interval_ms": "-1",
+    "RAY_event_stats_print_interval_ms": "3600000",  # not -1: the control service would print without a pause
     "RAY_ROTATION_MAX_BYTES": str(16 << 20),
     "RAY_ROTATION_BACKUP_COUNT": "1",
 }
