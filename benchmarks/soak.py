@@ -45,7 +45,7 @@ JUDGED = {
     "processes": (0.0, 0.5),
     "queue": (0.05, 1.0),
     "behind": (0.10, 0.0),
-    "journal": (0.05, 4.0),
+    "journal": (0.05, 16.0),  # a segment
     "state": (0.05, 0.5),
     "files of the state": (0.05, 3.0),
     "kept": (0.05, 1.0),
