@@ -65,8 +65,11 @@ class ShardCalls:
             ray.get(flight.popleft())
 
     def queues(self) -> list[int]:
-        """Calls in flight, by shard."""
-        return [len(flight) for flight in self._flights]
+        """Calls in flight, by shard: those that are done are only put away when others come."""
+        return [len(self._undone(list(flight))) for flight in self._flights]
+
+    def _undone(self, flight: list[Any]) -> list[Any]:
+        return ray.wait(flight, num_returns=len(flight), timeout=0)[1] if flight else []
 
     def settle(self) -> None:
         """Wait for every call in flight, and for what was to come before others."""

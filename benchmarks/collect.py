@@ -89,7 +89,7 @@ def send(rate: int, seconds: float, port: int) -> int:
     exporter = Exporter(1)
     flows = np.zeros(PER_MESSAGE * 2_000, FLOW)
     flows["end_us"] = time.time_ns() // 1000
-    messages = _cut(exporter.export(flows))
+    messages = cut(exporter.export(flows))
     total = int(rate * seconds) // PER_MESSAGE
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.connect(("127.0.0.1", port))
@@ -105,7 +105,7 @@ def send(rate: int, seconds: float, port: int) -> int:
     return total * PER_MESSAGE
 
 
-def _cut(data: bytes) -> list[bytes]:
+def cut(data: bytes) -> list[bytes]:
     """Messages one by one."""
     made, at = [], 0
     while at < len(data):

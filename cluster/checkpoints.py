@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -206,7 +206,9 @@ class Store:
             for epoch in reversed(_epochs(sizes))
             if epoch < newest and epoch not in epochs
         )
-        self._drop_unnamed(sizes, kept, lambda epoch: epoch <= newest)
+        # A merged part has a later epoch in its name: when it has been merged again, that would keep it for hours.
+        once = {part.name for one in usable if one.epoch not in epochs for part in one.parts}
+        self._drop_unnamed(sizes, kept, lambda epoch: epoch <= newest, once)
 
     def drop_after(self, epoch: int) -> None:
         """Give up later epochs: an interrupted run is not gone on with."""
@@ -227,12 +229,19 @@ class Store:
         self._place.delete(manifest_name(other) for other in _epochs(sizes) if other != epoch)
         self._drop_unnamed(sizes, kept, lambda _: True)
 
-    def _drop_unnamed(self, sizes: dict[str, int], kept: list[Manifest], old: Callable[[int], bool]) -> None:
+    def _drop_unnamed(
+        self,
+        sizes: dict[str, int],
+        kept: list[Manifest],
+        old: Callable[[int], bool],
+        once: Collection[str] = (),
+    ) -> None:
+        """Parts that no kept manifest names: of `old` epochs, and those that others have named `once`."""
         named = {part.name for manifest in kept for part in manifest.parts}
         self._place.delete_many(
             name
             for name in sizes
-            if name not in named and (epoch := _written_in(name)) is not None and old(epoch)
+            if name not in named and (epoch := _written_in(name)) is not None and (old(epoch) or name in once)
         )
 
     def _usable(self, sizes: dict[str, int], complaints: list[str]) -> Iterator[Manifest]:

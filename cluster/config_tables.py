@@ -132,6 +132,7 @@ class ServeTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rest_minutes: Annotated[
         float, Meta(ge=0.01, le=1440, description="a number of minutes, 0.01 to 1440")
     ] = 10
+    forget_hours: Annotated[float, Meta(ge=0.01, le=8760, description="a number of hours, 0.01 to 8760")] = 24
     journal: Annotated[str, Meta(description="the path of a folder")] = "journal"
     journal_megabytes: Annotated[int, Meta(ge=1, le=1 << 20, description="a whole number of at least 1")] = (
         1024

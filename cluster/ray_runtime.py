@@ -27,6 +27,17 @@ from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
 
 PATIENCE_S = 10.0  # with readers that are to end
+SETTINGS = {  # of Ray, where the user has not said otherwise
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+    # Of each call the control service keeps what a dashboard would show: 80 MB a minute of a server.
+    "RAY_task_events_report_interval_ms": "0",
+    # Each process writes what its event loop did to its log every minute: 200 MB a day of them all.
+    "RAY_event_stats_print_interval_ms": "3600000",  # not -1: the control service would print without a pause
+    "RAY_ROTATION_MAX_BYTES": str(16 << 20),
+    "RAY_ROTATION_BACKUP_COUNT": "1",
+}
 
 
 class RayRuntime:
@@ -255,9 +266,8 @@ def start(address: str | None) -> Any:
     """Ray, started quietly here or joined at an address: the one given, or RAY_ADDRESS."""
     address = address or os.environ.get("RAY_ADDRESS")
     # Ray's workers must be the interpreter and the packages of this environment, and it must not phone home.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     if not address:  # by default it waits a minute for a control service that is dead
         os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
     if address:

@@ -109,7 +109,9 @@ def _finder(configuration: Configuration, config: Path) -> LiveSources:
     bound = configuration.serve.journal_megabytes << 20
     # While a silent source may hold hours open it is not left to itself.
     rest_s = 60 * max(configuration.serve.rest_minutes, configuration.serve.silence_minutes)
-    return LiveSources(tuple(folders), tuple(ports), journal, bound, now_us, rest_s)
+    return LiveSources(
+        tuple(folders), tuple(ports), journal, bound, now_us, rest_s, configuration.serve.forget_hours * 3_600
+    )
 
 
 def _place(said: str, folder: Path) -> str:

@@ -15,7 +15,7 @@ from ingest.live_files import LiveFolder, is_at_rest
 from ingest.positions import GrowingPosition, known
 from ingest.sources import Found
 
-FORGET_S = 86_400.0  # for which a file at rest may be away before it is forgotten
+FORGET_S = 86_400.0
 
 
 @dataclass(slots=True)
@@ -28,6 +28,7 @@ class LiveSources:
     journal_octets: int  # the bound of each
     now_us: Callable[[], int]
     rest_s: float = REST_S  # after which a file that does not grow is left to itself
+    forget_s: float = FORGET_S  # for which such a file may be away before its place is forgotten
     _looking: list[LiveFolder] = field(default_factory=list)
     _missed: dict[str, float] = field(
         default_factory=dict
@@ -56,7 +57,7 @@ class LiveSources:
         """Those that are missing for long: a disk that is away for a while has not lost its files."""
         now = time.monotonic()
         self._missed = {name: self._missed.get(name, now) for name in missing}
-        return [name for name, since in self._missed.items() if now - since >= FORGET_S]
+        return [name for name, since in self._missed.items() if now - since >= self.forget_s]
 
 
 def _left(position: Any) -> str:

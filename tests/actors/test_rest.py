@@ -210,3 +210,20 @@ def test_checkpoints_of_a_server_that_nothing_comes_to_leave_no_promises_behind(
     for epoch in range(1_000):
         ports.checkpoint(epoch, False)
     assert len(ports.reports) <= REPORTS_IN_FLIGHT
+
+
+def test_calls_that_are_done_do_not_count_as_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else an idle server looks as if its shards could not keep up."""
+    done = set[int]()
+    waits = {
+        "get": lambda ref: done.add(ref),
+        "wait": lambda refs, **_: (list(done), [r for r in refs if r not in done]),
+    }
+    for name, answer in waits.items():
+        monkeypatch.setattr(remote_calls.ray, name, answer)
+    calls = remote_calls.ShardCalls([None, None], None, Settings(in_flight=4))
+    for ref in range(6):
+        calls.track(0, ref)
+    assert calls.queues() == [4, 0]
+    done |= {3, 4, 5}
+    assert calls.queues() == [1, 0]

@@ -238,3 +238,15 @@ def test_a_place_that_can_not_be_a_folder_is_said(tmp_path: Path) -> None:
     for use in (lambda: store.write(part_name(1, "a"), b""), store.latest, store.lock().__enter__):
         with pytest.raises(UserError, match="can't be"):
             use()
+
+
+def test_a_merged_part_that_was_merged_again_does_not_stay_for_the_epoch_in_its_name(tmp_path: Path) -> None:
+    """A server's state folder would grow by gigabytes before that epoch comes."""
+    store = Store(tmp_path)
+    under_way = store.write(part_name(1_001, "under-way"), b"nobody has named it yet")
+    for epoch in range(1, 30):
+        merged = store.write(part_name(epoch + 1_000, "merged"), b"%d" % epoch)
+        store.commit(Manifest(epoch, {}, b"", [merged]))
+    held = names(tmp_path)
+    assert under_way.name in held
+    assert len(held) == 1 + 2 * 2, "two manifests, their parts, and the one that is under way"

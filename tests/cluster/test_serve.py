@@ -61,6 +61,7 @@ routers = {2 if runtime == "ray" else 1}
 runtime = "{runtime}"
 shards = 2
 silence_minutes = 0.02
+rest_minutes = 0.02
 listen = "127.0.0.1:{self.health}"
 [checkpoints]
 every_seconds = 0.3
