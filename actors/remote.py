@@ -16,7 +16,7 @@ import ray
 from actors.aggregator import Aggregator, Fresh, Outcome
 from actors.clock import Clock
 from actors.conductor import Conductor, Progress, Standing, positions_of
-from actors.far_reading import FarPartition, FarReader, SharedShapes
+from actors.far_reading import FarPartition, FarReader, SharedParts
 from actors.memory import building, settle
 from actors.messages import Batch, Close, Rows, pack_batch, pack_report, unpack_batch, unpack_report
 from actors.saving import Store, read_aggregator, read_shard, write_aggregator, write_shard
@@ -189,7 +189,7 @@ class RemoteRouter:
         tag: str,
     ) -> None:
         self._finder, self._readers = finder, readers
-        self._shapes, self._number = SharedShapes(), count()
+        self._parts, self._number = SharedParts(), count()
         self._clock = Clock(not_after_us=settings.not_after_us)
         found = finder.found(positions_of(standing))
         self._skipped = found.skipped
@@ -204,7 +204,7 @@ class RemoteRouter:
         far: list[Partition] = []
         for partition, number in zip(found.partitions, self._number, strict=False):
             reader = self._readers[number % len(self._readers)]
-            far.append(FarPartition(reader, number, partition, self._shapes, ray.get, self._clock))
+            far.append(FarPartition(reader, number, partition, self._parts, ray.get, self._clock))
         return far
 
     def look(self) -> None:

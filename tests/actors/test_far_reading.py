@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.far_reading import DEPTH, FarPartition, FarReader, SharedShapes
+from actors.far_reading import DEPTH, FarPartition, FarReader, SharedParts
 from actors.settings import Settings
 from ingest.errors import PositionError
 from ingest.select import prepared
@@ -55,7 +55,7 @@ class Call:
 
 def far_partition(partition: Partition, far: Far | None = None) -> FarPartition:
     far = far or Far()
-    return FarPartition(far, 3, partition, SharedShapes(), far.get)
+    return FarPartition(far, 3, partition, SharedParts(), far.get)
 
 
 def told(block: Block) -> dict[str, Any]:
