@@ -6,6 +6,7 @@ octets of a record's parts are looked up by themselves; what is new is decoded b
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,44 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest import swift
+from ingest.claims import Caller
 from ingest.logs_values import content_hashes, hashed
 from ingest.parts import MAX_PARTS, Parts
 from ingest.swift import PROBLEMS, Record
 
 NOT_COMMON, LEFT_OUT = -1, -2  # in place of a number: not of a common form; bears on no detection
 MAX_CONTENTS = 1_000_000  # pairs of caller and thing of which the hash is remembered, about 100 octets each
+Column = npt.NDArray[Any]
+Said = tuple[bytes, ...]  # texts, as they are hashed
 _JOIN = b"\0".join
 _ODD = b"-"  # no JSON
-
-
-class _Who(NamedTuple):
-    who: int = NOT_COMMON
-    number: int = 0  # from 1 on
-    principal: bytes = b""  # as it is hashed, like the others below
-    named: bool = True
-    auth: str = ""
-
-
-class _Touched(NamedTuple):
-    what: int = NOT_COMMON
-    where: int = NOT_COMMON
-    number: int = 0  # from 1 on
-    said: tuple[bytes, ...] = ()
-    challenge: bool = False  # a call without a token, unless it names somebody
-
-
-class _What(NamedTuple):
-    what: int = NOT_COMMON
-    operation: bytes = b""
-    outcome: bytes = b""
-
-
-class _Where(NamedTuple):
-    where: int = NOT_COMMON
-    place: bytes = b""
-
-
-Column = npt.NDArray[Any]
 
 
 class Coded(NamedTuple):
@@ -77,174 +51,195 @@ class Coded(NamedTuple):
         """Some of the records."""
         return Coded(*(column[places] for column in self))
 
+    def checked(self) -> Coded:
+        """A record of which one part is not of a common form is none."""
+        self.what[(self.who == NOT_COMMON) | (self.where == NOT_COMMON)] = NOT_COMMON
+        return self
+
+
+class _Memory:
+    """What octets of one kind stand for: a few numbers, and texts; number 0 is what is not of a common form."""
+
+    def __init__(self, numbers: int, texts: int) -> None:
+        self._known: dict[bytes, int] = {}
+        self._columns = tuple(array("i", [NOT_COMMON]) for _ in range(numbers))
+        self.said: list[Said] = [(b"",) * texts]
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(
+        self, keys: list[bytes], make: Callable[[int], tuple[tuple[int, ...], Said] | None]
+    ) -> list[int]:
+        """The number of each key's octets; what is new is made, of the record at its place."""
+        found: list[Any] = list(map(self._known.get, keys))
+        if None in found:
+            for place in [place for place, number in enumerate(found) if number is None]:
+                number = self._known.get(keys[place])
+                found[place] = self._add(keys[place], place, make) if number is None else number
+        return found
+
+    def _add(self, key: bytes, place: int, make: Callable[[int], Any]) -> int:
+        try:
+            made = make(place)
+        except PROBLEMS:
+            made = None
+        number = 0 if made is None else len(self.said)
+        if made is not None:
+            for column, value in zip(self._columns, made[0], strict=True):
+                column.append(value)
+            self.said.append(made[1])
+        self._known[key] = number
+        return number
+
+    def column(self, place: int, numbers: Any) -> Column:
+        """One of the numbers for each."""
+        column: Column = np.frombuffer(self._columns[place], np.int32)[numbers]
+        return column
+
 
 class EventCodes:
     """What a process knows of octets, and the parts that they stand for."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self.parts = Parts()
-        self._known: list[dict[bytes, Any]] = [{} for _ in range(5)]
+        self._callers, self._touched = _Memory(2, 1), _Memory(3, 4)  # of Key Vault
+        self._managers, self._whats, self._wheres = _Memory(2, 2), _Memory(1, 2), _Memory(1, 1)
         self._contents: dict[int, int] = {}
 
     def begin(self) -> None:
         """Forget all, if it is much: `parts` is another object then."""
-        if len(self.parts) > MAX_PARTS or any(len(some) > MAX_PARTS for some in self._known):
-            self.__init__()  # type: ignore[misc]
+        known = self._callers, self._touched, self._managers, self._whats, self._wheres
+        if len(self.parts) > MAX_PARTS or max(map(len, known)) > MAX_PARTS:
+            self._begin()
         if len(self._contents) > MAX_CONTENTS:
             self._contents.clear()
 
     def of(self, records: Sequence[Record]) -> Coded:
         """The records' columns."""
-        coded = Coded.empty(len(records))
         vault = [at for at, record in enumerate(records) if record.category == swift.VAULT_CATEGORY]
         if vault and len(vault) == len(records):
             return self._vault(records)
-        managed = [at for at, record in enumerate(records) if record.category in swift.ADMINISTRATIVE]
+        coded = Coded.empty(len(records))
+        managed = [
+            at
+            for at, record in enumerate(records)
+            if record.category in swift.ADMINISTRATIVE
+            and record.identity is not None
+            and record.identity.authorization is not None
+        ]
         if vault:
             coded.put(vault, self._vault([records[at] for at in vault]))
         if managed:
             coded.put(managed, self._managed([records[at] for at in managed]))
         return coded
 
-    def _found(self, kind: int, keys: list[bytes], make: Callable[[int], Any], otherwise: Any) -> list[Any]:
-        """What is known by each key; what is new is made, of the record at a place."""
-        known = self._known[kind]
-        found = list(map(known.get, keys))
-        for place in [place for place, one in enumerate(found) if one is None]:
-            one = known.get(keys[place])
-            if one is None:
-                try:
-                    one = make(place) or otherwise
-                except PROBLEMS:
-                    one = otherwise
-                known[keys[place]] = one
-            found[place] = one
-        return found
-
     # Key Vault
 
     def _vault(self, records: Sequence[Record]) -> Coded:
-        touched = self._found(
-            0,
+        touched = self._touched.find(
             [
                 _JOIN((r.operation_name, r.resource_id, r.properties, r.result_type, r.location))
                 for r in records
             ],
             lambda place: self._touch(records[place]),
-            _Touched(),
         )
-        callers = self._found(
-            1,
+        callers = self._callers.find(
             [
                 _JOIN((i.claim, i.claims, r.caller_ip_address))
                 if (i := r.identity) is not None and i.authorization is None
                 else _JOIN((b"" if i is None else _ODD, b"", r.caller_ip_address))
                 for r in records
             ],
-            lambda place: self._who(records[place], swift.vault_caller(records[place])),
-            _Who(),
+            lambda place: self._call(records[place], swift.vault_caller(records[place])),
         )
-        coded = Coded.empty(len(records))
-        what, where, number, _, challenge = zip(*touched, strict=True)
-        who, caller, _, named, _ = zip(*callers, strict=True)
-        coded.what[:], coded.who[:], coded.where[:] = what, who, where
-        coded.content[:] = self._vault_contents(touched, callers, np.array(number), np.array(caller))
-        coded.what[np.array(challenge) & ~np.array(named)] = LEFT_OUT
-        coded.what[(coded.who == NOT_COMMON) | (coded.where == NOT_COMMON)] = NOT_COMMON
-        return coded
+        first, second = np.array(touched, np.int64), np.array(callers, np.int64)
+        what, where, challenge = (self._touched.column(place, first) for place in range(3))
+        who, named = (self._callers.column(place, second) for place in range(2))
+        what[(challenge == 1) & (named == 0)] = LEFT_OUT
+        content = np.array(self._vault_contents(first, second), np.uint64)
+        return Coded(what, who, where, content, np.zeros_like(content)).checked()
 
-    def _vault_contents(self, touched: list[Any], callers: list[Any], first: Any, second: Any) -> list[int]:
+    def _vault_contents(self, touched: Column, callers: Column) -> list[Any]:
         """The hash of each record's content: who polls has few."""
-        keys = (first << 32 | second).tolist()
-        known = self._contents
+        keys, known = (touched << 32 | callers).tolist(), self._contents
         found = list(map(known.get, keys))
-        new = [place for place, one in enumerate(found) if one is None]
-        if new:
-            hashes = content_hashes((*touched[at].said, callers[at].principal) for at in new).tolist()
-            known.update(zip((keys[at] for at in new), hashes, strict=True))
-            for place, one in zip(new, hashes, strict=True):
-                found[place] = one
-        return found  # type: ignore[return-value]
+        if None in found:
+            new = list({key for key, one in zip(keys, found, strict=True) if one is None})
+            said, principals = self._touched.said, self._callers.said
+            hashes = content_hashes((*said[key >> 32], *principals[key & 0xFFFFFFFF]) for key in new)
+            known.update(zip(new, hashes.tolist(), strict=True))
+            found = list(map(known.get, keys))
+        return found
 
-    def _touch(self, record: Record) -> _Touched | None:
+    def _touch(self, record: Record) -> tuple[tuple[int, ...], Said] | None:
         read = swift.vault_touched(record)
         if read is None:
             return None
         what, where, place = read
-        return _Touched(
-            self.parts.what(what),
-            self.parts.where(where),
-            len(self._known[0]) + 1,
-            (hashed(what.operation), hashed(place), hashed(where.item), hashed(what.outcome)),
-            what.details.get("status") == 401,
-        )
+        said = tuple(map(hashed, (what.operation, place, where.item, what.outcome)))
+        return (self.parts.what(what), self.parts.where(where), what.details.get("status") == 401), said
 
-    def _who(self, record: Record, caller: Any) -> _Who | None:
+    def _call(self, record: Record, caller: Caller | None) -> tuple[tuple[int, ...], Said] | None:
         if caller is None:
             return None
-        number = self.parts.who(swift.who(record, caller))
-        principal = hashed(caller.principal.lower())
-        return _Who(number, len(self._known[1]) + 1, principal, caller.known, caller.auth)
+        who = self.parts.who(swift.who(record, caller))
+        return (who, caller.known), (hashed(caller.principal.lower()),)
 
     # The Activity Log
 
-    def _managed(self, given: Sequence[Record]) -> Coded:
-        all_of = Coded.empty(len(given))
-        identities: list[Any] = [record.identity for record in given]
-        named = [one is not None and one.authorization is not None for one in identities]
-        places = [at for at, is_named in enumerate(named) if is_named]
-        records = [given[at] for at in places]
-        if not records:
-            return all_of
-        identities = [identities[at] for at in places]
-        callers = self._found(
-            2,
+    def _managed(self, records: Sequence[Record]) -> Coded:
+        identities: list[Any] = [record.identity for record in records]
+        callers = self._managers.find(
             [
                 _JOIN((i.claims, i.claim, r.caller_ip_address, i.authorization.evidence.principal_type))
                 for r, i in zip(records, identities, strict=True)
             ],
-            lambda place: self._who(records[place], swift.management_caller(records[place])),
-            _Who(),
+            lambda place: self._manager(records[place]),
         )
-        whats = self._found(
-            3,
+        who_said = [self._managers.said[number] for number in callers]
+        whats = self._whats.find(
             [
-                _JOIN((r.operation_name, r.result_type, hashed(c.auth), i.authorization.evidence.role))
-                for r, i, c in zip(records, identities, callers, strict=True)
+                _JOIN((r.operation_name, r.result_type, said[1], i.authorization.evidence.role))
+                for r, i, said in zip(records, identities, who_said, strict=True)
             ],
-            lambda place: self._what(records[place], callers[place].auth),
-            _What(),
+            lambda place: self._what(records[place], who_said[place][1].decode()),
         )
-        wheres = self._found(
-            4,
+        wheres = self._wheres.find(
             [
                 _JOIN((r.resource_id, r.location, i.authorization.scope))
                 for r, i in zip(records, identities, strict=True)
             ],
             lambda place: self._where(records[place]),
-            _Where(),
         )
-        all_of.put(places, _managed_columns(callers, whats, wheres))
-        return all_of
+        what_said = [self._whats.said[number] for number in whats]
+        where_said = [self._wheres.said[number] for number in wheres]
+        said = list(zip(what_said, where_said, who_said, strict=True))
+        return Coded(
+            self._whats.column(0, whats),
+            self._managers.column(0, callers),
+            self._wheres.column(0, wheres),
+            content_hashes((what[0], where[0], what[1], who[0]) for what, where, who in said),
+            content_hashes((what[0], where[0]) for what, where, _ in said),
+        ).checked()
 
-    def _what(self, record: Record, auth: str) -> _What | None:
+    def _manager(self, record: Record) -> tuple[tuple[int, ...], Said] | None:
+        caller = swift.management_caller(record)
+        called = self._call(record, caller)
+        if caller is None or called is None:
+            return None
+        # Texts of JSON have no half characters, so that it comes back as it was.
+        return called[0], (*called[1], caller.auth.encode())
+
+    def _what(self, record: Record, auth: str) -> tuple[tuple[int, ...], Said] | None:
         what = swift.management_what(record, auth)
         if what is None:
             return None
-        return _What(self.parts.what(what), hashed(what.operation), hashed(what.outcome))
+        return (self.parts.what(what),), (hashed(what.operation), hashed(what.outcome))
 
-    def _where(self, record: Record) -> _Where | None:
+    def _where(self, record: Record) -> tuple[tuple[int, ...], Said] | None:
         read = swift.management_where(record)
-        return None if read is None else _Where(self.parts.where(read[0]), hashed(read[1]))
-
-
-def _managed_columns(callers: list[_Who], whats: list[_What], wheres: list[_Where]) -> Coded:
-    coded = Coded.empty(len(callers))
-    coded.who[:] = [one.who for one in callers]
-    coded.what[:], operations, outcomes = zip(*whats, strict=True)
-    coded.where[:], places = zip(*wheres, strict=True)
-    coded.operation[:] = content_hashes(zip(operations, places, strict=True))
-    principals = [one.principal for one in callers]
-    coded.content[:] = content_hashes(zip(operations, places, outcomes, principals, strict=True))
-    coded.what[(coded.who == NOT_COMMON) | (coded.where == NOT_COMMON)] = NOT_COMMON
-    return coded
+        return None if read is None else ((self.parts.where(read[0]),), (hashed(read[1]),))

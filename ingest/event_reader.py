@@ -107,7 +107,7 @@ class EventReader:
             coded, times, places = coded.take(kept), times[kept], places[kept]
         if not common:
             return
-        given = [_bare(record.correlation_id) for record in common]
+        given = _bare([record.correlation_id for record in common])
         correlations = text_hashes(given)
         operations = coded.operation
         if operations.any():
@@ -132,6 +132,8 @@ class EventReader:
             made.filtered[one] = made.filtered.get(one, 0) + 1
 
 
-def _bare(correlation: str) -> str:
-    """As `logs_values.text` has it, which costs more than the hash."""
-    return correlation.strip() if len(correlation) <= MAX_TEXT else text(correlation)
+def _bare(correlations: list[str]) -> list[str]:
+    """As `logs_values.text` has them, which costs more than the hash."""
+    if max(map(len, correlations)) > MAX_TEXT:
+        return [text(one) for one in correlations]
+    return [one.strip() for one in correlations]
