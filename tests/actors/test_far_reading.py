@@ -105,6 +105,15 @@ def test_the_blocks_behind_any_position_are_those_that_are_read_here(partition: 
         assert list(map(told, again)) == here[number:]
 
 
+def test_a_reader_that_begins_anew_is_understood(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its numbers mean other things then: events must not be given the parts of others."""
+    here = list(map(told, partition.blocks()))
+    monkeypatch.setattr("ingest.event_codes.MAX_PARTS", 2)
+    assert list(map(told, far_partition(partition).blocks())) == here
+
+
 def test_what_was_read_ahead_and_not_taken_is_read_again(partition: Partition) -> None:
     """By another partition at the same reader, and by the same one."""
     here = list(map(told, partition.blocks()))
