@@ -133,6 +133,13 @@ class PartTable:
         sizes = len(self.parts.whats), len(self.parts.whos), len(self._vaults)
         return combined([what, who, self._vaults.of(rows["where"])], sizes)
 
+    def shapes(self, tables: Sequence[Columns]) -> tuple[list[list[int]], Ints]:
+        """The different three numbers of parts in some tables, and the place among them of each row."""
+        columns = [np.concatenate([rows[name] for rows in tables]) for name in PARTS]
+        numbers = combined(columns, [len(parts) for parts in self._lists()])
+        _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
+        return np.stack(columns, axis=1)[first].tolist(), which
+
     def starts(self, rows: Columns) -> Any:
         """Which of the rows are the start of an operation."""
         started = np.fromiter((what.outcome == STARTED for what in self.parts.whats), bool)

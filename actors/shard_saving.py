@@ -64,9 +64,8 @@ def event_rows(windows: Mapping[tuple[int, str], EventWindow], table: PartTable)
 
 def _told(hour: int, kind: str, fresh: Fresh, sources: Mapping[int, str], table: PartTable) -> EventRows:
     tables = (fresh.acts, fresh.records, fresh.again)
-    codes = np.concatenate([np.stack([rows[name] for name in PARTS], axis=1) for rows in tables])
-    shapes, which = np.unique(codes, axis=0, return_inverse=True)
-    numbers = np.split(which.astype(np.int32).ravel(), np.cumsum([len(rows["uid"]) for rows in tables])[:-1])
+    shapes, which = table.shapes(tables)
+    numbers = np.split(which.astype(np.int32), np.cumsum([len(rows["uid"]) for rows in tables])[:-1])
     acts, records, again = (
         packed({name: rows.get(name, shape) for name in EVENT_COLUMNS})
         for rows, shape in zip(tables, numbers, strict=True)
@@ -76,7 +75,7 @@ def _told(hour: int, kind: str, fresh: Fresh, sources: Mapping[int, str], table:
     return EventRows(
         hour,
         kind,
-        [(table.parts.event(codes), KINDS[kind]) for codes in shapes.tolist()],
+        [(table.parts.event(codes), KINDS[kind]) for codes in shapes],
         [(one, sources[one]) for one in hashes],
         acts,
         records,
