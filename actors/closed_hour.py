@@ -8,10 +8,10 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from actors.shape_table import ShapeTable
+from actors.part_table import PartTable
 from detections.view import Act
-from ingest.event_columns import whole
-from ingest.records import Event
+from ingest.event_columns import PARTS
+from ingest.parts import Parts
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -19,14 +19,14 @@ Columns = Mapping[str, npt.NDArray[Any]]
 class Acts(Sequence[Act]):
     """Some rows as acts."""
 
-    def __init__(self, rows: Columns, shapes: Sequence[Event], sources: Mapping[int, str]) -> None:
+    def __init__(self, rows: Columns, parts: Parts, sources: Mapping[int, str]) -> None:
         self._rows = rows
-        self._shapes = shapes
+        self._parts = parts
         self._sources = sources
         self._made: list[Act] | None = None
 
     def __len__(self) -> int:
-        return len(self._rows["shape"])
+        return len(self._rows["uid"])
 
     def __iter__(self) -> Iterator[Act]:
         return iter(self._all())
@@ -40,15 +40,15 @@ class Acts(Sequence[Act]):
 
     def _all(self) -> list[Act]:
         if self._made is None:
-            names = ("shape", "first_us", "last_us", "count", "uid", "offset", "source")
+            names = (*PARTS, "first_us", "last_us", "count", "uid", "offset", "source")
             self._made = [
                 Act(
-                    whole(self._shapes[shape], first, uid, offset, self._sources[source]),
+                    self._parts.event(codes, first, uid, 0, offset, self._sources[source]),
                     count,
                     first,
                     last,
                 )
-                for shape, first, last, count, uid, offset, source in zip(
+                for *codes, first, last, count, uid, offset, source in zip(
                     *(self._rows[name].tolist() for name in names), strict=True
                 )
             ]
@@ -59,7 +59,7 @@ class ClosedHour:
     """All entities of one kind in an hour."""
 
     def __init__(
-        self, acts: Columns, whose: npt.NDArray[Any], table: ShapeTable, sources: Mapping[int, str]
+        self, acts: Columns, whose: npt.NDArray[Any], table: PartTable, sources: Mapping[int, str]
     ) -> None:
         self._table = table
         self._sources = sources
@@ -72,7 +72,7 @@ class ClosedHour:
         self._group(whose)
 
     def _group(self, whose: npt.NDArray[Any]) -> None:
-        group = self._table.about("group", self._acts["shape"])
+        group = self._table.groups(self._acts)
         order = np.lexsort((group, whose))  # stable: within a group by time, as the acts are
         change = np.ones(len(order), bool)
         change[1:] = (np.diff(whose[order]) != 0) | (np.diff(group[order]) != 0)
@@ -97,4 +97,4 @@ class ClosedHour:
 
     def _some(self, rows: Columns, begin: int, end: int) -> Acts:
         part = {name: column[begin:end] for name, column in rows.items()}
-        return Acts(part, self._table.shapes, self._sources)
+        return Acts(part, self._table.parts, self._sources)

@@ -1,9 +1,10 @@
-"""Where events go: each shape is enriched and routed once, and told once to the shards that own it."""
+"""Where events go: each part of one is enriched and routed once, and told once to the shards that need it."""
 
 from __future__ import annotations
 
 from array import array
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -12,49 +13,28 @@ import numpy.typing as npt
 from actors.keys import entity_key, group_of, shard_of
 from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, VAULT, Batch, Routed
 from ingest.enrich import Enrichment
-from ingest.event_columns import EventColumns
+from ingest.event_columns import OWN, PARTS, EventColumns
+from ingest.parts import MAX_PARTS, Numbers, Parts, Who
 from ingest.records import KEY_VAULT, MANAGEMENT, Event
 
-MAX_SHAPES = 200_000  # that are known at a time, here and by the shards
-PIECES = 64  # lists of shapes of which the numbers are remembered: each source's last one or two
 LAYERS = (MANAGEMENT, KEY_VAULT)
+Codes = npt.NDArray[np.int32]  # of records: one row each, with the numbers of its parts as in `PARTS`
 
 
 class _Routes:
-    """What is known of each shape: the shards that own it and its numbers for them (-1: none), its layer, and
-    whether its address was ever on a list. Growing arrays: one is a hundred times as quick to add to as NumPy's.
+    """What is known of each part: the layer of a what; the shard of a who's principal and of a where's vault (-1:
+    none), and whether a who's address was ever on a list. Growing arrays, as in `ingest.parts.Numbers`.
     """
 
     def __init__(self) -> None:
-        self._shard = array("h"), array("h")
-        self._number = array("i"), array("i")
-        self._layer = array("b")
-        self._timed = array("b")
+        self.layer, self.principal, self.vault, self.timed = array("b"), array("h"), array("h"), array("b")
 
-    def add(self, owners: list[tuple[int, int]], layer: int, timed: bool) -> None:
-        """Add a shape; `owners` are its shards and its numbers for them."""
-        for place in (0, 1):
-            shard, number = owners[place] if place < len(owners) else (-1, -1)
-            self._shard[place].append(shard)
-            self._number[place].append(number)
-        self._layer.append(layer)
-        self._timed.append(timed)
-
-    def shards(self, place: int, numbers: Any) -> Any:
-        """The first or second shard of each."""
-        return np.frombuffer(self._shard[place], np.int16)[numbers]
-
-    def numbers(self, place: int, numbers: Any) -> Any:
-        """The numbers for those."""
-        return np.frombuffer(self._number[place], np.int32)[numbers]
-
-    def layers(self, numbers: Any) -> Any:
-        """Places in `LAYERS`."""
-        return np.frombuffer(self._layer, np.int8)[numbers]
-
-    def timed(self, numbers: Any) -> Any:
-        """Whether an address was ever listed."""
-        return np.frombuffer(self._timed, np.bool_)[numbers]
+    def owners(self, codes: Codes) -> tuple[Any, Any]:
+        """The shards of the principals and of the vaults."""
+        if not len(codes):
+            return np.empty(0, np.int16), np.empty(0, np.int16)
+        principal, vault = np.frombuffer(self.principal, np.int16), np.frombuffer(self.vault, np.int16)
+        return principal[codes[:, 1]], vault[codes[:, 2]]
 
 
 class EventRoutes:
@@ -68,102 +48,114 @@ class EventRoutes:
         self._start_over()
 
     def _start_over(self) -> None:
-        self._shapes: list[Event] = []  # kept, so that no other object gets the same id
-        self._number: dict[int, int] = {}
-        self._met: dict[int, tuple[list[Event], npt.NDArray[np.int64]]] = {}
+        self._parts = Parts()  # as they came, which is what they are found by
+        self._met: WeakKeyDictionary[Parts, Numbers] = WeakKeyDictionary()
+        self._whos: list[Who] = []  # enriched
         self._variants: dict[tuple[int, tuple[str, ...]], int] = {}
         self._routes = _Routes()
-        self._told = [0] * len(self._batches)
+        # By shard and kind of part: our number -> the shard's.
+        self._told: list[list[Codes]] = [[np.empty(0, np.int32) for _ in PARTS] for _ in self._batches]
+        self._count = [[0] * len(PARTS) for _ in self._batches]
         for batch in self._batches:
             batch.forget = True
 
     def __len__(self) -> int:
         return self._waiting
 
-    def meet(self, events: EventColumns) -> npt.NDArray[np.int64]:
-        """The numbers of the records' shapes here."""
-        shapes = events.shapes
-        if id(shapes) not in self._met:  # the blocks of a piece share their shapes
-            known = self._number
-            found = [known.get(id(shape), -1) for shape in shapes]
-            for place in [place for place, number in enumerate(found) if number < 0]:
-                found[place] = self._add(shapes[place])
-            while len(self._met) >= PIECES:
-                del self._met[next(iter(self._met))]
-            self._met[id(shapes)] = shapes, np.array(found, np.int64)
-        met: npt.NDArray[np.int64] = self._met[id(shapes)][1][events.columns["shape"]]
-        return met
-
     def is_full(self) -> bool:
-        """Whether so many shapes are known that it is time to begin anew, when nothing waits to be sent."""
-        return len(self._shapes) > MAX_SHAPES
+        """Whether so many parts are known that it is time to begin anew, when nothing waits to be sent."""
+        return len(self._parts) > MAX_PARTS
 
-    def _add(self, shape: Event) -> int:
-        if (number := self._number.get(id(shape))) is not None:
-            return number
-        timed = bool(shape.address and self._enrichment.indicators.of_address(shape.address))
-        number = self._number[id(shape)] = self._new(self._enrichment.event(shape), timed)
-        self._shapes[number] = shape  # as it came: its id is what it is found by
-        return number
+    # What records are of
 
-    def _new(self, shape: Event, timed: bool = False) -> int:
-        number = len(self._shapes)
-        self._shapes.append(shape)
-        owned = []
-        for shard, owners in self._owners(shape).items():
-            owned.append((shard, self._told[shard]))
-            self._told[shard] += 1
-            self._batches[shard].shapes.append(Routed(shape, owners))
-        self._routes.add(owned, LAYERS.index(shape.layer), timed)
-        return number
+    def meet(self, events: EventColumns) -> Codes:
+        """The numbers of the records' parts here."""
+        numbers = self._met.setdefault(events.parts, Numbers())
+        numbers.learn(events.parts, self._parts)
+        self._learn()
+        return np.stack(numbers.of(*(events.columns[name] for name in PARTS)), axis=1)
 
-    def _owners(self, shape: Event) -> dict[int, int]:
-        """Shard -> what it owns of the event. The first owner's shard counts the record."""
-        owners: dict[int, int] = {}
-        whose = ((PRINCIPAL, "principal", shape.principal), (VAULT, "vault", shape.vault))
-        for role, kind, entity in whose:
-            if entity:
-                shard = shard_of(group_of(entity_key(kind, entity)), len(self._batches))
-                counted = 0 if owners else COUNTED
-                owners[shard] = owners.get(shard, 0) | role | counted
-        return owners
+    def _learn(self) -> None:
+        """Find out about parts that are new."""
+        parts, routes = self._parts, self._routes
+        routes.layer.extend(LAYERS.index(what.layer) for what in parts.whats[len(routes.layer) :])
+        routes.vault.extend(self._shard("vault", where.vault) for where in parts.wheres[len(routes.vault) :])
+        for who in parts.whos[len(self._whos) :]:
+            self._add(who, self._enrichment.who(who))
 
-    def listed(self, numbers: npt.NDArray[np.int64], at_us: npt.NDArray[np.int64]) -> None:
-        """Put in place of the numbers those of the shapes as their addresses were listed at the time."""
-        for at in np.flatnonzero(self._routes.timed(numbers)).tolist():
-            number = int(numbers[at])
-            shape = self._shapes[number]
-            categories = self._enrichment.indicators.categories(shape.address, int(at_us[at]))
+    def _add(self, who: Who, enriched: Who) -> None:
+        self._whos.append(enriched)
+        self._routes.principal.append(self._shard("principal", who.principal))
+        self._routes.timed.append(bool(who.address and self._enrichment.indicators.of_address(who.address)))
+
+    def _shard(self, kind: str, entity: str) -> int:
+        return shard_of(group_of(entity_key(kind, entity)), len(self._batches)) if entity else -1
+
+    def listed(self, codes: Codes, at_us: npt.NDArray[np.int64]) -> None:
+        """Put in place of who acted whoever it was with the address as it was listed at the time."""
+        for at in np.flatnonzero(np.frombuffer(self._routes.timed, np.bool_)[codes[:, 1]]).tolist():
+            number = int(codes[at, 1])
+            who = self._whos[number]
+            categories = self._enrichment.indicators.categories(who.address, int(at_us[at]))
             if (number, categories) not in self._variants:
-                enriched = self._enrichment.event(shape)
-                variant = msgspec.structs.replace(enriched, listed=categories)
-                self._variants[number, categories] = self._new(variant)
-            numbers[at] = self._variants[number, categories]
+                variant = msgspec.structs.replace(who, listed=categories)
+                self._variants[number, categories] = self._parts.another_who(variant)
+                self._add(variant, variant)
+            codes[at, 1] = self._variants[number, categories]
 
-    def is_owned(self, numbers: npt.NDArray[np.int64]) -> Any:
-        """Which of the shapes name a principal or touch a vault."""
-        return self._routes.shards(0, numbers) >= 0
+    def is_owned(self, codes: Codes) -> Any:
+        """Which of the records name a principal or touch a vault."""
+        principal, vault = self._routes.owners(codes)
+        return (principal >= 0) | (vault >= 0)
 
-    def layers(self, numbers: npt.NDArray[np.int64]) -> Any:
-        """Places of the shapes' layers in `LAYERS`."""
-        return self._routes.layers(numbers)
+    def layers(self, codes: Codes) -> Any:
+        """Places of the records' layers in `LAYERS`."""
+        return np.frombuffer(self._routes.layer, np.int8)[codes[:, 0]]
 
-    def add(self, events: EventColumns, numbers: npt.NDArray[np.int64], source: str) -> None:
+    # Records in, batches out
+
+    def add(self, events: EventColumns, codes: Codes, source: str) -> None:
         """Take records of hours that are open."""
-        for place in (0, 1):
-            owner = self._routes.shards(place, numbers)
-            number = self._routes.numbers(place, numbers)
-            for shard in np.unique(owner[owner >= 0]).tolist():
-                mine = np.flatnonzero(owner == shard)
-                sources = self._batches[shard].sources
-                if sources[-1:] != [source]:
-                    sources.append(source)
-                rows = np.empty(len(mine), EVENT_ROW)
-                for name in ("at_us", "uid", "operation_id", "offset"):
-                    rows[name] = events.columns[name][mine]
-                rows["shape"], rows["source"] = number[mine], len(sources) - 1
-                self._rows[shard].append(rows)
-        self._waiting += len(numbers)
+        principal, vault = self._routes.owners(codes)
+        for shard in np.unique(np.concatenate([principal, vault])).tolist():
+            if shard >= 0:
+                # The first owner's shard counts the record.
+                owners = (principal == shard) * np.uint8(PRINCIPAL | COUNTED)
+                owners |= (vault == shard) * np.uint8(VAULT)
+                owners |= ((vault == shard) & (principal < 0)) * np.uint8(COUNTED)
+                self._add_rows(shard, events, codes, owners, source)
+        self._waiting += len(codes)
+
+    def _add_rows(self, shard: int, events: EventColumns, codes: Codes, owners: Any, source: str) -> None:
+        mine = np.flatnonzero(owners)
+        sources = self._batches[shard].sources
+        if sources[-1:] != [source]:
+            sources.append(source)
+        rows = np.empty(len(mine), EVENT_ROW)
+        for name in OWN:
+            rows[name] = events.columns[name][mine]
+        for kind, name in enumerate(PARTS):
+            rows[name] = self._tell(shard, kind, codes[mine, kind])
+        rows["source"], rows["owners"] = len(sources) - 1, owners[mine]
+        self._rows[shard].append(rows)
+
+    def _tell(self, shard: int, kind: int, codes: Any) -> Any:
+        """A shard's numbers of some parts of one kind; those it does not know yet are told."""
+        ours: Any = (self._parts.whats, self._whos, self._parts.wheres)[kind]
+        told = self._told[shard][kind]
+        if len(told) < len(ours):
+            more = np.full(max(len(ours), 2 * len(told)) - len(told), -1, np.int32)
+            told = self._told[shard][kind] = np.concatenate([told, more])
+        numbers = told[codes]
+        new = np.unique(codes[numbers < 0])
+        if not len(new):
+            return numbers
+        known = self._count[shard][kind]
+        told[new] = np.arange(known, known + len(new))
+        self._count[shard][kind] += len(new)
+        waiting: Any = self._batches[shard].told
+        (waiting.whats, waiting.whos, waiting.wheres)[kind].extend(ours[number] for number in new.tolist())
+        return told[codes]
 
     def add_late(self, events: EventColumns, source: str) -> None:
         """Take records of closed hours: they are rare, and go as whole events."""
@@ -173,12 +165,24 @@ class EventRoutes:
                 self._batches[shard].late.append(Routed(enriched, owners))
         self._waiting += len(events)
 
+    def _owners(self, event: Event) -> dict[int, int]:
+        """Shard -> what it owns of the event."""
+        owners: dict[int, int] = {}
+        whose = (
+            (PRINCIPAL, self._shard("principal", event.principal)),
+            (VAULT, self._shard("vault", event.vault)),
+        )
+        for role, shard in whose:
+            if shard >= 0:
+                owners[shard] = owners.get(shard, 0) | role | (0 if owners else COUNTED)
+        return owners
+
     def take(self) -> list[tuple[int, Batch]]:
         """What was gathered for each shard; it is theirs now."""
         ready = []
         for shard, rows in enumerate(self._rows):
             batch = self._batches[shard]
-            if rows or batch.late or batch.shapes:
+            if rows or batch.late:
                 batch.events = np.concatenate(rows) if rows else batch.events
                 ready.append((shard, batch))
                 self._batches[shard], self._rows[shard] = Batch(), []

@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.closed_hour import ClosedHour
-from actors.messages import Rows
-from actors.shape_table import KINDS, ShapeTable, act_key
+from actors.messages import COUNTED, PRINCIPAL, VAULT, Rows
+from actors.part_table import PartTable, act_key
+from ingest.event_columns import OWN, PARTS
 from ingest.logs_values import content_hash
+from ingest.parts import Numbers
 from ingest.records import HOUR_US
 
 SLOT_US = 5 * 60 * 1_000_000
@@ -30,7 +32,9 @@ MERGE_ROWS = 100_000  # rows taken in before they are merged, or as many as ther
 
 Columns = dict[str, npt.NDArray[Any]]
 KINDS_OF_COLUMNS: dict[str, Any] = {
-    "shape": np.int32,
+    "what": np.int32,  # the table's numbers of the parts
+    "who": np.int32,
+    "where": np.int32,
     "first_us": np.int64,
     "last_us": np.int64,
     "count": np.int64,
@@ -55,7 +59,7 @@ class Fresh(NamedTuple):
 class EventWindow:
     """The acts of one kind of entity in an hour."""
 
-    def __init__(self, kind: str, table: ShapeTable, keep: bool = False) -> None:
+    def __init__(self, kind: str, table: PartTable, keep: bool = False) -> None:
         self.kind = kind
         self.keep = keep  # whether `changes` will be asked for
         self.sources: dict[int, str] = {}
@@ -71,16 +75,21 @@ class EventWindow:
         self.counted = self.twice = 0  # records since they were last asked for
 
     def add(self, rows: Rows, sources: list[str]) -> None:
-        """Take rows (`EVENT_ROW`) whose `shape` is the table's number and whose `source` is a place in the list."""
+        """Take rows (`EVENT_ROW`) with the table's numbers of parts, and whose `source` is a place in the list."""
         hashes = [content_hash(source) for source in sources]
         self.sources.update(zip(hashes, sources, strict=True))
-        taken: Columns = {name: rows[name] for name in ("shape", "uid", "operation_id", "offset")}
+        names = [*PARTS, *(name for name in OWN if name != "at_us")]
+        taken: Columns = {name: rows[name] for name in names}
         taken["first_us"] = taken["last_us"] = rows["at_us"]
         taken["count"] = np.ones(len(rows), np.int64)
         taken["source"] = np.array(hashes, np.uint64)[rows["source"]]
+        # The kind of entity in whose window a record is counted: the principal's, if the shard owns both.
+        mine = PRINCIPAL if self.kind == "principal" else VAULT
+        both = rows["owners"] & (PRINCIPAL | VAULT) == PRINCIPAL | VAULT
+        taken["counted"] = (rows["owners"] & COUNTED != 0) & (~both | (mine == PRINCIPAL))
         self._new.append(taken)
         self._waiting += len(rows)
-        if self._waiting > max(MERGE_ROWS, len(self._acts["shape"]) + len(self._records["shape"])):
+        if self._waiting > max(MERGE_ROWS, len(self._acts["uid"]) + len(self._records["uid"])):
             self.merge()
 
     def merge(self) -> None:
@@ -89,20 +98,21 @@ class EventWindow:
             self._take_restored()
         if not self._new:
             return
+        counted = np.concatenate([rows["counted"] for rows in self._new])
         new, self._new, self._waiting = joined(self._new), [], 0
-        fresh = self._once(new)
-        if not len(self._acts["shape"]):
+        fresh = self._once(new, counted)
+        if not len(self._acts["uid"]):
             self._acts = fresh.acts
-        elif len(fresh.acts["shape"]):
+        elif len(fresh.acts["uid"]):
             self._acts = self._merged(joined([self._acts, fresh.acts]))
-        if len(fresh.records["shape"]):
+        if len(fresh.records["uid"]):
             self._records = joined([self._records, fresh.records])
         if self.keep:
             self._fresh.append(fresh)
 
-    def _once(self, new: Columns) -> Fresh:
+    def _once(self, new: Columns, counted: npt.NDArray[np.bool_]) -> Fresh:
         """Without second deliveries; each record is counted where its first owner is."""
-        order = np.argsort(new["uid"])
+        order: Any = np.argsort(new["uid"])
         uids = new["uid"][order]
         first = np.ones(len(uids), bool)
         first[1:] = uids[1:] != uids[:-1]
@@ -111,15 +121,18 @@ class EventWindow:
         if len(self._seen):
             at = np.minimum(np.searchsorted(self._seen, uids), len(self._seen) - 1)
             first &= self._seen[at] != uids
-        counted = self._table.about("counted", new["shape"][order]) == KINDS[self.kind]
-        self.counted += int(np.count_nonzero(counted & first))
-        self.twice += int(np.count_nonzero(counted & ~first))
-        new, again = chosen(new, order[first]), chosen(new, order[~first])
-        for rows in (new, self._acts, self._records) if len(again["uid"]) else ():
-            place_least(rows, again)
+        if first.all():
+            self.counted += int(np.count_nonzero(counted))
+            again = nothing()
+        else:
+            self.counted += int(np.count_nonzero(counted[order] & first))
+            self.twice += int(np.count_nonzero(counted[order] & ~first))
+            new, again, order = chosen(new, order[first]), chosen(new, order[~first]), slice(None)
+            for rows in (new, self._acts, self._records):
+                place_least(rows, again)
         seen, whose = np.empty(0, np.uint64), np.empty(0, np.int32)
         if len(self._seen) < MAX_SEEN:
-            seen, whose = uids[first], self._table.about(self.kind, new["shape"])
+            seen, whose = uids[first], self._table.owners(self.kind, new)[order]
             self._remember(seen, whose)
         whole = new["operation_id"] == 0
         if whole.all():
@@ -133,16 +146,15 @@ class EventWindow:
 
     def _merged(self, rows: Columns) -> Columns:
         """Rows of one act as one row, which has the time and place of the earliest."""
-        if not len(rows["shape"]):
+        if not len(rows["uid"]):
             return rows
-        slot = rows["first_us"] % HOUR_US // SLOT_US
-        key = self._table.about("act", rows["shape"]).astype(np.int64) * SLOTS + slot
-        order = np.lexsort((rows["uid"], rows["first_us"], key))
+        key = self._table.acts(rows, rows["first_us"] % HOUR_US // SLOT_US, SLOTS)
+        order = np.argsort(key)
         key = key[order]
         starts = np.flatnonzero(np.diff(key, prepend=-1))
         if len(starts) == len(key):
-            return chosen(rows, order)
-        out = chosen(rows, order[starts])
+            return rows
+        out = chosen(rows, order[_earliest(rows, order, starts)])
         out["count"] = np.add.reduceat(rows["count"][order], starts)
         out["last_us"] = np.maximum.reduceat(rows["last_us"][order], starts)
         return out
@@ -157,7 +169,7 @@ class EventWindow:
         self.merge()
         operations, open_now = self._join(unfinished)
         acts = self._merged(joined([self._acts, operations]))
-        whose = self._table.about(self.kind, acts["shape"])
+        whose = self._table.owners(self.kind, acts)
         thin = self._thinned(acts, whose)
         if thin is not None:
             acts, whose = chosen(acts, thin), whose[thin]
@@ -165,16 +177,16 @@ class EventWindow:
 
     def _join(self, unfinished: Mapping[int, set[int]]) -> tuple[Columns, dict[int, set[int]]]:
         rows, open_now = self._records, dict[int, set[int]]()
-        if not len(rows["shape"]):
+        if not len(rows["uid"]):
             return rows, open_now
-        whose = self._table.about(self.kind, rows["shape"])
+        whose = self._table.owners(self.kind, rows)
         order = np.lexsort((rows["uid"], rows["first_us"], rows["operation_id"], whose))
         rows, whose = chosen(rows, order), whose[order]
         new = np.ones(len(whose), bool)
         new[1:] = (whose[1:] != whose[:-1]) | (rows["operation_id"][1:] != rows["operation_id"][:-1])
         begin = np.flatnonzero(new)
         sizes = np.diff(begin, append=len(whose))
-        starts = np.add.reduceat(self._table.about("starts", rows["shape"]).astype(np.int64), begin)
+        starts = np.add.reduceat(self._table.starts(rows).astype(np.int64), begin)
         out = chosen(rows, begin)
         kept = np.ones(len(begin), bool)
         for at in np.flatnonzero(starts == 0).tolist() if unfinished else ():
@@ -183,21 +195,23 @@ class EventWindow:
         for at in np.flatnonzero(starts == sizes).tolist():
             open_now.setdefault(int(whose[begin[at]]), set()).add(int(out["operation_id"][at]))
         out["count"] = np.maximum(starts, sizes - starts)
-        out["shape"] = self._joined(rows["shape"], begin, sizes)
+        self._join_parts(out, rows, begin, sizes)
         return chosen(out, kept), open_now
 
-    def _joined(self, shapes: Any, begin: Any, sizes: Any) -> Any:
-        """The shape of each operation, from its records'. Most have a start and an end, of few kinds."""
-        out = shapes[begin].copy()
+    def _join_parts(self, out: Columns, rows: Columns, begin: Any, sizes: Any) -> None:
+        """Give each operation the parts that its records come to. Most have a start and an end, of one who and where."""
         pairs = np.flatnonzero(sizes == 2)
-        both = shapes[begin[pairs]].astype(np.int64) << 32 | shapes[begin[pairs] + 1]
+        first, second = begin[pairs], begin[pairs] + 1
+        alike = (rows["who"][first] == rows["who"][second]) & (rows["where"][first] == rows["where"][second])
+        both = rows["what"][first[alike]].astype(np.int64) << 32 | rows["what"][second[alike]]
         kinds, which = np.unique(both, return_inverse=True)
-        made = [self._table.joined((kind >> 32, kind & 0xFFFFFFFF)) for kind in kinds.tolist()]
-        out[pairs] = np.array(made, np.int32)[which] if len(pairs) else out[pairs]
-        for at in np.flatnonzero(sizes > 2).tolist():
-            first = begin[at]
-            out[at] = self._table.joined(shapes[first : first + min(sizes[at], MAX_RECORDS)].tolist())
-        return out
+        whats = [self._table.joined_what(kind >> 32, kind & 0xFFFFFFFF) for kind in kinds.tolist()]
+        out["what"][pairs[alike]] = np.array(whats, np.int32)[which]
+        for at in [*pairs[~alike].tolist(), *np.flatnonzero(sizes > 2).tolist()]:
+            some = slice(begin[at], begin[at] + min(sizes[at], MAX_RECORDS))
+            records = zip(*(rows[name][some].tolist() for name in PARTS), strict=True)
+            for name, code in zip(PARTS, self._table.joined(records), strict=True):
+                out[name][at] = code
 
     def _thinned(self, acts: Columns, whose: Any) -> Any:
         """Where an entity has too many acts, those with the smallest hashes; None: nobody has."""
@@ -212,28 +226,27 @@ class EventWindow:
         return kept
 
     def _hash(self, acts: Columns, at: int) -> int:
-        said = act_key(self._table.shapes[int(acts["shape"][at])])
+        said = act_key(self._table.parts.event(int(acts[name][at]) for name in PARTS))
         packed = _pack((int(acts["first_us"][at]) // SLOT_US, *said))
         return int.from_bytes(blake2b(packed, digest_size=8).digest(), "big")
 
     # State, and room
 
-    def shapes(self) -> list[npt.NDArray[Any]]:
-        """The shapes that are needed."""
+    def tables(self) -> list[Columns]:
+        """All rows whose parts are needed."""
         self.merge()
-        fresh = [rows["shape"] for one in self._fresh for rows in (one.acts, one.records, one.again)]
-        return [self._acts["shape"], self._records["shape"], *fresh]
+        fresh = [rows for one in self._fresh for rows in (one.acts, one.records, one.again)]
+        return [self._acts, self._records, *fresh]
 
     def rows(self) -> tuple[Columns, Columns]:
         """The acts, and the records of control-plane operations."""
         self.merge()
         return self._acts, self._records
 
-    def renumber(self, new: Any) -> None:
-        """The table has given the shapes new numbers."""
-        kept = [rows for one in self._fresh for rows in (one.acts, one.records, one.again)]
-        for rows in {id(rows): rows for rows in (self._acts, self._records, *kept)}.values():
-            rows["shape"] = new(rows["shape"])
+    def renumber(self, new: Numbers) -> None:
+        """The table has given the parts new numbers."""
+        for rows in {id(rows): rows for rows in self.tables()}.values():
+            rows.update(zip(PARTS, new.of(*(rows[name] for name in PARTS)), strict=True))
 
     def changes(self) -> Fresh | None:
         """What came since the last time."""
@@ -247,7 +260,7 @@ class EventWindow:
         return Fresh(self._merged(acts), records, again, seen, whose)
 
     def restore(self, saved: Fresh, sources: Iterable[tuple[int, str]]) -> None:
-        """Take saved rows in, whose shapes and entities are the table's numbers."""
+        """Take saved rows in, whose parts and entities are the table's numbers."""
         self.sources.update(sources)
         self._restored.append(saved)
 
@@ -284,6 +297,18 @@ def place_least(rows: Columns, again: Columns) -> None:
     less = (source < rows["source"][at]) | (same_source & (offset < rows["offset"][at]))
     less &= rows["uid"][at] == uids
     rows["source"][at[less]], rows["offset"][at[less]] = source[less], offset[less]
+
+
+def _earliest(rows: Columns, order: Any, starts: Any) -> Any:
+    """Places in the order of each run's earliest row, ties by uid; sorting by all three keys takes thrice as long."""
+    times = rows["first_us"][order]
+    run = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+    places = np.flatnonzero(times == np.minimum.reduceat(times, starts)[run])
+    if len(places) > len(starts):
+        run = run[places]
+        by_uid = np.lexsort((rows["uid"][order[places]], run))
+        places = places[by_uid[np.flatnonzero(np.diff(run, prepend=-1))]]
+    return places
 
 
 def nothing() -> Columns:

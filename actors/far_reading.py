@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,12 @@ from actors.clock import Clock
 from actors.settings import Settings
 from ingest.blocks import Block, LivePartition, Partition, is_live
 from ingest.enrich import Enrichment
-from ingest.event_columns import EventColumns
-from ingest.records import Event, Rejected
+from ingest.event_columns import PARTS, EventColumns
+from ingest.parts import MAX_PARTS, Parts, What, Where, Who
+from ingest.records import Rejected
 from ingest.select import Selected, prepared
 
 DEPTH = 3  # blocks of a partition that are read ahead
-MAX_SHAPES = 200_000  # that the two ends of a partition have in common before they begin anew
 
 
 class Told(msgspec.Struct, array_like=True):
@@ -30,8 +30,8 @@ class Told(msgspec.Struct, array_like=True):
     filtered: dict[str, int]
     rejected: list[Rejected]
     position: Any
-    afresh: bool  # numbers of shapes begin at 0 again
-    shapes: list[bytes]  # told for the first time, packed
+    afresh: bool  # numbers of parts begin at 0 again
+    parts: list[list[bytes]]  # whats, whos and wheres that are told for the first time, packed
     names: list[str]  # of resources, told for the first time
     filtered_flows: dict[str, int]
     newest_us: int
@@ -41,9 +41,9 @@ class Told(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_shape = msgspec.msgpack.Decoder(Event).decode
+_parts = tuple(msgspec.msgpack.Decoder(kind).decode for kind in (What, Who, Where))
 _decode = msgspec.msgpack.Decoder(Told).decode
-Packed = tuple[bytes, Any, Any, Any, Any]
+Packed = tuple[bytes, Any, Any, Any]
 
 
 @dataclass(slots=True)
@@ -51,9 +51,10 @@ class _Sent:
     """One partition at the reading end, and what the other end knows."""
 
     blocks: Iterator[Block]
-    piece: Any = None  # list of shapes of the last block: the other end has it
-    known: dict[int, int] = field(default_factory=dict)
-    kept: list[Event] = field(default_factory=list)  # so that no other object gets the same id
+    parts: Parts = field(default_factory=Parts)  # those of the records; the other end knows some of them,
+    known: tuple[dict[int, int], ...] = field(
+        default_factory=lambda: ({}, {}, {})
+    )  # ... each as another number
     named: int = 0
 
 
@@ -98,11 +99,10 @@ class FarReader:
         return self._pack(sent, block) if sent is not None and block is not None else None
 
     def _pack(self, sent: _Sent, block: Block) -> Packed:
-        afresh = len(sent.kept) > MAX_SHAPES
+        afresh = bool(len(block.events)) and sent.parts is not block.events.parts
         if afresh:
-            sent.known, sent.kept, sent.piece = {}, [], None
-        shapes = self._new_shapes(sent, block.events) if len(block.events) else None
-        new, told = shapes if shapes is not None else ([], None)
+            sent.parts, sent.known = block.events.parts, ({}, {}, {})
+        new, columns = self._new_parts(sent, block.events)
         chosen, names = self._chosen(sent, block)
         rich = Told(
             block.read,
@@ -119,29 +119,26 @@ class FarReader:
             block.idle,
             block.rests,
         )
-        columns = block.events.columns if len(block.events) else None
         return (
             _encode(rich),
-            told,
             columns,
             chosen.rows if chosen else None,
             chosen.first if chosen else None,
         )
 
-    def _new_shapes(self, sent: _Sent, events: EventColumns) -> tuple[list[bytes], Any]:
-        """Shapes that the other end does not know, and the numbers of the piece's, if it is a new piece."""
-        if sent.piece is events.shapes:
-            return [], None
-        before = len(sent.kept)
-        numbers = []
-        for shape in events.shapes:
-            number = sent.known.get(id(shape))
-            if number is None:
-                number = sent.known[id(shape)] = len(sent.kept)
-                sent.kept.append(shape)
-            numbers.append(number)
-        sent.piece = events.shapes
-        return list(map(_encode, sent.kept[before:])), np.array(numbers, np.int32)
+    def _new_parts(self, sent: _Sent, events: EventColumns) -> tuple[list[list[bytes]], Any]:
+        """Parts that the other end does not know, packed, and the columns with its numbers."""
+        if not len(events):
+            return [[], [], []], None
+        columns, told = dict(events.columns), []
+        lists: Any = (events.parts.whats, events.parts.whos, events.parts.wheres)
+        for name, parts, known in zip(PARTS, lists, sent.known, strict=True):
+            used, places = distinct(columns[name], len(parts))
+            new = [code for code in used if code not in known]
+            known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
+            told.append([_encode(parts[code]) for code in new])
+            columns[name] = np.array([known[code] for code in used], np.int32)[places]
+        return told, columns
 
     def _chosen(self, sent: _Sent, block: Block) -> tuple[Selected | None, list[str]]:
         if block.flows is None or not len(block.flows):
@@ -155,20 +152,27 @@ class FarReader:
         return chosen, names
 
 
-class SharedShapes:
-    """Shapes that several partitions tell are one object here: it is routed once."""
+def distinct(codes: Any, most: int) -> tuple[list[int], Any]:
+    """The different numbers in a column, all below `most`, rising; and the place of each among them."""
+    marks = np.zeros(most, np.bool_)
+    marks[codes] = True
+    return np.flatnonzero(marks).tolist(), (np.cumsum(marks, dtype=np.int32) - 1)[codes]
+
+
+class SharedParts:
+    """Parts that several partitions tell are one object here."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Event] = {}
+        self._known: tuple[dict[bytes, Any], ...] = ({}, {}, {})
 
-    def get(self, packed: bytes) -> Event:
-        """The shape."""
-        shape = self._known.get(packed)
-        if shape is None:
-            if len(self._known) > MAX_SHAPES:
-                self._known.clear()
-            shape = self._known[packed] = _shape(packed)
-        return shape
+    def get(self, told: Sequence[list[bytes]]) -> list[list[Any]]:
+        """The parts of each kind."""
+        if sum(map(len, self._known)) > MAX_PARTS:
+            self._known = ({}, {}, {})
+        return [
+            [known[one] if one in known else known.setdefault(one, decode(one)) for one in some]
+            for known, decode, some in zip(self._known, _parts, told, strict=True)
+        ]
 
 
 class FarPartition:
@@ -179,7 +183,7 @@ class FarPartition:
         reader: Any,
         number: int,
         partition: Partition,
-        shapes: SharedShapes,
+        shared: SharedParts,
         get: Callable[[Any], Any],
         clock: Clock | None = None,
     ) -> None:
@@ -192,9 +196,8 @@ class FarPartition:
         self._opened = 0  # how often
         self._depth = DEPTH
         self._waits_at: list[Any] = []  # the position from which nothing was taken yet, if it is open there
-        self._shared = shapes
-        self._shapes: list[Event] = []
-        self._piece: list[Event] = []
+        self._shared = shared
+        self._parts = Parts()
         self._names: list[str] = []
 
     def prefetch(self, position: Any = None) -> None:
@@ -225,7 +228,7 @@ class FarPartition:
     def _open(self, position: Any) -> None:
         """Have it read from there; the two ends have nothing in common yet."""
         self._ahead.clear()
-        self._shapes, self._piece, self._names = [], [], []
+        self._parts, self._names = Parts(), []
         self._opened += 1
         self._waits_at = [position]
         self._reader.open.remote(self._number, self._partition, position)
@@ -242,14 +245,12 @@ class FarPartition:
     def stop(self) -> None:
         """The reader closes it."""
 
-    def _unpacked(self, rich: bytes, numbers: Any, columns: Any, rows: Any, first: Any) -> Block:
+    def _unpacked(self, rich: bytes, columns: Any, rows: Any, first: Any) -> Block:
         told = _decode(rich)
         if told.afresh:
-            self._shapes = []
-        self._shapes += map(self._shared.get, told.shapes)
-        if numbers is not None:
-            self._piece = [self._shapes[number] for number in numbers.tolist()]
-        events = EventColumns(self._piece, columns) if columns is not None else EventColumns()
+            self._parts = Parts()
+        self._parts.extend(*self._shared.get(told.parts))
+        events = EventColumns(self._parts, columns) if columns is not None else EventColumns()
         self._names += told.names
         block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
         block.idle, block.rests, block.position = told.idle, told.rests, told.position

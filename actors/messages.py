@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detections.declare import Finding
+from ingest.parts import What, Where, Who
 from ingest.records import TRAFFIC, Event
 
 # Which of an event's entities a shard must apply it to; the counted one accounts for the record's fate.
@@ -21,24 +22,39 @@ Rows = npt.NDArray[np.void]
 
 
 class Routed(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """An event, or a shape, on its way to a shard: `owners` is a sum of PRINCIPAL, VAULT and COUNTED."""
+    """An event on its way to a shard: `owners` is a sum of PRINCIPAL, VAULT and COUNTED."""
 
     event: Event
     owners: int
 
 
-# A record of an open hour: `shape` is the router's number of its shape for this shard, in the order in which they
-# were told; `source` indexes the batch's sources. The others: `ingest.event_columns`.
+# A record of an open hour: `what`, `who` and `where` are the router's numbers of its parts for this shard, in the
+# order in which they were told; `source` indexes the batch's sources; `owners`: see `Routed`. The others:
+# `ingest.event_columns`.
 EVENT_ROW = np.dtype(
     [
         ("at_us", "<i8"),
         ("uid", "<u8"),
         ("operation_id", "<u8"),
         ("offset", "<i8"),
-        ("shape", "<i4"),
+        ("what", "<i4"),
+        ("who", "<i4"),
+        ("where", "<i4"),
         ("source", "<i4"),
+        ("owners", "u1"),
     ]
 )
+
+
+class Told(msgspec.Struct, array_like=True):
+    """Parts of events that are told for the first time."""
+
+    whats: list[What] = []
+    whos: list[Who] = []
+    wheres: list[Where] = []
+
+    def __len__(self) -> int:
+        return len(self.whats) + len(self.whos) + len(self.wheres)
 
 
 @dataclass(slots=True)
@@ -46,7 +62,7 @@ class Batch:
     """Records for one shard. `late` ones belong to a closed hour: only windowless detections see them."""
 
     events: Rows = field(default_factory=lambda: np.empty(0, EVENT_ROW))
-    shapes: list[Routed] = field(default_factory=list)  # told here for the first time
+    told: Told = field(default_factory=Told)
     forget: bool = False  # what was told before this batch is not meant any more: numbers begin at 0 again
     late: list[Routed] = field(default_factory=list)
     # `entity` is the router's number of the resource for this shard: 0 is the first that it named to it.
@@ -62,15 +78,13 @@ class Batch:
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(
-    tuple[list[Routed], bool, list[Routed], list[str], list[int], list[str], int, int]
-)
+_decoder = msgspec.msgpack.Decoder(tuple[Told, bool, list[Routed], list[str], list[int], list[str], int, int])
 
 
 def pack_batch(batch: Batch) -> tuple[bytes, Rows, Rows]:
     """A batch for the wire: MessagePack for what is rich, the arrays as they are for what is many."""
     rich = (
-        batch.shapes,
+        batch.told,
         batch.forget,
         batch.late,
         batch.ids,
@@ -84,8 +98,8 @@ def pack_batch(batch: Batch) -> tuple[bytes, Rows, Rows]:
 
 def unpack_batch(packed: bytes, events: Rows, rows: Rows) -> Batch:
     """The batch that `pack_batch` was given."""
-    shapes, forget, late, ids, since, sources, router, passed = _decoder.decode(packed)
-    return Batch(events, shapes, forget, late, rows, ids, since, sources, router, passed)
+    told, forget, late, ids, since, sources, router, passed = _decoder.decode(packed)
+    return Batch(events, told, forget, late, rows, ids, since, sources, router, passed)
 
 
 class Close(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ import ray
 from actors.aggregator import Aggregator, Fresh, Outcome
 from actors.clock import Clock
 from actors.conductor import Conductor, Progress, Standing, begins, positions_of
-from actors.far_reading import FarPartition, FarReader, SharedShapes
+from actors.far_reading import FarPartition, FarReader, SharedParts
 from actors.feeder import Fed, Feeder, Order
 from actors.memory import building, settle
 from actors.messages import Close, Rows, pack_found, pack_report, unpack_batch, unpack_found, unpack_report
@@ -126,14 +126,14 @@ class Far:
 
     def __init__(self, readers: list[Any], clock: Clock) -> None:
         self._readers, self._clock = readers, clock
-        self._shapes, self._number = SharedShapes(), count()
+        self._parts, self._number = SharedParts(), count()
 
     def partitions(self, given: list[Partition]) -> list[Partition]:
         """One reader reads every so manieth."""
         far: list[Partition] = []
         for partition, number in zip(given, self._number, strict=False):
             reader = self._readers[number % len(self._readers)]
-            far.append(FarPartition(reader, number, partition, self._shapes, ray.get, self._clock))
+            far.append(FarPartition(reader, number, partition, self._parts, ray.get, self._clock))
         return far
 
 

@@ -74,6 +74,7 @@ class _Router:
         self.added_us: int | None = None  # watermark of sources that it was given and has not spoken of yet
         self.speaks_of_added = False  # the promise does
         self.resting = False
+        self.until_us = 0  # as its last order had it
         self.held = False  # at a mark
         self.after: list[Any] = []  # to be told with the next order
 
@@ -279,8 +280,7 @@ class Routers:
 
     def _order(self) -> None:
         """Have all go on that have something to do."""
-        passed_us = self.watermark_us()
-        until_us = passed_us + self.settings.lateness_us + MOST_AHEAD_US
+        passed_us, until_us = self.watermark_us(), self._until_us()
         for router in self._routers:
             if router.promise is not None or router.said.drained or router.held:
                 continue
@@ -296,11 +296,11 @@ class Routers:
                 router.after,
             )
             router.promise, router.after = router.feed.advance(order), []
+            router.until_us = until_us
             router.speaks_of_added = True
             self._asked.append(router)
 
     def _hear(self, router: _Router) -> Iterator[Step]:
-        before = self.watermark_us()
         said = router.said = self._lines.get(router.promise)
         router.promise = None
         for place in said.left:
@@ -311,10 +311,8 @@ class Routers:
         if router.speaks_of_added:
             router.added_us = None
         router.resting, router.held = said.waiting, said.marked
-        # Those that the earlier bound has stopped may go on.
-        if self.watermark_us() > before:
-            for other in self._routers:
-                other.resting = other.resting and not _is_ahead(other, before)
+        for one in self._routers:  # who had nothing that was not too far ahead may go on
+            one.resting = one.resting and one.until_us >= self._until_us()
         number = self._routers.index(router)
         self._lines.after(number, said.sent)
         self._open_hours.update(hour for hour in said.open_hours if hour >= (self.closed_until or 0))
@@ -322,6 +320,11 @@ class Routers:
             self._layers_since[layer] = min(since, self._layers_since.get(layer, since))
         if said.rejected:
             yield Reject(tuple(said.rejected))
+
+    def _until_us(self) -> int:
+        """How far they may read. Who has read nothing yet holds nobody back: it may be silent for long."""
+        known = [one for router in self._routers if (one := router.watermark_us or 0) > 0]
+        return min(known, default=NO_BOUND) + self.settings.lateness_us + MOST_AHEAD_US
 
     def _mark(self) -> Iterator[Step]:
         """All stand still at their marks, or at their ends."""
@@ -340,7 +343,3 @@ class Routers:
             self._open_hours.discard(hour)
             self.closed_until = max(self.closed_until or 0, hour + 1)
             yield CloseHour(hour)
-
-
-def _is_ahead(router: _Router, watermark_us: int) -> bool:
-    return router.watermark_us is not None and router.watermark_us > watermark_us + MOST_AHEAD_US

@@ -19,9 +19,9 @@ from actors.event_window import EventWindow
 from actors.judging import Judge
 from actors.keys import entity_key, group_of
 from actors.messages import PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report, Rows
+from actors.part_table import KINDS, PartTable
 from actors.resources import Resources
 from actors.settings import Settings
-from actors.shape_table import KINDS, ShapeTable
 from actors.shard_saving import event_rows, load_events, load_traffic, traffic_rows
 from actors.shard_state import ALL, Changes, EntityChange
 from actors.sightings import Judged, Place, Sightings
@@ -30,11 +30,13 @@ from baselines.population import Seasons, Tally
 from detections.catalogue import catalogue_hash
 from detections.facts import facts_of
 from detections.view import Act, Flat, Hour
+from ingest.event_columns import PARTS
+from ingest.parts import MAX_PARTS, Numbers
 from ingest.records import HOUR_US, Event
 
 FORGET_HOURS = 400 * 24  # an entity that was quiet for so long is forgotten
 NEVER = -24  # the last hour of an entity that was not active yet
-MAX_SHAPES = 400_000  # kept before those that nobody means any more are dropped
+MAX_SHARD_PARTS = 2 * MAX_PARTS  # of events, kept before those that nobody means any more are dropped
 
 
 class Recent(NamedTuple):
@@ -67,17 +69,17 @@ class Shard:
         self.settings = settings
         self.entities = Entities()
         self.events: dict[tuple[int, str], EventWindow] = {}  # by hour and kind of entity
-        self.shapes = ShapeTable()
+        self.parts = PartTable()
         self.traffic: dict[int, TrafficWindow] = {}
         self._named: dict[int, list[int]] = {}  # by router: its number of a resource -> ours
-        self._told: dict[int, list[int]] = {}  # ... and of a shape
+        self._told: dict[int, Numbers] = {}  # ... and of parts of events
         # What the hour that an entity was active in last leaves to its next one; acts, to the next hour alone.
         self._recent: dict[str, Recent] = {}
         self._unfinished: dict[str, dict[int, set[int]]] = {kind: {} for kind in KINDS}
         self.resources = Resources(settings)
         self.judges = {kind: Judge(kind, settings) for kind in ("principal", "vault")}
         detections = {kind: judge.detections for kind, judge in self.judges.items()}
-        self.sightings = Sightings(self.shapes, detections if settings.streaming else {})
+        self.sightings = Sightings(self.parts, detections if settings.streaming else {})
         self._passed = 0  # no record of an hour before this one comes any more
         self.seasons: Any = Flat()
         self.layers_since: dict[str, int] = {}
@@ -91,10 +93,10 @@ class Shard:
 
     def apply(self, batch: Batch) -> list[Found]:
         """Take a batch into the open hours' windows; what is to be told of them at once."""
-        told = self._told.setdefault(batch.router, [])
+        told = self._told.setdefault(batch.router, Numbers())
         if batch.forget:
-            told.clear()
-        told += [self.shapes.add(routed.event, routed.owners) for routed in batch.shapes]
+            told = self._told[batch.router] = Numbers()
+        self.parts.take(batch.told, told)
         if len(batch.events):
             self._apply_events(batch.events, told, batch.sources)
         for routed in batch.late:
@@ -117,24 +119,24 @@ class Shard:
             part = rows if len(found) == 1 else rows.take(np.flatnonzero(hours == hour))
             self.traffic.setdefault(hour, TrafficWindow()).add(part, sources)
 
-    def _apply_events(self, rows: Rows, told: list[int], sources: list[str]) -> None:
+    def _apply_events(self, rows: Rows, told: Numbers, sources: list[str]) -> None:
         rows = rows.copy()
-        rows["shape"] = np.array(told, np.int32)[rows["shape"]]
+        for name, codes in zip(PARTS, told.of(*(rows[name] for name in PARTS)), strict=True):
+            rows[name] = codes
         hours = rows["at_us"] // HOUR_US
         for hour in np.unique(hours).tolist():
-            now = rows[hours == hour]
-            for kind in KINDS:
-                mine = self.shapes.about(kind, now["shape"]) >= 0
-                if mine.any():
-                    self._window(hour, kind).add(now[mine], sources)
+            for kind, role in KINDS.items():
+                mine = np.flatnonzero((rows["owners"] & role != 0) & (hours == hour))
+                if len(mine):
+                    self._window(hour, kind).add(rows.take(mine), sources)
             if self.settings.streaming:
-                self.sightings.add(hour, now, sources)
+                self.sightings.add(hour, rows.take(np.flatnonzero(hours == hour)), sources)
 
     def _window(self, hour: int, kind: str) -> EventWindow:
         window = self.events.get((hour, kind))
         if window is None:
             keep = self.settings.checkpoints
-            window = self.events[hour, kind] = EventWindow(kind, self.shapes, keep)
+            window = self.events[hour, kind] = EventWindow(kind, self.parts, keep)
         return window
 
     def _check_late(self, event: Event, owners: int) -> None:
@@ -156,7 +158,7 @@ class Shard:
         return found
 
     def _ask_early(self, place: Place, acts: Sequence[Act], closed: int) -> Judged:
-        key = self.shapes.entities[place.entity]
+        key = self.parts.entities[place.entity]
         state = self.entities.get(key) or new_state(place.kind, key, acts[0].event)
         judge = self.judges[place.kind]
         judge.prepare(state.models)
@@ -207,7 +209,7 @@ class Shard:
             closed, open_now = window.close(self._unfinished[kind])
             self.judges[kind].begin()
             self._count(window)
-            keys = {self.shapes.entities[number]: at for at, number in enumerate(closed.entities.tolist())}
+            keys = {self.parts.entities[number]: at for at, number in enumerate(closed.entities.tolist())}
             for key, at in sorted(keys.items()):
                 number = int(closed.entities[at])
                 recent[key] = self._close_entity(kind, key, closed, at, hour, report, tally)
@@ -241,13 +243,13 @@ class Shard:
         window.counted = window.twice = 0
 
     def _make_room(self) -> None:
-        """Drop shapes that neither a router's numbers nor an open hour mean any more."""
-        windows = [*self.events.values(), *self.sightings.windows()]
-        if len(self.shapes) < MAX_SHAPES:
+        """Drop parts that neither a router's numbers nor an open hour mean any more."""
+        if len(self.parts) < MAX_SHARD_PARTS:
             return
-        told = {router: np.array(numbers, np.int64) for router, numbers in self._told.items()}
-        new = self.shapes.keep([*told.values(), *(some for window in windows for some in window.shapes())])
-        self._told = {router: new(numbers).tolist() for router, numbers in told.items()}
+        windows = [*self.events.values(), *self.sightings.windows()]
+        rows = [some for window in windows for some in window.tables()]
+        new = self.parts.keep([*(told.columns() for told in self._told.values()), *rows])
+        self._told = {router: told.renumbered(new) for router, told in self._told.items()}
         for window in windows:
             window.renumber(new)
         self.sightings.renumbered()
@@ -289,7 +291,7 @@ class Shard:
     def _tidy(self, hour: int) -> None:
         """Once a day: forget who was quiet for very long, pack who was quiet for a day."""
         for key in self.entities.forget(hour - FORGET_HOURS):
-            self._unfinished[key.split(":", 1)[0]].pop(self.shapes.entity_of(key), None)
+            self._unfinished[key.split(":", 1)[0]].pop(self.parts.entity_of(key), None)
         self.entities.pack_quiet(hour)
         self.resources.forget(hour - FORGET_HOURS)
 
@@ -318,12 +320,12 @@ class Shard:
             entities=[self._entity_change(key, packed) for key, packed in self.entities.changes()],
             resources=[rows for rows in (self.resources.changes(),) if rows is not None],
             traffic=list(traffic_rows(self.traffic, self.resources)),
-            events=list(event_rows(self.events, self.shapes)),
+            events=list(event_rows(self.events, self.parts)),
         )
 
     def _entity_change(self, key: str, packed: bytes | None) -> EntityChange:
         kind = key.split(":", 1)[0]
-        unfinished = sorted(self._unfinished[kind].get(self.shapes.entity_of(key), ()))
+        unfinished = sorted(self._unfinished[kind].get(self.parts.entity_of(key), ()))
         recent = self._recent.get(key, NOT_RECENT)
         left = _pack((list(recent.acts), sorted(recent.operations))) if recent.acts else b""
         return EntityChange(group_of(key), key, packed, unfinished, recent.hour if left else 0, left)
@@ -336,15 +338,15 @@ class Shard:
         for rows in saved.resources:
             self.resources.load(rows, owned)
         load_traffic(saved.traffic, self.traffic, self.resources, owned, closed_until)
-        load_events(saved.events, self._window, self.shapes, owned, closed_until)
+        load_events(saved.events, self._window, self.parts, owned, closed_until)
 
     def _load(self, entity: EntityChange, closed_until: int) -> None:
         key = entity.key
         self.entities.load(key, entity.packed)
         unfinished = self._unfinished[key.split(":", 1)[0]]
-        unfinished.pop(self.shapes.entity_of(key), None)
+        unfinished.pop(self.parts.entity_of(key), None)
         if entity.unfinished:
-            unfinished[self.shapes.entity_of(key)] = set(entity.unfinished)
+            unfinished[self.parts.entity_of(key)] = set(entity.unfinished)
         self._recent.pop(key, None)
         if entity.recent and entity.recent_hour >= closed_until - 1:
             acts, operations = _read_recent(entity.recent)

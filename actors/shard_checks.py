@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.entity import check_packed
-from actors.event_window import KINDS_OF_COLUMNS
 from actors.keys import GROUPS
 from actors.messages import COUNTED, PRINCIPAL, VAULT
-from actors.shape_table import KINDS
+from actors.part_table import KINDS
 from actors.traffic_window import COLUMNS
 from baselines.seasonal_count import SeasonalCount
 from baselines.seasonal_table import ROW
@@ -25,6 +24,16 @@ if TYPE_CHECKING:
     from actors.shard_state import Changes, EntityChange, EventRows, Packed, ResourceRows, TrafficRows
 
 ABOUT = np.dtype([("since_us", "<i8"), ("last_hour", "<i8"), ("events", "<i8")])  # of a resource
+EVENT_COLUMNS: dict[str, Any] = {  # of an open hour's records
+    "shape": np.int32,  # a place in the list of events without time, place and numbers
+    "first_us": np.int64,
+    "last_us": np.int64,
+    "count": np.int64,
+    "uid": np.uint64,
+    "operation_id": np.uint64,
+    "offset": np.int64,
+    "source": np.uint64,  # hash of its name
+}
 MOST_HOURS = 1 << 31  # an hour in microseconds must fit into 63 bits
 MOST_US = (1 << 63) - 1
 Numbers = npt.NDArray[Any]
@@ -115,7 +124,7 @@ def _check_events(rows: EventRows) -> None:
         )
         _that(abs(shape.at_us) <= MOST_US, "a time is out of range")
     for packed in (rows.acts, rows.records, rows.again):
-        columns = _columns(packed, KINDS_OF_COLUMNS)
+        columns = _columns(packed, EVENT_COLUMNS)
         _within(columns["shape"], len(rows.told), "a record is of no shape")
         _that(
             bool((columns["count"] > 0).all() and (columns["first_us"] >= 0).all()),

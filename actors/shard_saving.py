@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actors.event_window import KINDS_OF_COLUMNS, EventWindow, Fresh, chosen
+from actors.event_window import EventWindow, Fresh, chosen
 from actors.keys import entity_key, group_of
+from actors.part_table import KINDS, PartTable
 from actors.resources import Resources
-from actors.shape_table import ShapeTable
-from actors.shard_state import EventRows, TrafficRows, packed, unpacked, within
+from actors.shard_state import EVENT_COLUMNS, EventRows, TrafficRows, packed, unpacked, within
 from actors.traffic_window import COLUMNS, TrafficWindow
 from actors.traffic_window import chosen as chosen_connections
+from ingest.event_columns import PARTS
 
 Numbers = npt.NDArray[Any]
 
@@ -53,7 +54,7 @@ def load_traffic(
         windows.setdefault(rows.hour, TrafficWindow()).restore(columns, rows.sources)
 
 
-def event_rows(windows: Mapping[tuple[int, str], EventWindow], table: ShapeTable) -> Iterator[EventRows]:
+def event_rows(windows: Mapping[tuple[int, str], EventWindow], table: PartTable) -> Iterator[EventRows]:
     """What came into each window since the last time."""
     for (hour, kind), window in sorted(windows.items()):
         fresh = window.changes()
@@ -61,18 +62,20 @@ def event_rows(windows: Mapping[tuple[int, str], EventWindow], table: ShapeTable
             yield _told(hour, kind, fresh, window.sources, table)
 
 
-def _told(hour: int, kind: str, fresh: Fresh, sources: Mapping[int, str], table: ShapeTable) -> EventRows:
+def _told(hour: int, kind: str, fresh: Fresh, sources: Mapping[int, str], table: PartTable) -> EventRows:
     tables = (fresh.acts, fresh.records, fresh.again)
-    shapes = np.unique(np.concatenate([rows["shape"] for rows in tables]))
+    shapes, which = table.shapes(tables)
+    numbers = np.split(which.astype(np.int32), np.cumsum([len(rows["uid"]) for rows in tables])[:-1])
     acts, records, again = (
-        packed({**rows, "shape": np.searchsorted(shapes, rows["shape"]).astype(np.int32)}) for rows in tables
+        packed({name: rows.get(name, shape) for name in EVENT_COLUMNS})
+        for rows, shape in zip(tables, numbers, strict=True)
     )
     hashes = np.unique(np.concatenate([rows["source"] for rows in tables])).tolist()
     owners, whose = np.unique(fresh.whose, return_inverse=True)
     return EventRows(
         hour,
         kind,
-        [(table.shapes[shape], table.owners[shape]) for shape in shapes.tolist()],
+        [(table.parts.event(codes), KINDS[kind]) for codes in shapes],
         [(one, sources[one]) for one in hashes],
         acts,
         records,
@@ -86,7 +89,7 @@ def _told(hour: int, kind: str, fresh: Fresh, sources: Mapping[int, str], table:
 def load_events(
     saved: Iterable[EventRows],
     window: Callable[[int, str], EventWindow],
-    table: ShapeTable,
+    table: PartTable,
     owned: range,
     closed_until: int,
 ) -> None:
@@ -94,12 +97,12 @@ def load_events(
     for rows in saved:
         if rows.hour < closed_until:
             continue
-        numbers = np.full(len(rows.told), -1, np.int32)
-        for place, (shape, owners) in enumerate(rows.told):
+        codes = np.full((len(rows.told), len(PARTS)), -1, np.int32)
+        for place, (shape, _) in enumerate(rows.told):
             if group_of(entity_key(rows.kind, getattr(shape, rows.kind))) in owned:
-                numbers[place] = table.add(shape, owners)
+                codes[place] = table.parts.of(shape)
         mine = np.array([group_of(key) in owned for key in rows.keys], bool)
-        if not mine.any() and not (numbers >= 0).any():
+        if not mine.any() and not (codes >= 0).any():
             continue
         seen, whose = np.frombuffer(rows.seen, np.uint64), np.frombuffer(rows.whose, np.int32)
         of_mine = mine[whose] if len(whose) else np.empty(0, bool)
@@ -110,15 +113,16 @@ def load_events(
             ],
             np.int32,
         )
-        acts, records, again = (_numbered(some, numbers) for some in (rows.acts, rows.records, rows.again))
+        acts, records, again = (_coded(some, codes) for some in (rows.acts, rows.records, rows.again))
         window(rows.hour, rows.kind).restore(
             Fresh(acts, records, again, seen[of_mine], entities[whose[of_mine]]), rows.sources
         )
 
 
-def _numbered(columns: Any, numbers: Numbers) -> dict[str, Numbers]:
-    """Saved rows whose shapes are known here."""
-    rows = unpacked(columns, KINDS_OF_COLUMNS)
-    rows["shape"] = numbers[rows["shape"]] if len(numbers) else rows["shape"]
-    known = rows["shape"] >= 0
+def _coded(columns: Any, codes: Numbers) -> dict[str, Numbers]:
+    """Saved rows with the numbers of their shapes' parts; without those of others."""
+    rows = unpacked(columns, EVENT_COLUMNS)
+    shapes = rows.pop("shape")
+    rows = {name: codes[shapes, place] for place, name in enumerate(PARTS)} | rows
+    known = rows["what"] >= 0
     return rows if known.all() else chosen(rows, known)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.keys import GROUPS
+from actors.shard_checks import EVENT_COLUMNS as EVENT_COLUMNS
 from actors.shard_checks import check
 from ingest.records import Event
 

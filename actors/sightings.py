@@ -1,31 +1,32 @@
 """What of the open hours may have to be told at once: the records that bear on it, by entity.
 
-Which shapes bear on it is asked once for each. An entity is judged when something has come that was
+Which records bear on it is asked once for each pair of what was done and who did it. An entity is judged when something has come that was
 not seen in its hour before, or when as much is closed as its detections need; most entities never are.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from actors.event_window import Columns, EventWindow, Fresh, chosen, nothing
 from actors.messages import Fault, Found, Rows
-from actors.shape_table import KINDS, ShapeTable
+from actors.part_table import KINDS, PartTable
 from detections.declare import SEVERITIES, Detection
 from detections.view import Act
-from ingest.records import DENIED, MANAGEMENT, SUCCESS, Event
+from ingest.parts import Where, put_together
+from ingest.records import DENIED, MANAGEMENT, SUCCESS
 
 MOST_ACTS = 500  # different acts of an entity's hour that are looked at; more are told with the hour
 MOST_ROWS = 5_000  # records of such acts, from which on only another act is taken in
 MOST_ENTITIES = 10_000  # of the open hours
 SETTLED = (SUCCESS, DENIED)  # what an operation's end says; one that failed raises nothing
 
+ActCodes = tuple[int, int, int]
 Judged = tuple[list[Found], list[Fault]]
 
 
@@ -40,7 +41,7 @@ class Place(NamedTuple):
 @dataclass(slots=True)
 class _Seen:
     window: EventWindow
-    acts: set[int] = field(default_factory=set)
+    acts: set[ActCodes] = field(default_factory=set)
     rows: int = 0
     told: dict[str, int] = field(default_factory=dict)  # type -> how grave it was told to be
 
@@ -55,41 +56,44 @@ class _Everything(set[int]):
 class Sightings:
     """Of one shard."""
 
-    def __init__(self, table: ShapeTable, detections: Mapping[str, tuple[Detection, ...]]) -> None:
+    def __init__(self, table: PartTable, detections: Mapping[str, tuple[Detection, ...]]) -> None:
         self._table = table
         ways = {kind: [one.at_once for one in some if one.at_once] for kind, some in detections.items()}
         self._ways = [(KINDS[kind], way) for kind, some in ways.items() for way in some]
         # How many hours back all must be closed before nothing is gained by waiting.
         self._after = {kind: [way.after for way in some if way.after] for kind, some in ways.items()}
-        self._bears = array(
-            "b"
-        )  # by the table's numbers: the kinds of entity that a shape may say something of
+        # By the table's numbers of what and who: the kinds of entity that such a record may say something of.
+        self._bears: dict[int, int] = {}
         self._seen: dict[Place, _Seen] = {}
         self._new: set[Place] = set()  # to be judged
         self._waiting: set[Place] = set()  # to be judged again when more hours are closed
         self._closed = 0  # hours before this one were closed when they were judged
 
     def add(self, hour: int, rows: Rows, sources: list[str]) -> None:
-        """Take those rows (`EVENT_ROW`, the table's shapes) of an hour that bear on something."""
-        flags = self._flags(rows["shape"])
+        """Take those rows (`EVENT_ROW`, with the table's numbers) of an hour that bear on something."""
+        flags = self._flags(rows) & rows["owners"]
         if not flags.any():
             return
         for kind, flag in KINDS.items():
-            bearing = np.flatnonzero(flags & flag)
-            whose = self._table.about(kind, rows["shape"][bearing])
+            bearing = rows.take(np.flatnonzero(flags & flag))
+            whose = self._table.owners(kind, bearing)
             for entity in np.unique(whose).tolist():
-                self._add(Place(hour, kind, entity), rows[bearing[whose == entity]], sources)
+                self._add(Place(hour, kind, entity), bearing.take(np.flatnonzero(whose == entity)), sources)
 
-    def _flags(self, shapes: Any) -> npt.NDArray[np.int8]:
-        for number in range(len(self._bears), len(self._table)):
-            self._bears.append(self._asked(self._table.shapes[number], self._table.owners[number]))
-        flags: npt.NDArray[np.int8] = np.frombuffer(self._bears, np.int8)[shapes]
-        return flags
+    def _flags(self, rows: Columns | Rows) -> npt.NDArray[np.uint8]:
+        """The kinds of entity that each row may say something of."""
+        pairs, which = np.unique(rows["what"].astype(np.int64) << 32 | rows["who"], return_inverse=True)
+        known = self._bears
+        for pair in pairs.tolist():
+            if pair not in known:
+                known[pair] = self._asked(pair >> 32, pair & 0xFFFFFFFF)
+        return np.array([known[pair] for pair in pairs.tolist()], np.uint8)[which]
 
-    def _asked(self, shape: Event, owners: int) -> int:
-        bears = 0
+    def _asked(self, what: int, who: int) -> int:
+        parts, bears = self._table.parts, 0
+        event = put_together(parts.whats[what], parts.whos[who], _NOWHERE)
         for kind, way in self._ways:
-            if owners & kind & ~bears and way.bears(shape):
+            if not bears & kind and way.bears(event):
                 bears |= kind
         return bears
 
@@ -97,11 +101,12 @@ class Sightings:
         seen = self._at(place)
         if seen is None:
             return
-        acts = self._table.about("act", rows["shape"])
-        new = set(acts.tolist()) - seen.acts
+        acts = self._table.act_codes(rows)
+        new = set(acts) - seen.acts
         if len(new) > (room := MOST_ACTS - len(seen.acts)):
             new = set(sorted(new)[:room])
-            rows = rows[np.isin(acts, [*seen.acts, *new])]
+            taken = seen.acts | new
+            rows = rows.take([at for at, act in enumerate(acts) if act in taken])
         seen.acts |= new
         if new:
             self._new.add(place)
@@ -168,15 +173,14 @@ class Sightings:
     # State, and room
 
     def windows(self) -> Iterator[EventWindow]:
-        """Whose shapes are needed."""
+        """Whose parts are needed."""
         return (seen.window for seen in self._seen.values())
 
     def renumbered(self) -> None:
-        """The table has given the shapes new numbers, the windows know them already."""
-        self._bears = array("b")
+        """The table has given the parts new numbers, the windows know them already."""
+        self._bears = {}
         for seen in self._seen.values():
-            shapes = np.concatenate(seen.window.shapes())
-            seen.acts = set(self._table.about("act", shapes).tolist())
+            seen.acts = {act for rows in seen.window.tables() for act in self._table.act_codes(rows)}
 
     def restore(self, windows: Mapping[tuple[int, str], EventWindow]) -> None:
         """Begin again with the open hours as they are known: what was told is told again, and not taken again."""
@@ -189,14 +193,17 @@ class Sightings:
                 mine = (self._of(kind, entity, acts), self._of(kind, entity, records))
                 nobody = np.empty(0, np.uint64), np.empty(0, np.int32)
                 seen.window.restore(Fresh(*mine, nothing(), *nobody), window.sources.items())
-                shapes = np.concatenate([rows["shape"] for rows in mine])
-                seen.acts = set(self._table.about("act", shapes).tolist()[:MOST_ACTS])
+                acts_of = [act for rows in mine for act in self._table.act_codes(rows)]
+                seen.acts = set(acts_of[:MOST_ACTS])
                 self._new.add(place)
 
     def _entities(self, kind: str, rows: Columns) -> set[int]:
-        bearing = rows["shape"][(self._flags(rows["shape"]) & KINDS[kind]) > 0]
-        return set(self._table.about(kind, bearing).tolist())
+        bearing = chosen(rows, np.flatnonzero(self._flags(rows) & KINDS[kind]))
+        return set(self._table.owners(kind, bearing).tolist())
 
     def _of(self, kind: str, entity: int, rows: Columns) -> Columns:
-        bears = (self._flags(rows["shape"]) & KINDS[kind]) > 0
-        return chosen(rows, np.flatnonzero(bears & (self._table.about(kind, rows["shape"]) == entity)))
+        bears = (self._flags(rows) & KINDS[kind]) > 0
+        return chosen(rows, np.flatnonzero(bears & (self._table.owners(kind, rows) == entity)))
+
+
+_NOWHERE = Where()

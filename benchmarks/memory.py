@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, VAULT, Batch, Close, Routed
+from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, VAULT, Batch, Close, Told
 from actors.settings import Settings
 from actors.shard import Shard
 from benchmarks.inputs import NETWORK, START_US
@@ -27,9 +27,10 @@ from benchmarks.lab import Lab, figure, say
 from benchmarks.log_inputs import vault_line
 from benchmarks.record import Row
 from benchmarks.running import module, run
-from ingest import swift
-from ingest.event_columns import EventColumns
-from ingest.records import HOUR_US, TRAFFIC, Event, address_text
+from ingest.event_codes import EventCodes
+from ingest.event_reader import EventReader
+from ingest.json_records import Lines
+from ingest.records import HOUR_US, TRAFFIC, address_text
 
 NAME = "memory"
 NUMBERS = (10_000, 100_000)
@@ -110,21 +111,20 @@ def _traffic(begin: int, end: int) -> Batch:
 
 def _events(begin: int, end: int, owner: int) -> Batch:
     """Secrets read: of a caller's own vaults, or of a vault by its own callers."""
-    made = []
+    lines = []
     for number in range(begin, end):
         for each in range(EACH):
             # To a principal the vault is one of several; to a vault the caller is.
             caller, vault = (number, number % 500) if owner == PRINCIPAL else (number * EACH + each, number)
             line = vault_line(f"00:00.{each:07}Z", number * EACH + each, caller, vault, each)
-            event = swift.event(line.encode(), number * EACH + each, "vault")
-            assert isinstance(event, Event)
-            made.append(event)
-    columns = EventColumns.of(made)
-    rows = np.zeros(len(made), EVENT_ROW)
-    for name, column in columns.columns.items():
+            lines.append(line)
+    events = EventReader("vault", codes=EventCodes()).read(Lines("".join(lines).encode())).events
+    rows = np.zeros(len(events), EVENT_ROW)
+    for name, column in events.columns.items():
         rows[name] = column
-    shapes = [Routed(shape, owner | COUNTED) for shape in columns.shapes]
-    return Batch(rows, shapes, forget=True, sources=["vault"])
+    rows["owners"] = owner | COUNTED
+    told = Told(events.parts.whats, events.parts.whos, events.parts.wheres)
+    return Batch(rows, told, forget=True, sources=["vault"])
 
 
 _MAKERS: dict[str, Callable[[int, int], Batch]] = {

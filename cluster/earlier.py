@@ -17,13 +17,21 @@ from actors import aggregator_state, shard_state
 from actors.aggregator_state import LearnedChanges
 from actors.conductor import Standing
 from actors.entity import EntityState
-from actors.event_window import KINDS_OF_COLUMNS
 from actors.judging import Judge
 from actors.keys import entity_key
 from actors.saving import AGGREGATOR, SHARD
 from actors.settings import Settings
 from actors.shard_checks import ABOUT
-from actors.shard_state import Changes, EntityChange, EventRows, Packed, ResourceRows, TrafficRows, packed
+from actors.shard_state import (
+    EVENT_COLUMNS,
+    Changes,
+    EntityChange,
+    EventRows,
+    Packed,
+    ResourceRows,
+    TrafficRows,
+    packed,
+)
 from baselines import codec
 from baselines.seasonal_count import SeasonalCount
 from baselines.seasonal_table import SeasonalTable
@@ -203,7 +211,7 @@ def _events(hour: int, kind: str, window: tuple[_Rows, _Rows, list[tuple[int, st
     (shapes, acts), (more, records), sources, seen = window
     told = [*shapes, *more]
     owner = [entity_key(kind, getattr(told[0][0], kind))] if told else []
-    none = packed({name: np.empty(0, column) for name, column in KINDS_OF_COLUMNS.items()})
+    none = packed({name: np.empty(0, column) for name, column in EVENT_COLUMNS.items()})
     whose = np.zeros(len(seen) // 8, np.int32).tobytes()
     return EventRows(hour, kind, told, sources, acts, _later(records, len(shapes)), none, owner, seen, whose)
 

@@ -87,7 +87,8 @@ class AtOnce:
     end says that it was carried out or denied. It returns only what no further record of the hour can take back.
     """
 
-    bears: Callable[[Event], bool]  # of a record without its time: whether `judge` must see it
+    # Of what was done and who did it, without time and place: whether `judge` must see such records.
+    bears: Callable[[Event], bool]
     judge: Callable[[Any], Finding | None]
     # Hours so many before this one, and all earlier ones, must be closed: 1 where models are asked. None: no matter.
     after: int | None = 1

@@ -9,6 +9,7 @@ from typing import Any
 from ingest import identity
 from ingest.claims import Caller, caller_of, short_claims
 from ingest.logs_values import address, content_hash, excerpt, folded, place, text, texts
+from ingest.parts import Where
 from ingest.records import DENIED, FAILURE, MANAGEMENT, STARTED, SUCCESS, Event, Rejected
 from ingest.times import epoch_us
 
@@ -121,11 +122,11 @@ def made(
     source: str,
     offset: int,
 ) -> Event:
-    """The event, for both ways of decoding. Without a correlation (None) its numbers are of its content alone."""
-    where = place(resource)
+    """The event. Without a correlation (None) its numbers are of its content alone."""
+    where, lower = touched(resource, scope, location), place(resource).lower
     # What the records of one operation share, and what this one says.
-    operation_id = content_hash(operation, where.lower)
-    uid = content_hash(operation, where.lower, outcome, caller.principal.lower())
+    operation_id = content_hash(operation, lower)
+    uid = content_hash(operation, lower, outcome, caller.principal.lower())
     if correlation is not None:
         operation_id, uid = (
             identity.operation_of(operation_id, correlation),
@@ -142,14 +143,26 @@ def made(
         application=caller.application,
         address=came_from or caller.address,
         resource=resource,
-        vault=where.vault or place(scope).vault,
-        region=region(location),
+        vault=where.vault,
+        region=where.region,
         subscription=where.subscription,
         operation_id=operation_id,
         details=details,
         uid=uid,
         source=source,
         offset=offset,
+    )
+
+
+def touched(resource: str, scope: str, location: str) -> Where:
+    """What was touched, for both ways of decoding."""
+    where = place(resource)
+    elsewhere = not where.vault and scope.lower() != where.lower
+    return Where(
+        resource=resource,
+        vault=place(scope).vault if elsewhere else where.vault,
+        region=region(location),
+        subscription=where.subscription,
     )
 
 

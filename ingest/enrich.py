@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from ingest.geography import Geography
 from ingest.inventory import Inventory
+from ingest.parts import Who
 from ingest.records import Event, Rejected
 from ingest.threat_intel import Entry, Feed, Indicators
 
 CACHED = 65_536  # callers' addresses of which all is remembered
 
+T = TypeVar("T", Event, Who)
 _About = tuple[str, float | None, float | None, tuple[Entry, ...]]
 
 
@@ -54,18 +56,19 @@ class Enrichment:
 
         An event without an address, or with one of which nothing is known, is given back as it is.
         """
-        address = event.address
-        if not address:
-            return event
-        about = self._about(address)
-        if about is None:
-            return event
+        about = self._about(event.address) if event.address else None
+        return event if about is None else self._enriched(event, about, event.at_us)
+
+    def who(self, who: Who, at_us: int = 0) -> Who:
+        """The same of an event's part; `listed` as it is at the given time."""
+        about = self._about(who.address) if who.address else None
+        return who if about is None else self._enriched(who, about, at_us)
+
+    def _enriched(self, one: T, about: _About, at_us: int) -> T:
         country, latitude, longitude, entries = about
-        listed: tuple[str, ...] = ()
-        if entries:
-            listed = self.indicators.categories(address, event.at_us)
+        listed = self.indicators.categories(one.address, at_us) if entries else ()
         return msgspec.structs.replace(
-            event, country=country, latitude=latitude, longitude=longitude, listed=listed
+            one, country=country, latitude=latitude, longitude=longitude, listed=listed
         )
 
     def _look_up(self, address: str) -> _About | None:

@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest import logs, swift
-from ingest.event_columns import EventColumns, Shaped
+from ingest.event_codes import LEFT_OUT, Coded, EventCodes
+from ingest.event_columns import COLUMNS, EventColumns
 from ingest.identity import operations_of, text_hashes, uids_of
 from ingest.json_records import Lines, decoded
 from ingest.json_values import Value
+from ingest.key_vault import CHALLENGE
 from ingest.logs_values import MAX_TEXT, text
+from ingest.parts import Parts
 from ingest.records import Event, Rejected
 from ingest.times import epochs_us
 
@@ -31,35 +34,34 @@ class Piece:
 
 @dataclass(slots=True)
 class _Taken:
-    """Records of a piece that are done with, in columns; the shapes one for each record."""
+    """Records of a piece that are done with, in columns."""
 
-    shapes: list[Event] = field(default_factory=list)
-    columns: list[list[npt.NDArray[Any]]] = field(default_factory=list)
-
-    def add(self, shapes: list[Event], *columns: npt.NDArray[Any]) -> None:
-        self.shapes += shapes
-        self.columns.append(list(columns))
+    parts: Parts
+    columns: list[tuple[npt.NDArray[Any], ...]] = field(default_factory=list)
 
     def packed(self) -> EventColumns:
-        if not self.shapes:
+        if not self.columns:
             return EventColumns()
-        rest = [np.concatenate(some) for some in zip(*self.columns, strict=True)]
-        events = EventColumns.packed(self.shapes, rest)
+        columns = [np.concatenate(some) for some in zip(*self.columns, strict=True)]
+        events = EventColumns(self.parts, dict(zip(COLUMNS, columns, strict=True)))
         offset = events.columns["offset"]
         return events if (offset[1:] > offset[:-1]).all() else events.take(np.argsort(offset, kind="stable"))
+
+
+_codes = EventCodes()  # of all sources that this process reads
 
 
 class EventReader:
     """One source's records, counted through from 0, or from where reading goes on."""
 
-    def __init__(self, source: str, number: int = 0) -> None:
+    def __init__(self, source: str, number: int = 0, codes: EventCodes | None = None) -> None:
         self._source = source
+        self._codes = codes or _codes
         self.number = number  # of the next record
-        self._shaped = Shaped()
 
     def read(self, piece: Lines | list[Value]) -> Piece:
         """The next piece."""
-        records: list[swift.Record | None] | list[swift.Record] | None
+        self._codes.begin()
         records = swift.decoded_lines(piece.octets) if isinstance(piece, Lines) else None
         values: list[Value] | None = None
         if records is None:
@@ -68,7 +70,7 @@ class EventReader:
                 swift.decoded(bytes(value)) if isinstance(value, msgspec.Raw) else None for value in values
             ]
         made = Piece(EventColumns(), read=len(records))
-        taken = _Taken()
+        taken = _Taken(self._codes.parts)
         careful = self._common(records, made, taken)
         if careful and values is None:
             assert isinstance(piece, Lines)
@@ -84,50 +86,45 @@ class EventReader:
         places = [place for place, record in enumerate(records) if record is not None]
         common = records if len(places) == len(records) else [records[place] for place in places]
         times = epochs_us([record.time for record in common])
-        said = swift.shapes(common)
-        whole = [isinstance(one, Event) for one in said]
-        good = np.array(whole, bool) & (times >= 0)
+        coded = self._codes.of(common)
+        good = (coded.what >= 0) & (times >= 0)
+        left_out = int(np.count_nonzero((coded.what == LEFT_OUT) & (times >= 0)))
+        if left_out:
+            made.filtered[CHALLENGE] = made.filtered.get(CHALLENGE, 0) + left_out
+        self._add(common, coded, times, np.array(places, np.int64), good, taken)
+        if len(places) == len(records) and good.all():
+            return []
         careful = [place for place, record in enumerate(records) if record is None]
-        for at in np.flatnonzero(~good).tolist():
-            one = said[at]
-            if isinstance(one, swift.LeftOut) and times[at] >= 0:
-                made.filtered[one.reason] = made.filtered.get(one.reason, 0) + 1
-            else:
-                careful.append(places[at])
-        self._add(common, said, times, np.array(places, np.int64), good, taken)
-        return sorted(careful)
+        odd = np.flatnonzero(~good & ((coded.what != LEFT_OUT) | (times < 0)))
+        return sorted([*careful, *(places[at] for at in odd.tolist())])
 
-    def _add(self, common: Any, said: list[Any], times: Any, places: Any, good: Any, taken: _Taken) -> None:
+    def _add(
+        self, common: Any, coded: Coded, times: Any, places: Any, good: npt.NDArray[np.bool_], taken: _Taken
+    ) -> None:
         if not good.all():
             kept = np.flatnonzero(good)
-            common, said = [common[at] for at in kept.tolist()], [said[at] for at in kept.tolist()]
-            times, places = times[kept], places[kept]
+            common = [common[at] for at in kept.tolist()]
+            coded, times, places = coded.take(kept), times[kept], places[kept]
         if not common:
             return
-        given = [_bare(record.correlation_id) for record in common]
+        given = _bare([record.correlation_id for record in common])
         correlations = text_hashes(given)
-        count = len(said)
-        content = np.fromiter((one.uid for one in said), np.uint64, count)
-        operation = np.fromiter((one.operation_id for one in said), np.uint64, count)
-        named = np.fromiter(map(bool, given), bool, count) & (operation != 0)
-        operations = operations_of(operation, correlations, named) if named.any() else np.zeros_like(content)
-        uids = uids_of(content, times, correlations)
-        taken.add(said, times, uids, operations, self.number + places)
+        operations = coded.operation
+        if operations.any():
+            named = np.fromiter(map(bool, given), bool, len(given)) & (operations != 0)
+            operations = operations_of(operations, correlations, named)
+        uids = uids_of(coded.content, times, correlations)
+        taken.columns.append((*coded[:3], times, uids, operations, self.number + places))
 
     def _careful(self, value: Value, number: int, made: Piece, taken: _Taken) -> None:
         value = decoded(value, self._source, number)
         one = value if isinstance(value, Rejected) else logs.decode(value, self._source, number)
         if isinstance(one, Event):
-            columns = [
-                np.array([number], kind)
-                for number, kind in (
-                    (one.at_us, np.int64),
-                    (one.uid, np.uint64),
-                    (one.operation_id, np.uint64),
-                    (one.offset, np.int64),
-                )
-            ]
-            taken.add([self._shaped.shape(one)], *columns)
+            row = *self._codes.parts.of(one), one.at_us, one.uid, one.operation_id, one.offset
+            kinds = COLUMNS.values()
+            taken.columns.append(
+                tuple(np.array([value], kind) for value, kind in zip(row, kinds, strict=True))
+            )
         elif isinstance(one, Rejected):
             made.rejected.append(one)
             made.read -= one.kind != "record"
@@ -135,6 +132,8 @@ class EventReader:
             made.filtered[one] = made.filtered.get(one, 0) + 1
 
 
-def _bare(correlation: str) -> str:
-    """As `logs_values.text` has it, which costs more than the hash."""
-    return correlation.strip() if len(correlation) <= MAX_TEXT else text(correlation)
+def _bare(correlations: list[str]) -> list[str]:
+    """As `logs_values.text` has them, which costs more than the hash."""
+    if max(map(len, correlations)) > MAX_TEXT:
+        return [text(one) for one in correlations]
+    return [one.strip() for one in correlations]

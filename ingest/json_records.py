@@ -114,7 +114,8 @@ def _lines(chunks: Iterable[bytes], read: int, too_long: bool) -> Iterator[tuple
             continue
         end = chunk.rfind(b"\n") + 1
         if end:
-            whole, rest, too_long = rest + chunk[start:end], chunk[end:], False
+            # One copy: `rest + chunk[start:end]` would be two, of megabytes.
+            whole, rest, too_long = b"".join((rest, memoryview(chunk)[start:end])), chunk[end:], False
             yield Lines(whole), Place("lines", read - len(rest))
         else:
             rest += chunk

@@ -11,6 +11,7 @@ from ingest.activity import first, named, region
 from ingest.claims import Caller, caller_of, short_claims
 from ingest.identity import uid_of
 from ingest.logs_values import address, content_hash, excerpt, folded, number, place, text, texts
+from ingest.parts import Where
 from ingest.records import DENIED, FAILURE, KEY_VAULT, SUCCESS, Event, Rejected
 from ingest.times import epoch_us
 
@@ -138,11 +139,10 @@ def made(
     source: str,
     offset: int,
 ) -> Event:
-    """The event, for both ways of decoding. Without a correlation (None) its numbers are of its content alone; `places` are the id and the address of what was touched."""
-    where = place(resource)
-    item = item_of(operation, places[0]) or item_of(operation, places[1])
+    """The event. Without a correlation (None) its numbers are of its content alone; for `places` see `touched`."""
+    where = touched(operation, resource, places, client, location)
     principal = caller.principal
-    uid = content_hash(operation, where.lower, item, outcome, principal.lower())
+    uid = content_hash(operation, place(resource).lower, where.item, outcome, principal.lower())
     return Event(
         at_us=at_us,
         layer=KEY_VAULT,
@@ -153,16 +153,29 @@ def made(
         kind=caller.kind,
         application=caller.application,
         address=address(came_from) or caller.address,
-        resource=where.vault or resource,
-        vault=where.vault or resource,
-        item=item,
-        client=client[:300],
-        region=region(location),
+        resource=where.resource,
+        vault=where.vault,
+        item=where.item,
+        client=where.client,
+        region=where.region,
         subscription=where.subscription,
         details=details,
         uid=uid if correlation is None else uid_of(uid, at_us, correlation),
         source=source,
         offset=offset,
+    )
+
+
+def touched(operation: str, resource: str, places: tuple[str, str], client: str, location: str) -> Where:
+    """What was touched, for both ways of decoding: `places` are its id and its address."""
+    where = place(resource)
+    return Where(
+        resource=where.vault or resource,
+        vault=where.vault or resource,
+        item=item_of(operation, places[0]) or item_of(operation, places[1]),
+        client=client[:300],
+        region=region(location),
+        subscription=where.subscription,
     )
 
 

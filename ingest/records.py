@@ -26,11 +26,12 @@ FAILURE = "failure"
 DENIED = "denied"
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One control-plane (Activity Log) or vault (Key Vault audit) event, normalised.
 
     Text fields are empty where the log says nothing. Ids keep the case they came in (they are shown to
-    people) except where noted; compare them with `.lower()`.
+    people) except where noted; compare them with `.lower()`. Give the fields by name; `ingest.parts` alone gives
+    them by place, since that takes a fifth of the time.
     """
 
     at_us: int  # event time, microseconds since 1970, UTC

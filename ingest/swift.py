@@ -2,7 +2,7 @@
 
 A line is taken here only if every name in it is one that diagnostic settings write, in their spelling, and every
 value that is used has its usual type; anything else is left to `ingest.logs`, which reads what logs really do
-wrong. Tests hold the two to the same events. Who acted is worked out once for each different set of claims.
+wrong. Tests hold the two to the same events. Values stay octets: `ingest.event_codes` knows most of them already.
 """
 
 from __future__ import annotations
@@ -16,14 +16,36 @@ from msgspec import Raw, Struct, json
 
 from ingest import activity, key_vault
 from ingest.claims import Caller, caller_of, short_claims
-from ingest.identity import operation_of, uid_of
-from ingest.logs_values import address, text
-from ingest.records import STARTED, SUCCESS, Event
-from ingest.times import epoch_us
+from ingest.logs_values import address, place, text
+from ingest.parts import What, Where, Who
+from ingest.records import KEY_VAULT, MANAGEMENT, STARTED, SUCCESS
 
-MAX_SHAPES = 200_000  # different records that are remembered, about 1 KB each
 MAX_CACHED = 8192  # octets of claims that are remembered; who sends more is left to the careful path
 _BARE = Raw(b"null")
+_ABSENT = Raw(b"")
+
+
+class _Evidence(Struct, frozen=True, forbid_unknown_fields=True, gc=False, rename="camel"):
+    role: Raw = _ABSENT
+    principal_type: Raw = _ABSENT
+    role_assignment_scope: Raw = _BARE
+    role_assignment_id: Raw = _BARE
+    role_definition_id: Raw = _BARE
+    principal_id: Raw = _BARE
+
+
+class _Authorization(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    scope: Raw = _ABSENT
+    action: Raw = _BARE
+    evidence: _Evidence = _Evidence()
+
+
+class Identity(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """Who acted: Key Vault's form has a `claim`, the Activity Log's the other two."""
+
+    claim: Raw = _ABSENT
+    claims: Raw = _ABSENT
+    authorization: _Authorization | None = None
 
 
 class Record(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
@@ -37,7 +59,7 @@ class Record(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
     correlation_id: str = ""
     caller_ip_address: Raw = _BARE
     location: Raw = _BARE
-    identity: Raw = _BARE
+    identity: Identity | None = None
     properties: Raw = _BARE
     # said in every record, used by no detection
     result_signature: Raw = _BARE
@@ -50,18 +72,8 @@ class Record(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
     role_location: Raw = msgspec.field(default=_BARE, name="RoleLocation")
 
 
-class _Said(Struct):
-    """The parts of a record that are texts."""
-
-    resource_id: str
-    operation_name: str
-    result_type: str
-    caller_ip_address: str | None
-    location: str
-
-
-class _VaultIdentity(Struct, forbid_unknown_fields=True, gc=False):
-    claim: Raw
+class _LooseRecord(Record, forbid_unknown_fields=True, gc=False, rename="camel"):
+    identity: Raw = _BARE  # type: ignore[assignment]
 
 
 class _VaultProperties(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
@@ -76,31 +88,11 @@ class _VaultProperties(Struct, forbid_unknown_fields=True, gc=False, rename="cam
     subnet_id: Raw = _BARE
 
 
-class _Evidence(Struct, frozen=True, forbid_unknown_fields=True, gc=False, rename="camel"):
-    role: str = ""
-    principal_type: str = ""
-    role_assignment_scope: Raw = _BARE
-    role_assignment_id: Raw = _BARE
-    role_definition_id: Raw = _BARE
-    principal_id: Raw = _BARE
-
-
-class _Authorization(Struct, forbid_unknown_fields=True, gc=False):
-    scope: str = ""
-    action: Raw = _BARE
-    evidence: _Evidence = _Evidence()
-
-
-class _Identity(Struct, forbid_unknown_fields=True, gc=False):
-    authorization: _Authorization
-    claims: Raw
-
-
 _record = json.Decoder(Record).decode
 _records = json.Decoder(Record).decode_lines
-_vault_identity = json.Decoder(_VaultIdentity).decode
+_loose_records = json.Decoder(_LooseRecord).decode_lines
+_identity = json.Decoder(Identity | None).decode
 _vault_properties = json.Decoder(_VaultProperties).decode
-_identity = json.Decoder(_Identity).decode
 _text = json.Decoder(str).decode
 _perhaps = json.Decoder(str | None).decode
 _object = json.Decoder(dict[str, Any]).decode
@@ -112,108 +104,66 @@ _OUTCOMES = {
     "Success": SUCCESS,
     "Succeeded": SUCCESS,
 }
-_ADMINISTRATIVE = frozenset({"Administrative", "Write", "Delete", "Action"})
+VAULT_CATEGORY = "AuditEvent"
+ADMINISTRATIVE = frozenset({"Administrative", "Write", "Delete", "Action"})
 # Operations of which the body says more: read by `ingest.activity`.
 _WITH_BODY = ("/runbooks/", "/jobs/", "microsoft.keyvault/vaults", "microsoft.authorization/role")
-_PROBLEMS = (msgspec.MsgspecError, ValueError)
-
-
-class LeftOut(Struct, frozen=True):
-    """A record that bears on no detection, and why."""
-
-    reason: str
-
-
-Made = Event | LeftOut | None  # a shape; why the record is left out; or None: not one of the common forms
-_JOIN = b"\0".join
-_known: dict[bytes, Made] = {}
-_NEW: Any = object()
-
-
-def event(line: bytes, offset: int, source: str) -> Made:
-    """An event, why it is left out, or None: not one of the common forms."""
-    record = decoded(line)
-    if record is None:
-        return None
-    made = shapes([record])[0]
-    at_us = epoch_us(record.time)
-    if at_us is None or not isinstance(made, Event):
-        return made if at_us is not None else None
-    correlation = text(record.correlation_id)
-    return msgspec.structs.replace(
-        made,
-        at_us=at_us,
-        uid=uid_of(made.uid, at_us, correlation),
-        operation_id=operation_of(made.operation_id, correlation) if made.operation_id else 0,
-        source=source,
-        offset=offset,
-    )
+PROBLEMS = (msgspec.MsgspecError, ValueError)
 
 
 def decoded(line: bytes) -> Record | None:
     """A record, if it has the common form."""
     try:
         return _record(line)
-    except _PROBLEMS:
+    except PROBLEMS:
         return None
 
 
-def decoded_lines(lines: bytes) -> list[Record] | None:
-    """The records of whole lines, if each line is one of the common form."""
+def decoded_lines(lines: bytes) -> Sequence[Record | None] | None:
+    """The records of whole lines, if each line is one of the common form; None in place of those that name
+    the caller in another.
+    """
+    records: Sequence[Record | None]
     try:
         records = _records(lines)
-    except _PROBLEMS:
-        return None
+    except PROBLEMS:
+        try:
+            records = [_strict(record) for record in _loose_records(lines)]
+        except PROBLEMS:
+            return None
     # The decoder lets a record go on over a line's end: whether it may must not hang on what stands beside it.
     ends = lines.count(b"\n") + (not lines.endswith(b"\n"))
     return records if len(records) == ends else None
 
 
-def shapes(records: Sequence[Record]) -> list[Made]:
-    """What the records say beside their times and correlation ids; equal ones are one object.
-
-    Whoever polls a secret says the same all day: it is worked out once. What a control-plane record says beside
-    is not used here, and differs each time.
-    """
-    if len(_known) > MAX_SHAPES:
-        _known.clear()
-    keys = [
-        _JOIN(
-            (
-                record.resource_id,
-                record.operation_name,
-                record.result_type,
-                record.caller_ip_address,
-                record.location,
-                record.identity,
-                record.properties if record.category == "AuditEvent" else record.category.encode(),
-            )
-        )
-        for record in records
-    ]
-    found: list[Made] = [_known.get(key, _NEW) for key in keys]
-    for place in [place for place, made in enumerate(found) if made is _NEW]:
-        key = keys[place]
-        if key not in _known:
-            _known[key] = _made(records[place])
-        found[place] = _known[key]
-    return found
-
-
-def _made(record: Record) -> Made:
+def _strict(record: _LooseRecord) -> Record | None:
+    octets: Any = record.identity
     try:
-        said = _Said(
-            _text(record.resource_id),
-            _text(record.operation_name),
-            _text(record.result_type),
-            _perhaps(record.caller_ip_address),
-            "" if record.location == _BARE else _text(record.location),
-        )
-        if record.category == "AuditEvent":
-            return _vault(record, said)
-        return _managed(record, said) if record.category in _ADMINISTRATIVE else None
-    except _PROBLEMS:
+        record.identity = _identity(octets)
+    except PROBLEMS:
         return None
+    return record
+
+
+# What the octets stand for. Each raises one of PROBLEMS, or gives None, for what is not one of the common forms.
+
+
+def vault_caller(record: Record) -> Caller | None:
+    """Who a vault record says acted."""
+    identity = record.identity
+    if identity is None or identity == Identity():
+        return Caller()
+    if identity.authorization is not None or identity.claims is not _ABSENT:
+        return None
+    return _caller(identity.claim, "")
+
+
+def management_caller(record: Record) -> Caller | None:
+    """Who a control-plane record says acted."""
+    identity = record.identity
+    if identity is None or identity.authorization is None or identity.claim is not _ABSENT:
+        return None
+    return _caller(identity.claims, text(_given(identity.authorization.evidence.principal_type)))
 
 
 def _caller(claims: Raw, principal_type: str) -> Caller | None:
@@ -222,74 +172,77 @@ def _caller(claims: Raw, principal_type: str) -> Caller | None:
     return _remembered(octets, principal_type) if len(octets) <= MAX_CACHED else None
 
 
-@lru_cache(1 << 15)
+@lru_cache(1 << 13)
 def _remembered(claims: bytes, principal_type: str) -> Caller:
     found = _object(claims)
     return caller_of(short_claims(found), "", principal_type)
 
 
-def _vault(record: Record, said: _Said) -> Made:
-    operation = key_vault.OPERATIONS.get(said.operation_name.lower())
+def who(record: Record, caller: Caller) -> Who:
+    """The caller, from the address that the record names."""
+    came_from = address(_perhaps(record.caller_ip_address)) or caller.address
+    return Who(caller.principal, caller.name, caller.kind, caller.application, came_from)
+
+
+def vault_touched(record: Record) -> tuple[What, Where, str] | None:
+    """What a vault record says was done and to what; with the resource's id in lower case."""
+    operation = key_vault.OPERATIONS.get(_text(record.operation_name).lower())
     if operation is None or operation.endswith("EventGridNotification"):
         return None
     properties = _vault_properties(record.properties)
-    caller = _vault_caller(record.identity)
     status = properties.http_status_code
-    if status is None or caller is None or not 100 <= status < 1000:
+    resource = text(_text(record.resource_id))
+    _text(record.result_type)
+    if status is None or not 100 <= status < 1000 or key_vault.is_elsewhere(resource):
         return None
-    if status == 401 and not caller.known:
-        return LeftOut(key_vault.CHALLENGE)
-    resource = text(said.resource_id)
-    if key_vault.is_elsewhere(resource):
-        return None
-    return key_vault.made(
-        0,
+    outcome, details = key_vault.outcome_of_status(status), {"status": status} if status >= 400 else {}
+    where = key_vault.touched(
         operation,
-        key_vault.outcome_of_status(status),
-        caller,
         resource,
         (text(properties.id), text(properties.request_uri)),
-        came_from=said.caller_ip_address,
-        client=text(properties.client_info),
-        location=text(said.location),
-        correlation=None,
-        details={"status": status} if status >= 400 else {},
-        source="",
-        offset=0,
+        text(properties.client_info),
+        text(_location(record)),
     )
+    return What(KEY_VAULT, operation, outcome, details), where, place(resource).lower
 
 
-def _vault_caller(identity: Raw) -> Caller | None:
-    whole = bytes(identity)
-    if whole in (b"null", b"{}"):
-        return Caller()
-    return _caller(_vault_identity(whole).claim, "")
-
-
-def _managed(record: Record, told: _Said) -> Event | None:
-    operation = text(told.operation_name).lower()
-    outcome = _OUTCOMES.get(told.result_type)
+def management_what(record: Record, auth: str) -> What | None:
+    """What a control-plane record says was done; `auth` is how its caller signed in."""
+    operation, outcome = (
+        text(_text(record.operation_name)).lower(),
+        _OUTCOMES.get(_text(record.result_type)),
+    )
     # A failure's reason stands in the properties, a role's content in the body: both are for the slow path.
     if outcome is None or "/" not in operation or any(x in operation for x in _WITH_BODY):
         return None
-    identity = _identity(record.identity)
-    said = identity.authorization
-    caller = _caller(identity.claims, text(said.evidence.principal_type))
-    resource = text(told.resource_id) or text(said.scope)
-    if caller is None or "microsoft.aadiam" in resource.lower():
+    details = {"auth": auth, "role": text(_given(evidence(record).role))}
+    return What(MANAGEMENT, operation, outcome, {name: value for name, value in details.items() if value})
+
+
+def management_where(record: Record) -> tuple[Where, str] | None:
+    """What a control-plane record says was touched; with its id in lower case."""
+    scope = text(_given(authorization(record).scope))
+    resource = text(_text(record.resource_id)) or scope
+    if "microsoft.aadiam" in resource.lower():
         return None
-    details = {"auth": caller.auth, "role": text(said.evidence.role)}
-    return activity.made(
-        0,
-        operation,
-        outcome,
-        caller,
-        resource,
-        text(said.scope),
-        came_from=address(told.caller_ip_address),
-        location=text(told.location),
-        correlation=None,
-        details={name: value for name, value in details.items() if value},
-        source="",
-        offset=0,
-    )
+    return activity.touched(resource, scope, text(_location(record))), place(resource).lower
+
+
+def authorization(record: Record) -> _Authorization:
+    """Of a control-plane record whose caller is known."""
+    assert record.identity is not None
+    assert record.identity.authorization is not None
+    return record.identity.authorization
+
+
+def evidence(record: Record) -> _Evidence:
+    """The same."""
+    return authorization(record).evidence
+
+
+def _given(value: Raw) -> str:
+    return "" if value is _ABSENT else _text(value)
+
+
+def _location(record: Record) -> str:
+    return "" if record.location == _BARE else _text(record.location)

@@ -7,30 +7,32 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from actors.event_window import EventWindow
-from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, VAULT, Batch, Routed, Rows
-from actors.shape_table import ShapeTable
+from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, VAULT, Batch, Rows, Told
+from actors.part_table import PartTable
 from actors.shard_saving import event_rows, load_events
 from actors.shard_state import ALL
 from detections.view import Act
-from ingest.event_columns import EventColumns
+from ingest.event_columns import PARTS, EventColumns
+from ingest.parts import Numbers
 from ingest.records import Event
 
 
-def rows_of(events: Sequence[Event]) -> tuple[list[Event], Rows, list[str]]:
-    """Shapes, rows that number them from 0, and the sources that the rows name."""
+def rows_of(events: Sequence[Event], owners: int) -> tuple[Told, Rows, list[str]]:
+    """Parts, rows that number them from 0, and the sources that the rows name."""
     columns = EventColumns.of(events)
     sources = sorted({event.source for event in events})
     rows = np.zeros(len(events), EVENT_ROW)
     for name, column in columns.columns.items():
         rows[name] = column
     rows["source"] = [sources.index(event.source) for event in events]
-    return columns.shapes, rows, sources
+    rows["owners"] = owners
+    return Told(columns.parts.whats, columns.parts.whos, columns.parts.wheres), rows, sources
 
 
 def batch(events: Sequence[Event], owners: int = PRINCIPAL | COUNTED) -> Batch:
-    """A batch for the one shard that owns so much of all the events: it begins to tell shapes anew."""
-    shapes, rows, sources = rows_of(events)
-    return Batch(rows, [Routed(shape, owners) for shape in shapes], forget=True, sources=sources)
+    """A batch for the one shard that owns so much of all the events: it begins to tell parts anew."""
+    told, rows, sources = rows_of(events, owners)
+    return Batch(rows, told, forget=True, sources=sources)
 
 
 class Window:
@@ -38,22 +40,23 @@ class Window:
 
     def __init__(self, kind: str = "vault") -> None:
         self.kind = kind
-        self.table = ShapeTable()
+        self.table = PartTable()
         self.window = EventWindow(kind, self.table)
 
     def add(self, *events: Event) -> None:
         """Take events that are counted here."""
-        shapes, rows, sources = rows_of(events)
         owners = COUNTED | (VAULT if self.kind == "vault" else PRINCIPAL)
-        numbers = [self.table.add(shape, owners) for shape in shapes]
+        told, rows, sources = rows_of(events, owners)
+        numbers = Numbers()
+        self.table.take(told, numbers)
         if len(rows):
-            rows["shape"] = np.array(numbers)[rows["shape"]]
+            for name, codes in zip(PARTS, numbers.of(*(rows[name] for name in PARTS)), strict=True):
+                rows[name] = codes
             self.window.add(rows, sources)
 
     def close(self, unfinished: Iterable[int] = ()) -> tuple[list[Act], set[int]]:
         """The acts of its one entity and the operations that have no end yet; those of the hour before are given."""
-        before = {number: set(unfinished) for number in range(len(self.table.entities))}
-        closed, open_now = self.window.close(before)
+        closed, open_now = self.window.close({0: set(unfinished)})  # the table's first entity
         assert len(closed.entities) <= 1
         acts = list(closed.acts(0)) if len(closed.entities) else []
         return acts, {operation for some in open_now.values() for operation in some}

@@ -215,13 +215,13 @@ def test_in_a_busy_world_most_is_told_early() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_starting_over_with_shapes_in_the_middle_changes_nothing(
+def test_starting_over_with_parts_in_the_middle_changes_nothing(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record must not be told as one of the shape that had its number before."""
+    """A record must not be told as of the part that had its number before."""
     last, early = followed(BUSY, 3, 9, 10, 0)
-    for where in ("event_routes", "shard"):
-        monkeypatch.setattr(f"actors.{where}.MAX_SHAPES", most)
+    for where in ("event_routes.MAX_PARTS", "shard.MAX_SHARD_PARTS"):
+        monkeypatch.setattr(f"actors.{where}", most)
     other, too = followed(BUSY, 3, 9, 10, 0)
     assert plain(other) == plain(last)
     assert too.keys() == early.keys()

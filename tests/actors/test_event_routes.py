@@ -1,9 +1,8 @@
-"""What shards are told of each record, shape by shape, is what the record says: whoever owns it, however often."""
+"""What shards are told of each record, part by part, is what the record says: whoever owns it, however often."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,7 +13,8 @@ from hypothesis import strategies as st
 from actors.event_routes import EventRoutes
 from actors.keys import entity_key, group_of, shard_of
 from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, pack_batch, unpack_batch
-from ingest.event_columns import EventColumns, whole
+from ingest.event_columns import EventColumns
+from ingest.parts import Parts
 from ingest.records import Event
 from tests.actors.running import BRIEFLY, TOR, TWICE, enrichment, event, managed
 
@@ -23,22 +23,21 @@ pack = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class Ears:
-    """What shards understand of batches: the numbers of shapes as they were told."""
+    """What shards understand of batches: the numbers of parts as they were told."""
 
     def __init__(self, shards: int) -> None:
-        self._told: list[list[Any]] = [[] for _ in range(shards)]
+        self._told = [Parts() for _ in range(shards)]
         self.heard: Told = Counter()
 
     def hear(self, shard: int, batch: Batch) -> None:
         """Take a batch as it comes over the wire."""
         batch = unpack_batch(*pack_batch(batch))
         if batch.forget:
-            self._told[shard] = []
-        self._told[shard] += batch.shapes
-        for at_us, uid, operation_id, offset, shape, source in batch.events.tolist():
-            routed = self._told[shard][shape]
-            one = whole(routed.event, at_us, uid, offset, batch.sources[source], operation_id)
-            self.heard[shard, pack(one), routed.owners] += 1
+            self._told[shard] = Parts()
+        self._told[shard].extend(batch.told.whats, batch.told.whos, batch.told.wheres)
+        for at_us, uid, operation_id, offset, *codes, source, owners in batch.events.tolist():
+            own = at_us, uid, operation_id, offset, batch.sources[source]
+            self.heard[shard, pack(self._told[shard].event(codes, *own)), owners] += 1
         for routed in batch.late:
             self.heard[shard, pack(routed.event), routed.owners] += 1
 
@@ -93,8 +92,8 @@ def test_each_record_reaches_its_owners_as_it_is_at_its_time(
     shards: int,
     most: int,
 ) -> None:
-    """Also where an address is on a list for a part of the hour alone, and where shapes are told anew."""
-    monkeypatch.setattr("actors.event_routes.MAX_SHAPES", most)
+    """Also where an address is on a list for a part of the hour alone, and where parts are told anew."""
+    monkeypatch.setattr("actors.event_routes.MAX_PARTS", most)
     enrichment()
     routes, ears = EventRoutes(enrichment(), shards), Ears(shards)
     sent: list[tuple[Event, str]] = []

@@ -103,6 +103,7 @@ events = st.builds(
     event,
     times,
     item=st.sampled_from(["secrets/a", "secrets/b"]),
+    name=st.sampled_from(["", "n"]),  # which makes no other act
     address=st.sampled_from(["1.1.1.1", "2.2.2.2"]),
     **PLACE,
 ) | st.builds(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.far_reading import DEPTH, FarPartition, FarReader, SharedShapes
+from actors.far_reading import DEPTH, FarPartition, FarReader, SharedParts
 from actors.settings import Settings
 from ingest.errors import PositionError
 from ingest.select import prepared
@@ -55,7 +55,7 @@ class Call:
 
 def far_partition(partition: Partition, far: Far | None = None) -> FarPartition:
     far = far or Far()
-    return FarPartition(far, 3, partition, SharedShapes(), far.get)
+    return FarPartition(far, 3, partition, SharedParts(), far.get)
 
 
 def told(block: Block) -> dict[str, Any]:
@@ -103,6 +103,15 @@ def test_the_blocks_behind_any_position_are_those_that_are_read_here(partition: 
     for number, block in enumerate(blocks, 1):
         again = list(far_partition(partition).blocks(packed(block.position)))
         assert list(map(told, again)) == here[number:]
+
+
+def test_a_reader_that_begins_anew_is_understood(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its numbers mean other things then: events must not be given the parts of others."""
+    here = list(map(told, partition.blocks()))
+    monkeypatch.setattr("ingest.event_codes.MAX_PARTS", 2)
+    assert list(map(told, far_partition(partition).blocks())) == here
 
 
 def test_what_was_read_ahead_and_not_taken_is_read_again(partition: Partition) -> None:

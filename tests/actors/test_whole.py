@@ -236,15 +236,15 @@ def test_these_worlds_raise_alerts_at_all() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 3, 40])
-def test_starting_over_with_shapes_in_the_middle_changes_nothing(
+def test_starting_over_with_parts_in_the_middle_changes_nothing(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Memory is bounded by forgetting shapes: a record must not be taken for one of the shape that had its number."""
+    """Memory is bounded by forgetting parts: a record must not be given another that had its number before."""
     expected = [whole(BUSY, shards=shards, batch_records=20)[:2] for shards in (1, 3)]
     assert expected[0] == expected[1]
     in_two = split(BUSY, (1, 2))[:2]
-    for where in ("event_routes", "shard"):
-        monkeypatch.setattr(f"actors.{where}.MAX_SHAPES", most)
+    for bound in ("event_routes.MAX_PARTS", "shard.MAX_SHARD_PARTS"):
+        monkeypatch.setattr(f"actors.{bound}", most)
         for shards in (1, 3):
             assert whole(BUSY, shards=shards, batch_records=20)[:2] == expected[0]
         assert split(BUSY, (1, 2))[:2] == in_two

@@ -15,10 +15,10 @@ from benchmarks import inputs, log_inputs, memory
 from benchmarks.inputs import START_US, Input
 from benchmarks.peer_jobs import decoded, messages
 from cluster.detect import Options, detect
-from ingest import swift
 from ingest.records import HOUR_US, Event
 from ingest.threat_intel import Feed
 from ingest.threat_intel_feeds import read_feed
+from tests.ingest.reading import fast
 
 
 def all_flows(path: Path) -> np.ndarray:
@@ -29,7 +29,7 @@ def events(given: Input) -> list[Event]:
     found = []
     for path in given.paths:
         for number, line in enumerate(path.read_bytes().splitlines()):
-            event = swift.event(line, number, path.name)
+            event = fast(line, number, path.name)
             assert isinstance(event, Event), line
             found.append(event)
     return found

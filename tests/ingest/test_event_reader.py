@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest import logs
-from ingest.event_columns import EventColumns, joined
+from ingest import logs, swift
+from ingest.event_columns import PARTS, EventColumns, joined
 from ingest.event_reader import EventReader
 from ingest.json_records import Lines, pieces, values
 from ingest.records import Event, Rejected
@@ -26,6 +27,11 @@ ODD = [
     BLOB,
     {**VAULT, "TIME": "2026-01-05T11:00:00Z"},
     {**VAULT, "more": 1},
+    {**VAULT, "identity": None},
+    {**VAULT, "identity": {**VAULT["identity"], "more": 1}},
+    {**VAULT, "identity": MANAGED["identity"]},
+    {**MANAGED, "identity": VAULT["identity"]},
+    {**MANAGED, "identity": "system"},
     {**MANAGED, "resultType": "Failure"},
     {**VAULT, "category": "SignInLogs"},
     {**VAULT, "operationName": "VaultGetEventGridNotification"},
@@ -166,12 +172,34 @@ def test_a_line_that_is_too_long_costs_itself_alone(monkeypatch: pytest.MonkeyPa
         assert (filtered, read) == ({}, 6)
 
 
-def test_records_that_are_alike_share_a_shape() -> None:
+def test_what_is_forgotten_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded by beginning anew, also within records that are put in order together."""
+    monkeypatch.setattr("ingest.event_codes.MAX_PARTS", 5)
+    monkeypatch.setattr("ingest.event_codes.MAX_CONTENTS", 1)
+    hours = [{**one, "time": f"2026-01-05T{hour:02}:00:00Z"} for hour in range(20) for one in COMMON]
+    body = b"\n".join(json.dumps(one).encode() for one in hours) + b"\n"
+    expected = by_line(body)
+    assert len(expected[0]) == 20 * (len(COMMON) - 1)
+    assert in_pieces(cut(body, [1_500] * 60, len(FIRST) + 1)) == expected
+
+
+def test_a_caller_in_another_form_costs_the_others_nothing() -> None:
+    """A piece is still read at once if one of its records names nobody, as the service's own do."""
+    odd = {**MANAGED, "identity": "system"}
+    body = b"\n".join(json.dumps(one).encode() for one in (VAULT, odd, MANAGED)) + b"\n"
+    records = swift.decoded_lines(body)
+    assert records is not None
+    assert [record is None for record in records] == [False, True, False]
+    assert in_pieces([body]) == by_line(body)
+
+
+def test_records_that_are_alike_share_their_parts() -> None:
     """Else a file of polls would take as much memory as its records say, each."""
     polls = [{**VAULT, "time": f"2026-01-05T11:00:{n:02}Z", "correlationId": f"k{n}"} for n in range(60)]
     body = b"\n".join(json.dumps(one).encode() for one in [*polls, *polls]) + b"\n"
     ((some, _),) = pieces(lambda _begin, _end=None: [body])
     assert isinstance(some, Lines)
     made = EventReader(SOURCE).read(some).events
-    assert (len(made), len(made.shapes)) == (120, 1)
+    assert len(made) == 120
+    assert [len(np.unique(made.columns[name])) for name in PARTS] == [1, 1, 1]
     assert len(set(made.columns["uid"].tolist())) == 60

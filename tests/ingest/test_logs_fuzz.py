@@ -13,13 +13,13 @@ import msgspec
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ingest import activity, key_vault, logs, swift
+from ingest import activity, key_vault, logs
 from ingest.claims import caller_of, short_claims
 from ingest.logs_values import MAX_TEXT, address, excerpt, folded, number, place, text, texts
 from ingest.records import DENIED, FAILURE, KEY_VAULT, MANAGEMENT, STARTED, SUCCESS, Event, Rejected
 from ingest.sources import discover
 from tests.data import shared
-from tests.ingest.reading import events_of
+from tests.ingest.reading import events_of, fast
 from tests.ingest.test_logs import AUDITS, FORMS
 from tests.ingest.test_sources import LATENESS_US
 
@@ -176,10 +176,9 @@ def test_the_fast_path_never_sees_another_event_than_the_careful_one(which: int,
         value = msgspec.json.decode(line)
     except (msgspec.MsgspecError, OverflowError):
         return  # what can't be JSON comes from no file
-    fast = swift.event(line, 3, "a.json")
-    if fast is not None:
-        slow = logs.decode(value, "a.json", 3)
-        assert (fast.reason if isinstance(fast, swift.LeftOut) else fast) == slow
+    found = fast(line, 3)
+    if found is not None:
+        assert found == logs.decode(value, "a.json", 3)
 
 
 @settings(derandomize=True, max_examples=300, deadline=None)

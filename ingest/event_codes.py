@@ -1,0 +1,245 @@
+"""Records of the common forms as numbers of their parts: what their octets stand for is worked out once.
+
+Who polls a secret says the same all day, and who works on many resources says at least who he is each time. So the
+octets of a record's parts are looked up by themselves; what is new is decoded by `ingest.swift`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest import swift
+from ingest.claims import Caller
+from ingest.logs_values import content_hashes, hashed
+from ingest.parts import MAX_PARTS, Parts
+from ingest.swift import PROBLEMS, Record
+
+NOT_COMMON, LEFT_OUT = -1, -2  # in place of a number: not of a common form; bears on no detection
+MAX_CONTENTS = 1_000_000  # pairs of caller and thing of which the hash is remembered, about 100 octets each
+Column = npt.NDArray[Any]
+Said = tuple[bytes, ...]  # texts, as they are hashed
+_JOIN = b"\0".join
+_ODD = b"-"  # no JSON
+
+
+class Coded(NamedTuple):
+    """Columns of some records: the parts' numbers (the first may be NOT_COMMON or LEFT_OUT) and hashes of content."""
+
+    what: Column
+    who: Column
+    where: Column
+    content: Column
+    operation: Column  # what the records of one operation share; 0: it is no part of one
+
+    @classmethod
+    def empty(cls, count: int) -> Coded:
+        """Columns to be filled; all NOT_COMMON."""
+        what, who, where = (np.full(count, NOT_COMMON, np.int32) for _ in range(3))
+        return cls(what, who, where, np.zeros(count, np.uint64), np.zeros(count, np.uint64))
+
+    def put(self, places: Any, other: Coded) -> None:
+        """Fill some places."""
+        for column, values in zip(self, other, strict=True):
+            column[places] = values
+
+    def take(self, places: Any) -> Coded:
+        """Some of the records."""
+        return Coded(*(column[places] for column in self))
+
+    def checked(self) -> Coded:
+        """A record of which one part is not of a common form is none."""
+        self.what[(self.who == NOT_COMMON) | (self.where == NOT_COMMON)] = NOT_COMMON
+        return self
+
+
+class _Memory:
+    """What octets of one kind stand for: a few numbers, and texts; number 0 is what is not of a common form."""
+
+    def __init__(self, numbers: int, texts: int) -> None:
+        self._known: dict[bytes, int] = {}
+        self._columns = tuple(array("i", [NOT_COMMON]) for _ in range(numbers))
+        self.said: list[Said] = [(b"",) * texts]
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(
+        self, keys: list[bytes], make: Callable[[int], tuple[tuple[int, ...], Said] | None]
+    ) -> list[int]:
+        """The number of each key's octets; what is new is made, of the record at its place."""
+        found: list[Any] = list(map(self._known.get, keys))
+        if None in found:
+            for place in [place for place, number in enumerate(found) if number is None]:
+                number = self._known.get(keys[place])
+                found[place] = self._add(keys[place], place, make) if number is None else number
+        return found
+
+    def _add(self, key: bytes, place: int, make: Callable[[int], Any]) -> int:
+        try:
+            made = make(place)
+        except PROBLEMS:
+            made = None
+        number = 0 if made is None else len(self.said)
+        if made is not None:
+            for column, value in zip(self._columns, made[0], strict=True):
+                column.append(value)
+            self.said.append(made[1])
+        self._known[key] = number
+        return number
+
+    def column(self, place: int, numbers: Any) -> Column:
+        """One of the numbers for each."""
+        column: Column = np.frombuffer(self._columns[place], np.int32)[numbers]
+        return column
+
+
+class EventCodes:
+    """What a process knows of octets, and the parts that they stand for."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self.parts = Parts()
+        self._callers, self._touched = _Memory(2, 1), _Memory(3, 4)  # of Key Vault
+        self._managers, self._whats, self._wheres = _Memory(2, 2), _Memory(1, 2), _Memory(1, 1)
+        self._contents: dict[int, int] = {}
+
+    def begin(self) -> None:
+        """Forget all, if it is much: `parts` is another object then."""
+        known = self._callers, self._touched, self._managers, self._whats, self._wheres
+        if len(self.parts) > MAX_PARTS or max(map(len, known)) > MAX_PARTS:
+            self._begin()
+        if len(self._contents) > MAX_CONTENTS:
+            self._contents.clear()
+
+    def of(self, records: Sequence[Record]) -> Coded:
+        """The records' columns."""
+        vault = [at for at, record in enumerate(records) if record.category == swift.VAULT_CATEGORY]
+        if vault and len(vault) == len(records):
+            return self._vault(records)
+        coded = Coded.empty(len(records))
+        managed = [
+            at
+            for at, record in enumerate(records)
+            if record.category in swift.ADMINISTRATIVE
+            and record.identity is not None
+            and record.identity.authorization is not None
+        ]
+        if vault:
+            coded.put(vault, self._vault([records[at] for at in vault]))
+        if managed:
+            coded.put(managed, self._managed([records[at] for at in managed]))
+        return coded
+
+    # Key Vault
+
+    def _vault(self, records: Sequence[Record]) -> Coded:
+        touched = self._touched.find(
+            [
+                _JOIN((r.operation_name, r.resource_id, r.properties, r.result_type, r.location))
+                for r in records
+            ],
+            lambda place: self._touch(records[place]),
+        )
+        callers = self._callers.find(
+            [
+                _JOIN((i.claim, i.claims, r.caller_ip_address))
+                if (i := r.identity) is not None and i.authorization is None
+                else _JOIN((b"" if i is None else _ODD, b"", r.caller_ip_address))
+                for r in records
+            ],
+            lambda place: self._call(records[place], swift.vault_caller(records[place])),
+        )
+        first, second = np.array(touched, np.int64), np.array(callers, np.int64)
+        what, where, challenge = (self._touched.column(place, first) for place in range(3))
+        who, named = (self._callers.column(place, second) for place in range(2))
+        what[(challenge == 1) & (named == 0)] = LEFT_OUT
+        content = np.array(self._vault_contents(first, second), np.uint64)
+        return Coded(what, who, where, content, np.zeros_like(content)).checked()
+
+    def _vault_contents(self, touched: Column, callers: Column) -> list[Any]:
+        """The hash of each record's content: who polls has few."""
+        keys, known = (touched << 32 | callers).tolist(), self._contents
+        found = list(map(known.get, keys))
+        if None in found:
+            new = list({key for key, one in zip(keys, found, strict=True) if one is None})
+            said, principals = self._touched.said, self._callers.said
+            hashes = content_hashes((*said[key >> 32], *principals[key & 0xFFFFFFFF]) for key in new)
+            known.update(zip(new, hashes.tolist(), strict=True))
+            found = list(map(known.get, keys))
+        return found
+
+    def _touch(self, record: Record) -> tuple[tuple[int, ...], Said] | None:
+        read = swift.vault_touched(record)
+        if read is None:
+            return None
+        what, where, place = read
+        said = tuple(map(hashed, (what.operation, place, where.item, what.outcome)))
+        return (self.parts.what(what), self.parts.where(where), what.details.get("status") == 401), said
+
+    def _call(self, record: Record, caller: Caller | None) -> tuple[tuple[int, ...], Said] | None:
+        if caller is None:
+            return None
+        who = self.parts.who(swift.who(record, caller))
+        return (who, caller.known), (hashed(caller.principal.lower()),)
+
+    # The Activity Log
+
+    def _managed(self, records: Sequence[Record]) -> Coded:
+        identities: list[Any] = [record.identity for record in records]
+        callers = self._managers.find(
+            [
+                _JOIN((i.claims, i.claim, r.caller_ip_address, i.authorization.evidence.principal_type))
+                for r, i in zip(records, identities, strict=True)
+            ],
+            lambda place: self._manager(records[place]),
+        )
+        who_said = [self._managers.said[number] for number in callers]
+        whats = self._whats.find(
+            [
+                _JOIN((r.operation_name, r.result_type, said[1], i.authorization.evidence.role))
+                for r, i, said in zip(records, identities, who_said, strict=True)
+            ],
+            lambda place: self._what(records[place], who_said[place][1].decode()),
+        )
+        wheres = self._wheres.find(
+            [
+                _JOIN((r.resource_id, r.location, i.authorization.scope))
+                for r, i in zip(records, identities, strict=True)
+            ],
+            lambda place: self._where(records[place]),
+        )
+        what_said = [self._whats.said[number] for number in whats]
+        where_said = [self._wheres.said[number] for number in wheres]
+        said = list(zip(what_said, where_said, who_said, strict=True))
+        return Coded(
+            self._whats.column(0, whats),
+            self._managers.column(0, callers),
+            self._wheres.column(0, wheres),
+            content_hashes((what[0], where[0], what[1], who[0]) for what, where, who in said),
+            content_hashes((what[0], where[0]) for what, where, _ in said),
+        ).checked()
+
+    def _manager(self, record: Record) -> tuple[tuple[int, ...], Said] | None:
+        caller = swift.management_caller(record)
+        called = self._call(record, caller)
+        if caller is None or called is None:
+            return None
+        # Texts of JSON have no half characters, so that it comes back as it was.
+        return called[0], (*called[1], caller.auth.encode())
+
+    def _what(self, record: Record, auth: str) -> tuple[tuple[int, ...], Said] | None:
+        what = swift.management_what(record, auth)
+        if what is None:
+            return None
+        return (self.parts.what(what),), (hashed(what.operation), hashed(what.outcome))
+
+    def _where(self, record: Record) -> tuple[tuple[int, ...], Said] | None:
+        read = swift.management_where(record)
+        return None if read is None else ((self.parts.where(read[0]),), (hashed(read[1]),))
