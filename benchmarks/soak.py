@@ -155,14 +155,12 @@ class Served:
         alerts, _ = octets(self.folder.glob("alerts.jsonl"))
         _, files = octets([self.folder / "in"])
         logs, _ = octets((self.folder / "ray").glob("ray/session_*/logs"))
-        return {
+        found = {
             **processes(pid),
             "queue, calls in flight": said.get("queue_calls:max", 0.0),
             "behind, records": sent.records
             - said.get("records_read_total", 0.0)
             - said.get("udp_lost_records_total", 0.0),
-            "behind, watermark (s)": (sent.event_s - said.get("watermark_timestamp_seconds", 0.0))
-            / self.order.speed,
             "journal (MB)": journal / MB,
             "state (MB)": state / MB,
             "files of the state": float(parts),
@@ -181,6 +179,9 @@ class Served:
             "open hours": said.get("open_hours", 0.0),
             "checkpoint age (s)": said.get("checkpoint_age_seconds", 0.0),
         }
+        if watermark := said.get("watermark_timestamp_seconds"):  # there is none at the beginning
+            found["behind, watermark (s)"] = (sent.event_s - watermark) / self.order.speed
+        return found
 
 
 def capacity(folder: Path, speed: float) -> float:
