@@ -32,7 +32,8 @@ from benchmarks.trend import Trend, trend
 
 SPEED = 60.0
 MIX = {"flows": 0.9, "vault": 0.08, "activity": 0.02}  # of the records
-STEP_S, FACTOR, FIRST = 10.0, 1.6, 2_000.0  # of the search for what it takes
+STEP_S, FACTOR, FIRST = 12.0, 1.6, 5_000.0  # of the search for what it takes
+SETTLE_S = 10.0  # after another rate: files are looked for every five seconds
 KEEPS_UP = 0.9
 EVERY_S = 5.0
 KEPT_HOURS = 6  # of event time, for which logs stay
@@ -191,7 +192,7 @@ def capacity(folder: Path, speed: float) -> float:
     with served.running() as server, served.fed():
         while server.poll() is None:
             served.ask(rate)
-            time.sleep(STEP_S / 3)
+            time.sleep(SETTLE_S)
             before, begun = metrics(served.health)["records_read_total"], time.monotonic()
             was_sent = served.sent().records
             time.sleep(STEP_S)
