@@ -8,11 +8,8 @@ nothing depends on how the sources interleave.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from itertools import islice
+from heapq import heappop
 from typing import Any
 
 import numpy as np
@@ -22,6 +19,7 @@ from actors.event_routes import LAYERS, EventRoutes
 from actors.flow_routes import ENOUGH_ROWS, FlowRoutes
 from actors.messages import Rows
 from actors.settings import Settings
+from actors.sources import Reader, Sources
 from actors.steps import (
     CloseHour,
     Counts,
@@ -31,12 +29,11 @@ from actors.steps import (
     Reject,
     RunState,
     Send,
-    SourceState,
     Step,
     Took,
     Waiting,
 )
-from ingest.blocks import Block, Partition, is_live
+from ingest.blocks import Block, Partition
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
@@ -44,36 +41,9 @@ from ingest.records import HOUR_US, NETWORK, Event, Rejected
 from ingest.select import Selected, prepared
 
 NO_BOUND = 1 << 62
-ASKED_US = 1_000_000  # a source that is long silent is asked once in so long
 
 
-@dataclass(order=True, slots=True)
-class _Reader:
-    frontier_us: int  # greatest event time read, or of the first record if none was
-    name: str
-    partition: Partition = field(compare=False)
-    blocks: Iterator[Block] | None = field(default=None, compare=False)
-    started: bool = field(default=False, compare=False)  # its frontier is from records that were read
-    position: Any = field(default=None, compare=False)  # of the block that was read last
-    heard_us: int = field(default=0, compare=False)  # when it last had something, by the clock
-    asked_us: int = field(default=0, compare=False)  # when it was last asked
-    silent_us: int = field(
-        default=0, compare=False
-    )  # since when it has nothing; 0: it had, when it was last asked
-    over: bool = field(default=False, compare=False)  # it is asked no more
-
-    def is_due(self, now_us: int) -> bool:
-        """Whether a silent source is to be asked again."""
-        silent = now_us - self.silent_us
-        return silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
-
-    def caught_up_us(self, now_us: int, bound_us: int) -> int:
-        """Event time before which nothing more is to come: a source that is long silent has nothing that is older."""
-        silent = self.silent_us and now_us - self.silent_us > bound_us
-        return max(self.frontier_us, now_us - bound_us) if silent else self.frontier_us
-
-
-class Router:
+class Router(Sources):
     """One router over its partitions. `steps()` is to be run to its end, in order."""
 
     def __init__(
@@ -91,13 +61,10 @@ class Router:
         alone: bool = True,
     ) -> None:
         self.number = number  # among several that feed the same shards
-        self._alone = alone  # else `actors.routers` closes the hours for all
         self.passed_us = NO_BOUND  # the watermark of all
         self.until_us = NO_BOUND  # sources that are further than this in event time are not read on
         self.sent_until_us: int | None = None  # all that is not late and older was sent; None: all there is
         self.enrichment = enrichment
-        self.settings = settings
-        self.clock = clock or Clock(not_after_us=settings.not_after_us)
         self.counts = run.counts if run else Counts()
         self.closed_until = closed_until  # hours before this one were closed by an earlier run
         self._closed_at_start = run.closed_at_start if run else closed_until or 0
@@ -105,89 +72,17 @@ class Router:
         self.open_hours = set(open_hours)
         self.mark_wanted = False
         self.send_wanted = False  # what is gathered is not to wait for more
-        places = run.places if run else []
-        self._places = {place.name: place for place in places if not place.finished and not place.resting}
-        self._finished = [place for place in places if place.finished]
-        self._left = {place.name: place for place in places if place.resting}  # not asked until they stir
-        self._again: dict[str, Partition] = {}  # what has come under a name that is still being read
-        self._gone: list[str] = []  # live sources that are at their end
         self._held = 0  # blocks since it was last reckoned how far all sources are
-        self._readers: list[_Reader] = []  # a heap: those that may have something
-        self._resting: list[_Reader] = []  # live ones that have nothing for now
-        self._holding: list[_Reader] = []  # some of those that the oldest open hour waits for
-        self.add(partitions)
-        self._order = deque(reader.partition for reader in sorted(self._readers) if not reader.started)
+        super().__init__(partitions, run.places if run else [], settings, clock, alone)
         self._events = EventRoutes(enrichment, settings.shards)
         self._flows = FlowRoutes(enrichment.inventory, settings.shards)
 
-    @property
-    def finished(self) -> int:
-        """How many sources were read to their end."""
-        return len(self._finished)
-
-    @property
-    def sources(self) -> int:
-        """How many sources there are."""
-        return len(self._finished) + len(self._readers) + len(self._resting)
-
     def add(self, partitions: Iterable[Partition], places: Iterable[Place] = ()) -> None:
         """Take more sources in; one that was read before is read on from there."""
-        for place in places:
-            (self._left if place.resting else self._places)[place.name] = place
-        partitions = list(partitions)
-        again = {partition.name for partition in partitions if is_live(partition)}  # a file that came back
-        self._finished = [place for place in self._finished if place.name not in again]
-        done = {place.name for place in self._finished}
-        being_read = {reader.name for reader in (*self._readers, *self._resting)} if partitions else set()
-        for partition in partitions:
-            if partition.name in being_read:
-                self._again[partition.name] = partition  # its reader may be about to find it gone
-            elif partition.name not in done:
-                left = self._left.pop(partition.name, None)
-                reader = _reader(partition, left or self._places.pop(partition.name, None))
-                reader.silent_us = int(left is not None)  # till it is asked it has been silent as before
-                heappush(self._readers, reader)
+        super().add(partitions, places)
         if self._readers:
             before, now = self.sent_until_us, self.watermark_us()
             self.sent_until_us = now if before is None else min(before, now)
-
-    def resting(self) -> dict[str, Any]:
-        """The positions of sources that are not asked until they stir, by name."""
-        return {name: place.position for name, place in self._left.items()}
-
-    def take_over(self) -> tuple[list[Place], list[str]]:
-        """Sources at rest, and those that are gone: they are no longer this router's."""
-        left, self._left = list(self._left.values()), {}
-        gone, self._gone = self._gone, []
-        return left, gone
-
-    def forget(self, names: Iterable[str]) -> None:
-        """Such sources are not there any more."""
-        for name in names:
-            self._left.pop(name, None)
-
-    def states(self, most: int) -> list[SourceState]:
-        """Of so many sources that are not at their end, those first that are furthest behind."""
-        both = sorted((*self._readers, *self._resting))[:most]
-        return [SourceState(one.name, one.frontier_us, one.heard_us, is_live(one.partition)) for one in both]
-
-    def stats(self) -> list[Any]:
-        """What live sources say of themselves."""
-        both = (reader.partition for reader in (*self._readers, *self._resting))
-        return [partition.stats() for partition in both if hasattr(partition, "stats")]
-
-    def close(self) -> None:
-        """Close what live sources have open."""
-        for reader in (*self._readers, *self._resting):
-            if is_live(reader.partition):
-                reader.partition.stop()
-
-    def release(self, places: Iterable[Place]) -> None:
-        """A checkpoint with these places holds."""
-        at = {place.name: place.position for place in places}
-        for reader in (*self._readers, *self._resting):
-            if reader.name in at and is_live(reader.partition):
-                reader.partition.release(at[reader.name])
 
     # The stream
 
@@ -211,21 +106,11 @@ class Router:
                 continue
             reader = heappop(self._readers)
             block = self._next(reader)
-            if block is None:
-                self._ended(reader)
-            elif block.rests:
-                reader.over = True
-                self._left[reader.name] = Place(reader.name, reader.frontier_us, block.position, resting=True)
-            elif block.idle:
-                reader.position = block.position
-                reader.asked_us = self.clock.now_us
-                reader.silent_us = reader.silent_us or self.clock.now_us
-                self._resting.append(reader)
+            if block is None or block.rests or block.idle:
+                self._has_nothing(reader, block)
             else:
-                reader.heard_us, reader.silent_us = self.clock.now_us, 0
                 yield from self._take(reader, block)
-                reader.position = block.position
-                heappush(self._readers, reader)
+                self._had(reader, block)
             yield from self._close_passed()
             if self.clock.now_us:
                 yield Took()  # so that who drives a server comes round, whatever the blocks hold
@@ -235,35 +120,7 @@ class Router:
         for hour in sorted(self.open_hours) if self._alone else ():
             yield CloseHour(hour)
 
-    def _ended(self, reader: _Reader) -> None:
-        reader.over = True
-        if not is_live(reader.partition):
-            self._finished.append(Place(reader.name, finished=True))
-        elif (again := self._again.pop(reader.name, None)) is not None:
-            heappush(self._readers, _reader(again, None))
-        elif not self._alone:
-            self._gone.append(reader.name)
-
-    def wake(self) -> None:
-        """Have the resting sources asked again, the less often the longer they are silent."""
-        now, resting = self.clock.now_us, self._resting
-        self._resting = []
-        for reader in resting:
-            if reader.is_due(now):
-                heappush(self._readers, reader)
-            else:
-                self._resting.append(reader)
-
-    def _next(self, reader: _Reader) -> Block | None:
-        if reader.blocks is None:
-            if not reader.started and self._order:
-                self._order.popleft()
-            for partition in islice(self._order, self.settings.shards):
-                partition.prefetch()
-            reader.blocks = iter(reader.partition.blocks(reader.position))
-        return next(reader.blocks, None)
-
-    def _take(self, reader: _Reader, block: Block) -> Iterator[Step]:
+    def _take(self, reader: Reader, block: Block) -> Iterator[Step]:
         self.counts.read += block.read
         self.counts.lost += block.lost
         for reason, number in block.filtered.items():
@@ -290,7 +147,7 @@ class Router:
     # Events
 
     def _take_events(
-        self, reader: _Reader, events: EventColumns, horizon_us: int
+        self, reader: Reader, events: EventColumns, horizon_us: int
     ) -> Generator[Step, None, int]:
         at_us = events.columns["at_us"]
         last = self.clock.not_after_us
@@ -339,7 +196,7 @@ class Router:
         last = self.clock.not_after_us
         return prepared(flows, about.inventory, about.indicators, settings.sampling, last)
 
-    def _take_flows(self, reader: _Reader, chosen: Selected, horizon_us: int) -> Generator[Step, None, int]:
+    def _take_flows(self, reader: Reader, chosen: Selected, horizon_us: int) -> Generator[Step, None, int]:
         for reason, number in chosen.filtered.items():
             self.counts.drop(reason, number)
         rows, first, wrong = self._without_wrong_times(chosen.rows, chosen.first)
@@ -405,34 +262,11 @@ class Router:
             self.closed_until = max(self.closed_until or 0, hour + 1)
             yield CloseHour(hour)
 
-    def _is_held(self, hour: int) -> bool:
-        """Whether some source holds an hour open. Those that did are asked first: all of them are too many to be asked
-        after each block."""
-        end = (hour + 1) * HOUR_US + self.settings.lateness_us
-        now, bound, holding = self.clock.now_us, self.settings.silence_us, self._holding
-        if self._left and now - bound < end:
-            return True
-        while holding and (holding[-1].over or holding[-1].caught_up_us(now, bound) >= end):
-            holding.pop()
-        if not holding:
-            both = (*self._readers, *self._resting)
-            holding += [reader for reader in both if reader.caught_up_us(now, bound) < end]
-        return bool(holding)
-
     def pass_hours(self, closed_until: int) -> None:
         """Hours before this one were closed, where that is decided elsewhere."""
         if closed_until > (self.closed_until or 0):
             self.closed_until = closed_until
             self.open_hours = {hour for hour in self.open_hours if hour >= closed_until}
-
-    def watermark_us(self) -> int:
-        """Event time before which no source has anything more that is not late."""
-        now, bound = self.clock.now_us, self.settings.silence_us
-        both = (*self._readers, *self._resting)
-        ahead = [one.caught_up_us(now, bound) for one in both]
-        if self._left or (now and not ahead):
-            ahead.append(now - bound)
-        return min(ahead, default=0) - self.settings.lateness_us
 
     def _flush(self) -> Iterator[Step]:
         passed = min(self.watermark_us(), self.passed_us) // HOUR_US if self.settings.streaming else 0
@@ -451,25 +285,13 @@ class Router:
 
     def run_state(self) -> RunState:
         """What this run needs to go on from here; asked for at a mark, or when all sources are drained."""
-        begun = [
-            Place(reader.name, reader.frontier_us, reader.position)
-            for reader in (*self._readers, *self._resting)
-            if reader.started or reader.position is not None
-        ]
-        return RunState(self._closed_at_start, self.counts, [*self._finished, *self._left.values(), *begun])
+        return RunState(self._closed_at_start, self.counts, self._stand())
 
     def _count_late(self, source: str, number: int, closed_before: int) -> None:
         self.counts.late += number
         self.counts.closed_before += closed_before
         if number > closed_before:
             self.counts.drop_late(source, number - closed_before)
-
-
-def _reader(partition: Partition, place: Place | None) -> _Reader:
-    if place is None:
-        return _Reader(partition.first_us or 0, partition.name, partition)
-    at, position = place.frontier_us, place.position
-    return _Reader(at, partition.name, partition, None, at > 0, position)
 
 
 def _wrong_times(number: int, source: str, offset: int) -> Rejected:

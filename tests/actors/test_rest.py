@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actors import flow_routes, remote_calls, router, steps
+from actors import flow_routes, remote_calls, steps
 from actors.far_reading import FarReader
 from actors.flow_routes import FlowRoutes
 from actors.remote_calls import REPORTS_IN_FLIGHT, RayPorts
 from actors.router import Router
 from actors.settings import Settings
+from actors.sources import Reader
 from actors.steps import CloseHour, Counts, Place, RunState
 from ingest.blocks import Block
 from ingest.event_columns import EventColumns
@@ -129,14 +130,14 @@ def test_a_server_without_any_source_waits_for_one(live: Settings) -> None:
 def test_a_block_does_not_cost_a_look_at_all_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     """With thousands of files that would be what a server does all day."""
     asked = 0
-    really = router._Reader.caught_up_us
+    really = Reader.caught_up_us
 
     def counted(reader: Any, now_us: int, bound_us: int) -> int:
         nonlocal asked
         asked += 1
         return really(reader, now_us, bound_us)
 
-    monkeypatch.setattr(router._Reader, "caught_up_us", counted)
+    monkeypatch.setattr(Reader, "caught_up_us", counted)
     number = 300
     sources = [Growing(f"{n}", [event(5 * m, 100 * n + m) for m in range(30)], 30) for n in range(number)]
     stream = Router(sources, enrichment(), LIVE)
