@@ -102,12 +102,15 @@ def test_the_machine_is_described_without_its_paths() -> None:
     assert str(Path.home()) not in json.dumps({**facts, "command": ""})
 
 
-def test_cpu_time_of_a_process_that_nobody_waits_for_is_counted() -> None:
-    burn = "import time\nwhile time.process_time() < 0.8: pass\ntime.sleep(0.5)"
+def test_cpu_time_of_a_process_that_nobody_waits_for_is_counted(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    burn = f"import time\nwhile time.process_time() < 0.8: pass\nopen({str(done)!r}, 'w')\ntime.sleep(60)"
     parent = (
-        "import subprocess, sys, time\n"
-        f"subprocess.Popen([sys.executable, '-c', {burn!r}], start_new_session=True)\n"
-        "time.sleep(4)"
+        "import os, subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {burn!r}], start_new_session=True)\n"
+        f"while not os.path.exists({str(done)!r}): time.sleep(0.05)\n"
+        "time.sleep(2)\n"
+        "child.kill()"
     )
     found = run([sys.executable, "-c", parent])
     if found.cpu_s is None:

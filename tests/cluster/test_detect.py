@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simulation import simulate
+from tests.cluster.signals import signalled
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
 
 REDSHANK = Path(sys.executable).with_name("redshank")
@@ -316,11 +316,11 @@ def test_what_an_earlier_run_closed_is_not_called_disorder(tmp_path: Path) -> No
 def test_a_stopped_run_says_so_in_one_line(organisation: Path, tmp_path: Path) -> None:
     command = [REDSHANK, "detect", organisation / "telemetry", "--runtime", "loop", "--alerts", "a.jsonl"]
     for number in (signal.SIGINT, signal.SIGTERM):
-        running = subprocess.Popen(list(map(str, command)), cwd=tmp_path, stderr=subprocess.PIPE)
-        time.sleep(2.5)
-        running.send_signal(number)
-        said = running.communicate(timeout=60)[1].decode()
-        assert (running.returncode, said.strip()) == (1, "redshank: stopped")
+        start = [sys.executable, "-c", signalled("advance", number)]
+        done = subprocess.run(
+            [*start, *map(str, command[1:])], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr.strip()) == (1, "redshank: stopped")
 
 
 def test_a_cluster_that_nobody_runs_is_said_at_once(tmp_path: Path) -> None:

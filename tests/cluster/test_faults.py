@@ -23,6 +23,7 @@ from cluster.detect import Options, detecting
 from cluster.frame import framed
 from cluster.reporting import report
 from cluster.simulating import run as simulate
+from tests.cluster.signals import signalled
 
 START = "import sys; from cluster.cli import main; sys.exit(main())"
 WAIT_S = 120.0
@@ -90,25 +91,21 @@ def comes_to(config: Path, out: Path, state: Path, expected: bytes) -> None:
 
 
 class Running:
-    """A run that has a checkpoint, and has not ended yet."""
+    """A run that has taken its first checkpoint and holds there."""
 
     def __init__(self, config: Path, out: Path, state: Path) -> None:
-        self.process = subprocess.Popen(
-            command(config, out, state), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        )
+        start = [sys.executable, "-c", signalled("_commit", signal.SIGSTOP)]
+        told = [*start, *command(config, out, state)[3:]]
+        self.process = subprocess.Popen(told, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         end = time.monotonic() + WAIT_S
-        while not list(state.glob("manifest-*")):
+        while Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
             assert self.process.poll() is None, self.process.communicate()[1]
             assert time.monotonic() < end
             time.sleep(0.01)
 
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def stopped(self) -> bool:
-        """Hold it where it is."""
-        self.signal(signal.SIGSTOP)
-        return self.process.poll() is None
+    def go_on(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
 
     def end(self) -> tuple[int, str]:
         said = self.process.communicate(timeout=WAIT_S)[1]
@@ -163,9 +160,8 @@ def test_a_folder_that_can_not_be_written_any_more(
 ) -> None:
     state = tmp_path / "disk"
     running = Running(config, tmp_path, state)
-    assert running.stopped()
     small_disk("1m,ro")  # in its place: a disk is not remounted where a file is open for writing
-    running.signal(signal.SIGCONT)
+    running.go_on()
     status, said = running.end()
     assert status == 1
     one_line(said, str(state))  # that it is read-only, or that a part is gone, whichever it meets first
@@ -181,6 +177,7 @@ def test_a_folder_that_may_not_be_written_any_more(config: Path, expected: bytes
     state = tmp_path / "state"
     running = Running(config, tmp_path, state)
     state.chmod(0o500)
+    running.go_on()
     status, said = running.end()
     state.chmod(0o700)
     assert status == 1
@@ -191,9 +188,8 @@ def test_a_folder_that_may_not_be_written_any_more(config: Path, expected: bytes
 def test_a_folder_that_vanishes(config: Path, expected: bytes, tmp_path: Path) -> None:
     state = tmp_path / "state"
     running = Running(config, tmp_path, state)
-    assert running.stopped()  # not in the midst of its write
     state.rename(tmp_path / "gone")
-    running.signal(signal.SIGCONT)
+    running.go_on()
     status, said = running.end()
     assert status == 1
     one_line(said, str(state), "start the run again")
@@ -206,9 +202,8 @@ def test_a_folder_that_vanishes(config: Path, expected: bytes, tmp_path: Path) -
 def test_a_second_driver_is_refused_and_harms_nothing(config: Path, expected: bytes, tmp_path: Path) -> None:
     state = tmp_path / "state"
     running = Running(config, tmp_path, state)
-    assert running.stopped()
     second = ran(config, tmp_path / "second", state)
-    running.signal(signal.SIGCONT)
+    running.go_on()
     assert second.returncode == 1
     one_line(second.stderr, str(state), "another run is using it", "wait for its end")
     assert running.end() == (0, "")
@@ -266,9 +261,9 @@ def test_a_run_that_is_stopped_is_gone_on_with(
     config: Path, expected: bytes, tmp_path: Path, number: signal.Signals
 ) -> None:
     state = tmp_path / "state"
-    running = Running(config, tmp_path, state)
-    running.process.send_signal(number)
-    status, said = running.end()
+    stopping = [sys.executable, "-c", signalled("_commit", number), *command(config, tmp_path, state)[3:]]
+    done = subprocess.run(stopping, capture_output=True, text=True, check=False)
+    status, said = done.returncode, done.stderr
     assert status == 1
     one_line(said, "redshank: stopped")
     assert not (tmp_path / "alerts.jsonl").exists()
