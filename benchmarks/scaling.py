@@ -12,12 +12,26 @@ from pathlib import Path
 
 from benchmarks import inputs, log_inputs
 from benchmarks.inputs import Input
-from benchmarks.lab import ALL_SERVICE, SIZES, THREE_PERCENT, VAULT, Lab, Speed, figure, ratio
+from benchmarks.lab import (
+    ALL_SERVICE,
+    SIZES,
+    THREE_PERCENT,
+    VAULT,
+    Lab,
+    Speed,
+    check,
+    figure,
+    ratio,
+    redshank_counts,
+    say,
+)
 from benchmarks.record import Row
+from benchmarks.running import best, module
 
 NAME = "scaling"
 ENTITIES = (1_000, 100_000, 1_000_000)
 SHARDS = (1, 2, 4)
+RAYLETS = (1, 3)
 WITHIN = 0.7  # throughput at the most entities to that at the fewest
 CONSTANT = 1.15  # CPU seconds on several shards to those on one: what two runs differ by is within it
 VAULTS_TO_CALLERS = 4
@@ -38,13 +52,14 @@ _HOT: dict[str, tuple[Callable[..., Input], dict[str, float]]] = {
 
 
 def rows(lab: Lab) -> Iterator[Row]:
-    """More entities, a hot one, then more shards."""
+    """More entities, a hot one, more shards, more raylets."""
     for case, make in _MAKERS.items():
         yield from _entities(lab, case, make)
     for case, (maker, more) in _HOT.items():
         yield from _hot(lab, case, maker, more)
     for case in SHARDED:
         yield from _shards(lab, case)
+    yield from _raylets(lab, ALL_SERVICE)
 
 
 def _entities(lab: Lab, case: str, make: Maker) -> Iterator[Row]:
@@ -84,6 +99,25 @@ def _shards(lab: Lab, case: str) -> Iterator[Row]:
     for many in SHARDS[1:]:
         value = ratio(speeds[many].cpu_per_million, one)
         yield figure(NAME, case, f"CPU, {many} shards / 1", value, "×", CONSTANT, at_most=True)
+
+
+def _raylets(lab: Lab, case: str) -> Iterator[Row]:
+    """The same actors over several raylets: what passes between them leaves shared memory."""
+    given, shards, runs = lab.input(case), max(RAYLETS), dict[int, Speed]()
+    small = [path for kind in ("flows", "vault", "activity") for path in lab.small(kind).paths]
+    for many in RAYLETS:
+        say(f"{case}: {many} raylets")
+        whole, start = (
+            best(module("benchmarks.raylets", str(many), *lab.command(paths, "ray", shards)[1:]), 1)
+            for paths in (given.paths, small)
+        )
+        check(given, redshank_counts(whole), f"redshank, {many} raylets")
+        runs[many] = Speed(given, whole, start)
+        named = f"{many} raylet{'s' * (many > 1)}, {shards} shards"
+        yield from _both(case, named, runs[many], "")
+    value = ratio(runs[RAYLETS[-1]].cpu_per_million, runs[RAYLETS[0]].cpu_per_million)
+    named = f"CPU, {RAYLETS[-1]} raylets / {RAYLETS[0]}"
+    yield figure(NAME, case, named, value, "×", CONSTANT, at_most=True)
 
 
 def _both(case: str, named: str, speed: Speed, about: str) -> Iterator[Row]:
