@@ -11,7 +11,9 @@ STARTING_S = 600.0  # a large state takes its time to be read
 def not_alive(board: Board, stalled_s: float = STALLED_S) -> list[str]:
     """Why the process is to be started anew; nothing if it lives."""
     idle = board.idle_s()
-    allowed = max(stalled_s, STARTING_S) if board.latest() is None else stalled_s
+    latest = board.latest()
+    starts = latest is None or latest.phase == STARTING
+    allowed = max(stalled_s, STARTING_S) if starts else stalled_s
     return [f"the main loop has not moved on for {idle:.0f} s"] if idle > allowed else []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -19,6 +20,7 @@ from ingest.records import Rejected
 
 T = TypeVar("T")
 STEPS = 20  # of the stream, until what was gathered is sent and alerts are told
+NOTHING_LOST = "nothing is lost, the next start goes on from the last checkpoint"
 LONGEST_S = 60.0  # between two tries to begin again
 
 
@@ -53,9 +55,10 @@ class ServeRun(Run):
         self.runtime = runtime
         self.journal_bound = journal_bound
         self.store_fault = ""  # why the store can't be used now
-        self.keep: Callable[[list[Rejected]], None] = lambda rejected: (
-            None
-        )  # puts them where people find them
+        self.stop_wanted = threading.Event()
+        # Whoever serves puts here what is to be done with what can't be read, and when it begins again.
+        self.keep: Callable[[list[Rejected]], None] = lambda rejected: None
+        self.begins_again: Callable[[], None] = lambda: None
 
     @property
     def epoch(self) -> int:
@@ -91,10 +94,13 @@ class ServeRun(Run):
         return self._try(what, self._start)
 
     def _count(self, error: LostError) -> None:
-        """It never gives up: it tries again, the later the more often it was in vain."""
+        """It never gives up: it tries again, the later the more often it was in vain, until it is told to stop."""
         self.deaths += 1
+        self.begins_again()
         if self._deaths_since:
-            time.sleep(min(LONGEST_S, 0.5 * 2.0 ** min(self._deaths_since, 10)))
+            pause_s = min(LONGEST_S, 0.5 * 2.0 ** min(self._deaths_since, 10))
+            if self.stop_wanted.wait(pause_s):
+                raise UserError(f"stopped while it could not go on ({error}); {NOTHING_LOST}")
         self._deaths_since += 1
         self._say(f"a part of the run died ({error}); going on from the last checkpoint")
 
@@ -124,6 +130,7 @@ class ServeRun(Run):
     def scale(self, shards: int) -> None:
         """Go on with so many shards: key groups move with their state."""
         self.checkpoint()
+        self.begins_again()
         self.runtime.scale(shards)
         self.start()
 

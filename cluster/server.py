@@ -43,6 +43,7 @@ class Server:
         self._lateness_us = lateness_us
         self._kept = {"withheld": withheld, "rejected": rejected}
         run.keep = lambda some: self._keep("rejected", some)
+        run.begins_again = board.begins_again
         self._started_us = now_us()
         self._look_at = self._told = self._posted = time.monotonic()
         self._read = 0  # records, when more of them were last seen to have come ...
@@ -56,6 +57,7 @@ class Server:
     def stop(self, *_: Any) -> None:
         """Come to an end after a last checkpoint."""
         self._stopping = True
+        self.run.stop_wanted.set()
 
     def scale(self, shards: int) -> None:
         """Go on with so many shards, when the loop comes round."""
@@ -72,7 +74,7 @@ class Server:
         logger().info("stopped", epoch=self.run.epoch)
 
     def _once(self) -> None:
-        progress = self.run.advance(STEPS, now_us())
+        progress = self._progress = self.run.advance(STEPS, now_us())
         now = time.monotonic()
         if now >= self._look_at:
             self.run.do(self.run.runtime.look)
@@ -86,7 +88,6 @@ class Server:
             self.run.do(self._hand_over)
         if now - self._posted >= POST_S:
             self._posted = now
-            self._progress = progress
             self.run.do(lambda: self._post(RUNNING))
         if self._shards:
             shards, self._shards = self._shards, 0

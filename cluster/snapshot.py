@@ -117,12 +117,18 @@ class Board:
         self._lock = threading.Lock()
         self._packed: bytes | None = None
         self._moved_at = clock()
+        self._begins_again = False
+
+    def begins_again(self) -> None:
+        """After a death, or with another number of shards: until the next snapshot it is starting, which may take long."""
+        with self._lock:
+            self._begins_again, self._moved_at = True, self._clock()
 
     def post(self, snapshot: Snapshot) -> None:
         """The newest one, and a sign of life."""
         packed = msgspec.msgpack.encode(snapshot)
         with self._lock:
-            self._packed = packed
+            self._packed, self._begins_again = packed, False
             self._moved_at = self._clock()
 
     def moved(self) -> None:
@@ -138,5 +144,8 @@ class Board:
     def latest(self) -> Snapshot | None:
         """The newest one; None before the first."""
         with self._lock:
-            packed = self._packed
-        return None if packed is None else msgspec.msgpack.decode(packed, type=Snapshot)
+            packed, again = self._packed, self._begins_again
+        if packed is None:
+            return None
+        snapshot = msgspec.msgpack.decode(packed, type=Snapshot)
+        return msgspec.structs.replace(snapshot, phase=STARTING) if again else snapshot

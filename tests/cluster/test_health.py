@@ -71,6 +71,20 @@ def test_a_start_may_take_longer(served: Served) -> None:
     assert reasons(port, "/healthz")[0] == 503
 
 
+def test_beginning_again_may_take_as_long_as_a_start(served: Served) -> None:
+    """Else the death of one actor of a large server would have the whole process killed while it reads its state."""
+    board, clock, port = served
+    board.post(snapshot())
+    board.begins_again()
+    clock.now = 500
+    assert reasons(port, "/healthz") == (200, [])
+    assert reasons(port, "/readyz") == (503, ["it is starting"])
+    board.post(snapshot())
+    assert reasons(port, "/readyz") == (200, [])
+    clock.now = 531
+    assert reasons(port, "/healthz")[0] == 503
+
+
 def test_it_is_ready_when_all_is_there_and_says_what_is_not(served: Served) -> None:
     board, _, port = served
     assert reasons(port, "/readyz") == (503, ["it is starting"])

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from actors.conductor import Standing
 from actors.saving import REJECTED as KIND
 from actors.saving import write_rejected
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
+from cluster.errors import UserError
+from cluster.places import StoreError
 from cluster.run import Every
 from cluster.serve_run import ServeRun
 from ingest.records import Rejected
@@ -72,3 +76,25 @@ def test_what_an_earlier_version_kept_in_its_checkpoints_is_dropped(tmp_path: Pa
         ServeRun._told_of = really  # type: ignore[method-assign]
     assert set(told) <= set(REJECTED)
     assert [part for part in newest(tmp_path).parts if part.kind == KIND] == []
+
+
+def test_a_server_that_can_not_go_on_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    """With its store away for good it would try for ever, and a service manager would have to kill it."""
+    store = Store(tmp_path)
+    away = StoreError("the store is away")
+    runtime: Any = Live(store, LENGTH, lambda call, n: away if call == "checkpoint" and n > 3 else None)
+    run = ServeRun(runtime, store, beginning(store, SERVE), Every(0.0), lambda line: None, 1 << 20)
+    again: list[int] = []
+
+    def begins_again() -> None:
+        again.append(1)
+        if len(again) == 2:
+            run.stop_wanted.set()
+
+    run.begins_again = begins_again
+    run.start()
+    with pytest.raises(
+        UserError, match=r"stopped while it could not go on .the store is away.; nothing is lost"
+    ):
+        while True:
+            run.advance(2)
