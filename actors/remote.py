@@ -1,4 +1,4 @@
-"""The same classes as Ray actors: with `remote_calls`, what beside `cluster/` knows Ray.
+"""The same classes as Ray actors: the only module beside `cluster/` that knows Ray.
 
 The router actor calls the shards in order and keeps a bounded number of calls in flight for each; the
 shards' reports go to the aggregator without passing through the router or the driver.
@@ -15,11 +15,11 @@ import ray
 from actors.aggregator import Aggregator, Fresh, Outcome
 from actors.clock import Clock
 from actors.conductor import Conductor, Progress, Standing, begins, positions_of
+from actors.far_calls import FarFeed, RayPorts, ShardCalls
 from actors.far_reading import FarPartition, FarReader, SharedParts
 from actors.feeder import Fed, Feeder, Order
 from actors.memory import building, settle
 from actors.messages import Close, Rows, pack_found, pack_report, unpack_batch, unpack_found, unpack_report
-from actors.remote_calls import FarFeed, RayPorts, ShardCalls
 from actors.router import Router
 from actors.routers import Routers
 from actors.saving import Store, read_aggregator, read_shard, write_aggregator, write_shard
@@ -151,7 +151,7 @@ class RemoteFeeder:
     ) -> None:
         self._clock = Clock(not_after_us=settings.not_after_us)
         self._far = Far(readers, self._clock)
-        self._calls = ShardCalls(shards, aggregator, settings)
+        self._calls = ShardCalls(ray, shards, aggregator, settings)
         self._feeder = Feeder(number, _shared(enrichment), settings, self._calls, self._clock)
 
     def begin(self, partitions: list[Partition], state: dict[str, Any], run: RunState | None) -> None:
@@ -200,10 +200,10 @@ class RemoteRouter:
         self._far = None if feeders else Far(readers, clock)
         found = finder.found(positions_of(standing))
         self._skipped = found.skipped
-        self._ports = RayPorts(shards, aggregator, settings, store, tag)
+        self._ports = RayPorts(ray, shards, aggregator, settings, store, tag)
         router: Router | Routers
         if self._far is None:
-            feeds = [FarFeed(feeder) for feeder in feeders]
+            feeds = [FarFeed(ray, feeder) for feeder in feeders]
             at = begins(standing)
             router = Routers(feeds, found.partitions, settings, self._ports, **at, clock=clock)
         else:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import inputs
+from benchmarks.descendants import descendants
 
 KINDS = {
     "RemoteShard": "shard",
@@ -135,22 +136,11 @@ def _disturb(
 
 def below(pid: int) -> Iterator[tuple[int, str]]:
     """Ray's processes that a driver has started, and theirs: pid and what it is."""
-    parents: dict[int, list[int]] = {}
-    words: dict[int, str] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with suppress(OSError, IndexError, ValueError):
-                stat = (folder / "stat").read_text()
-                parents.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(folder.name))
-                words[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-    waiting = [pid]
-    while waiting:
-        for child in parents.get(waiting.pop(), []):
-            waiting.append(child)
-            first = words.get(child, "").split(" ", 1)[0]
-            kind = next((name for mark, name in KINDS.items() if mark in first), None)
-            if kind is not None:
-                yield child, kind
+    for child, words in descendants(pid):
+        first = words.split(" ", 1)[0]
+        kind = next((name for mark, name in KINDS.items() if mark in first), None)
+        if kind is not None:
+            yield child, kind
 
 
 def _summary(stderr: str) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.descendants import descendants
+
 MB = 1 << 20
 ROLES = (  # what a command line has, and what it is then called
     ("ray::RemoteReader", "reader"),
@@ -28,21 +30,9 @@ Figures = dict[str, float]
 
 def family(pid: int) -> Iterator[tuple[int, str]]:
     """A process and all below it, with what each is."""
-    parents: dict[int, list[int]] = {}
-    words: dict[int, str] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with suppress(OSError, IndexError, ValueError):
-                stat = (folder / "stat").read_text()
-                parents.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(folder.name))
-                words[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
     yield pid, "driver"
-    waiting = [pid]
-    while waiting:
-        for child in parents.get(waiting.pop(), []):
-            waiting.append(child)
-            said = words.get(child, "")
-            yield child, next((role for mark, role in ROLES if mark in said), "other")
+    for child, said in descendants(pid):
+        yield child, next((role for mark, role in ROLES if mark in said), "other")
 
 
 def processes(pid: int) -> Figures:

@@ -48,10 +48,9 @@ def test_a_layer_imports_only_what_lies_below_it(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", ["ingest", "baselines", "detections", "alerts", "actors", "simulation"])
-def test_ray_stays_in_two_modules_of_the_core(package: str) -> None:
+def test_ray_stays_in_one_module_of_the_core(package: str) -> None:
     users = [path for path in modules(package) if "ray" in imported(path)]
-    theirs = [ROOT / "actors" / "remote.py", ROOT / "actors" / "remote_calls.py"]
-    assert users == (theirs if package == "actors" else [])
+    assert users == ([ROOT / "actors" / "remote.py"] if package == "actors" else [])
 
 
 @pytest.mark.parametrize("package", ["ingest", "baselines", "detections", "alerts", "actors"])

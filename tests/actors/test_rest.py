@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actors import flow_routes, remote_calls, steps
+from actors import flow_routes, steps
+from actors.far_calls import REPORTS_IN_FLIGHT, RayPorts, ShardCalls
 from actors.far_reading import FarReader
 from actors.flow_routes import FlowRoutes
-from actors.remote_calls import REPORTS_IN_FLIGHT, RayPorts
 from actors.router import Router
 from actors.settings import Settings
 from actors.sources import Reader
@@ -203,28 +203,32 @@ class _Actor:
         return "parts", "report"
 
 
-def test_checkpoints_of_a_server_that_nothing_comes_to_leave_no_promises_behind(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(remote_calls.ray, "get", lambda _: None)
-    ports = RayPorts([_Actor()], _Actor(), Settings(), None, "tag")
+class _Ray:
+    """Keeps a promise when somebody waits for it, and those that are `done`."""
+
+    def __init__(self) -> None:
+        self.done: set[Any] = set()
+
+    def get(self, promise: Any) -> None:
+        self.done.add(promise)
+
+    def wait(self, promises: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
+        return [one for one in promises if one in self.done], [p for p in promises if p not in self.done]
+
+
+def test_checkpoints_of_a_server_that_nothing_comes_to_leave_no_promises_behind() -> None:
+    ports = RayPorts(_Ray(), [_Actor()], _Actor(), Settings(), None, "tag")
     for epoch in range(1_000):
         ports.checkpoint(epoch, False)
     assert len(ports.reports) <= REPORTS_IN_FLIGHT
 
 
-def test_calls_that_are_done_do_not_count_as_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_that_are_done_do_not_count_as_waiting() -> None:
     """Else an idle server looks as if its shards could not keep up."""
-    done = set[int]()
-    waits = {
-        "get": lambda ref: done.add(ref),
-        "wait": lambda refs, **_: (list(done), [r for r in refs if r not in done]),
-    }
-    for name, answer in waits.items():
-        monkeypatch.setattr(remote_calls.ray, name, answer)
-    calls = remote_calls.ShardCalls([None, None], None, Settings(in_flight=4))
+    ray = _Ray()
+    calls = ShardCalls(ray, [None, None], None, Settings(in_flight=4))
     for ref in range(6):
         calls.track(0, ref)
     assert calls.queues() == [4, 0]
-    done |= {3, 4, 5}
+    ray.done |= {3, 4, 5}
     assert calls.queues() == [1, 0]

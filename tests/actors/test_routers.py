@@ -50,17 +50,6 @@ def test_without_any_source_it_is_done_at_once() -> None:
     assert Replayed([], Settings(routers=3)).play().alerts == []
 
 
-def test_a_silent_router_holds_the_hours_of_the_others_until_it_counts_as_caught_up() -> None:
-    settings = Settings(learning_days=0.0, streaming=True, routers=2)
-    loud = Growing("loud", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)
-    silent = Growing("silent", [event(5, 1_000)], 1)
-    run = Replayed([loud, silent], settings)
-    take(run, at(200))
-    assert told(run) == []
-    take(run, at(200) + settings.silence_us + 1)
-    assert len(told(run)) == 3
-
-
 def test_a_source_that_comes_with_older_records_holds_the_hours_open() -> None:
     """Its records are of hours that nobody has closed: none may be late because another router was quicker."""
     settings = Settings(learning_days=0.0, streaming=True, routers=2)

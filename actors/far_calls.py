@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-import ray
-
 from actors.feeder import Fed, Order
 from actors.messages import Batch, pack_batch
 from actors.saving import Store
@@ -21,7 +19,8 @@ REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
 class ShardCalls:
     """Calls to the shards; so many are in flight to each at most, which holds the sources back."""
 
-    def __init__(self, shards: list[Any], aggregator: Any, settings: Settings) -> None:
+    def __init__(self, ray: Any, shards: list[Any], aggregator: Any, settings: Settings) -> None:
+        self.ray = ray  # handed in: only `actors.remote` knows it
         self.shards, self.aggregator = shards, aggregator
         self.reports: deque[Any] = deque()  # what the aggregator hears of
         self._tells = settings.streaming  # what shards say of a batch is for the aggregator
@@ -40,7 +39,7 @@ class ShardCalls:
     def hold_back(self) -> None:
         """Wait while the aggregator is too far behind."""
         while len(self.reports) > REPORTS_IN_FLIGHT * len(self.shards):
-            ray.get(self.reports.popleft())
+            self.ray.get(self.reports.popleft())
 
     def take_after(self, shard: int) -> list[Any]:
         """What the next call to the shard (-1: the aggregator) comes after. Further ones do too: Ray keeps their order."""
@@ -62,20 +61,20 @@ class ShardCalls:
         flight = self._flights[shard]
         flight.append(ref)
         while len(flight) > self._limit:
-            ray.get(flight.popleft())
+            self.ray.get(flight.popleft())
 
     def queues(self) -> list[int]:
         """Calls in flight, by shard: those that are done are only put away when others come."""
         return [len(self._undone(list(flight))) for flight in self._flights]
 
     def _undone(self, flight: list[Any]) -> list[Any]:
-        return ray.wait(flight, num_returns=len(flight), timeout=0)[1] if flight else []
+        return self.ray.wait(flight, num_returns=len(flight), timeout=0)[1] if flight else []
 
     def settle(self) -> None:
         """Wait for every call in flight, and for what was to come before others."""
-        ray.get([ref for flight in self._flights for ref in flight])
-        ray.get([ref for held in self._after for ref in held])
-        ray.get(list(self.reports))
+        self.ray.get([ref for flight in self._flights for ref in flight])
+        self.ray.get([ref for held in self._after for ref in held])
+        self.ray.get(list(self.reports))
         for calls in (*self._flights, *self._after, self.reports):
             calls.clear()
 
@@ -84,9 +83,9 @@ class RayPorts(ShardCalls):
     """Actor handles in place of objects."""
 
     def __init__(
-        self, shards: list[Any], aggregator: Any, settings: Settings, store: Store | None, tag: str
+        self, ray: Any, shards: list[Any], aggregator: Any, settings: Settings, store: Store | None, tag: str
     ) -> None:
-        super().__init__(shards, aggregator, settings)
+        super().__init__(ray, shards, aggregator, settings)
         self._store = store
         self._tag = tag
         self._marks: list[Any] = []  # of the last checkpoint, by shard
@@ -121,12 +120,12 @@ class RayPorts(ShardCalls):
 
     def first(self, promises: Sequence[Any]) -> int:
         """Which is kept first. Waits for it."""
-        ready, _ = ray.wait(list(promises))
+        ready, _ = self.ray.wait(list(promises))
         return promises.index(ready[0])
 
     def get(self, promise: Any) -> Fed:
         """What was promised."""
-        fed: Fed = ray.get(promise)
+        fed: Fed = self.ray.get(promise)
         return fed
 
     def after(self, router: int, sent: list[Any]) -> None:
@@ -141,16 +140,16 @@ class RayPorts(ShardCalls):
 class FarFeed:
     """What stands here for a `RemoteFeeder`."""
 
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
+    def __init__(self, ray: Any, actor: Any) -> None:
+        self._ray, self._actor = ray, actor
 
     def begin(self, partitions: list[Partition], state: dict[str, Any], run: RunState | None) -> None:
         """See `Feeder.begin`."""
-        ray.get(self._actor.begin.remote(partitions, state, run))
+        self._ray.get(self._actor.begin.remote(partitions, state, run))
 
     def add(self, partitions: list[Partition], places: list[Place]) -> None:
         """See `Feeder.add`."""
-        ray.get(self._actor.add.remote(partitions, places))
+        self._ray.get(self._actor.add.remote(partitions, places))
 
     def release(self, places: list[Place]) -> None:
         """See `Router.release`; nobody waits for it."""
@@ -158,7 +157,7 @@ class FarFeed:
 
     def states(self, most: int) -> list[SourceState]:
         """See `Router.states`."""
-        states: list[SourceState] = ray.get(self._actor.states.remote(most))
+        states: list[SourceState] = self._ray.get(self._actor.states.remote(most))
         return states
 
     def stats(self) -> list[Any]:
