@@ -7,9 +7,8 @@ on the order or the batches in which its records came, nor on which other entiti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import numpy as np
 
 from actors.closed_hour import ClosedHour
@@ -18,8 +17,9 @@ from actors.entity import MAX_RECENT, MAX_UNFINISHED, EntityState
 from actors.event_window import EventWindow
 from actors.judging import Judge
 from actors.keys import entity_key, group_of
-from actors.messages import PRINCIPAL, VAULT, Batch, Close, Fault, Found, Report, Rows
+from actors.messages import Batch, Close, Fault, Found, Report, Rows
 from actors.part_table import KINDS, PartTable
+from actors.recent import NOT_RECENT, Recent, new_state, owner_keys, packed_recent, unpacked_recent
 from actors.resources import Resources
 from actors.settings import Settings
 from actors.shard_saving import event_rows, load_events, load_traffic, traffic_rows
@@ -35,28 +35,7 @@ from ingest.parts import MAX_PARTS, Numbers
 from ingest.records import HOUR_US, Event
 
 FORGET_HOURS = 400 * 24  # an entity that was quiet for so long is forgotten
-NEVER = -24  # the last hour of an entity that was not active yet
 MAX_SHARD_PARTS = 2 * MAX_PARTS  # of events, kept before those that nobody means any more are dropped
-
-
-class Recent(NamedTuple):
-    """What an entity did in the last hour in which it was active."""
-
-    hour: int
-    acts: Sequence[Act]
-    operations: frozenset[str]
-
-
-NOT_RECENT = Recent(NEVER, (), frozenset())
-_pack = msgspec.msgpack.Encoder().encode
-_recent = msgspec.msgpack.Decoder(tuple[list[Act], list[str]]).decode
-
-
-def _read_recent(packed: bytes) -> tuple[list[Act], list[str]]:
-    try:
-        return _recent(packed)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(f"no acts of an hour ({error})") from None
 
 
 class Shard:
@@ -327,7 +306,7 @@ class Shard:
         kind = key.split(":", 1)[0]
         unfinished = sorted(self._unfinished[kind].get(self.parts.entity_of(key), ()))
         recent = self._recent.get(key, NOT_RECENT)
-        left = _pack((list(recent.acts), sorted(recent.operations))) if recent.acts else b""
+        left = packed_recent(recent)
         return EntityChange(group_of(key), key, packed, unfinished, recent.hour if left else 0, left)
 
     def load(self, saved: Changes, owned: range = ALL, closed_until: int = 0) -> None:
@@ -349,8 +328,7 @@ class Shard:
             unfinished[self.parts.entity_of(key)] = set(entity.unfinished)
         self._recent.pop(key, None)
         if entity.recent and entity.recent_hour >= closed_until - 1:
-            acts, operations = _read_recent(entity.recent)
-            self._recent[key] = Recent(entity.recent_hour, acts, frozenset(operations))
+            self._recent[key] = unpacked_recent(entity.recent_hour, entity.recent)
 
     def mark(self) -> None:
         """All of it is to be among the next changes: what was loaded is of other shards' parts."""
@@ -370,23 +348,3 @@ class Shard:
             window.counted = window.twice = 0  # they were counted before they were saved
         if self.settings.streaming:
             self.sightings.restore(self.events)
-
-
-def owner_keys(event: Event, owners: int) -> list[str]:
-    """The keys of the entities a shard must apply an event to."""
-    keys = []
-    if owners & PRINCIPAL:
-        keys.append(entity_key("principal", event.principal))
-    if owners & VAULT:
-        keys.append(entity_key("vault", event.vault))
-    return keys
-
-
-def new_state(kind: str, key: str, first: Event) -> EntityState:
-    """An entity at its first hour; its id in the case of its first record."""
-    entity = next(
-        id_
-        for id_ in (first.principal if kind == "principal" else first.vault, key.split(":", 1)[1])
-        if entity_key(kind, id_) == key
-    )
-    return EntityState(kind, entity, first.at_us, NEVER, region=first.region)
