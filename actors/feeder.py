@@ -34,10 +34,12 @@ class Fed(msgspec.Struct):
     """How far a feeder is."""
 
     taken: int = 0  # steps
+    read: int = 0  # records in them
     marked: bool = False  # it stopped at a mark
     waiting: bool = False  # none of its sources has anything for now, or they are all too far ahead
     drained: bool = False
     watermark_us: int | None = None  # None: it has no source that could hold an hour open
+    reading_us: int | None = None  # event time of the source that it reads next; None: none has anything
     open_hours: list[int] = []
     layers_since: dict[str, int] = {}
     counts: Counts = msgspec.field(default_factory=Counts)
@@ -78,6 +80,7 @@ class Feeder:
         self.number = number
         self.clock = clock or Clock(not_after_us=settings.not_after_us)
         self._enrichment, self._settings, self._ports = enrichment, settings, ports
+        self._woken_us = 0
 
     def begin(self, partitions: Iterable[Partition], state: dict[str, Any], run: RunState | None) -> None:
         """Take its share of the sources; `state` and `run` as for `Router`."""
@@ -115,7 +118,7 @@ class Feeder:
 
     def advance(self, order: Order) -> Fed:
         """Take so many steps; stop where there is nothing, at a mark, and where all is drained."""
-        router, fed = self.router, Fed()
+        router, fed = self.router, Fed(read=-self.router.counts.read)
         router.mark_wanted, router.send_wanted = order.mark, self._settings.streaming
         router.until_us, router.passed_us = order.until_us, order.passed_us
         router.pass_hours(order.closed_until)
@@ -123,7 +126,9 @@ class Feeder:
             router.clock.set(order.now_us)
         if order.after:
             self._ports.hold(order.after)
-        router.wake()
+        if order.now_us != self._woken_us:  # else those that had nothing would be asked again and again
+            self._woken_us = order.now_us
+            router.wake()
         fed.drained = True  # unless there is a step
         for step in islice(self._steps, order.steps):
             fed.taken += 1
@@ -144,6 +149,8 @@ class Feeder:
     def _stands(self, fed: Fed) -> Fed:
         router = self.router
         fed.watermark_us = router.sent_until_us
+        fed.read += router.counts.read
+        fed.reading_us = router.reading_us()
         fed.open_hours = sorted(router.open_hours)
         fed.layers_since = dict(router.layers_since)
         fed.counts, fed.finished, fed.sources = router.counts, router.finished, router.sources

@@ -84,6 +84,12 @@ class _Router:
         known = [one for one in (self.said.watermark_us, self.added_us) if one is not None]
         return min(known, default=None)
 
+    @property
+    def reads_us(self) -> int | None:
+        """Event time of what it reads next, as far as is known; None: nothing."""
+        known = [one for one in (self.said.reading_us, self.added_us) if one is not None]
+        return min(known, default=None)
+
 
 class Routers:
     """The same as a `Router` for who takes its steps, but that batches do not come by here."""
@@ -272,7 +278,7 @@ class Routers:
             router = self._asked.pop(self._lines.first([one.promise for one in self._asked]))
             yield from self._hear(router)
             yield from self._close_passed()
-            for _ in range(router.said.taken):
+            for _ in range(router.said.taken if router.said.read else 0):
                 yield Took()  # so that a step is as long as a router's
         yield Drained()
         for hour in sorted(self.open_hours):
@@ -322,9 +328,12 @@ class Routers:
             yield Reject(tuple(said.rejected))
 
     def _until_us(self) -> int:
-        """How far they may read. Who has read nothing yet holds nobody back: it may be silent for long."""
-        known = [one for router in self._routers if (one := router.watermark_us or 0) > 0]
-        return min(known, default=NO_BOUND) + self.settings.lateness_us + MOST_AHEAD_US
+        """How far they may read: so far ahead of the one that is furthest behind in what it reads.
+
+        A live source that has nothing holds hours open, but nobody back: it may be silent for long.
+        """
+        known = [one for router in self._routers if (one := router.reads_us) is not None and one > 0]
+        return min(known, default=NO_BOUND) + MOST_AHEAD_US
 
     def _mark(self) -> Iterator[Step]:
         """All stand still at their marks, or at their ends."""

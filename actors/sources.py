@@ -187,6 +187,10 @@ class Sources:
 
     # How far all are
 
+    def reading_us(self) -> int | None:
+        """Event time of the source that is read next; None: none had anything when it was last asked."""
+        return min((one.frontier_us for one in self._readers if not one.silent_us), default=None)
+
     def watermark_us(self) -> int:
         """Event time before which no source has anything more that is not late."""
         now, bound = self.clock.now_us, self.settings.silence_us

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +47,7 @@ class AlertLog:
         self._mend()
 
     def _mend(self) -> None:
-        """Read what is there; a line that a crash has cut short is taken away."""
+        """Read what is there; a line that a crash has cut short is taken away, one that is no alert is let stand."""
         if not self._path.exists():
             return
         with self._path.open("rb+") as file:
@@ -58,7 +59,8 @@ class AlertLog:
                 if not line.endswith(b"\n"):
                     break
                 whole += len(line)
-                self._note(line.rstrip(b"\n"))
+                with suppress(msgspec.MsgspecError):
+                    self._note(line.rstrip(b"\n"))
             file.truncate(whole)
 
     def _note(self, line: bytes) -> bool:

@@ -46,11 +46,14 @@ def beginning(store: Store, fingerprint: str | None, seen: str | None = None) ->
         store.drop_after(newest.epoch)
     if not newest.run.get("delivered"):
         _choose(store, newest, begin)
-    elif None not in (seen, fingerprint) and (newest.run.get("fingerprint"), newest.run.get("seen")) == (
-        fingerprint,
-        seen,
-    ):
-        _repeat(store, newest, begin)
+    elif fingerprint is not None and newest.run.get("fingerprint") == fingerprint and seen is not None:
+        if newest.run.get("seen") == seen:
+            _repeat(store, newest, begin)
+        else:
+            begin.notes.append(
+                "files have changed since this state's last run over them: what belongs to hours that it has closed is "
+                "late now; for a run over all of them anew, give another place for the state"
+            )
     return begin
 
 

@@ -101,7 +101,9 @@ class CheckpointsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=T
     every_seconds: Annotated[float, Meta(ge=0.1, le=3600, description="a number of seconds, 0.1 to 3600")] = (
         10
     )
-    every_records: Annotated[int, Meta(ge=1, description="a whole number of at least 1")] | None = None
+    every_records: (
+        Annotated[int, Meta(ge=1, le=1 << 40, description="a whole number of at least 1")] | None
+    ) = None
     options: Annotated[
         Mapping[str, Any], Meta(description="a table: what the store's file system is opened with")
     ] = {}

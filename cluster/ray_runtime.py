@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import warnings
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from cluster.errors import LostError, UserError
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
 
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")  # Ray's messages have them wherever they go
 PATIENCE_S = 10.0  # with readers that are to end
 SETTINGS = {  # of Ray, where the user has not said otherwise
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -235,7 +237,7 @@ class RayRuntime:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return _COLOURS.sub("", str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _files(finder: Finder, most: int) -> int:

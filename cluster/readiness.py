@@ -19,9 +19,11 @@ def not_alive(board: Board, stalled_s: float = STALLED_S) -> list[str]:
 
 def not_ready(snapshot: Snapshot | None) -> list[str]:
     """Why it does not work yet, or not any more; nothing if it does."""
-    if snapshot is None or snapshot.phase == STARTING:
+    if snapshot is None:
         return ["it is starting"]
     reasons = []
+    if snapshot.phase == STARTING:
+        reasons.append("it is starting")
     if snapshot.phase == STOPPING:
         reasons.append("it is stopping")
     if not snapshot.sources_open:

@@ -58,7 +58,7 @@ class ServeRun(Run):
         self.stop_wanted = threading.Event()
         # Whoever serves puts here what is to be done with what can't be read, and when it begins again.
         self.keep: Callable[[list[Rejected]], None] = lambda rejected: None
-        self.begins_again: Callable[[], None] = lambda: None
+        self.begins_again: Callable[[str], None] = lambda store_fault: None
 
     @property
     def epoch(self) -> int:
@@ -96,20 +96,24 @@ class ServeRun(Run):
     def _count(self, error: LostError) -> None:
         """It never gives up: it tries again, the later the more often it was in vain, until it is told to stop."""
         self.deaths += 1
-        self.begins_again()
+        self._wait_to_begin(error)
+        self._say(f"a part of the run died ({error}); going on from the last checkpoint")
+
+    def _wait_to_begin(self, error: Exception) -> None:
+        self.begins_again(self.store_fault)
         if self._deaths_since:
             pause_s = min(LONGEST_S, 0.5 * 2.0 ** min(self._deaths_since, 10))
             if self.stop_wanted.wait(pause_s):
                 raise UserError(f"stopped while it could not go on ({error}); {NOTHING_LOST}")
         self._deaths_since += 1
-        self._say(f"a part of the run died ({error}); going on from the last checkpoint")
 
     def _do_without(self, error: UserError) -> None:
         """A store that can't be used now may be there again later: until then nothing is read."""
         if not isinstance(error, StoreError):
             raise error
         self.store_fault = str(error)
-        self._count(LostError(str(error)))
+        self._say(f"the store can't be used: {error}; trying again")
+        self._wait_to_begin(error)
 
     def hurry(self) -> None:
         """Take the next checkpoint at once."""
@@ -130,7 +134,7 @@ class ServeRun(Run):
     def scale(self, shards: int) -> None:
         """Go on with so many shards: key groups move with their state."""
         self.checkpoint()
-        self.begins_again()
+        self.begins_again("")
         self.runtime.scale(shards)
         self.start()
 

@@ -58,6 +58,7 @@ def serve(config: Path) -> int:
         say = logger().warning
         run = ServeRun(runtime, store, begin, every_of(configuration), say, finder.journal_octets)
         alerts = Path(_place(configuration.serve.alerts, folder))
+        _made_ready(alerts, config)
         log = AlertLog(alerts)
         board = Board()
         withheld, rejected = (_kept(configuration, alerts.parent / name) for name in KEPT)
@@ -70,6 +71,16 @@ def serve(config: Path) -> int:
         )
         server.serve()
     return 0
+
+
+def _made_ready(alerts: Path, config: Path) -> None:
+    """Raises UserError where the alerts could not be written."""
+    try:
+        alerts.parent.mkdir(parents=True, exist_ok=True)
+        with alerts.open("ab"):
+            pass
+    except OSError as error:
+        raise UserError(f"{config}: [serve] alerts: {alerts} can't be written: {error.strerror}") from None
 
 
 def _runtime(configuration: Configuration, finder: Finder, settings: Settings, store: Store) -> LiveRuntime:

@@ -117,12 +117,12 @@ class Board:
         self._lock = threading.Lock()
         self._packed: bytes | None = None
         self._moved_at = clock()
-        self._begins_again = False
+        self._begins_again, self._store_fault = False, ""
 
-    def begins_again(self) -> None:
+    def begins_again(self, store_fault: str = "") -> None:
         """After a death, or with another number of shards: until the next snapshot it is starting, which may take long."""
         with self._lock:
-            self._begins_again, self._moved_at = True, self._clock()
+            self._begins_again, self._store_fault, self._moved_at = True, store_fault, self._clock()
 
     def post(self, snapshot: Snapshot) -> None:
         """The newest one, and a sign of life."""
@@ -144,8 +144,8 @@ class Board:
     def latest(self) -> Snapshot | None:
         """The newest one; None before the first."""
         with self._lock:
-            packed, again = self._packed, self._begins_again
+            packed, again, fault = self._packed, self._begins_again, self._store_fault
         if packed is None:
             return None
         snapshot = msgspec.msgpack.decode(packed, type=Snapshot)
-        return msgspec.structs.replace(snapshot, phase=STARTING) if again else snapshot
+        return msgspec.structs.replace(snapshot, phase=STARTING, store_fault=fault) if again else snapshot

@@ -50,6 +50,18 @@ def test_without_any_source_it_is_done_at_once() -> None:
     assert Replayed([], Settings(routers=3)).play().alerts == []
 
 
+def test_live_files_of_past_hours_hold_nobody_back() -> None:
+    """A server's backlog is a file an hour, and none of them ever says that it is at its end."""
+    settings = Settings(learning_days=0.0, streaming=True, routers=3)
+    hours = [
+        Growing(f"h{hour:02}", [event(60 * hour + minute, 60 * hour + minute) for minute in range(60)], 60)
+        for hour in range(48)
+    ]
+    for one in hours:
+        one.first_us = one.events[0].at_us  # type: ignore[assignment]
+    assert take(Replayed(hours, settings), at(60 * 48)).counts.read == 48 * 60
+
+
 def test_a_source_that_comes_with_older_records_holds_the_hours_open() -> None:
     """Its records are of hours that nobody has closed: none may be late because another router was quicker."""
     settings = Settings(learning_days=0.0, streaming=True, routers=2)

@@ -91,7 +91,8 @@ def test_a_server_that_can_not_go_on_stops_when_it_is_told_to(tmp_path: Path) ->
     run = ServeRun(runtime, store, beginning(store, SERVE), Every(0.0), lambda line: None, 1 << 20)
     again: list[int] = []
 
-    def begins_again() -> None:
+    def begins_again(store_fault: str) -> None:
+        assert store_fault == "the store is away"
         again.append(1)
         if len(again) == 2:
             run.stop_wanted.set()
