@@ -175,9 +175,14 @@ def restore(file: Path, place: str, replace: bool, config: Path | None) -> int:
     return run_restore(file, place, replace, config)
 
 
+def _stopped(*_: object) -> None:
+    """As by the keyboard; not as another signal: a shell has SIGINT ignored by what it runs in the background."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """The `redshank` command: one line for what a user can mend, never a traceback."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # stopped, not dumped
+    signal.signal(signal.SIGTERM, _stopped)
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -6,9 +6,14 @@ import signal
 
 
 def signalled(method: str, number: signal.Signals) -> str:
-    """Python code of `redshank` that signals itself once that method of its run has returned for the first time."""
+    """Python code of `redshank` that signals itself once that method of its run has returned for the first time.
+
+    Where another signal is to stop it SIGINT is ignored, as by what a shell runs in the background.
+    """
+    otherwise = "default_int_handler" if number == signal.SIGINT else "SIG_IGN"
     return f"""
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.{otherwise})
 from cluster.cli import main
 from cluster.run import Run
 
