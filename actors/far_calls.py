@@ -26,7 +26,8 @@ class ShardCalls:
         self._tells = settings.streaming  # what shards say of a batch is for the aggregator
         self._limit = settings.in_flight
         self._flights: list[deque[Any]] = [deque() for _ in shards]
-        self._after: list[list[Any]] = [[] for _ in (*shards, aggregator)]
+        # By shard, and of the aggregator: by router the last promise that the next call comes after.
+        self._after: list[dict[int, Any]] = [{} for _ in (*shards, aggregator)]
 
     def apply(self, shard: int, batch: Batch) -> None:
         """Send a batch; wait while the shard has too many before it."""
@@ -43,14 +44,14 @@ class ShardCalls:
 
     def take_after(self, shard: int) -> list[Any]:
         """What the next call to the shard (-1: the aggregator) comes after. Further ones do too: Ray keeps their order."""
-        after, self._after[shard] = self._after[shard], []
-        return after
+        after, self._after[shard] = self._after[shard], {}
+        return list(after.values())
 
-    def hold(self, after: list[Any]) -> None:
-        """See `FeedPorts.hold`."""
+    def hold(self, after: list[Any], router: int = 0) -> None:
+        """See `FeedPorts.hold`. Of one router the last promise is enough: an hour may be open for long."""
         for held, promise in zip(self._after, after, strict=True):
             if promise is not None:
-                held.append(promise)
+                held[router] = promise
 
     def sent(self) -> list[Any]:
         """See `FeedPorts.sent`: Ray makes one actor's calls to another in order, so the last is enough."""
@@ -73,7 +74,7 @@ class ShardCalls:
     def settle(self) -> None:
         """Wait for every call in flight, and for what was to come before others."""
         self.ray.get([ref for flight in self._flights for ref in flight])
-        self.ray.get([ref for held in self._after for ref in held])
+        self.ray.get([ref for held in self._after for ref in held.values()])
         self.ray.get(list(self.reports))
         for calls in (*self._flights, *self._after, self.reports):
             calls.clear()
@@ -130,7 +131,7 @@ class RayPorts(ShardCalls):
 
     def after(self, router: int, sent: list[Any]) -> None:
         """Calls from here come after what this router has sent."""
-        self.hold(sent)
+        self.hold(sent, router)
 
     def barrier(self) -> list[Any]:
         """The calls that take the last checkpoint."""

@@ -232,3 +232,12 @@ def test_calls_that_are_done_do_not_count_as_waiting() -> None:
     assert calls.queues() == [4, 0]
     ray.done |= {3, 4, 5}
     assert calls.queues() == [1, 0]
+
+
+def test_of_each_router_only_the_last_call_is_waited_for() -> None:
+    """Else a call that closes a busy hour would name each batch of it."""
+    calls = ShardCalls(_Ray(), [None], None, Settings())
+    for number in range(1_000):
+        calls.hold([f"batch {number}", None], router=number % 2)
+    assert sorted(calls.take_after(0)) == ["batch 998", "batch 999"]
+    assert calls.take_after(0) == calls.take_after(-1) == []
