@@ -76,8 +76,10 @@ class ShardCalls:
         self.ray.get([ref for flight in self._flights for ref in flight])
         self.ray.get([ref for held in self._after for ref in held.values()])
         self.ray.get(list(self.reports))
-        for calls in (*self._flights, *self._after, self.reports):
+        for calls in (*self._flights, self.reports):
             calls.clear()
+        for held in self._after:
+            held.clear()
 
 
 class RayPorts(ShardCalls):
