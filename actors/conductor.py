@@ -128,6 +128,7 @@ class Conductor:
         self._told = at.rejected  # of the rejected ones, those that are not in the list any more
         self._shards = settings.shards
         self._saves = settings.checkpoints
+        self._lasts = settings.lasts
         self._epoch = epoch  # of the next checkpoint
         self._marked: list[Marked] = []
         self._steps = self.router.steps()
@@ -136,7 +137,7 @@ class Conductor:
     def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress:
         """Take so many steps; stop where no source has anything, where all are drained, and where all is done.
 
-        `mark`: begin a checkpoint on the way. Where the sources are drained one is begun in any case.
+        `mark`: begin a checkpoint on the way. Where the sources are drained one is begun for the runs that come after.
         `now_us`: what time it is, for live sources.
         """
         self.router.mark_wanted = mark
@@ -194,7 +195,8 @@ class Conductor:
                 self._mark()
             case Drained():
                 self._drained = True
-                self._mark()
+                if self._lasts:
+                    self._mark()
                 self.ports.settle()
 
     def _mark(self) -> None:

@@ -15,8 +15,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,11 +81,16 @@ def disturbed(
     pause_s: tuple[float, float],
     *more: str,
     kinds: frozenset[str] = frozenset(),
+    further: bool = False,
 ) -> Chaos:
-    """A run to its end, with at most so many kills; `kinds` of victims, by default all."""
+    """A run to its end, with at most so many kills; `kinds` of victims, by default all.
+
+    `further`: the pause before a kill begins when another checkpoint holds, so that also a quick run is hit.
+    """
     out.mkdir(parents=True, exist_ok=True)
     chaos = Chaos()
     state = ["--state", str(out / "state")]
+    progress = (lambda: _newest(out / "state")) if further else None
     with (out / "stderr").open("w+") as said:
         while True:
             chaos.starts += 1
@@ -93,7 +99,7 @@ def disturbed(
             process = subprocess.Popen(
                 command(given, config, out, *state, *more), stderr=said, stdout=subprocess.DEVNULL
             )
-            status = _disturb(process, chaos, chance, kills, pause_s, kinds)
+            status = _disturb(process, chaos, chance, kills, pause_s, kinds, progress)
             said.flush()
             said.seek(0)
             words = said.read()
@@ -117,8 +123,11 @@ def _disturb(
     kills: int,
     pause_s: tuple[float, float],
     kinds: frozenset[str],
+    progress: Callable[[], str] | None,
 ) -> int:
     while True:
+        if progress is not None and chaos.kills.total() < kills:
+            _wait_for_another(process, progress)
         try:
             wait_s = chance.uniform(*pause_s) if chaos.kills.total() < kills else None
             return process.wait(timeout=wait_s)
@@ -132,6 +141,16 @@ def _disturb(
                 with suppress(ProcessLookupError):
                     os.kill(chance.choice(sorted(victims[kind])), signal.SIGKILL)
                     chaos.kills[kind] += 1
+
+
+def _wait_for_another(process: subprocess.Popen[bytes], progress: Callable[[], str]) -> None:
+    before = progress()
+    while process.poll() is None and progress() == before:
+        time.sleep(0.01)
+
+
+def _newest(state: Path) -> str:
+    return max((one.name for one in state.glob("manifest-" + 12 * "[0-9]")), default="")
 
 
 def below(pid: int) -> Iterator[tuple[int, str]]:

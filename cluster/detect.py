@@ -107,7 +107,7 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     settings = settings_of(configuration, _shards(options), begin.not_after_us)
 
     def runtime(checkpoints: bool) -> Runtime:
-        told = replace(settings, checkpoints=checkpoints)
+        told = replace(settings, checkpoints=checkpoints, lasts=place is not None)
         return _runtime(options, paths, told, configuration, store)
 
     spare = (lambda: runtime(False)) if place is None and store is not None else None
