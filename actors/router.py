@@ -112,8 +112,7 @@ class Router(Sources):
                 yield from self._take(reader, block)
                 self._had(reader, block)
             yield from self._close_passed()
-            if self.clock.now_us:
-                yield Took()  # so that who drives a server comes round, whatever the blocks hold
+            yield Took()  # so that who drives it comes round, whatever the blocks hold
         yield from self._flush()
         self.sent_until_us = None
         yield Drained()

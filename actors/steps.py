@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """A source was asked."""
+    """A source was read."""
 
 
 @dataclass(frozen=True, slots=True)

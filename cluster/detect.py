@@ -36,7 +36,7 @@ from detections.catalogue import CATALOGUE
 from ingest.sources import Files
 
 DAY_US = 86_400_000_000
-STEPS = 200  # taken between two looks at the progress
+STEPS = 20  # taken between two looks at the progress and at whether a checkpoint is due
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from ingest.sources import Finder
 
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")  # Ray's messages have them wherever they go
 PATIENCE_S = 10.0  # with readers that are to end
+MERGES = 50  # by one worker process, which then makes room for another: it would grow
 SETTINGS = {  # of Ray, where the user has not said otherwise
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -187,7 +188,7 @@ class RayRuntime:
 
     def compact(self, name: str, parts: Sequence[Any], closed_until: int, whole: bool) -> Any:
         """Make several parts one, beside everything else; gives what `compacted` is asked with."""
-        task = self._ray.remote(num_cpus=0, max_retries=0)(compact)
+        task = self._ray.remote(num_cpus=0, max_retries=0, max_calls=MERGES)(compact)
         return task.remote(self._store, name, list(parts), closed_until, whole)
 
     def compacted(self, promise: Any) -> Any:

@@ -43,7 +43,7 @@ def under_way(config: Path, state: Path, checkpoints: int) -> Iterator[Run]:
         run = prepared(options(config, state), QUIET, stack)
         run.start()
         while len(list(state.glob("manifest-*"))) < min(2, checkpoints) or _newest(state) < checkpoints:
-            assert not run.advance(STEPS // 10).done
+            assert not run.advance(STEPS).done
         yield run
 
 
