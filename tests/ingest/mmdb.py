@@ -11,6 +11,14 @@ from typing import Any
 MARKER = b"\xab\xcd\xefMaxMind.com"
 
 
+class _Uint16(int):
+    """A number of 16 bits."""
+
+
+class _Uint64(int):
+    """A number of 64 bits."""
+
+
 def _sized(kind: int, size: int, content: bytes) -> bytes:
     assert size < 29 + 256
     extended = kind > 7
@@ -25,6 +33,10 @@ def _encoded(value: Any) -> bytes:
         return _sized(2, len(content), content)
     if isinstance(value, float):
         return _sized(3, 8, struct.pack(">d", value))
+    if isinstance(value, _Uint16):
+        return _sized(5, 2, struct.pack(">H", value))
+    if isinstance(value, _Uint64):
+        return _sized(9, 8, struct.pack(">Q", value))
     if isinstance(value, int):
         return _sized(6, 4, struct.pack(">I", value))
     if isinstance(value, list):
@@ -61,9 +73,9 @@ def write(path: Path, records: Mapping[str, Any], kind: str = "Test-City", versi
         for to in pair
     )
     metadata = {
-        "node_count": len(nodes), "record_size": 24, "ip_version": version, "database_type": kind,
-        "languages": ["en"], "binary_format_major_version": 2, "binary_format_minor_version": 0,
-        "build_epoch": 1_700_000_000, "description": {"en": "for tests"},
+        "node_count": len(nodes), "record_size": _Uint16(24), "ip_version": _Uint16(version), "database_type": kind,
+        "languages": ["en"], "binary_format_major_version": _Uint16(2), "binary_format_minor_version": _Uint16(0),
+        "build_epoch": _Uint64(1_700_000_000), "description": {"en": "for tests"},
     }  # fmt: skip
     path.write_bytes(tree + bytes(16) + data + MARKER + _encoded(metadata))
     return path
