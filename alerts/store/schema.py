@@ -1,0 +1,46 @@
+"""The tables as they are now; `migrations` is how a store comes to them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Integer, MetaData, SmallInteger, String, Table, Text
+
+metadata = MetaData()
+
+ALERTS = Table(
+    "alerts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("type", String, nullable=False),
+    Column("grave", SmallInteger, nullable=False),  # the severity's place in the scale
+    Column("entity", String, nullable=False),  # lower case
+    Column("region", String, nullable=False),
+    Column("start", String, nullable=False),  # RFC 3339, UTC: sorts by time
+    Column("complete", Boolean, nullable=False),
+    Column("shown", Boolean, nullable=False),  # neither withdrawn nor hidden by a rule
+    Column("rule", Integer),  # that hides it
+    Column("state", String, nullable=False),
+    Column("assignee", String),
+    Column("words", Text, nullable=False),  # lower case, what --text looks through
+    Column("body", Text, nullable=False),  # the alert as JSON
+)
+RULES = Table(
+    "rules",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("scope", Text, nullable=False),
+    Column("made", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("expires", String),
+)
+HISTORY = Table(
+    "history",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("alert", String),
+    Column("rule", Integer),
+    Column("detail", Text, nullable=False),
+)

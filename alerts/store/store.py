@@ -1,0 +1,260 @@
+"""The alerts of one store: written by upsert, listed, worked on, with a trail of who did what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, not_, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from alerts.alert import Alert, to_json
+from alerts.store.opening import open_engine, reading, writing
+from alerts.store.schema import ALERTS, HISTORY, RULES
+from alerts.work import Filter, Rule, Scope, State, hiding, matches
+from detections.declare import SEVERITIES
+
+BATCH = 500
+_A = ALERTS.c
+
+
+class Stored(NamedTuple):
+    """An alert with the work on it."""
+
+    alert: Alert
+    state: str
+    assignee: str | None
+    rule: int | None
+
+
+class Page(NamedTuple):
+    """A list's alerts, and whether there are more."""
+
+    alerts: list[Stored]
+    more: bool
+
+
+class Change(NamedTuple):
+    """A line of the audit trail."""
+
+    at: str
+    who: str
+    what: str
+    detail: str
+
+
+class Trial(NamedTuple):
+    """What a rule would have hidden of what is shown."""
+
+    ids: list[str]
+    marked_true: int
+
+
+class AlertStore:
+    """One database."""
+
+    def __init__(self, url: str) -> None:
+        """Raises StoreFault, as every method does where the database fails."""
+        self._engine = open_engine(url)
+
+    # What a run writes
+
+    def write(self, alerts: Iterable[Alert], now: str) -> None:
+        """Put alerts in, all or none: a newer word replaces an older one, an open hour's never a complete one."""
+        with writing(self._engine) as connection:
+            rules = _rules(connection)
+            # The last word on an id: a statement may touch a row once.
+            rows = [_row(alert, hiding(rules, alert, now)) for alert in alerts]
+            for row in rows:
+                connection.execute(self._upsert(row))
+
+    def _upsert(self, row: dict[str, Any]) -> Any:
+        made: Any = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(ALERTS)
+        made, new = made.values(row), made.excluded
+        kept = {"id", "state", "assignee"}  # people's work stays
+        changed = {name: new[name] for name in row if name not in kept}
+        news = or_(new.complete, and_(not_(_A.complete), new.grave > _A.grave))
+        return made.on_conflict_do_update(index_elements=["id"], set_=changed, where=news)
+
+    def forget(self, before: str) -> int:
+        """Remove alerts that began before then, with their history; how many."""
+        with writing(self._engine) as connection:
+            old = select(_A.id).where(_A.start < before)
+            connection.execute(delete(HISTORY).where(HISTORY.c.alert.in_(old)))
+            return connection.execute(delete(ALERTS).where(_A.start < before)).rowcount
+
+    # What people see
+
+    def page(self, asked: Filter) -> Page:
+        """The alerts that a filter asks for."""
+        columns = select(_A.body, _A.state, _A.assignee, _A.rule).where(*_conditions(asked))
+        if not asked.hidden:
+            columns = columns.where(_A.shown)
+        with reading(self._engine) as connection:
+            rows = connection.execute(_ordered(columns, asked).limit(asked.limit + 1)).all()
+        return Page([_stored(row) for row in rows[: asked.limit]], len(rows) > asked.limit)
+
+    def suppressed(self, asked: Filter) -> int:
+        """How many of what a filter asks for are hidden by a rule."""
+        counted = select(func.count()).select_from(ALERTS).where(_A.rule.is_not(None), *_conditions(asked))
+        with reading(self._engine) as connection:
+            return int(connection.execute(counted).scalar_one())
+
+    def find(self, beginning: str, most: int = 2) -> list[Stored]:
+        """The alerts whose id begins so."""
+        low = beginning.lower()
+        columns = select(_A.body, _A.state, _A.assignee, _A.rule).where(_A.id >= low, _A.id < low + "g")
+        with reading(self._engine) as connection:
+            return [_stored(row) for row in connection.execute(columns.limit(most))]
+
+    def history(self, id_: str) -> list[Change]:
+        """Who did what to an alert, oldest first."""
+        c = HISTORY.c
+        lines = select(c.at, c.who, c.what, c.detail).where(c.alert == id_).order_by(c.id)
+        with reading(self._engine) as connection:
+            return [Change(*row) for row in connection.execute(lines)]
+
+    # What people do
+
+    def mark(self, id_: str, state: State, reason: str, who: str, now: str) -> None:
+        """Say whether an alert is true."""
+        self._change(id_, {"state": state}, Change(now, who, f"marked {state}", reason))
+
+    def assign(self, id_: str, to: str, who: str, now: str) -> None:
+        """Give it to somebody; to nobody where `to` is empty."""
+        what = "assigned" if to else "taken from its assignee"
+        self._change(id_, {"assignee": to or None}, Change(now, who, what, to))
+
+    def note(self, id_: str, text: str, who: str, now: str) -> None:
+        """Write something down about it."""
+        self._change(id_, {}, Change(now, who, "note", text))
+
+    def _change(self, id_: str, values: dict[str, Any], said: Change) -> None:
+        with writing(self._engine) as connection:
+            if values:
+                connection.execute(update(ALERTS).where(_A.id == id_).values(values))
+            connection.execute(insert(HISTORY).values(alert=id_, **said._asdict()))
+
+    # Rules
+
+    def rules(self) -> list[Rule]:
+        """All rules, oldest first."""
+        with reading(self._engine) as connection:
+            return _rules(connection)
+
+    def try_rule(self, scope: Scope) -> Trial:
+        """What it would have hidden."""
+        with reading(self._engine) as connection:
+            return _trial(connection, scope)
+
+    def suppress(self, scope: Scope, expires: str | None, reason: str, who: str, now: str) -> tuple[int, int]:
+        """Save a rule and hide what it matches; its number and how many it hid."""
+        with writing(self._engine) as connection:
+            ids = _trial(connection, scope).ids
+            body = msgspec.json.encode(scope).decode()
+            values = {"scope": body, "made": now, "who": who, "reason": reason, "expires": expires}
+            rule = int(connection.execute(insert(RULES).values(values).returning(RULES.c.id)).scalar_one())
+            said = {"at": now, "who": who, "what": "suppressed", "rule": rule, "detail": f"rule {rule}: {scope}"}
+            connection.execute(insert(HISTORY).values(said))
+            for some in _batches(ids):
+                connection.execute(update(ALERTS).where(_A.id.in_(some)).values(rule=rule, shown=False))
+                connection.execute(insert(HISTORY), [{**said, "alert": id_} for id_ in some])
+        return rule, len(ids)
+
+    def unsuppress(self, rule: int, who: str, now: str) -> int | None:
+        """Remove a rule; what it alone hid is shown again. How many it had hidden, None if there is no such rule."""
+        with writing(self._engine) as connection:
+            if not connection.execute(delete(RULES).where(RULES.c.id == rule)).rowcount:
+                return None
+            left = _rules(connection)
+            rows = connection.execute(select(_A.id, _A.body).where(_A.rule == rule)).all()
+            said = {"at": now, "who": who, "what": "unsuppressed", "rule": rule, "detail": f"rule {rule}"}
+            connection.execute(insert(HISTORY).values(said))
+            for id_, body in rows:
+                alert = _decoder.decode(body)
+                other = hiding(left, alert, now)
+                shown = other is None and not alert.withdrawn
+                connection.execute(update(ALERTS).where(_A.id == id_).values(rule=other, shown=shown))
+                connection.execute(insert(HISTORY).values({**said, "alert": id_}))
+        return len(rows)
+
+
+_decoder = msgspec.json.Decoder(Alert)
+
+
+def _row(alert: Alert, rule: int | None) -> dict[str, Any]:
+    words = "\n".join((alert.title, alert.description, alert.entity.id, alert.type)).lower()
+    return {
+        "id": alert.id,
+        "type": alert.type,
+        "grave": SEVERITIES.index(alert.severity),
+        "entity": alert.entity.id.lower().replace("\0", "\ufffd"),
+        "region": alert.region,
+        "start": alert.start,
+        "complete": alert.complete is not False,
+        "shown": rule is None and not alert.withdrawn,
+        "rule": rule,
+        "state": "open",
+        "assignee": None,
+        "words": words.replace("\0", "\ufffd"),  # PostgreSQL has no text with it
+        "body": to_json(alert).decode(),
+    }
+
+
+def _stored(row: Any) -> Stored:
+    return Stored(_decoder.decode(row[0]), row[1], row[2], row[3])
+
+
+def _rules(connection: Connection) -> list[Rule]:
+    c = RULES.c
+    rows = connection.execute(select(c.id, c.scope, c.made, c.who, c.reason, c.expires).order_by(c.id))
+    return [
+        Rule(
+            id=row[0],
+            scope=msgspec.json.decode(row[1], type=Scope),
+            made=row[2],
+            who=row[3],
+            reason=row[4],
+            expires=row[5],
+        )
+        for row in rows
+    ]
+
+
+def _trial(connection: Connection, scope: Scope) -> Trial:
+    asked = Filter(type=scope.type, entity=scope.entity)
+    rows = connection.execute(select(_A.body, _A.state).where(_A.shown, *_conditions(asked)))
+    found = [
+        (alert.id, state) for alert, state in ((_decoder.decode(b), s) for b, s in rows) if matches(scope, alert)
+    ]
+    return Trial([id_ for id_, _ in found], sum(state == "true" for _, state in found))
+
+
+def _conditions(asked: Filter) -> Iterator[ColumnElement[bool]]:
+    if asked.type is not None:
+        yield _A.type == asked.type
+    if asked.severity is not None:
+        yield _A.grave == SEVERITIES.index(asked.severity)  # type: ignore[arg-type]
+    if asked.entity is not None:
+        yield _A.entity == asked.entity.lower()
+    if asked.since is not None:
+        yield _A.start >= asked.since
+    if asked.until is not None:
+        yield _A.start < asked.until
+    if asked.state is not None:
+        yield _A.state == asked.state
+    if asked.text is not None:
+        yield _A.words.contains(asked.text.lower(), autoescape=True)
+
+
+def _ordered(columns: Select[Any], asked: Filter) -> Select[Any]:
+    if asked.order == "oldest":
+        return columns.order_by(_A.start, _A.id)
+    if asked.order == "severity":
+        return columns.order_by(_A.grave.desc(), _A.start.desc(), _A.id.desc())
+    return columns.order_by(_A.start.desc(), _A.id.desc())
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[at : at + BATCH] for at in range(0, len(ids), BATCH))

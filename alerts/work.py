@@ -1,0 +1,90 @@
+"""People's work on alerts: which are looked for, and which are hidden by a rule. Pure: times are arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from alerts.alert import Alert
+
+State = Literal["open", "true", "benign"]
+Order = Literal["newest", "oldest", "severity"]
+STATES = ("open", "true", "benign")
+ORDERS = ("newest", "oldest", "severity")
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which alerts a list shows; what is None is not asked for."""
+
+    type: str | None = None
+    severity: str | None = None
+    entity: str | None = None
+    since: str | None = None  # RFC 3339, UTC; of the alert's start
+    until: str | None = None
+    state: State | None = None
+    text: str | None = None
+    hidden: bool = False  # those that a rule hides and withdrawn ones too
+    order: Order = "newest"
+    limit: int = 50
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a rule hides: an alert of which all that is said here is true."""
+
+    type: str | None = None
+    entity: str | None = None
+    principal: str | None = None
+    address: str | None = None
+    application: str | None = None
+
+    def __str__(self) -> str:
+        said = msgspec.structs.asdict(self)
+        return ", ".join(f"{name} {value}" for name, value in said.items() if value is not None)
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """A saved rule. After `expires` it hides nothing that comes; what it has hidden stays hidden."""
+
+    id: int
+    scope: Scope
+    made: str
+    who: str
+    reason: str = ""
+    expires: str | None = None
+
+    def holds(self, now: str) -> bool:
+        """Whether it hides what comes now."""
+        return self.expires is None or now < self.expires
+
+
+def matches(scope: Scope, alert: Alert) -> bool:
+    """Whether a rule with this scope hides the alert. A scope that says nothing hides nothing."""
+    if scope == Scope():
+        return False
+    entity = alert.entity.id.lower()
+    if scope.type is not None and scope.type != alert.type:
+        return False
+    if scope.entity is not None and scope.entity.lower() != entity:
+        return False
+    named = [one.lower() for one in (scope.principal, scope.address, scope.application) if one is not None]
+    return not named or set(named) <= {entity, *_words(alert.evidence)}
+
+
+def hiding(rules: Sequence[Rule], alert: Alert, now: str) -> int | None:
+    """The first rule that hides an alert which comes now."""
+    return next((rule.id for rule in rules if rule.holds(now) and matches(rule.scope, alert)), None)
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every text that stands in the evidence by itself, keys included: what is counted by name stands as one."""
+    left = [value]
+    while left:
+        match left.pop():
+            case str() as text:
+                yield text.lower()
+            case dict() as table:
+                left += [*table, *table.values()]
+            case list() | tuple() as items:
+                left += items
