@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cluster.cli_alerts import alerts
 from cluster.errors import UserError
 from ingest.errors import ConfigurationError
 
@@ -43,6 +44,7 @@ def detect(**options: Any) -> int:
 
     from cluster.detect import Options, detecting
     from cluster.reporting import check_output, report
+    from cluster.storing import store_alerts, stores_of
 
     if wrong := check_output(options["alerts"]):
         raise click.BadParameter(wrong, param_hint="--alerts")
@@ -50,8 +52,11 @@ def detect(**options: Any) -> int:
         raise click.UsageError("--address is for --runtime ray")
     chosen = Options(**options)
     out, err = Console(emoji=False), Console(stderr=True)
+    stores = stores_of(chosen.config)
     with detecting(chosen, err) as result:
-        return report(result, chosen.alerts, chosen.quiet, out, err)
+        status = report(result, chosen.alerts, chosen.quiet, out, err)
+        store_alerts(stores, result.outcome.alerts)
+        return status
 
 
 @cli.command()
@@ -96,30 +101,7 @@ def catalogue(type_: str | None) -> int:
     return show_detection(type_) if type_ else show_catalogue()
 
 
-@cli.group()
-def alerts() -> None:
-    """List and show alerts that a run has written."""
-
-
-@alerts.command("list")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--type", "type_", help="Only this type.")
-@click.option("--severity", type=click.Choice(["high", "medium", "low", "informational"]))
-def alerts_list(file: Path, type_: str | None, severity: str | None) -> int:
-    """The alerts of FILE as a table."""
-    from cluster.showing import show_list
-
-    return show_list(file, type_, severity)
-
-
-@alerts.command("show")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.argument("id_", metavar="ID")
-def alerts_show(file: Path, id_: str) -> int:
-    """One alert of FILE, whole: evidence, what speaks against it, steps to take. ID may be its beginning."""
-    from cluster.showing import show_alert
-
-    return show_alert(file, id_)
+cli.add_command(alerts)
 
 
 @cli.command()

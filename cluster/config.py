@@ -16,7 +16,14 @@ from typing import Annotated, Any, Literal, cast, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from cluster.config_tables import Configuration, DetectionsTable, DetectionTable, Table, region_key
+from cluster.config_tables import (
+    Configuration,
+    DetectionsTable,
+    DetectionTable,
+    StoreTable,
+    Table,
+    region_key,
+)
 from cluster.errors import UserError
 from ingest.errors import ConfigurationError as UnusableFile
 from ingest.geography import Geography
@@ -83,6 +90,8 @@ class _Reader:
         }
         types = {name: self._detection(name, value) for name, value in own.items()}
         regions = self._regions(content.get("regions", {}))
+        if isinstance(found.get("store"), StoreTable):
+            found["store"] = msgspec.structs.replace(found["store"], url=self._store(found["store"].url))
         configuration = Configuration(**found, types=types, regions=regions)
         self._check(configuration)
         return configuration
@@ -102,8 +111,8 @@ class _Reader:
         return kind(**found)
 
     def _field(self, where: str, kind: Any, value: Any) -> Any:
-        if isinstance(kind, type) and issubclass(kind, Table):
-            return self._table(where, kind, value)
+        if table := _as_table(kind):
+            return self._table(where, table, value)
         inner = _items(kind)
         if inner is not None:
             if not isinstance(value, list):
@@ -149,6 +158,10 @@ class _Reader:
         return {region_key(name): self._store(store) for name, store in value.items()}
 
     def _store(self, store: str) -> str:
+        scheme, _, rest = store.partition(":///")
+        if scheme.partition("+")[0] == "sqlite" and rest:
+            file, mark, query = rest.partition("?")
+            return f"{scheme}:///{self._path.parent.resolve() / Path(file).expanduser()}{mark}{query}"
         if "://" in store:
             return store
         return str(self._path.parent.resolve() / Path(store).expanduser())
@@ -214,8 +227,14 @@ def _place(where: str, name: str, value: Any = None) -> str:
     if where:
         return f"{where}.{shown}" if not where.endswith("]") or _is_item(where) else f"{where} {shown}"
     kind = _fields(Configuration)[name].type if name in _fields(Configuration) else type(value)
-    table = isinstance(kind, type) and issubclass(kind, Table | dict)
+    table = _as_table(kind) or (isinstance(kind, type) and issubclass(kind, dict))
     return f"[{shown}]" if table else shown
+
+
+def _as_table(kind: Any) -> type[Table] | None:
+    """The table that a type is, or may be."""
+    one = kind if isinstance(kind, type) else next(iter(get_args(kind)), None)
+    return one if isinstance(one, type) and issubclass(one, Table) and get_origin(kind) is not tuple else None
 
 
 def _is_item(where: str) -> bool:

@@ -109,6 +109,21 @@ class CheckpointsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = {}
 
 
+class StoreTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The store of alerts; those of regions are named in [regions]."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="a store's URL, like 'sqlite:///redshank.db' or 'postgresql://HOST/NAME'",
+            min_length=1,
+        ),
+    ] = "sqlite:///redshank.db"
+    keep_days: Annotated[float, Meta(ge=1, le=36500, description="a number of days, 1 to 36500")] | None = (
+        None
+    )
+
+
 class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that `redshank serve` reads: a folder, or a port."""
 
@@ -158,6 +173,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     checkpoints: CheckpointsTable = CheckpointsTable()
     sources: tuple[SourceTable, ...] = ()
     serve: ServeTable = ServeTable()
+    store: StoreTable | None = None  # of alerts; None: they are written to files alone
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
 
@@ -180,9 +196,17 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
         table = msgspec.structs.asdict(self.types[type_]) if type_ in self.types else {}
         return {name: value for name, value in table.items() if value is not None and name != "enabled"}
 
-    def store(self, region: str) -> str | None:
-        """The store of a region's alerts: as named for it, the default one, or None."""
-        return self.regions.get(region_key(region), self.regions.get("default"))
+    def store_of(self, region: str) -> str | None:
+        """The store of a region's alerts: as named for it, the default one, that of [store], or None."""
+        rest = self.regions.get("default", self.store.url if self.store else None)
+        return self.regions.get(region_key(region), rest)
+
+    def stores(self) -> list[str]:
+        """Every store of alerts; none where there is no [store]."""
+        if self.store is None:
+            return []
+        rest = self.regions.get("default", self.store.url)
+        return list(dict.fromkeys([rest, *self.regions.values()]))
 
     def enrichment(self) -> EnrichmentSettings:
         """What enrichment reads."""

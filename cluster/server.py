@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from actors.aggregator import Numbers
 from actors.conductor import Progress
 from actors.steps import Counts, SourceState
+from alerts.alert import Alert
 from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.logs import batch_line, logger
@@ -36,9 +38,11 @@ class Server:
         lateness_us: int,
         withheld: KeptLines,
         rejected: KeptLines,
+        stored: Callable[[Sequence[Alert]], bool] = lambda alerts: True,
     ) -> None:
         self.run = run
         self._log = log
+        self._stored = stored  # whether the store of alerts has them
         self._board = board
         self._lateness_us = lateness_us
         self._kept = {"withheld": withheld, "rejected": rejected}
@@ -98,14 +102,16 @@ class Server:
             time.sleep(PAUSE_S if lately else LONG_PAUSE_S)
 
     def _hand_over(self) -> None:
-        """Alerts count as taken once they are on the disk."""
+        """Alerts count as taken once they are on the disk, and in the store where there is one; until then they come
+        again, and both know what they have."""
         fresh = self.run.runtime.fresh()
         self._numbers = fresh.numbers
         self._keep("withheld", fresh.kept)
         self.run.hand_rejected()
         if fresh.alerts:
             self._log.write(fresh.alerts)
-            self.run.runtime.taken([alert.id for alert in fresh.alerts])
+            if self._stored(fresh.alerts):
+                self.run.runtime.taken([alert.id for alert in fresh.alerts])
         for fault in fresh.faults:
             logger().error(
                 "our fault: please report it", name=fault.name, entity=fault.entity, error=fault.error

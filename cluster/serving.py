@@ -22,6 +22,7 @@ from cluster.logs import configure, logger
 from cluster.serve_run import LiveRuntime, ServeRun, now_us
 from cluster.server import Server
 from cluster.snapshot import Board
+from cluster.storing import Stored
 from detections.catalogue import CATALOGUE
 from ingest.live_sources import LiveSources
 from ingest.sources import Finder
@@ -60,9 +61,10 @@ def serve(config: Path) -> int:
         alerts = Path(_place(configuration.serve.alerts, folder))
         _made_ready(alerts, config)
         log = AlertLog(alerts)
+        stored = Stored(configuration, logger().warning)
         board = Board()
         withheld, rejected = (_kept(configuration, alerts.parent / name) for name in KEPT)
-        server = Server(run, log, board, settings.lateness_us, withheld, rejected)
+        server = Server(run, log, board, settings.lateness_us, withheld, rejected, stored.write)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.stop)
         stack.enter_context(serving(board, host, port, scale=server.scale))

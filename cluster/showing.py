@@ -70,14 +70,19 @@ def show_list(file: Path, type_: str | None, severity: str | None) -> int:
 
 
 def show_alert(file: Path, id_: str) -> int:
-    """One alert, whole."""
-    from alerts.output import is_open, plain
-
+    """One alert of a file, whole."""
     found = [alert for alert in _read(file) if alert.id.startswith(id_.lower())]
     if len(found) != 1:
         many = f"{len(found)} alerts begin so" if found else "there is none"
         raise click.BadParameter(f"{id_}: {many} in {file}", param_hint="ID")
-    alert = found[0]
+    show_whole(found[0])
+    return 0
+
+
+def show_whole(alert: Any) -> None:
+    """All that an alert says."""
+    from alerts.output import is_open, plain
+
     click.secho(f"{alert.title} ({alert.severity})", bold=True)
     click.echo(f"{plain(alert.description)}\n")
     for name, value in (
@@ -98,4 +103,3 @@ def show_alert(file: Path, id_: str) -> int:
     click.secho("\nSteps to take", bold=True)
     for number, step in enumerate(alert.remediation, 1):
         click.echo(f"  {number}. {step}")
-    return 0

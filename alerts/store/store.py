@@ -6,7 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.alert import Alert, to_json
@@ -155,7 +167,13 @@ class AlertStore:
             body = msgspec.json.encode(scope).decode()
             values = {"scope": body, "made": now, "who": who, "reason": reason, "expires": expires}
             rule = int(connection.execute(insert(RULES).values(values).returning(RULES.c.id)).scalar_one())
-            said = {"at": now, "who": who, "what": "suppressed", "rule": rule, "detail": f"rule {rule}: {scope}"}
+            said = {
+                "at": now,
+                "who": who,
+                "what": "suppressed",
+                "rule": rule,
+                "detail": f"rule {rule}: {scope}",
+            }
             connection.execute(insert(HISTORY).values(said))
             for some in _batches(ids):
                 connection.execute(update(ALERTS).where(_A.id.in_(some)).values(rule=rule, shown=False))
@@ -226,7 +244,9 @@ def _trial(connection: Connection, scope: Scope) -> Trial:
     asked = Filter(type=scope.type, entity=scope.entity)
     rows = connection.execute(select(_A.body, _A.state).where(_A.shown, *_conditions(asked)))
     found = [
-        (alert.id, state) for alert, state in ((_decoder.decode(b), s) for b, s in rows) if matches(scope, alert)
+        (alert.id, state)
+        for alert, state in ((_decoder.decode(b), s) for b, s in rows)
+        if matches(scope, alert)
     ]
     return Trial([id_ for id_, _ in found], sum(state == "true" for _, state in found))
 

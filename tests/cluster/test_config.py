@@ -94,8 +94,8 @@ def test_every_key_of_the_documentation_is_read(folder: Path, monkeypatch: pytes
     }
     assert found.parameters("key_vault.tor_access") == found.parameters("management.impossible_travel") == {}
     assert [type_ for type_ in sorted(TYPES) if found.enabled(type_)] == ["key_vault.unusual_user"]
-    assert found.store("westeurope") == found.store("West Europe") == "https://store.example/eu"
-    assert found.store("northeurope") == found.store("") == str(folder / "alerts.db")
+    assert found.store_of("westeurope") == found.store_of("West Europe") == "https://store.example/eu"
+    assert found.store_of("northeurope") == found.store_of("") == str(folder / "alerts.db")
 
 
 def test_without_a_file_and_with_an_empty_one_the_defaults_hold(folder: Path) -> None:
@@ -106,7 +106,7 @@ def test_without_a_file_and_with_an_empty_one_the_defaults_hold(folder: Path) ->
     assert found.engine.lateness_minutes == 10
     assert found.learning_days("key_vault.unusual_user", 7) == 7
     assert found.enabled("key_vault.unusual_user")
-    assert found.store("westeurope") is None
+    assert found.store_of("westeurope") is None
     assert found.enrichment() == EnrichmentSettings()
 
 

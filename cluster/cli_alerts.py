@@ -1,0 +1,170 @@
+"""`redshank alerts`: what is asked; `cluster.showing` and `cluster.working` do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+SEVERITIES = click.Choice(["high", "medium", "low", "informational"])
+
+
+def _places(command: F) -> F:
+    config = click.option("--config", type=click.Path(path_type=Path), help="Configuration with a [store].")
+    store = click.option("--store", metavar="URL", help="A store, like sqlite:///redshank.db.")
+    return config(store(command))
+
+
+def _who(command: F) -> F:
+    return click.option("--as", "who", metavar="NAME", help="Who does it; by default who is logged in.")(
+        command
+    )
+
+
+@click.group()
+def alerts() -> None:
+    """List and show alerts, of a file or of the store, and work on those of the store."""
+
+
+@alerts.command("list")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
+@_places
+@click.option("--type", "type_", help="Only this type.")
+@click.option("--severity", type=SEVERITIES)
+@click.option("--entity", metavar="ID", help="Only of this entity.")
+@click.option("--since", metavar="WHEN", help="A date, a time, or how long ago: 7d, 12h.")
+@click.option("--until", metavar="WHEN")
+@click.option("--state", type=click.Choice(["open", "true", "benign"]))
+@click.option("--text", help="In title, description, type or entity.")
+@click.option(
+    "--order", type=click.Choice(["newest", "oldest", "severity"]), default="newest", show_default=True
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--all", "hidden", is_flag=True, help="Suppressed and withdrawn ones too.")
+def list_(file: Path | None, type_: str | None, severity: str | None, **asked: Any) -> int:
+    """The alerts of FILE, or of the store (--config, --store), as a table.
+
+    What follows --severity, and --all, are for the store.
+    """
+    if file is None:
+        from cluster.working import list_store
+
+        return list_store(type_, severity, **asked)
+    context = click.get_current_context()
+    for name in asked:
+        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{'all' if name == 'hidden' else name} is for the store, not for a file"
+            )
+    from cluster.showing import show_list
+
+    return show_list(file, type_, severity)
+
+
+@alerts.command()
+@click.argument("which", nargs=-1, required=True, metavar="[FILE] ID")
+@_places
+def show(which: tuple[str, ...], config: Path | None, store: str | None) -> int:
+    """One alert, whole: evidence, what speaks against it, steps to take. ID may be its beginning."""
+    if len(which) > 2:
+        raise click.UsageError("FILE and ID were expected, or ID with --config or --store")
+    if len(which) == 1:
+        from cluster.working import show_stored
+
+        return show_stored(config, store, which[0])
+    if config or store:
+        raise click.UsageError("either FILE or --config or --store")
+    from cluster.showing import show_alert
+
+    file = click.Path(path_type=Path, exists=True, dir_okay=False)
+    path: Path = file.convert(which[0], None, click.get_current_context())
+    return show_alert(path, which[1])
+
+
+@alerts.command()
+@click.argument("id_", metavar="ID")
+@click.argument("state", type=click.Choice(["true", "benign", "open"]))
+@click.option("--reason", default="", help="Why; it stands in the history.")
+@_who
+@_places
+def mark(**options: Any) -> int:
+    """Say that an alert is true or benign ('open' takes it back)."""
+    from cluster.working import mark as run
+
+    return run(**options)
+
+
+@alerts.command()
+@click.argument("id_", metavar="ID")
+@click.argument("to", metavar="NAME")
+@_who
+@_places
+def assign(**options: Any) -> int:
+    """Give an alert to somebody; '' takes it from them."""
+    from cluster.working import assign as run
+
+    return run(**options)
+
+
+@alerts.command()
+@click.argument("id_", metavar="ID")
+@click.argument("text")
+@_who
+@_places
+def note(**options: Any) -> int:
+    """Write something down about an alert."""
+    from cluster.working import note as run
+
+    return run(**options)
+
+
+@alerts.command()
+@click.argument("id_", metavar="ID")
+@_places
+def history(**options: Any) -> int:
+    """Who did what to an alert, oldest first."""
+    from cluster.working import history as run
+
+    return run(**options)
+
+
+@alerts.command()
+@click.option("--type", "type_", help="Alerts of this type ...")
+@click.option("--entity", metavar="ID", help="... of this entity ...")
+@click.option("--principal", metavar="ID", help="... that name this principal, ...")
+@click.option("--address", metavar="IP", help="... this address, ...")
+@click.option("--application", metavar="ID", help="... this application.")
+@click.option("--expires", metavar="WHEN", help="A date, a time, or how long from now: 30d, 12h.")
+@click.option("--reason", default="")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="With --yes: even where it hides alerts that are marked true.")
+@_who
+@_places
+def suppress(**options: Any) -> int:
+    """Hide alerts by a rule, past and coming ones. All that is said must hold; it is tried before it is saved."""
+    from cluster.suppressing import suppress as run
+
+    return run(**options)
+
+
+@alerts.command()
+@_places
+def suppressions(**options: Any) -> int:
+    """The rules that hide alerts."""
+    from cluster.suppressing import suppressions as run
+
+    return run(**options)
+
+
+@alerts.command()
+@click.argument("rule", type=click.IntRange(1, 2**31 - 1), metavar="RULE")
+@_who
+@_places
+def unsuppress(**options: Any) -> int:
+    """Remove a rule; what it hid is shown again. With several stores --store says which."""
+    from cluster.suppressing import unsuppress as run
+
+    return run(**options)

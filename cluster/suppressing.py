@@ -1,0 +1,103 @@
+"""`redshank alerts suppress` and its kin: rules that hide alerts, tried before they are saved."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alerts.output import plain
+from alerts.store.store import Trial
+from alerts.work import Scope
+from cluster.storing import now, stamp
+from cluster.working import doer, known_type, moment, stores
+
+
+def suppress(
+    type_: str | None,
+    expires: str | None,
+    reason: str,
+    yes: bool,
+    force: bool,
+    who: str | None,
+    config: Path | None,
+    store: str | None,
+    **said: Any,
+) -> int:
+    """Try a rule on what is there, ask, and save it in every store that is meant."""
+    scope = _scope(type_, said)
+    until, by = moment(expires, "--expires", 1), doer(who)
+    if until is not None and until <= stamp(now()):
+        raise click.BadParameter(f"{expires!r}: is over already", param_hint="--expires")
+    with stores(config, store) as found:
+        trials = [one.try_rule(scope) for one in found]
+        if not _wanted(trials, yes, force):
+            click.echo("Nothing was saved.")
+            return 1
+        for one in found:
+            rule, hidden = one.suppress(scope, until, reason, by, stamp(now()))
+            click.echo(f"rule {rule}: {hidden:,} alerts hidden" + (f", until {until}" if until else ""))
+    return 0
+
+
+def _scope(type_: str | None, said: dict[str, str | None]) -> Scope:
+    for name, value in said.items():
+        if value is not None and not value.strip():
+            raise click.BadParameter("must not be empty", param_hint=f"--{name}")
+    if (address := said["address"]) is not None:
+        try:
+            said["address"] = str(ipaddress.ip_address(address.strip()))
+        except ValueError:
+            raise click.BadParameter(
+                f"{address!r}: an address was expected", param_hint="--address"
+            ) from None
+    scope = Scope(type=known_type(type_), **said)
+    if scope == Scope():
+        raise click.UsageError(
+            "what is to be hidden? --type, --entity, --principal, --address or --application"
+        )
+    return scope
+
+
+def _wanted(trials: list[Trial], yes: bool, force: bool) -> bool:
+    hidden, true = sum(len(one.ids) for one in trials), sum(one.marked_true for one in trials)
+    click.echo(f"would have hidden {hidden:,}, {true:,} of them marked true")
+    if not yes:
+        return click.confirm("Save the rule?", default=False)
+    if true and not force:
+        raise click.UsageError("it hides alerts that are marked true: leave --yes out, or add --force")
+    return True
+
+
+def suppressions(config: Path | None, store: str | None) -> int:
+    """Every rule in a line."""
+    at, lines = stamp(now()), 0
+    with stores(config, store) as found:
+        for one in found:
+            for rule in one.rules():
+                until = f", until {rule.expires}" if rule.expires else ""
+                over = "" if rule.holds(at) else " (over)"
+                reason = f": {plain(rule.reason)}" if rule.reason else ""
+                click.echo(
+                    f"{rule.id}  {plain(str(rule.scope))}{until}{over}, by {plain(rule.who)} {rule.made}{reason}"
+                )
+                lines += 1
+    if not lines:
+        click.echo("There are no rules.")
+    return 0
+
+
+def unsuppress(rule: int, who: str | None, config: Path | None, store: str | None) -> int:
+    """Remove a rule."""
+    with stores(config, store) as found:
+        if len(found) > 1:
+            raise click.UsageError("there are several stores: say with --store which has the rule")
+        shown = found[0].unsuppress(rule, doer(who), stamp(now()))
+    if shown is None:
+        raise click.BadParameter(
+            f"{rule}: no such rule; `redshank alerts suppressions` lists them", param_hint="RULE"
+        )
+    click.echo(f"rule {rule}: removed; it had hidden {shown:,} alerts")
+    return 0
