@@ -35,12 +35,12 @@ def opened(configuration: Configuration) -> Stores | None:
     urls = configuration.stores()
     if not urls:
         return None
-    from alerts.store.opening import StoreFault
+    from alerts.store.opening import AlertStoreError
     from alerts.store.regions import Stores
 
     try:
         return Stores(urls, lambda region: configuration.store_of(region) or urls[0])
-    except StoreFault as error:
+    except AlertStoreError as error:
         raise UserError(str(error)) from None
 
 
@@ -57,12 +57,12 @@ class Writer:
         return self._stores is not None
 
     def write(self, alerts: Sequence[Alert]) -> None:
-        """Put them in. Raises StoreFault."""
+        """Put them in. Raises AlertStoreError."""
         if self._stores is not None and alerts:
             self._stores.write(alerts, stamp(now()))
 
     def forget(self) -> int:
-        """Remove what is older than is kept. Raises StoreFault."""
+        """Remove what is older than is kept. Raises AlertStoreError."""
         if self._stores is None or self._keep_days is None:
             return 0
         return self._stores.forget(stamp(now() - timedelta(days=self._keep_days)))
@@ -77,12 +77,12 @@ def store_alerts(stores: Writer, alerts: Sequence[Alert]) -> None:
     """Raises UserError where the store fails; the same command writes them again."""
     if not stores.used:
         return
-    from alerts.store.opening import StoreFault
+    from alerts.store.opening import AlertStoreError
 
     try:
         stores.write(alerts)
         stores.forget()
-    except StoreFault as error:
+    except AlertStoreError as error:
         raise UserError(
             f"{error}; the alerts are not all in the store: run it again when it can be used"
         ) from None
@@ -100,7 +100,7 @@ class Stored:
         """Whether the store has them."""
         if not self._writer.used:
             return True
-        from alerts.store.opening import StoreFault
+        from alerts.store.opening import AlertStoreError
 
         at = time.monotonic()
         if at < self._not_before:
@@ -110,7 +110,7 @@ class Stored:
             if at >= self._forget_at:
                 self._writer.forget()
                 self._forget_at = at + FORGET_S
-        except StoreFault as error:
+        except AlertStoreError as error:
             self._not_before = at + AGAIN_S
             if not self._failed:
                 self._say(f"{error}; the alerts are kept and tried again")

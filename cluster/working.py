@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from alerts.output import plain, show_table
-from alerts.store.opening import StoreFault
+from alerts.store.opening import AlertStoreError
 from alerts.store.store import AlertStore, Stored
 from alerts.work import Filter
 from cluster.config import load
@@ -43,7 +43,7 @@ def stores(config: Path | None, store: str | None) -> Iterator[list[AlertStore]]
         if found is None:
             raise UserError(f"{config}: has no [store]: url = 'sqlite:///redshank.db' was expected")
         yield found.all()
-    except StoreFault as error:
+    except AlertStoreError as error:
         raise UserError(str(error)) from None
 
 

@@ -17,7 +17,7 @@ BUSY_S = 10.0  # that a writer waits for another one
 LOCK = 0x5EDA  # PostgreSQL's, while tables are made
 
 
-class StoreFault(Exception):
+class AlertStoreError(Exception):
     """The store can't be used; one line says which and why."""
 
 
@@ -36,17 +36,17 @@ def _engine(url: str) -> Engine:
         if parsed.drivername in ("postgres", "postgresql"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise StoreFault(
+            raise AlertStoreError(
                 f"store {shown(said)}: a URL like sqlite:///alerts.db or postgresql://HOST/NAME was expected"
             )
         # A connection a time: SQLite's are cheap, and one that a server has dropped is never met again.
         engine = create_engine(parsed, poolclass=NullPool)
     except (ArgumentError, NoSuchModuleError):
-        raise StoreFault(
+        raise AlertStoreError(
             f"store {shown(said)}: a URL like sqlite:///alerts.db or postgresql://HOST/NAME was expected"
         ) from None
     except ImportError as error:
-        raise StoreFault(f"store {shown(said)}: {error}: install redshank[postgres]") from None
+        raise AlertStoreError(f"store {shown(said)}: {error}: install redshank[postgres]") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _connected)
         event.listen(engine, "begin", _begun)
@@ -76,14 +76,14 @@ def _begun(connection: Connection) -> None:
 
 @contextmanager
 def faults(engine: Engine) -> Iterator[None]:
-    """Whatever the database says, as a StoreFault in one line."""
+    """Whatever the database says, as a AlertStoreError in one line."""
     try:
         yield
     except DBAPIError as error:
         why = " ".join(str(error.orig).split())
-        raise StoreFault(f"store {engine.url.render_as_string()}: {why}") from None
+        raise AlertStoreError(f"store {engine.url.render_as_string()}: {why}") from None
     except SQLAlchemyError as error:
-        raise StoreFault(
+        raise AlertStoreError(
             f"store {engine.url.render_as_string()}: {' '.join(str(error).split())[:300]}"
         ) from None
 
@@ -120,7 +120,7 @@ def _migrate(engine: Engine) -> None:
         if version == HEAD:  # another process was first
             return
         if version is not None and version > HEAD:
-            raise StoreFault(
+            raise AlertStoreError(
                 f"store {engine.url.render_as_string()}: was made by a newer Redshank (its tables are {version}, "
                 f"known are {HEAD}): update this one"
             )

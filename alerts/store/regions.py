@@ -12,7 +12,7 @@ class Stores:
     """The stores of all regions, opened at once: what can't be used is known before hours are spent."""
 
     def __init__(self, urls: Iterable[str], place: Callable[[str], str]) -> None:
-        """`place` gives the store's URL of a region. Raises StoreFault."""
+        """`place` gives the store's URL of a region. Raises AlertStoreError."""
         self._stores = {url: AlertStore(url) for url in dict.fromkeys(urls)}
         self._place = place
 

@@ -67,7 +67,7 @@ class AlertStore:
     """One database."""
 
     def __init__(self, url: str) -> None:
-        """Raises StoreFault, as every method does where the database fails."""
+        """Raises AlertStoreError, as every method does where the database fails."""
         self._engine = open_engine(url)
 
     # What a run writes
@@ -255,7 +255,7 @@ def _conditions(asked: Filter) -> Iterator[ColumnElement[bool]]:
     if asked.type is not None:
         yield _A.type == asked.type
     if asked.severity is not None:
-        yield _A.grave == SEVERITIES.index(asked.severity)  # type: ignore[arg-type]
+        yield _A.grave == SEVERITIES.index(asked.severity)
     if asked.entity is not None:
         yield _A.entity == asked.entity.lower()
     if asked.since is not None:
