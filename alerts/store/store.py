@@ -77,7 +77,7 @@ class AlertStore:
         with writing(self._engine) as connection:
             rules = _rules(connection)
             # The last word on an id: a statement may touch a row once.
-            rows = [_row(alert, hiding(rules, alert, now)) for alert in alerts]
+            rows = [row_of(alert, hiding(rules, alert, now)) for alert in alerts]
             for row in rows:
                 connection.execute(self._upsert(row))
 
@@ -100,12 +100,17 @@ class AlertStore:
 
     def page(self, asked: Filter) -> Page:
         """The alerts that a filter asks for."""
-        columns = select(_A.body, _A.state, _A.assignee, _A.rule).where(*_conditions(asked))
+        wanted = select(_A.id).where(*_conditions(asked))
         if not asked.hidden:
-            columns = columns.where(_A.shown)
+            wanted = wanted.where(_A.shown)
+        columns = select(_A.body, _A.state, _A.assignee, _A.rule)
         with reading(self._engine) as connection:
-            rows = connection.execute(_ordered(columns, asked).limit(asked.limit + 1)).all()
-        return Page([_stored(row) for row in rows[: asked.limit]], len(rows) > asked.limit)
+            # The ids alone first: an index has them, so whatever must be sorted or skipped is small.
+            ids = list(connection.scalars(_ordered(wanted, asked).limit(asked.limit + 1)))
+            these = _batches(ids[: asked.limit])
+            rows = [row for some in these for row in connection.execute(columns.where(_A.id.in_(some)))]
+        found = {row.alert.id: row for row in map(_stored, rows)}
+        return Page([found[id_] for id_ in ids[: asked.limit]], len(ids) > asked.limit)
 
     def suppressed(self, asked: Filter) -> int:
         """How many of what a filter asks for are hidden by a rule."""
@@ -201,7 +206,8 @@ class AlertStore:
 _decoder = msgspec.json.Decoder(Alert)
 
 
-def _row(alert: Alert, rule: int | None) -> dict[str, Any]:
+def row_of(alert: Alert, rule: int | None) -> dict[str, Any]:
+    """An alert as a row that nobody has worked on."""
     words = "\n".join((alert.title, alert.description, alert.entity.id, alert.type)).lower()
     return {
         "id": alert.id,

@@ -27,9 +27,12 @@ def upgrade() -> None:
         sa.Column("words", sa.Text, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
     )
-    op.create_index("alerts_start", "alerts", ["start", "id"])
-    for name in ("type", "grave", "entity", "state", "shown", "rule"):
-        op.create_index(f"alerts_{name}", "alerts", [name, "start", "id"])
+    # What lists filter by stands in every index: only the rows of the page itself are read from the table.
+    filters = ["shown", "rule", "type", "grave", "state"]
+    op.create_index("alerts_start", "alerts", ["start", "id", *filters])
+    for name in ("type", "grave", "entity", "state", "rule"):
+        rest = [one for one in filters if one != name]
+        op.create_index(f"alerts_{name}", "alerts", [name, "start", "id", *rest])
     op.create_table(
         "rules",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
