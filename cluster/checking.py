@@ -8,6 +8,7 @@ import click
 
 from cluster.config import load
 from cluster.detect import settings_of
+from cluster.storing import opened
 from detections.catalogue import CATALOGUE
 from ingest.enrich import Enrichment
 
@@ -23,6 +24,9 @@ def run(config: Path) -> int:
     if configuration.inventory.networks:
         click.echo(f"  networks whose addresses count as ours: {len(configuration.inventory.networks)}")
     click.echo(f"  feeds of threat intelligence: {len(configuration.threat_intel.feeds)}")
+    if urls := configuration.stores():
+        opened(configuration)
+        click.echo(f"  stores of alerts: {len(urls)}, can be used")
     for one in rejected[:20]:
         click.echo(f"  refused: {one.source}, line {one.offset}: {one.reason}")
     if len(rejected) > 20:

@@ -40,7 +40,8 @@ def _engine(url: str) -> Engine:
                 f"store {shown(said)}: a URL like sqlite:///alerts.db or postgresql://HOST/NAME was expected"
             )
         # A connection a time: SQLite's are cheap, and one that a server has dropped is never met again.
-        engine = create_engine(parsed, poolclass=NullPool)
+        waits = {"connect_timeout": int(BUSY_S)} if parsed.get_backend_name() == "postgresql" else {}
+        engine = create_engine(parsed, poolclass=NullPool, connect_args=waits)
     except (ArgumentError, NoSuchModuleError):
         raise AlertStoreError(
             f"store {shown(said)}: a URL like sqlite:///alerts.db or postgresql://HOST/NAME was expected"
