@@ -80,11 +80,17 @@ def scale(shards: int, config: Path) -> int:
 @click.option(
     "--attack", "attacks", multiple=True, metavar="TYPE", help="Only these attacks; by default all."
 )
-def simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
+@click.option(
+    "--kind", default="default", show_default=True, metavar="NAME", help="The kind of organisation."
+)
+@click.option(
+    "--strength", default="loud", show_default=True, help="Of the attacks: loud, moderate or faint."
+)
+def simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str, strength: str) -> int:
     """Make an organisation's telemetry with attacks in it, in the real wire formats."""
     from cluster.simulating import run
 
-    return run(out, days, seed, attacks)
+    return run(out, days, seed, attacks, kind, strength)
 
 
 @cli.command()

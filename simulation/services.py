@@ -85,9 +85,7 @@ def staff(seed: int, count: int, estate: Estate) -> list[Service]:
     return [_service(seed, n, estate) for n in range(count)] + [_graph(seed, estate)]
 
 
-def launches(
-    seed: int, days: int, estate: Estate, apart: tuple[int, int] = (4, 10)
-) -> list[Service]:
+def launches(seed: int, days: int, estate: Estate, apart: tuple[int, int] = (4, 10)) -> list[Service]:
     """Applications deployed in mid-run: a new identity each, and for two of three a vault of their own."""
     rng = stream(seed, "launches")
     made: list[Service] = []

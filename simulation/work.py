@@ -174,7 +174,14 @@ def _audit(world: World, person: Person, day: int, shift: Shift) -> list[Act]:
     for vault in world.estate.vaults:
         acts.append(
             Vaulted(
-                at_us, person.who, client.appid, client.agent, address, "SecretList", vault.resource, guid(rng)
+                at_us,
+                person.who,
+                client.appid,
+                client.agent,
+                address,
+                "SecretList",
+                vault.resource,
+                guid(rng),
             )
         )
         at_us += int(rng.uniform(0.5, 1.5) * MINUTE_US)

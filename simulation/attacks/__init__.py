@@ -41,7 +41,18 @@ from simulation.attacks.network import (
     ssh_outgoing,
     ssh_outgoing_multiple,
 )
-from simulation.attacks.scene import FAINT, LOUD, MODERATE, STRENGTHS, Attack, CannotPlayError, Cast, Scene, Truth, set_scene
+from simulation.attacks.scene import (
+    FAINT,
+    LOUD,
+    MODERATE,
+    STRENGTHS,
+    Attack,
+    CannotPlayError,
+    Cast,
+    Scene,
+    Truth,
+    set_scene,
+)
 from simulation.world import World
 
 _PLAYS: tuple[tuple[str, str, Callable[[Scene], Attack]], ...] = tuple(

@@ -41,7 +41,9 @@ def play(scene: Scene) -> Attack:
         scene.day, lambda p: p.role == "admin" and p.uses(POWERSHELL), "admin who uses PowerShell"
     )
     address = scene.cast.country().address(scene.rng)
-    vaults = [vault for vault in scene.world.estate.vaults if vault.kind == "application"][: scene.size(8, 3, 1)]
+    vaults = [vault for vault in scene.world.estate.vaults if vault.kind == "application"][
+        : scene.size(8, 3, 1)
+    ]
     acts, at_us = _sites(scene, victim, address, scene.start_us)
     for vault in vaults:
         more, at_us = _dump(scene, victim, address, vault, at_us + scene.pause(3))
