@@ -203,15 +203,20 @@ def main(arguments: list[str] | None = None) -> int:
         for strength in strengths
         for seed in seeds
     ]
+    chosen.out.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(chosen.processes) as pool:
         jobs = [pool.submit(run, seed, days, case) for seed, case in cases]
-        scores = [job.result() for job in jobs]
+        scores = []
+        for job in jobs:
+            scores.append(job.result())
+            # what was measured stays, should the rest be interrupted
+            text = json.dumps(figures(scores, days, quick=chosen.quick), indent=1)
+            (chosen.out / "quality.json").write_text(text + "\n")
+            done = scores[-1]
+            print(f"{len(scores)} of {len(jobs)}: {done.kind}, {done.strength}, {done.seed}", file=sys.stderr)
     print("\n\n".join((table(scores), by_strength(scores, strengths), by_kind(scores, kinds))))
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    made = figures(scores, days, quick=chosen.quick)
-    (chosen.out / "quality.json").write_text(json.dumps(made, indent=1) + "\n")
     if len(strengths) > 1:
-        draw(made, strengths, chosen.out / "quality.svg")
+        draw(figures(scores, days, quick=chosen.quick), strengths, chosen.out / "quality.svg")
     if chosen.notes:
         print("\n".join(f"{s.kind}, {s.strength}, {note}" for s in scores for note in s.notes))
     return 0
