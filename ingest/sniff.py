@@ -84,7 +84,8 @@ def _text(head: bytes) -> Kind:
         return Kind("", "the file is empty but for white space")
     if b"\x00" in head or _odd(head) > len(head) // 10:
         return Kind(
-            "", "the file is binary, and of no format that is read (IPFIX, NetFlow; JSON, also in gzip or zstd)"
+            "",
+            "the file is binary, and of no format that is read (IPFIX, NetFlow; JSON, also in gzip or zstd)",
         )
     return Kind(
         "", "the file is text, but no JSON: it begins with " + repr(start[:30].decode("utf-8", "replace"))
