@@ -205,7 +205,7 @@ class DatagramSets(Sets):
             MortalTemplates(self.common.layouts, self.now),
             sampling=kept.sampling,
             init_ms=kept.init_ms,
-            uptime_ms=kept.uptime_ms,
+            begun_ms=kept.begun_ms,
             now=self.now,
             numbers=Sequence(kept.next_sequence, beside.newest_s),
             recent=Recent(beside.recent),

@@ -40,7 +40,7 @@ class DomainState(msgspec.Struct, array_like=True, frozen=True):
     templates: list[tuple[int, int, bytes]]  # id, scopes, field specifiers
     waiting: list[tuple[int, bytes, int, int]]  # id, data, offset and export time of the message
     datagrams: DatagramsState | None = None  # of a domain whose messages come by UDP
-    uptime_ms: int = 0  # of NetFlow: the last that was told
+    begun_ms: int = 0  # of NetFlow: when the system started, as was told last
     waiting_init_ms: list[int] = []  # of NetFlow: when the system started, of each waiting set's message
 
 
@@ -56,7 +56,7 @@ class Domain:
     init_ms: int = 0  # systemInitTimeMilliseconds of the options data
     next_sequence: int | None = None  # None: what came last had a number of records that is not known
     missing: int = 0  # of those that were counted as lost, how many may still come late
-    uptime_ms: int = 0  # of NetFlow: the last that was told
+    begun_ms: int = 0  # of NetFlow: when the system started, as was told last
 
     @property
     def counts_messages(self) -> bool:
@@ -150,7 +150,7 @@ class Domain:
             known,
             waiting,
             None,
-            self.uptime_ms,
+            self.begun_ms,
             [kept.message.init_ms for kept in self.all_waiting()],
         ]
 
@@ -158,7 +158,7 @@ class Domain:
     def restored(cls, kept: DomainState, layouts: Layouts) -> Domain:
         """From what was kept. Raises BadTemplateError."""
         made = cls(kept.number, Templates(layouts), sampling=kept.sampling, init_ms=kept.init_ms)
-        made.uptime_ms = kept.uptime_ms
+        made.begun_ms = kept.begun_ms
         made.next_sequence, made.missing = kept.next_sequence, kept.missing
         for template in kept.templates:
             made.templates.learn(*template)

@@ -20,7 +20,7 @@ EXCERPT = 48  # octets of what is rejected that are shown
 MAX_DOMAINS = 1_024
 MAX_WAITING = 1 << 20  # octets of data sets that a domain may keep until their template comes
 MAX_ALL_WAITING = 1 << 24  # ... and all domains together
-RESTART_MS = 60_000  # by which NetFlow's uptime goes back: less is a message that comes late
+RESTART_MS = 60_000  # by which a system's start moves on when it starts again: clocks are set by less
 NO_ADDRESSES = "flow records without addresses"
 
 _ABOUT = Struct("!III")  # export time, sequence number and domain, after version and length
@@ -181,9 +181,9 @@ class Sets:
             return
         if domain.is_repeated(told.sequence, 0):
             return
-        if told.uptime_ms + RESTART_MS < domain.uptime_ms and domain.is_behind(told.sequence):
+        if 0 < domain.begun_ms < told.init_ms - RESTART_MS and domain.is_behind(told.sequence):
             self._begun_anew(domain)
-        domain.uptime_ms = told.uptime_ms
+        domain.begun_ms = told.init_ms
         message = Message(domain, offset, told.exported_s, told.sequence, self.received_s, told.init_ms)
         if told.version == 5:
             domain.sampling = told.sampling

@@ -36,7 +36,6 @@ class Header(NamedTuple):
     exported_s: int
     sequence: int
     domain: int  # with the version above: the same number of another version is another domain
-    uptime_ms: int
     init_ms: int
     sampling: int  # 0: it does not say
 
@@ -46,7 +45,8 @@ def begins(data: bytes, at: int) -> bool:
     if len(data) - at < _PAIR.size:
         return False
     version, count = _PAIR.unpack_from(data, at)
-    return version == 5 and 0 < count <= _MAX_5 or version == 9 and 0 < count <= _MAX_9
+    most: int = {5: _MAX_5, 9: _MAX_9}.get(version, 0)
+    return bool(0 < count <= most)
 
 
 def end_of(data: bytes, at: int, at_end: bool) -> int | None:
@@ -77,14 +77,14 @@ def header(data: bytes, at: int, end: int) -> tuple[Header, int] | None:
             return None
         _, _, uptime_ms, exported_s, sequence, domain = _HEAD_9.unpack_from(data, at)
         init_ms = _init_ms(exported_s * 1000, uptime_ms)
-        return Header(9, exported_s, sequence, 9 << 32 | domain, uptime_ms, init_ms, 0), at + _HEAD_9.size
+        return Header(9, exported_s, sequence, 9 << 32 | domain, init_ms, 0), at + _HEAD_9.size
     if end - at < _HEAD_5.size:
         return None
     _, _, uptime_ms, exported_s, ns, sequence, kind, engine, sampling = _HEAD_5.unpack_from(data, at)
     init_ms = _init_ms(exported_s * 1000 + ns // 1_000_000, uptime_ms)
     domain = 5 << 32 | kind << 8 | engine
     # The upper two bits tell the way of sampling.
-    return Header(5, exported_s, sequence, domain, uptime_ms, init_ms, sampling & 0x3FFF), at + _HEAD_5.size
+    return Header(5, exported_s, sequence, domain, init_ms, sampling & 0x3FFF), at + _HEAD_5.size
 
 
 def _init_ms(exported_ms: int, uptime_ms: int) -> int:
