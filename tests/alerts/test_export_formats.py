@@ -43,7 +43,7 @@ def test_a_name_forges_no_field_of_cef_and_no_second_line(name: str, text: str) 
     body = line[line.index("CEF:0") :]
     parts = re.split(r"(?<!\\)(?:\\\\)*\|", body, maxsplit=7)
     assert parts[6] == "9"
-    assert len(re.findall(r"(?<!\\)(?:\\\\)*=", parts[7])) == 13 - (not text) * 2
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*=", parts[7])) == 13 - 3 * (not text)
 
 
 def test_a_syslog_message_is_as_the_rfc_has_it() -> None:
