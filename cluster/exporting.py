@@ -19,7 +19,11 @@ def export(file: Path, form: str, out: Path | None, type_: str | None, severity:
         near = difflib.get_close_matches(type_, CATALOGUE, 1, 0.4)
         hint = f" (did you mean {near[0]}?)" if near else "; `redshank catalogue` lists them"
         raise click.BadParameter(f"no detection has the type {type_!r}{hint}", param_hint="--type")
-    found = [a for a in _read(file) if type_ in (None, a.type) and severity in (None, a.severity)]
+    found = [
+        a
+        for a in _read(file)
+        if (type_ is None or a.type == type_) and (severity is None or a.severity == severity)
+    ]
     head, line = FORMATS[form]
     lines = (line(alert) for alert in found if not alert.withdrawn)
     if out is None:

@@ -9,7 +9,8 @@ from alerts.alert import Alert, to_json
 from alerts.formats import cef, spreadsheet, syslog
 
 # name: (what comes first, an alert's line); lines have their ends.
-FORMATS: MappingProxyType[str, tuple[bytes, Callable[[Alert], bytes]]] = MappingProxyType(
+Line = Callable[[Alert], bytes]
+FORMATS: MappingProxyType[str, tuple[bytes, Line]] = MappingProxyType(
     {
         "json": (b"", lambda alert: to_json(alert) + b"\n"),
         "csv": (spreadsheet.HEAD, spreadsheet.line),
