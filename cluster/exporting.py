@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from pathlib import Path
 
 import click
@@ -27,7 +28,7 @@ def export(file: Path, form: str, out: Path | None, type_: str | None, severity:
     head, line = FORMATS[form]
     lines = (line(alert) for alert in found if not alert.withdrawn)
     if out is None:
-        stream = click.get_binary_stream("stdout")
+        stream = sys.stdout.buffer
         stream.write(head)
         stream.writelines(lines)
     else:
