@@ -104,7 +104,7 @@ def catalogue(type_: str | None) -> int:
 
 @cli.group()
 def alerts() -> None:
-    """List and show alerts that a run has written."""
+    """List, show and export alerts that a run has written."""
 
 
 @alerts.command("list")
@@ -126,6 +126,25 @@ def alerts_show(file: Path, id_: str) -> int:
     from cluster.showing import show_alert
 
     return show_alert(file, id_)
+
+
+@alerts.command("export")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--format", "form", type=click.Choice(["json", "csv", "cef", "syslog"]), default="json", show_default=True
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write here; by default to standard output.",
+)
+@click.option("--type", "type_", help="Only this type.")
+@click.option("--severity", type=click.Choice(["high", "medium", "low", "informational"]))
+def alerts_export(file: Path, form: str, out: Path | None, type_: str | None, severity: str | None) -> int:
+    """The alerts of FILE as other systems read them."""
+    from cluster.exporting import export
+
+    return export(file, form, out, type_, severity)
 
 
 @cli.command()
