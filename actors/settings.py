@@ -24,9 +24,7 @@ class Settings:
     silence_us: int = 5 * MINUTE_US  # after which a live source that says nothing holds no hour open
     streaming: bool = False  # alerts are handed over hour by hour, not at the end
     checkpoints: bool = False  # whether what changes must be kept apart, to be saved
-    lasts: bool = field(
-        default=True, repr=False
-    )  # what is learned is for later runs, once the sources are drained
+    lasts: bool = field(default=True, repr=False)  # at its end: what is learned is for later runs
     in_flight: int = 4  # batches a shard may be behind before the router waits
     disabled: frozenset[str] = frozenset()
     learning_days: float | None = None  # in place of what the detections declare

@@ -47,6 +47,7 @@ class Chaos:
     recovered_s: list[float] = field(default_factory=list)  # from a kill to the next record
     summary: str = ""
     alerts: bytes = b""
+    said: str = ""  # on standard output
 
 
 def command(given: list[str], config: Path, out: Path, *more: str) -> list[str]:
@@ -91,20 +92,19 @@ def disturbed(
     chaos = Chaos()
     state = ["--state", str(out / "state")]
     progress = (lambda: _newest(out / "state")) if further else None
-    with (out / "stderr").open("w+") as said:
+    with (out / "stderr").open("w+") as said, (out / "stdout").open("w+") as shown:
         while True:
             chaos.starts += 1
             said.truncate(0)
             said.seek(0)
-            process = subprocess.Popen(
-                command(given, config, out, *state, *more), stderr=said, stdout=subprocess.DEVNULL
-            )
+            process = subprocess.Popen(command(given, config, out, *state, *more), stderr=said, stdout=shown)
             status = _disturb(process, chaos, chance, kills, pause_s, kinds, progress)
             said.flush()
             said.seek(0)
             words = said.read()
             if status in (0, 3):
                 chaos.summary, chaos.alerts = _summary(words), (out / "alerts.jsonl").read_bytes()
+                chaos.said = (out / "stdout").read_text()
                 return chaos
             if status == 2 or (not _by_kill(status, words) and chaos.kills.total() == 0):
                 raise RuntimeError(f"status {status}: {words[-2_000:]}")

@@ -1,6 +1,12 @@
 """What is found, missed and said falsely on simulated organisations, per detection.
 
     python -m benchmarks.quality --seeds 101 102 --days 60
+    python -m benchmarks.quality --quick
+    python -m benchmarks.quality --kinds bank software --strengths loud faint --seeds 801 802
+
+Each kind of organisation (`simulation.kinds`) is made with each seed and each strength of the attacks. `--quick`
+takes all kinds at a small size, all strengths, one seed and 28 days, where not said otherwise. Figures go to
+build/bench/quality.json, recall against strength to a picture beside it.
 
 An attack is found if its type is raised on its entity within its time (an hour before to two hours after).
 A false alert is one of medium or higher severity that belongs to no attack: neither its own type nor one that
@@ -22,6 +28,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.quality_table import Case, by_kind, by_strength, draw, figures
+
 HOUR_S = 3600.0
 
 
@@ -30,6 +38,8 @@ class Score:
     """What came of one organisation."""
 
     seed: int
+    kind: str = "default"
+    strength: str = "loud"
     entity_days: float = 0.0
     seconds: float = 0.0
     found: Counter[str] = field(default_factory=Counter)
@@ -107,16 +117,20 @@ def judge(seed: int, alerts: list[dict[str, Any]], truths: list[dict[str, Any]])
     return score
 
 
-def run(seed: int, days: int) -> Score:
+def run(seed: int, days: int, case: Case | None = None) -> Score:
     """One organisation from its making to its score."""
     from rich.console import Console
 
     from cluster.detect import Options, detect
     from simulation import simulate
+    from simulation.kinds import kind_of
 
+    case = case or Case()
+    kind = kind_of(case.kind)
+    size = kind.quick if case.quick else kind.full
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "organisation"
-        simulate(out, days=days, seed=seed)
+        simulate(out, days=days, seed=seed, organisation=size, start=kind.start, strength=case.strength)
         begun = time.perf_counter()
         options = Options([str(out / "telemetry")], config=out / "redshank.toml", runtime="loop", quiet=True)
         result = detect(options, Console(stderr=True))
@@ -128,6 +142,7 @@ def run(seed: int, days: int) -> Score:
     score = judge(seed, alerts, truths)
     score.entity_days = result.outcome.entity_days
     score.seconds = took
+    score.kind, score.strength = case.kind, case.strength
     return score
 
 
@@ -160,18 +175,50 @@ def table(scores: list[Score]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table; 1 if a goal is missed."""
+    """Print the tables, write the figures and the picture."""
+    from simulation.attacks import STRENGTHS
+    from simulation.kinds import KINDS
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102])
-    parser.add_argument("--days", type=int, default=60)
+    parser.add_argument("--kinds", nargs="+", choices=tuple(KINDS), metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--strengths", nargs="+", choices=STRENGTHS, metavar="STRENGTH")
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--days", type=int)
+    parser.add_argument("--quick", action="store_true", help="all kinds and strengths, small, in minutes")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/bench"), help="folder of the JSON and the picture"
+    )
     parser.add_argument("--notes", action="store_true", help="name every miss and every false alert")
     chosen = parser.parse_args(arguments)
+    days = chosen.days or (28 if chosen.quick else 60)
+    if days < 1 or chosen.processes < 1:
+        parser.error("--days and --processes are at least 1")
+    kinds = chosen.kinds or (list(KINDS) if chosen.quick else ["default"])
+    strengths = chosen.strengths or (list(STRENGTHS) if chosen.quick else ["loud"])
+    seeds = chosen.seeds or ([701] if chosen.quick else [101, 102])
+    cases = [
+        (seed, Case(kind, strength, chosen.quick))
+        for kind in kinds
+        for strength in strengths
+        for seed in seeds
+    ]
+    chosen.out.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(chosen.processes) as pool:
-        scores = list(pool.map(run, chosen.seeds, [chosen.days] * len(chosen.seeds)))
-    print(table(scores))
+        jobs = [pool.submit(run, seed, days, case) for seed, case in cases]
+        scores = []
+        for job in jobs:
+            scores.append(job.result())
+            # what was measured stays, should the rest be interrupted
+            text = json.dumps(figures(scores, days, quick=chosen.quick), indent=1)
+            (chosen.out / "quality.json").write_text(text + "\n")
+            done = scores[-1]
+            print(f"{len(scores)} of {len(jobs)}: {done.kind}, {done.strength}, {done.seed}", file=sys.stderr)
+    print("\n\n".join((table(scores), by_strength(scores, strengths), by_kind(scores, kinds))))
+    if len(strengths) > 1:
+        draw(figures(scores, days, quick=chosen.quick), strengths, chosen.out / "quality.svg")
     if chosen.notes:
-        print("\n".join(note for score in scores for note in score.notes))
+        print("\n".join(f"{s.kind}, {s.strength}, {note}" for s in scores for note in s.notes))
     return 0
 
 

@@ -85,11 +85,17 @@ def scale(shards: int, config: Path) -> int:
 @click.option(
     "--attack", "attacks", multiple=True, metavar="TYPE", help="Only these attacks; by default all."
 )
-def simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
+@click.option(
+    "--kind", default="default", show_default=True, metavar="NAME", help="The kind of organisation."
+)
+@click.option(
+    "--strength", default="loud", show_default=True, help="Of the attacks: loud, moderate or faint."
+)
+def simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str, strength: str) -> int:
     """Make an organisation's telemetry with attacks in it, in the real wire formats."""
     from cluster.simulating import run
 
-    return run(out, days, seed, attacks)
+    return run(out, days, seed, attacks, kind, strength)
 
 
 @cli.command()
@@ -102,6 +108,25 @@ def catalogue(type_: str | None) -> int:
 
 
 cli.add_command(alerts)
+
+
+@alerts.command("export")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--format", "form", type=click.Choice(["json", "csv", "cef", "syslog"]), default="json", show_default=True
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write here; by default to standard output.",
+)
+@click.option("--type", "type_", help="Only this type.")
+@click.option("--severity", type=click.Choice(["high", "medium", "low", "informational"]))
+def alerts_export(file: Path, form: str, out: Path | None, type_: str | None, severity: str | None) -> int:
+    """The alerts of FILE as other systems read them."""
+    from cluster.exporting import export
+
+    return export(file, form, out, type_, severity)
 
 
 @cli.command()

@@ -281,6 +281,8 @@ def start(address: str | None) -> Any:
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
+    # What the raylet says of a death would stand among the alerts on standard output; we say it ourselves.
+    ray._private.worker._worker_logs_enabled = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -13,7 +13,9 @@ from cluster.errors import UserError
 from detections.catalogue import CATALOGUE
 
 
-def run(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
+def run(
+    out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str = "default", strength: str = "loud"
+) -> int:
     """Write the telemetry to a folder that is new, empty, or an older simulation's."""
     for type_ in attacks:
         if type_ not in CATALOGUE:
@@ -22,9 +24,19 @@ def run(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
                 f"no attack has the type {type_!r}" + (f" (did you mean {near[0]}?)" if near else ""),
                 param_hint="--attack",
             )
+    _check(kind, strength)
     if out.is_dir() and any(out.iterdir()) and not _made_here(out):
         raise UserError(f"{out}: is a folder with other things in it; name a new one")
-    return _simulate(out, days, seed, attacks)
+    return _simulate(out, days, seed, attacks, kind, strength)
+
+
+def _check(kind: str, strength: str) -> None:
+    from simulation.attacks import STRENGTHS
+    from simulation.kinds import KINDS
+
+    for what, given, known in (("--kind", kind, tuple(KINDS)), ("--strength", strength, STRENGTHS)):
+        if given not in known:
+            raise click.BadParameter(f"{given!r} is none of {', '.join(known)}", param_hint=what)
 
 
 def _made_here(out: Path) -> bool:
@@ -35,8 +47,9 @@ def _made_here(out: Path) -> bool:
         return False
 
 
-def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
+def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str, strength: str) -> int:
     from simulation import simulate
+    from simulation.kinds import kind_of
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -47,6 +60,9 @@ def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...]) -> int:
                 days=days,
                 seed=seed,
                 attacks=list(attacks) or None,
+                organisation=kind_of(kind).full,
+                start=kind_of(kind).start,
+                strength=strength,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         except OSError as error:

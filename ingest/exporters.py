@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Any
 
+from ingest import netflow
 from ingest.blocks import Block
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
@@ -24,7 +25,7 @@ from ingest.records import SECOND_US, Rejected
 MAX_EXPORTERS = 1_024  # the one that was silent for longest is forgotten for a new one
 
 Source = tuple[bytes, int]
-_KNOWN = {5: "NetFlow version 5", 9: "NetFlow version 9"}
+_KNOWN = {5: "no message of NetFlow version 5", 9: "no message of NetFlow version 9"}
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class Exporters:
     def lost(self) -> dict[str, int]:
         """Records that sequence numbers say were lost, by 'address:port/domain', since this process began."""
         return {
-            f"{one.sets.source}/{domain}": lost
+            f"{one.sets.source}/{netflow.domain_name(domain)}": lost
             for one in self._known.values()
             for domain, lost in one.sets.lost().items()
         }
@@ -97,6 +98,12 @@ class Exporters:
             one = self._known[source]
             begun: list[Datagram] = []
             for datagram in datagrams:
+                if netflow.begins(datagram.data, 0):
+                    self._decode(one, begun)
+                    begun = []
+                    one.sets.netflow_datagram(datagram.data, datagram.checksum, self.second, one.octets)
+                    one.octets += len(datagram.data)
+                    continue
                 wrong = _wrong(datagram.data)
                 if wrong:
                     self._decode(one, begun)
@@ -161,7 +168,7 @@ def _wrong(data: bytes) -> str:
             "" if length == len(data) else f"cut, or longer than they say ({len(data)} octets, not {length})"
         )
     what = _KNOWN.get(version) if len(data) >= HEADER else None
-    return f"{what or 'no IPFIX'}; only IPFIX (version 10) is taken in here"
+    return f"{what or 'no IPFIX'}; IPFIX, NetFlow 5 and 9 are taken in here"
 
 
 def shown(source: Source) -> str:

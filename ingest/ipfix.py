@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ingest import netflow
 from ingest.flows import FlowColumns
 from ingest.ipfix_columns import LayoutPart
 from ingest.ipfix_domains import DomainState
@@ -19,7 +20,7 @@ from ingest.ipfix_runs import HEADER, VERSION, chain, next_message
 from ingest.ipfix_sets import EXCERPT, Sets
 from ingest.records import Rejected
 
-_KNOWN = {5: "NetFlow version 5", 9: "NetFlow version 9"}
+_KNOWN = {5: "no message of NetFlow version 5", 9: "no message of NetFlow version 9"}
 
 
 @dataclass(slots=True)
@@ -114,6 +115,12 @@ class IpfixDecoder:
                 bounds = chain(data, at)
                 self._sets.messages(data, bounds, self.offset)
                 at = bounds[-1]
+                begun = at
+                at, waits = self._netflow(data, at, at_end)
+                if waits:
+                    break
+                if at > begun:
+                    continue
                 if size - at < HEADER:
                     break
             is_cut = found and _is_header(data, at)
@@ -126,6 +133,16 @@ class IpfixDecoder:
             self._cut(data, at)
             at = size
         return at
+
+    def _netflow(self, data: bytes, at: int, at_end: bool) -> tuple[int, bool]:
+        """Take in the messages of NetFlow from here on; where they end, and whether one is not whole yet."""
+        while netflow.begins(data, at):
+            end = netflow.end_of(data, at, at_end)
+            if end is None:
+                return at, True
+            self._sets.netflow(data, at, end, self.offset + at)
+            at = end
+        return at, False
 
     def _resume(self, data: bytes, at: int, at_end: bool, is_cut: bool) -> tuple[int, bool]:
         """Where to go on, and whether a message begins there.
@@ -150,7 +167,7 @@ class IpfixDecoder:
         begin, self._garbage = bytes(self._garbage or b""), None
         what = _KNOWN.get(int.from_bytes(begin[:2], "big"), "no IPFIX message")
         size = self.offset + end - self._garbage_from
-        reason = f"{size} octets are {what}; only IPFIX (version 10) is read from files"
+        reason = f"{size} octets are {what} that can be read (IPFIX, NetFlow 5 and 9)"
         self._sets.taken.reject(reason, self._garbage_from, begin, "message")
 
     def _cut(self, data: bytes, at: int) -> None:

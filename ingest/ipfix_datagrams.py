@@ -75,7 +75,7 @@ class DatagramDomain(Domain):
     def took(self, message: Message, records: int, is_whole: bool) -> int:
         """See `Domain.took`. What waits is missing until its template has come."""
         lost = self.numbers.took(message.sequence, message.exported_s, records)
-        if not is_whole and self._waits is not message:
+        if not is_whole and not self.counts_messages and self._waits is not message:
             self.numbers.next = None  # nobody knows how many records it had
         return lost
 
@@ -88,7 +88,19 @@ class DatagramDomain(Domain):
 
     def took_later(self, kept: Waiting, records: int | None) -> int:
         """See `Domain.took_later`."""
+        if self.counts_messages:
+            return 0  # it was counted when it came
         return self.numbers.took_later(kept.message.sequence, records)
+
+    def is_behind(self, sequence: int) -> bool:
+        """See `Domain.is_behind`."""
+        return self.numbers.next is None or sequence != self.numbers.next & 0xFFFFFFFF
+
+    def begun_anew(self) -> None:
+        """See `Domain.begun_anew`."""
+        self.numbers.next = None
+        self.numbers.restarts += 1
+        self.templates.clear()
 
     def wait(self, kept: Waiting) -> None:
         """See `Domain.wait`."""
@@ -111,7 +123,9 @@ class DatagramDomain(Domain):
             list(map(list, numbers.gaps)),
             self.recent.kept(),
         ]
-        return [*Domain.state(self), beside]
+        told = Domain.state(self)
+        told[7] = beside
+        return told
 
 
 class DatagramSets(Sets):
@@ -135,6 +149,12 @@ class DatagramSets(Sets):
             bounds.append(at)
         self.messages(b"".join(messages), bounds, offset)
         return at
+
+    def netflow_datagram(self, data: bytes, checksum: int, received_s: int, offset: int) -> None:
+        """Take in a message of NetFlow."""
+        self._begin(received_s)
+        self.now.checksums = [checksum]
+        self.netflow(data, 0, len(data), offset)
 
     def expire(self, received_s: int) -> None:
         """Reject what has waited for too long."""
@@ -185,6 +205,7 @@ class DatagramSets(Sets):
             MortalTemplates(self.common.layouts, self.now),
             sampling=kept.sampling,
             init_ms=kept.init_ms,
+            begun_ms=kept.begun_ms,
             now=self.now,
             numbers=Sequence(kept.next_sequence, beside.newest_s),
             recent=Recent(beside.recent),
@@ -194,8 +215,10 @@ class DatagramSets(Sets):
         for template, seen_s in zip(kept.templates, beside.seen_s, strict=True):
             self.now.s = seen_s
             made.templates.learn(*template)
-        for (number, data, offset, exported_s), (sequence, received_s) in zip(
-            kept.waiting, beside.waits, strict=True
+        inits = kept.waiting_init_ms or [0] * len(kept.waiting)
+        for (number, data, offset, exported_s), (sequence, received_s), init_ms in zip(
+            kept.waiting, beside.waits, inits, strict=True
         ):
-            made.wait(Waiting(number, data, Message(made, offset, exported_s, sequence, received_s)))
+            message = Message(made, offset, exported_s, sequence, received_s, init_ms)
+            made.wait(Waiting(number, data, message))
         return made

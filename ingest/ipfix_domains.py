@@ -40,6 +40,8 @@ class DomainState(msgspec.Struct, array_like=True, frozen=True):
     templates: list[tuple[int, int, bytes]]  # id, scopes, field specifiers
     waiting: list[tuple[int, bytes, int, int]]  # id, data, offset and export time of the message
     datagrams: DatagramsState | None = None  # of a domain whose messages come by UDP
+    begun_ms: int = 0  # of NetFlow: when the system started, as was told last
+    waiting_init_ms: list[int] = []  # of NetFlow: when the system started, of each waiting set's message
 
 
 @dataclass(slots=True)
@@ -54,6 +56,21 @@ class Domain:
     init_ms: int = 0  # systemInitTimeMilliseconds of the options data
     next_sequence: int | None = None  # None: what came last had a number of records that is not known
     missing: int = 0  # of those that were counted as lost, how many may still come late
+    begun_ms: int = 0  # of NetFlow: when the system started, as was told last
+
+    @property
+    def counts_messages(self) -> bool:
+        """Whether sequence numbers count messages and not records, as NetFlow version 9 has it."""
+        return self.number >> 32 == 9
+
+    def is_behind(self, sequence: int) -> bool:
+        """Whether a message is not the one that was to come: a clock that begins again at 0 leaves the numbers alone."""
+        return sequence != self.next_sequence
+
+    def begun_anew(self) -> None:
+        """The exporter has started again: what it said before does not hold."""
+        self.next_sequence, self.missing = None, 0
+        self.templates.clear()
 
     def is_repeated(self, sequence: int, number: int) -> bool:
         """Whether a message, the `number`th of those given, was taken in before. In a file none is."""
@@ -132,17 +149,22 @@ class Domain:
             self.missing,
             known,
             waiting,
+            None,
+            self.begun_ms,
+            [kept.message.init_ms for kept in self.all_waiting()],
         ]
 
     @classmethod
     def restored(cls, kept: DomainState, layouts: Layouts) -> Domain:
         """From what was kept. Raises BadTemplateError."""
         made = cls(kept.number, Templates(layouts), sampling=kept.sampling, init_ms=kept.init_ms)
+        made.begun_ms = kept.begun_ms
         made.next_sequence, made.missing = kept.next_sequence, kept.missing
         for template in kept.templates:
             made.templates.learn(*template)
-        for number, data, offset, exported_s in kept.waiting:
-            made.wait(Waiting(number, data, Message(made, offset, exported_s)))
+        inits = kept.waiting_init_ms or [0] * len(kept.waiting)
+        for (number, data, offset, exported_s), init_ms in zip(kept.waiting, inits, strict=True):
+            made.wait(Waiting(number, data, Message(made, offset, exported_s, init_ms=init_ms)))
         return made
 
 
@@ -154,6 +176,7 @@ class Message(NamedTuple):
     exported_s: int
     sequence: int = 0
     received_s: int = 0  # 0: it came in no datagram
+    init_ms: int = 0  # of NetFlow: when the clock of its times began
 
 
 class Waiting(NamedTuple):

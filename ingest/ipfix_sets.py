@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ingest import netflow
 from ingest.ipfix_columns import Gathered
 from ingest.ipfix_domains import Domain, DomainState, Message, Waiting
 from ingest.ipfix_runs import BODY, FIRST_DATA, HEADER, Run, bodies, runs
@@ -19,6 +20,7 @@ EXCERPT = 48  # octets of what is rejected that are shown
 MAX_DOMAINS = 1_024
 MAX_WAITING = 1 << 20  # octets of data sets that a domain may keep until their template comes
 MAX_ALL_WAITING = 1 << 24  # ... and all domains together
+RESTART_MS = 60_000  # by which a system's start moves on when it starts again: clocks are set by less
 NO_ADDRESSES = "flow records without addresses"
 
 _ABOUT = Struct("!III")  # export time, sequence number and domain, after version and length
@@ -165,6 +167,61 @@ class Sets:
             at += length
         self.taken.lost += domain.took(message, records, is_whole)
 
+    def netflow(self, data: bytes, at: int, end: int, offset: int) -> None:
+        """Take in a message of NetFlow version 5 or 9; `offset` is its own."""
+        found = netflow.header(data, at, end)
+        if found is None:
+            self.taken.reject("the NetFlow message is cut within its header", offset, data[at:end], "message")
+            return
+        told, body = found
+        domain = self._domain(told.domain)
+        if domain is None:
+            text = f"more than {MAX_DOMAINS} observation domains"
+            self.taken.reject(text, offset, data[at:end], "message")
+            return
+        if domain.is_repeated(told.sequence, 0):
+            return
+        if 0 < domain.begun_ms < told.init_ms - RESTART_MS and domain.is_behind(told.sequence):
+            self._begun_anew(domain)
+        domain.begun_ms = told.init_ms
+        message = Message(domain, offset, told.exported_s, told.sequence, self.received_s, told.init_ms)
+        if told.version == 5:
+            domain.sampling = told.sampling
+            domain.templates.learn(netflow.TEMPLATE_5, 0, netflow.SPECIFIERS_5)
+            records = self._set(message, netflow.TEMPLATE_5, data, body, end) or 0
+            self._check_5(message, data, at, end, records)
+            said = int.from_bytes(data[at + 2 : at + 4], "big")
+            self.taken.lost += domain.took(message, said, True)
+            return
+        self._sets_9(message, data, body, end)
+        self.taken.lost += domain.took(message, 1, True)
+
+    def _begun_anew(self, domain: Domain) -> None:
+        for number in sorted(domain.waiting):
+            for kept in domain.no_longer(number):
+                self.common.waiting_size -= kept.size
+                self._never_known(kept)
+        domain.begun_anew()
+
+    def _check_5(self, message: Message, data: bytes, at: int, end: int, records: int) -> None:
+        said = int.from_bytes(data[at + 2 : at + 4], "big")
+        if records != said:
+            text = f"the NetFlow version 5 message says {said} records, and has {records}"
+            self.taken.reject(text, message.offset, data[at:end], "message")
+
+    def _sets_9(self, message: Message, data: bytes, at: int, end: int) -> None:
+        try:
+            for number, begin, after in netflow.sets(data, at, end):
+                if number > 1:
+                    self._set(message, number, data, begin, after)
+                    continue
+                told = netflow.as_templates(data, begin, after, number == 1)
+                self._templates(message, told, 0, len(told), number == 1)
+        except BadTemplateError as error:
+            self.taken.reject(f"template {error}", message.offset, data[at:end], "set")
+        except ValueError as error:
+            self.taken.reject(str(error), message.offset, data[at:end], "set")
+
     def _domain(self, number: int) -> Domain | None:
         domain = self._domains.get(number)
         if domain is None and self.common.domains < MAX_DOMAINS:
@@ -248,7 +305,8 @@ class Sets:
             return count
         self.taken.read += count
         if layout.is_flow:
-            about = (count, message.offset, message.exported_s, domain.sampling, domain.init_ms)
+            init_ms = message.init_ms or domain.init_ms
+            about = (count, message.offset, message.exported_s, domain.sampling, init_ms)
             self.taken.of(layout).one(records, about)
         else:
             self.taken.filtered[NO_ADDRESSES] = self.taken.filtered.get(NO_ADDRESSES, 0) + count

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ingest import netflow
+
 HEAD = 4096  # octets that are looked at
 
 
@@ -60,8 +62,8 @@ def _flows(head: bytes) -> Kind | None:
         if len(head) < length or not following or following in (b"\x00\x0a", b"\x00"):
             return Kind("flows")
         return Kind("flows") if _set_follows(head) else None
-    if version in (5, 9) and 0 < length <= 1000 and len(head) >= 20:
-        return Kind("", f"the file is NetFlow version {version}; only IPFIX (version 10) is read from files")
+    if netflow.begins(head, 0) and len(head) >= 20:
+        return Kind("flows")
     return None
 
 
@@ -82,7 +84,8 @@ def _text(head: bytes) -> Kind:
         return Kind("", "the file is empty but for white space")
     if b"\x00" in head or _odd(head) > len(head) // 10:
         return Kind(
-            "", "the file is binary, and of no format that is read (IPFIX; JSON, also in gzip or zstd)"
+            "",
+            "the file is binary, and of no format that is read (IPFIX, NetFlow; JSON, also in gzip or zstd)",
         )
     return Kind(
         "", "the file is text, but no JSON: it begins with " + repr(start[:30].decode("utf-8", "replace"))

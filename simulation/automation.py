@@ -76,9 +76,9 @@ def _web(world: World, service: Service, day: int, rng: random.Random) -> list[A
 
 
 def _batch(world: World, service: Service, day: int, rng: random.Random) -> list[Act]:
-    """Each night, more on Sundays, five times as much when a month ends."""
+    """Each night, more on Sundays, several times as much when a month ends."""
     today = world.start + timedelta(days=day)
-    rounds = 5 if today.day <= 2 else 3 if today.weekday() == 6 else 1
+    rounds = world.size.habits.month_end if today.day <= 2 else 3 if today.weekday() == 6 else 1
     at_us, acts = world.at(day) + HOUR_US + int(rng.random() * 10 * MINUTE_US), list[Act]()
     for vault in service.vaults:
         acts.append(challenge(rng, at_us, service.agent, service.addresses[0], "SecretGet", vault, ""))
@@ -125,7 +125,9 @@ def _run(world: World, service: Service, rng: random.Random, at_us: int) -> list
     for n in range(rng.randint(2, 5)):
         item = f"secrets/{vault.secrets[n % len(vault.secrets)]}"
         acts.append(call(rng, service, at + (2 + n) * 1_000_000, "SecretGet", vault, item))
-    return acts + _ephemeral(world, rng, at_us + 30_000_000)
+    for n in range(world.size.habits.identities):
+        acts += _ephemeral(world, rng, at_us + (30 + 4 * n) * 1_000_000)
+    return acts
 
 
 def _pipeline(world: World, service: Service, day: int, rng: random.Random) -> list[Act]:
@@ -134,7 +136,7 @@ def _pipeline(world: World, service: Service, day: int, rng: random.Random) -> l
     nightly = world.at(day) + 3 * HOUR_US + int(rng.random() * 5 * MINUTE_US)
     for at_us in [nightly] + [
         world.at(day) + int(rng.triangular(6, 18, 11) * HOUR_US)
-        for _ in range(poisson(rng, 0.6 if weekend else 6))
+        for _ in range(poisson(rng, world.size.habits.builds * (0.1 if weekend else 1)))
     ]:
         acts += _run(world, service, rng, at_us)
     return acts

@@ -66,7 +66,12 @@ def _of_calendar(world: World) -> Iterator[Remark]:
         for service in world.services:
             span = world.at(day), world.at(day + 1)
             if service.kind == "batch" and today.day <= 2:
-                yield *span, "principal", service.who.oid, "month-end load: five times the usual reads"
+                yield (
+                    *span,
+                    "principal",
+                    service.who.oid,
+                    f"month-end load: {world.size.habits.month_end} times the usual reads",
+                )
             if service.kind == "rotation" and today.day == 5:
                 yield *span, "principal", service.who.oid, "monthly key rotation in every vault"
 

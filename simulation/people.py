@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from simulation.acts import CLI, EDITOR, PORTAL, POWERSHELL, TERRAFORM, Client, Identity
 from simulation.estate import TEAMS, Estate, Vault
+from simulation.habits import Habits
 from simulation.places import CONFERENCES, HOMES, OFFICES, Place
 from simulation.randomness import guid, stream
 
@@ -86,8 +87,8 @@ def _off(rng: random.Random, days: int) -> frozenset[int]:
     return frozenset(off)
 
 
-def _trips(rng: random.Random, country: str, days: int) -> tuple[Trip, ...]:
-    if days < 10 or rng.random() > 0.13:
+def _trips(rng: random.Random, country: str, days: int, share: float) -> tuple[Trip, ...]:
+    if days < 10 or rng.random() > share:
         return ()
     offices = [place for code, place in OFFICES.items() if code != country]
     to = rng.choice(offices) if rng.random() < 0.7 else rng.choice(CONFERENCES)
@@ -120,7 +121,7 @@ def _dormant(count: int) -> int:
     return max(n for n in range(count) if _role(n, count) != "office")
 
 
-def hire(seed: int, n: int, count: int, days: int, estate: Estate) -> Person:
+def hire(seed: int, n: int, count: int, days: int, estate: Estate, habits: Habits) -> Person:
     """The n-th of so many people."""
     rng = stream(seed, "person", n)
     role, country, team = _role(n, count), _country(n), TEAMS[rng.randrange(len(TEAMS))]
@@ -140,12 +141,12 @@ def hire(seed: int, n: int, count: int, days: int, estate: Estate) -> Person:
         start_h=rng.uniform(7.2, 10.0),
         length_h=rng.uniform(7.5, 9.5),
         pace=1.5 if dormant else rng.gammavariate(6, 1 / 6),
-        vpn=rng.choice((0.1, 0.5, 0.9)),
+        vpn=rng.choice(habits.vpn),
         first=first,
         last=last,
         on_call=role == "admin",
         holidays=frozenset() if dormant else _off(rng, days),
-        trips=() if dormant else _trips(rng, country, days),
+        trips=() if dormant else _trips(rng, country, days, habits.trips),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from simulation.acts import HOUR_US
 from simulation.people import Person, Trip
-from simulation.places import OFFICES, Place, journey_hours
+from simulation.places import HOMES, OFFICES, Place, journey_hours
 from simulation.randomness import stream
 from simulation.world import World
 
@@ -74,11 +74,18 @@ def _span(world: World, day: int, place: Place, start_h: float, length_h: float)
 
 
 def _at_home(world: World, person: Person, day: int) -> tuple[tuple[str, float], ...]:
-    home, mobile = (
-        home_address(world, person, day),
-        person.home.address(stream(world.seed, "phone", person.who.oid, day)),
-    )
-    return (home, 1 - person.vpn), (vpn_address(world, person), person.vpn), (mobile, 0.02)
+    home, mobile = home_address(world, person, day), _phone_address(world, person, day)
+    vpn = (vpn_address(world, person), person.vpn)
+    return (home, 1 - person.vpn), vpn, (mobile, world.size.habits.phone)
+
+
+def _phone_address(world: World, person: Person, day: int) -> str:
+    """The phone's own of that day; behind a carrier's NAT one of few that the country's phones share."""
+    if not world.size.habits.carriers:
+        return person.home.address(stream(world.seed, "phone", person.who.oid, day))
+    homes = HOMES[person.home.country]
+    n = stream(world.seed, "carrier", person.who.oid, day).randrange(world.size.habits.carriers)
+    return homes[n % len(homes)].address(stream(world.seed, "carrier", person.home.country, n))
 
 
 def _abroad(world: World, person: Person, trip: Trip) -> tuple[tuple[str, float], ...]:

@@ -43,7 +43,7 @@ def simulate(
 ) -> Summary:
     """Write an organisation's telemetry of so many days into a folder, with attacks and the truth about them.
 
-    `attacks` are types (None: all 26; empty: none), `strength` is 'loud' or 'moderate', `progress` is
+    `attacks` are types (None: all 26; empty: none), `strength` is 'loud', 'moderate' or 'faint', `progress` is
     called with the days done and the days there are. The same arguments give the same bytes, and the
     benign part does not depend on the attacks. Raises ValueError for an unknown type, strength or too small
     an organisation, FileExistsError if the folder holds something that is not a simulation's.

@@ -85,11 +85,11 @@ def staff(seed: int, count: int, estate: Estate) -> list[Service]:
     return [_service(seed, n, estate) for n in range(count)] + [_graph(seed, estate)]
 
 
-def launches(seed: int, days: int, estate: Estate) -> list[Service]:
+def launches(seed: int, days: int, estate: Estate, apart: tuple[int, int] = (4, 10)) -> list[Service]:
     """Applications deployed in mid-run: a new identity each, and for two of three a vault of their own."""
     rng = stream(seed, "launches")
     made: list[Service] = []
-    day = rng.randint(4, 9)
+    day = rng.randint(4, 9)  # the first; then `apart` days from one to the next
     while day < days:
         fresh = len(made) % 3 != 1
         old = [vault for vault in estate.vaults if vault.kind == "application"]
@@ -101,5 +101,5 @@ def launches(seed: int, days: int, estate: Estate) -> list[Service]:
         place = CLOUD[vault.region]
         rate = 3 + rng.gammavariate(2, 3)
         made.append(Service(who, "web", _AGENTS["web"], (place.address(rng),), (vault,), (rate,), 1.0, day))
-        day += rng.randint(4, 10)
+        day += rng.randint(*apart)
     return made

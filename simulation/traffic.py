@@ -53,7 +53,7 @@ def _tries(rng: np.random.Generator, count: int) -> Longs:
 
 def _background(world: World, machine: Machine, day: int, service: str, rng: np.random.Generator) -> Table:
     """Everybody on the internet is found by scanners; what listens answers them."""
-    mean = BACKGROUND[service] * machine.scanned * _wave(world, service, day)
+    mean = BACKGROUND[service] * world.size.habits.scanning * machine.scanned * _wave(world, service, day)
     hours = np.repeat(np.arange(24), rng.poisson(mean * rng.gamma(3, 1 / 3, 24)))
     tries = _tries(rng, len(hours))
     addresses, shares = scanners(world.seed)

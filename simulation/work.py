@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from datetime import date, timedelta
 
-from simulation.acts import MINUTE_US, PORTAL, Act, Client, Management, Vaulted
+from simulation.acts import HOUR_US, MINUTE_US, PORTAL, Act, Client, Management, Vaulted
 from simulation.bodies import assignment, role_id
 from simulation.estate import Estate, Vault, group
 from simulation.people import Person
@@ -157,6 +158,36 @@ def _session(rng: random.Random, person: Person, shift: Shift, world: World) -> 
     return acts
 
 
+def audited(today: date) -> bool:
+    """Whether a quarter ends within three days, or did."""
+    return (today + timedelta(days=3)).month % 3 == 1 and abs((today + timedelta(days=3)).day - 4) <= 3
+
+
+def _audit(world: World, person: Person, day: int, shift: Shift) -> list[Act]:
+    """Around a quarter's end admins list the secrets of every vault: half an hour each day for each of them."""
+    today = world.start + timedelta(days=day)
+    if not world.size.habits.audits or person.role != "admin" or not audited(today):
+        return []
+    rng = stream(world.seed, "audit", person.who.oid, day)
+    client, address, acts = person.clients[0][0], shift.address(rng), list[Act]()
+    at_us = shift.start_us + HOUR_US
+    for vault in world.estate.vaults:
+        acts.append(
+            Vaulted(
+                at_us,
+                person.who,
+                client.appid,
+                client.agent,
+                address,
+                "SecretList",
+                vault.resource,
+                guid(rng),
+            )
+        )
+        at_us += int(rng.uniform(0.5, 1.5) * MINUTE_US)
+    return acts
+
+
 def day_of_work(world: World, person: Person, day: int) -> list[Act]:
     """Everything that this person does in the work that starts on that day."""
     rng = stream(world.seed, "work", person.who.oid, day)
@@ -164,4 +195,5 @@ def day_of_work(world: World, person: Person, day: int) -> list[Act]:
     for shift in shifts(world, person, day):
         for _ in range(poisson(rng, SESSIONS[person.role] * person.pace * shift.share)):
             acts += _session(rng, person, shift, world)
+        acts += _audit(world, person, day, shift)
     return acts

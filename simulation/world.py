@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
 from simulation.acts import day_us
 from simulation.estate import Estate, Machine, Vault, build
+from simulation.habits import Habits
 from simulation.people import Person, hire
 from simulation.places import OFFICES, VPN
 from simulation.randomness import stream
@@ -18,7 +19,7 @@ START = date(2026, 1, 5)  # a Monday
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """How large it is, and one in how many packets its routers sample."""
+    """How large it is, one in how many packets its routers sample, and how it works."""
 
     people: int = 60
     service_principals: int = 12
@@ -26,6 +27,7 @@ class Organisation:
     machines: int = 40
     subscriptions: int = 2
     sampling: int = 1
+    habits: Habits = field(default_factory=Habits)
 
     def __post_init__(self) -> None:
         least = {
@@ -86,10 +88,11 @@ class World:
 def make_world(seed: int, start: date, days: int, size: Organisation) -> World:
     """The organisation of that seed and size."""
     estate = build(seed, size.vaults, size.machines, size.subscriptions)
-    people = [hire(seed, n, size.people, days, estate) for n in range(size.people)]
+    people = [hire(seed, n, size.people, days, estate, size.habits) for n in range(size.people)]
     services = staff(seed, size.service_principals, estate)
     moved = _new_owners(seed, estate, days)
-    return World(seed, start, days, size, estate, people, services, launches(seed, days, estate), moved)
+    launched = launches(seed, days, estate, size.habits.launches)
+    return World(seed, start, days, size, estate, people, services, launched, moved)
 
 
 def _pass_on(machine: Machine, day: float) -> None:

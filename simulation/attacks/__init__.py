@@ -41,7 +41,18 @@ from simulation.attacks.network import (
     ssh_outgoing,
     ssh_outgoing_multiple,
 )
-from simulation.attacks.scene import LOUD, MODERATE, Attack, CannotPlayError, Cast, Scene, Truth, set_scene
+from simulation.attacks.scene import (
+    FAINT,
+    LOUD,
+    MODERATE,
+    STRENGTHS,
+    Attack,
+    CannotPlayError,
+    Cast,
+    Scene,
+    Truth,
+    set_scene,
+)
 from simulation.world import World
 
 _PLAYS: tuple[tuple[str, str, Callable[[Scene], Attack]], ...] = tuple(
@@ -84,13 +95,13 @@ def stage(
 ) -> tuple[list[Attack], dict[str, str]]:
     """The chosen attacks (None: all), and the reasons why some of them could not be played, by type.
 
-    Raises ValueError for a type that there is not, and for a strength that is neither of the two.
+    Raises ValueError for a type that there is not, and for a strength that there is not.
     """
     unknown = sorted(set(chosen or ()) - set(TYPES))
     if unknown:
         raise ValueError(f"no attack is called {', '.join(unknown)}; there are {', '.join(TYPES)}")
-    if strength not in (LOUD, MODERATE):
-        raise ValueError(f"strength is '{LOUD}' or '{MODERATE}', not '{strength}'")
+    if strength not in STRENGTHS:
+        raise ValueError(f"strength is one of {', '.join(STRENGTHS)}, not '{strength}'")
     cast, attacks, left_out = Cast(world), list[Attack](), dict[str, str]()
     for kind, name, play in _PLAYS:
         try:
@@ -104,4 +115,4 @@ def stage(
     return attacks, kept
 
 
-__all__ = ["LOUD", "MODERATE", "TYPES", "Attack", "CannotPlayError", "Truth", "stage"]
+__all__ = ["FAINT", "LOUD", "MODERATE", "STRENGTHS", "TYPES", "Attack", "CannotPlayError", "Truth", "stage"]

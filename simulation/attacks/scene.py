@@ -18,7 +18,9 @@ from simulation.randomness import guid, numbers, stream
 from simulation.services import Service
 from simulation.world import World
 
-LOUD, MODERATE = "loud", "moderate"
+LOUD, MODERATE, FAINT = "loud", "moderate", "faint"
+STRENGTHS = (LOUD, MODERATE, FAINT)
+SLOW = 3  # how many times as long a faint attack takes
 T = TypeVar("T")
 Entity = tuple[str, str]  # kind ('resource', 'principal', 'vault') and the cloud's own id
 
@@ -126,12 +128,13 @@ class Scene:
     rng: random.Random
     columns: np.random.Generator
 
-    def size(self, loud: int, moderate: int) -> int:
+    def size(self, loud: int, moderate: int, faint: int) -> int:
         """How much of it, by the strength."""
-        return loud if self.strength == LOUD else moderate
+        return {LOUD: loud, MODERATE: moderate, FAINT: faint}[self.strength]
 
     def times(self, count: int, minutes: float) -> Longs:
-        """Sorted times of so many connections within so many minutes."""
+        """Sorted times of so many connections within so many minutes; a faint attack is slower."""
+        minutes *= SLOW if self.strength == FAINT else 1
         return self.start_us + np.sort(self.columns.integers(0, int(minutes * 60e6), count))
 
     def owner(self, machine: Machine) -> Entity:

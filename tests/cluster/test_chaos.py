@@ -60,4 +60,5 @@ def test_actors_and_raylets_that_are_killed_are_begun_again(
     )
     assert found.kills.total() >= 2
     assert found.starts == 1, "the driver lives: it must mend the rest"
+    assert "died" not in found.said, "what Ray says of it would stand among the alerts"
     assert (found.alerts, found.summary) == (alone.alerts, alone.summary)

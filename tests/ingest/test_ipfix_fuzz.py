@@ -148,7 +148,7 @@ def test_a_long_run_of_garbage_is_said_once_and_not_kept() -> None:
     assert not any(part.rejected for part in parts)
     assert len(decoder._rest) + len(decoder._garbage or b"") < 1_000
     (said,) = decoder.feed(b"", True).rejected
-    assert "300000 octets are NetFlow version 5" in said.reason
+    assert "300000 octets are no message of NetFlow version 5" in said.reason
     assert (said.offset, len(said.excerpt)) == (0, 96)
 
 

@@ -282,4 +282,5 @@ def test_no_capture_of_any_exporter_raises_or_loses_count() -> None:
     for path in paths:
         found = IpfixDecoder(path.name).feed(path.read_bytes(), True)
         assert found.read == len(found.flows) + sum(found.filtered.values())
-        assert found.read or found.rejected or path.read_bytes()[:2] == b"\x00\x0a"
+        # IPFIX and version 9 have messages of templates alone.
+        assert found.read or found.rejected or path.read_bytes()[:2] in (b"\x00\x0a", b"\x00\x09")

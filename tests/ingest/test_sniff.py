@@ -62,8 +62,6 @@ def test_ipfix_is_known_cut_or_whole(head: bytes) -> None:
         (b"\xfd7zXZ\x00" + bytes(9), "xz"),
         (b"PAR1" + bytes(20), "Parquet"),
         (b"Obj\x01" + bytes(20), "Avro"),
-        (b"\x00\x05\x00\x1e" + bytes(60), "NetFlow version 5"),
-        (b"\x00\x09\x00\x02" + bytes(60), "NetFlow version 9"),
         (b"time,caller\n1,a\n", "no JSON"),
         (b"int main()\n{\n}\n", "no JSON"),
         (b'<html>\n{"a": 1}\n', "no JSON"),

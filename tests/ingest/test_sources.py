@@ -93,7 +93,7 @@ def test_flows_and_events_are_told_apart_by_content(tmp_path: Path) -> None:
         (bytes(range(256)) * 4, "binary"),
         (b"hello, this is no log\n", "no JSON"),
         ("{}".encode("utf-16"), "UTF-16"),
-        (b"\x00\x05\x00\x03" + bytes(100), "NetFlow version 5"),
+        (b"\x00\x05\x00\x03" + bytes(100), "says 3 records, and has 1"),
         (b"PK\x03\x04" + bytes(50), "ZIP"),
         (gzip.compress(lines(audits(300)), mtime=0)[:60], "cut"),
     ],

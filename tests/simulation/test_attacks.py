@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulation.acts import CLI, PORTAL, POWERSHELL, Management, Vaulted
-from simulation.attacks import LOUD, MODERATE, TYPES, Attack, stage
+from simulation.attacks import FAINT, LOUD, MODERATE, TYPES, Attack, stage
 from simulation.feeds import command_and_control, proxies, tor_exits
 from simulation.people import dormant
 from simulation.places import ABROAD
@@ -112,6 +112,22 @@ def test_a_moderate_attack_is_no_larger_than_a_loud_one(world: World) -> None:
     pairs = [(size(a), size(b)) for a, b in zip(moderate, loud, strict=True)]
     assert all(a <= b for a, b in pairs)
     assert sum(a < b for a, b in pairs) >= 22
+
+
+def test_a_faint_attack_is_smaller_still_and_slower(world: World) -> None:
+    moderate, faint = (
+        {a.truth.type: a for a in stage(world, None, strength)[0] if not a.truth.withheld}
+        for strength in (MODERATE, FAINT)
+    )
+    ssh = "network.ssh_incoming"
+    rates = [
+        len(made) / (made["start_us"].max() - made["start_us"].min())
+        for made in (faint[ssh].talks[0][1], moderate[ssh].talks[0][1])
+    ]
+    assert rates[0] < rates[1] / 3
+    assert {attack.truth.strength for attack in faint.values()} == {FAINT}
+    assert all(attack.acts or attack.talks for attack in faint.values())
+    assert sum(len(a.acts) for a in faint.values()) < sum(len(a.acts) for a in moderate.values())
 
 
 def test_a_network_attack_goes_in_the_direction_that_its_name_says(staged: dict[str, Attack]) -> None:

@@ -90,7 +90,7 @@ def test_an_earlier_simulation_leaves_nothing_behind(tmp_path: Path) -> None:
     ("arguments", "why"),
     [
         ({"attacks": ["network.telnet"]}, "no attack is called network.telnet"),
-        ({"strength": "faint"}, "strength is"),
+        ({"strength": "quiet"}, "strength is"),
         ({"days": 0}, "at least one day"),
     ],
 )

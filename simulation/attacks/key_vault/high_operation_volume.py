@@ -14,7 +14,7 @@ def play(scene: Scene) -> Attack:
     """The same calls by the same identity from the same address: only their number is odd."""
     service, vault, rate = a_reader(scene, lambda v: v.kind == "application", "application vault")
     client = Client(service.who.name, service.who.appid, service.agent)
-    count = scene.size(int(min(80 * rate, 2500)), int(8 * rate) + 40)
+    count = scene.size(int(min(80 * rate, 2500)), int(8 * rate) + 40, int(2 * rate) + 20)
     acts: list[Act] = []
     for at_us in scene.times(count, 45):
         item = ranked(scene.rng, vault.items(), 0.9)

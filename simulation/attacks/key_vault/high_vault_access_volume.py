@@ -15,7 +15,7 @@ def play(scene: Scene) -> Attack:
     person = scene.cast.person(scene.day, lambda p: p.role == "developer" and len(p.vaults) <= 3, "developer")
     client, address = usual_client(person), home_address(scene.world, person, scene.day)
     every = [vault for vault in scene.world.estate.vaults if vault.kind != "build"]
-    vaults = scene.rng.sample(every, min(scene.size(18, 7), len(every)))
+    vaults = scene.rng.sample(every, min(scene.size(18, 7, 5), len(every)))
     at_us, acts = scene.start_us, list[Act]()
     for vault in vaults:
         for name in vault.secrets[: scene.rng.randint(1, 2)]:

@@ -21,7 +21,7 @@ def play(scene: Scene) -> Attack:
         scene.start_us,
     )
     acts: list[Act] = [scene.call(at_us, person.who, client, address, "SecretList", vault)]
-    names = vault.secrets[: scene.size(len(vault.secrets), 8)]
+    names = vault.secrets[: scene.size(len(vault.secrets), 8, 4)]
     for name in names:
         at_us += scene.pause(3)
         acts.append(scene.call(at_us, person.who, client, address, "SecretGet", vault, f"secrets/{name}"))

@@ -58,7 +58,7 @@ def play(scene: Scene) -> Attack:
     client, address = usual_client(person), home_address(scene.world, person, scene.day)
     acts, at_us = _grant(scene, person, client, address, vault), scene.start_us + scene.pause(150)
     acts.append(scene.call(at_us, person.who, client, address, "SecretList", vault))
-    for name in vault.secrets[: scene.size(10, 3)]:
+    for name in vault.secrets[: scene.size(10, 3, 1)]:
         at_us += scene.pause(6)
         acts.append(scene.call(at_us, person.who, client, address, "SecretGet", vault, f"secrets/{name}"))
     entity = ("vault", vault.resource)

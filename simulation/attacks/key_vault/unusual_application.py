@@ -17,7 +17,7 @@ def play(scene: Scene) -> Attack:
     )
     client = Client(stranger.who.name, stranger.who.appid, stranger.agent)
     at_us, acts = scene.start_us, list[Act]()
-    for name in vault.secrets[: scene.size(6, 2)]:
+    for name in vault.secrets[: scene.size(6, 2, 1)]:
         item = f"secrets/{name}"
         acts.append(scene.call(at_us, stranger.who, client, stranger.addresses[0], "SecretGet", vault, item))
         at_us += scene.pause(20)

@@ -22,8 +22,8 @@ def play(scene: Scene) -> Attack:
     odd += [
         (verb, f"secrets/{name}") for name in vault.secrets[:4] for verb in ("SecretBackup", "SecretDelete")
     ]
-    count = max(int(rate), scene.size(12, 6))
-    plan = (odd * 4)[: scene.size(count, max(count // 2, 6))]
+    count = max(int(rate), scene.size(12, 6, 3))
+    plan = (odd * 4)[: scene.size(count, max(count // 2, 6), 3)]
     at_us, acts = scene.start_us, list[Act]()
     for operation, item in plan:
         acts.append(scene.call(at_us, service.who, client, service.addresses[0], operation, vault, item))

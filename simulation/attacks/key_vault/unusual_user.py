@@ -19,5 +19,5 @@ def play(scene: Scene) -> Attack:
         f"developer or admin who uses {client.name} elsewhere",
     )
     address = home_address(scene.world, stranger, scene.day)
-    acts = reads(scene, stranger, client, address, vault, scene.size(6, 2), scene.start_us)
+    acts = reads(scene, stranger, client, address, vault, scene.size(6, 2, 1), scene.start_us)
     return scene.events(("vault", vault.resource), acts, f"{stranger.who.upn} was never at this vault")

@@ -23,7 +23,7 @@ def play(scene: Scene) -> Attack:
 
     person, vault = a_regular(scene, fits, "portal user at a vault where others use the command line")
     address = home_address(scene.world, person, scene.day)
-    acts = reads(scene, person, CLI, address, vault, scene.size(6, 2), scene.start_us)
+    acts = reads(scene, person, CLI, address, vault, scene.size(6, 2, 1), scene.start_us)
     return scene.events(
         ("vault", vault.resource), acts, f"{person.who.upn} with the command line for the first time"
     )

@@ -16,7 +16,7 @@ def play(scene: Scene) -> Attack:
         scene.day, lambda p: p.role != "office" and p.home.country == "DE", "German developer or admin"
     )
     address, at_us, acts = proxies(scene.world.seed)[0], scene.start_us, list[Act]()  # a German one
-    for _ in range(scene.size(8, 2)):
+    for _ in range(scene.size(8, 2, 1)):
         act = manage(scene.rng, victim, victim.clients[0][0], address, at_us, scene.world)
         acts.append(act._replace(status="OK"))
         at_us += scene.pause(100)

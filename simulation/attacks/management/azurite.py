@@ -15,7 +15,7 @@ TYPE = "management.azurite"
 
 def _sites(scene: Scene, victim: Person, address: str, at_us: int) -> tuple[list[Act], int]:
     acts: list[Act] = []
-    sites = sorted(scene.world.estate.sites)[: scene.size(10, 3)]  # by resource group
+    sites = sorted(scene.world.estate.sites)[: scene.size(10, 3, 1)]  # by resource group
     for site in sites:
         for _ in ("WebDeploy", "FileZilla3", "Ftp"):
             operation = "Microsoft.Web/sites/publishxml/action"
@@ -41,7 +41,9 @@ def play(scene: Scene) -> Attack:
         scene.day, lambda p: p.role == "admin" and p.uses(POWERSHELL), "admin who uses PowerShell"
     )
     address = scene.cast.country().address(scene.rng)
-    vaults = [vault for vault in scene.world.estate.vaults if vault.kind == "application"][: scene.size(8, 3)]
+    vaults = [vault for vault in scene.world.estate.vaults if vault.kind == "application"][
+        : scene.size(8, 3, 1)
+    ]
     acts, at_us = _sites(scene, victim, address, scene.start_us)
     for vault in vaults:
         more, at_us = _dump(scene, victim, address, vault, at_us + scene.pause(3))

@@ -17,7 +17,9 @@ def play(scene: Scene) -> Attack:
     )
     client, place = victim.clients[0][0], scene.cast.country()
     office, far = office_address(scene.world, victim, "DE"), place.address(scene.rng)
-    plan = [(0, office), (4, office)] + [(30 + 2 * n, far) for n in range(scene.size(6, 2))] + [(55, office)]
+    plan = (
+        [(0, office), (4, office)] + [(30 + 2 * n, far) for n in range(scene.size(6, 2, 1))] + [(55, office)]
+    )
     acts: list[Act] = [
         manage(scene.rng, victim, client, address, scene.start_us + minute * MINUTE_US, scene.world)._replace(
             status="OK"

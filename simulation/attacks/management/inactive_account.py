@@ -24,7 +24,7 @@ def play(scene: Scene) -> Attack:
     address = sleeper.home.address(scene.rng)
     subscription = scene.world.estate.subscriptions[0]
     scope, at_us, acts = f"/subscriptions/{subscription}", scene.start_us, list[Act]()
-    for _ in range(scene.size(3, 1)):
+    for _ in range(scene.size(3, 1, 1)):
         name = guid(scene.rng)
         body = assignment(name, guid(scene.rng), "User", role_id(subscription, "Contributor"), scope)
         resource = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"

@@ -14,7 +14,7 @@ def play(scene: Scene) -> Attack:
     victim = scene.cast.person(scene.day, lambda p: p.role == "developer", "developer")
     place, at_us, acts = scene.cast.country(), scene.start_us, list[Act]()
     address, client = place.address(scene.rng), victim.clients[0][0]
-    for _ in range(scene.size(8, 2)):
+    for _ in range(scene.size(8, 2, 1)):
         acts.append(manage(scene.rng, victim, client, address, at_us, scene.world)._replace(status="OK"))
         at_us += scene.pause(100)
     principal = ("principal", victim.who.oid)

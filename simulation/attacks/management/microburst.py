@@ -22,7 +22,7 @@ def _plan(scene: Scene) -> list[tuple[str, str, float]]:
     """Operation, resource and seconds until the next one."""
     estate = scene.world.estate
     others = estate.others
-    sites = estate.sites[: scene.size(len(estate.sites), 3)]
+    sites = estate.sites[: scene.size(len(estate.sites), 3, 2)]
     plan = [
         (f"Microsoft.Web/sites/{what}/action", site, 2.0)
         for site in sites
@@ -31,12 +31,12 @@ def _plan(scene: Scene) -> list[tuple[str, str, float]]:
     plan += [
         ("Microsoft.ContainerRegistry/registries/listCredentials/action", r, 2) for r in others["registries"]
     ]
-    accounts = estate.storage[: scene.size(len(estate.storage), 4)]
+    accounts = estate.storage[: scene.size(len(estate.storage), 4, 2)]
     plan += [("Microsoft.Storage/storageAccounts/listKeys/action", account, 1.5) for account in accounts]
-    for account in estate.automation[: scene.size(3, 1)]:
-        for _ in range(scene.size(3, 1)):
+    for account in estate.automation[: scene.size(3, 1, 1)]:
+        for _ in range(scene.size(3, 1, 1)):
             plan += _short_life(account, _runbook(scene), scene.rng.getrandbits(48))
-    if scene.size(1, 0):
+    if scene.size(1, 0, 0):
         plan += [("Microsoft.DocumentDB/databaseAccounts/listKeys/action", r, 2) for r in others["databases"]]
         plan += [
             (f"Microsoft.ContainerService/managedClusters/{what}/action", cluster, 2)

@@ -22,7 +22,7 @@ def play(scene: Scene) -> Attack:
         guid(scene.rng),
         guid(scene.rng),
     )
-    actions = ["*"] if scene.size(1, 0) else ["Microsoft.Authorization/*/write", "*/read"]
+    actions = ["*"] if scene.size(1, 0, 0) else ["Microsoft.Authorization/*/write", "*/read"]
     base = f"{scope}/providers/Microsoft.Authorization"
     made = scene.operate(
         scene.start_us, victim.who, client, address, "Microsoft.Authorization/roleDefinitions/write",

@@ -30,7 +30,7 @@ def play(scene: Scene) -> Attack:
             f"{estate.automation[0]}/runbooks/Nightly-Check",
         ),
     ]
-    for operation, resource in plan[: scene.size(3, 1)]:
+    for operation, resource in plan[: scene.size(3, 1, 1)]:
         acts.append(
             scene.operate(at_us, victim.who, POWERSHELL, address, operation, resource, status="Created")
         )

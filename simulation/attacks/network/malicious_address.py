@@ -15,7 +15,7 @@ def play(scene: Scene) -> Attack:
     """A short encrypted call each minute (each ten minutes) for two hours."""
     machine = scene.cast.machine(lambda m: m.kind in ("app", "web", "node"), "server")
     peer = number(scene.rng.choice(command_and_control(scene.world.seed)))
-    count = scene.size(120, 12)
+    count = scene.size(120, 12, 2)
     beat = 7_200_000_000 // count
     jitter = scene.columns.integers(0, beat // 5, count)
     start = scene.start_us + np.arange(count, dtype=np.int64) * beat + jitter

@@ -1,0 +1,39 @@
+"""CSV that a spreadsheet shows and does not calculate."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from alerts.alert import Alert
+from alerts.output import plain
+
+COLUMNS = (
+    "id", "type", "title", "severity", "entity_kind", "entity_id", "start", "end", "first_seen", "last_seen",
+    "count", "tactics", "techniques", "incident", "region", "description",
+)  # fmt: skip
+
+
+def line(alert: Alert) -> bytes:
+    """An alert's row."""
+    said = {
+        "entity_kind": alert.entity.kind,
+        "entity_id": alert.entity.id,
+        "tactics": ", ".join(alert.tactics),
+        "techniques": ", ".join(alert.techniques),
+    }
+    return _row([_safe(str(said[name] if name in said else getattr(alert, name))) for name in COLUMNS])
+
+
+def _safe(cell: str) -> str:
+    """A quotation mark before what would be a formula; a line break and the like show as a mark."""
+    return "'" + plain(cell) if cell.lstrip().startswith(("=", "+", "-", "@")) else plain(cell)
+
+
+def _row(cells: list[str]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerow(cells)
+    return out.getvalue().encode()
+
+
+HEAD = _row(list(COLUMNS))

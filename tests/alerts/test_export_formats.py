@@ -1,0 +1,51 @@
+"""Alerts for other systems: a name from the telemetry can't forge a field, a line or a formula there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.alert import Alert, Entity
+from alerts.formats import FORMATS
+
+HOSTILE = st.text(st.sampled_from("a =+-@|\\\n\r\t\0<>\"',\u202e\u2028\ud800]"), max_size=12) | st.text()
+
+
+def alert(text: str) -> Alert:
+    return Alert(
+        id="0123", type="key_vault.tor_access", title=text, description=text, severity="high",
+        tactics=("CredentialAccess",), techniques=("T1555.006",), entity=Entity("vault", text),
+        start="2026-03-17T10:00:00Z", end="2026-03-17T11:00:00Z", first_seen="2026-03-17T10:05:00Z",
+        last_seen="2026-03-17T10:06:00.5Z", count=3, evidence={}, remediation=(), incident=text,
+    )  # fmt: skip
+
+
+@given(HOSTILE)
+def test_no_cell_is_a_formula_and_a_row_stays_one(text: str) -> None:
+    head, line = FORMATS["csv"]
+    rows = list(csv.reader(io.StringIO((head + line(alert(text))).decode(), newline="")))
+    assert [len(row) for row in rows] == [16, 16]
+    assert not any(cell.lstrip().startswith(("=", "+", "-", "@")) for cell in rows[1])
+
+
+@pytest.mark.parametrize("name", ["cef", "syslog"])
+@given(text=HOSTILE)
+def test_a_name_forges_no_field_of_cef_and_no_second_line(name: str, text: str) -> None:
+    line = FORMATS[name][1](alert(text)).decode()
+    assert line.endswith("\n")
+    assert line[:-1].isprintable() or name == "syslog"
+    assert len(line.splitlines()) == 1
+    body = line[line.index("CEF:0") :]
+    parts = re.split(r"(?<!\\)(?:\\\\)*\|", body, maxsplit=7)
+    assert parts[6] == "9"
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*=", parts[7])) == 13 - 3 * (not text)
+
+
+def test_a_syslog_message_is_as_the_rfc_has_it() -> None:
+    line = FORMATS["syslog"][1](alert("x"))
+    assert line.startswith(b"<106>1 2026-03-17T10:06:00.5Z - redshank - tor_access - \xef\xbb\xbfCEF:0|")

@@ -1,0 +1,39 @@
+"""The published figures of quality are what came of the runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from benchmarks.quality import Score
+from benchmarks.quality_table import by_kind, by_strength, draw, figures
+
+LOUD = Score(
+    1, "default", "loud", 500.0, 1.0, Counter(a=2, b=1), Counter(b=1), Counter(b=1), delays={"a": [4.0, 8.0]}
+)
+FAINT = Score(1, "bank", "faint", 250.0, 1.0, Counter(a=1), Counter(a=1, b=2), Counter(a=1))
+
+
+def test_recall_is_told_per_detection_and_strength() -> None:
+    made = figures([LOUD, FAINT], 28, quick=True)["recall"]
+    assert made["a"]["loud"] == {"attacks": 2, "found": 2, "recall": 1.0, "median_minutes": 6.0}
+    assert made["a"]["faint"]["recall"] == 0.5
+    assert made["b"]["faint"] == {"attacks": 2, "found": 0, "recall": 0.0, "median_minutes": None}
+    assert "2/2 (6)" in by_strength([LOUD, FAINT], ["loud", "faint"])
+
+
+def test_false_alerts_are_for_the_entity_days_of_their_own_kind() -> None:
+    made = figures([LOUD, FAINT], 28, quick=True)["false"]
+    assert made["default"]["per_1000"] == pytest.approx(2.0)
+    assert made["bank"]["by_type"] == {"a": pytest.approx(4.0)}
+    assert "4.00" in by_kind([LOUD, FAINT], ["default", "bank"]).splitlines()[1]
+
+
+def test_the_picture_is_the_same_file_for_the_same_figures(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    made = figures([LOUD, FAINT], 28, quick=True)
+    for name in ("a.svg", "b.svg"):
+        draw(made, ["loud", "faint"], tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
