@@ -113,7 +113,11 @@ cli.add_command(alerts)
 @alerts.command("export")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @click.option(
-    "--format", "form", type=click.Choice(["json", "csv", "cef", "syslog"]), default="json", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["json", "ocsf", "csv", "cef", "syslog"]),
+    default="json",
+    show_default=True,
 )
 @click.option(
     "--out",

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from alerts.alert import Alert, to_json
-from alerts.formats import cef, spreadsheet, syslog
+from alerts.formats import cef, ocsf, spreadsheet, syslog
 
 # name: (what comes first, an alert's line); lines have their ends.
 Line = Callable[[Alert], bytes]
 FORMATS: MappingProxyType[str, tuple[bytes, Line]] = MappingProxyType(
     {
         "json": (b"", lambda alert: to_json(alert) + b"\n"),
+        "ocsf": (b"", ocsf.line),
         "csv": (spreadsheet.HEAD, spreadsheet.line),
         "cef": (b"", lambda alert: cef.text(alert).encode() + b"\n"),
         "syslog": (b"", lambda alert: syslog.message(alert) + b"\n"),

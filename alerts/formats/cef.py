@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from importlib.metadata import version
 
 from alerts.alert import Alert
+from alerts.formats.times import milliseconds
 from alerts.output import plain
 
 SEVERITY = {"informational": 1, "low": 3, "medium": 6, "high": 9}
@@ -18,8 +18,8 @@ def text(alert: Alert) -> str:
     head = ("CEF:0", "Redshank", "Redshank", _head(VERSION), _head(alert.type), _head(alert.title))
     said = {
         "externalId": alert.id,
-        "start": _milliseconds(alert.first_seen),
-        "end": _milliseconds(alert.last_seen),
+        "start": _time(alert.first_seen),
+        "end": _time(alert.last_seen),
         "cnt": str(alert.count),
         "msg": alert.description[:MESSAGE],
         "cs1": alert.entity.id[:CUSTOM],
@@ -48,8 +48,6 @@ def _value(value: str) -> str:
     return "\\n".join(plain(line).replace("\\", "\\\\").replace("=", "\\=") for line in value.split("\n"))
 
 
-def _milliseconds(time: str) -> str:
-    try:
-        return str(int(datetime.fromisoformat(time).timestamp() * 1000))
-    except ValueError:
-        return ""
+def _time(time: str) -> str:
+    found = milliseconds(time)
+    return "" if found is None else str(found)
