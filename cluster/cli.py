@@ -115,7 +115,7 @@ cli.add_command(alerts)
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "ocsf", "csv", "cef", "syslog"]),
+    type=click.Choice(["json", "ocsf", "sentinel", "csv", "cef", "syslog"]),
     default="json",
     show_default=True,
 )

@@ -43,7 +43,7 @@ def run(*args: object, stdin: bytes = b"") -> Result:
     return CliRunner().invoke(cli, ["alerts", "export", *map(str, args)], input=stdin, standalone_mode=True)
 
 
-@pytest.mark.parametrize(("form", "begins", "lines"), [("csv", '"id"', 4), ("cef", "CEF:0|", 3), ("syslog", "<", 3), ("json", "{", 3), ("ocsf", "{", 3)])  # fmt: skip
+@pytest.mark.parametrize(("form", "begins", "lines"), [("csv", '"id"', 4), ("cef", "CEF:0|", 3), ("syslog", "<", 3), ("json", "{", 3), ("ocsf", "{", 3), ("sentinel", "{", 3)])  # fmt: skip
 def test_each_format_holds_every_alert_and_says_what_it_left_out(
     file: Path, form: str, begins: str, lines: int
 ) -> None:
