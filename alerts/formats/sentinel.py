@@ -58,7 +58,9 @@ def row(alert: Alert) -> dict[str, Any]:
 def _entity(alert: Alert) -> dict[str, str]:
     """A person is an account; a vault and a machine are resources, if they are named by a resource id."""
     if alert.entity.kind == "principal":
-        return {"$id": "1", "Type": "account", "AadUserId": alert.entity.id}
+        name, at, suffix = alert.entity.id.rpartition("@")
+        who = {"Name": name, "UPNSuffix": suffix} if at else {"AadUserId": alert.entity.id}
+        return {"$id": "1", "Type": "account", **who}
     if alert.entity.id.startswith("/"):
         return {"$id": "1", "Type": "azure-resource", "ResourceId": alert.entity.id}
     return {"$id": "1", "Type": alert.entity.kind, "Name": alert.entity.id}

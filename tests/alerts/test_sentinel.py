@@ -48,3 +48,9 @@ def test_every_type_has_its_own_id_and_an_unknown_one_keeps_its_name() -> None:
 def test_the_entity_can_be_joined_with_other_tables(kind: str, entity: str, type_: str, key: str) -> None:
     row = json.loads(FORMATS["sentinel"][1](alert("key_vault.tor_access", kind, entity)))
     assert json.loads(row["Entities"]) == [{"$id": "1", "Type": type_, key: entity}]
+
+
+def test_a_person_known_by_name_alone_is_an_account_with_that_name() -> None:
+    row = json.loads(FORMATS["sentinel"][1](alert("key_vault.tor_access", "principal", "ann@example.com")))
+    account = {"$id": "1", "Type": "account", "Name": "ann", "UPNSuffix": "example.com"}
+    assert json.loads(row["Entities"]) == [account]
