@@ -45,7 +45,11 @@ def write_lines(path: Path, values: Sequence[Any]) -> None:
 
 def read_alerts(path: Path) -> list[Alert]:
     """Alerts that were written by `write_alerts`. Raises msgspec.ValidationError or DecodeError."""
-    body = path.read_bytes()
+    return parse_alerts(path.read_bytes())
+
+
+def parse_alerts(body: bytes) -> list[Alert]:
+    """Alerts of a JSON array or of JSON lines. Raises msgspec.ValidationError or DecodeError."""
     if body.lstrip().startswith(b"["):
         return msgspec.json.decode(body, type=list[Alert])
     decoder = msgspec.json.Decoder(Alert)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from pathlib import Path
 
 import click
 
+from cluster.errors import UserError
 
-def export(file: Path, form: str, out: Path | None, type_: str | None, severity: str | None) -> int:
+
+def export(
+    file: Path, form: str, out: Path | None, type_: str | None, severity: str | None, since: str | None
+) -> int:
     """Write the alerts of a file, the last word on each; what was withdrawn is left out, and said."""
     from alerts.formats import FORMATS
     from alerts.output import write_whole
-    from cluster.showing import _read
-    from detections.catalogue import CATALOGUE
+    from cluster.showing import read_latest
+    from cluster.working import known_type, moment
 
-    if type_ is not None and type_ not in CATALOGUE:
-        near = difflib.get_close_matches(type_, CATALOGUE, 1, 0.4)
-        hint = f" (did you mean {near[0]}?)" if near else "; `redshank catalogue` lists them"
-        raise click.BadParameter(f"no detection has the type {type_!r}{hint}", param_hint="--type")
+    known_type(type_)
+    start = moment(since, "--since", -1)
     found = [
-        a
-        for a in _read(file)
-        if (type_ is None or a.type == type_) and (severity is None or a.severity == severity)
+        alert
+        for alert in read_latest(file)
+        if (type_ is None or alert.type == type_)
+        and (severity is None or alert.severity == severity)
+        and (start is None or alert.start >= start)
     ]
     head, line = FORMATS[form]
     lines = (line(alert) for alert in found if not alert.withdrawn)
@@ -32,7 +35,10 @@ def export(file: Path, form: str, out: Path | None, type_: str | None, severity:
         stream.write(head)
         stream.writelines(lines)
     else:
-        write_whole(out, head + b"".join(lines))
+        try:
+            write_whole(out, head + b"".join(lines))
+        except OSError as error:
+            raise UserError(f"{out}: can't be written: {error.strerror}") from None
     if gone := sum(bool(alert.withdrawn) for alert in found):
         click.echo(f"left out: {gone} withdrawn", err=True)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,12 @@ def show_detection(type_: str) -> int:
     return 0
 
 
-def _read(file: Path) -> Any:
-    from alerts.output import latest, read_alerts
+def read_latest(file: Path) -> Any:
+    """The last word on each alert of a file; '-' is standard input."""
+    from alerts.output import latest, parse_alerts
 
     try:
-        return latest(read_alerts(file))
+        return latest(parse_alerts(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()))
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: holds no alerts of Redshank ({error})") from None
     except OSError as error:
@@ -60,7 +62,7 @@ def show_list(file: Path, type_: str | None, severity: str | None) -> int:
 
     alerts = [
         alert
-        for alert in _read(file)
+        for alert in read_latest(file)
         if (type_ is None or alert.type == type_)
         and (severity is None or alert.severity == severity)
         and not alert.withdrawn
@@ -71,7 +73,7 @@ def show_list(file: Path, type_: str | None, severity: str | None) -> int:
 
 def show_alert(file: Path, id_: str) -> int:
     """One alert of a file, whole."""
-    found = [alert for alert in _read(file) if alert.id.startswith(id_.lower())]
+    found = [alert for alert in read_latest(file) if alert.id.startswith(id_.lower())]
     if len(found) != 1:
         many = f"{len(found)} alerts begin so" if found else "there is none"
         raise click.BadParameter(f"{id_}: {many} in {file}", param_hint="ID")

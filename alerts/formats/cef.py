@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from importlib.metadata import version
 
 from alerts.alert import Alert
 from alerts.output import plain
 
 SEVERITY = {"informational": 1, "low": 3, "medium": 6, "high": 9}
+VERSION = version("redshank")
 MESSAGE, CUSTOM = 1023, 4000  # the most that the format allows in `msg` and in a custom string
 
 
 def text(alert: Alert) -> str:
     """One line, without its end."""
-    head = ("CEF:0", "Redshank", "Redshank", "1", _head(alert.type), _head(alert.title))
+    head = ("CEF:0", "Redshank", "Redshank", _head(VERSION), _head(alert.type), _head(alert.title))
     said = {
         "externalId": alert.id,
         "start": _milliseconds(alert.first_seen),
@@ -29,7 +31,12 @@ def text(alert: Alert) -> str:
         "cs4": ",".join(alert.techniques),
         "cs4Label": "techniques",
     }
-    extension = " ".join(f"{key}={_value(value)}" for key, value in said.items() if value)
+    # A label without its string says nothing.
+    extension = " ".join(
+        f"{key}={_value(value)}"
+        for key, value in said.items()
+        if value and said.get(key.removesuffix("Label"))
+    )
     return "|".join((*head, str(SEVERITY[alert.severity]), extension))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 
 import pytest
@@ -43,7 +44,15 @@ def test_a_name_forges_no_field_of_cef_and_no_second_line(name: str, text: str) 
     body = line[line.index("CEF:0") :]
     parts = re.split(r"(?<!\\)(?:\\\\)*\|", body, maxsplit=7)
     assert parts[6] == "9"
-    assert len(re.findall(r"(?<!\\)(?:\\\\)*=", parts[7])) == 13 - 3 * (not text)
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*=", parts[7])) == 13 - 5 * (not text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.just('\n\r\0\x1b\u202e"\\\\'))
+def test_json_is_one_line_and_says_the_name_as_it_came(text: str) -> None:
+    line = FORMATS["json"][1](alert(text))
+    assert line.count(b"\n") == 1
+    assert b"\r" not in line
+    assert json.loads(line)["entity"]["id"] == text
 
 
 def test_a_syslog_message_is_as_the_rfc_has_it() -> None:
