@@ -20,6 +20,7 @@ from detections.key_vault.known import (
     PEOPLES,
     REFUSED,
     TABLES,
+    USER,
     announced_now,
     key_of,
     keys_let_in,
@@ -38,13 +39,15 @@ CIRCLE = 0.25  # of the users of another vault that must be at this one before i
 # A newcomer whose chance is above that, and who touches fewer than SEVERAL items, makes a low alert.
 SURE = 0.002
 SEVERAL = 3
+# A person who takes several counts up to here: after two colleagues' first visits one more is no rarity by itself.
+RARE_FOR_SEVERAL = 0.15
 # Pairs are judged by more than the vault's habits (`confirm`): whoever uses the application elsewhere is left alone.
 RARE_PAIR = 0.15
 APPLICATION_DAYS = 2.0
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
-    "Turing). A caller who was only refused makes an alert one step lower, once; one who only looked at the "
+    "Turing), but a person who takes several secrets may be less rare than one who takes one. A caller who was only refused makes an alert one step lower, once; one who only looked at the "
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
     "a person who is no stranger: "
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
@@ -97,9 +100,16 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
-        if odds < (RARE_PAIR if level == PAIR else RARE):
+        if odds < (RARE_PAIR if level == PAIR else RARE) or (
+            level == USER and odds < RARE_FOR_SEVERAL and not denied and _takes_several(hour, caller)
+        ):
             return Newcomer(level, key, [], odds, denied)
     return None
+
+
+def _takes_several(hour: Hour, caller: Caller) -> bool:
+    own = (act for act in hour.once(audited) if caller_of(act.event) == caller)
+    return len({act.event.item for act in succeeded(own) if "/" in act.event.item}) >= SEVERAL
 
 
 def _anybodys(level: str, caller: Caller) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ingest.records import HOUR_US
+from ingest.records import HOUR_US, Event
 from tests.actors.making import acts_of
-from tests.detections.key_vault.histories import START, Habits, History, event
+from tests.detections.key_vault.histories import START, Habits, History, event, person
 from tests.detections.key_vault.replay import Replay
 from tests.detections.key_vault.test_cases import VAULT_DETECTIONS
 
@@ -48,3 +48,23 @@ def test_newcomers_who_begin_to_come_every_week_alert_at_first_and_become_normal
         flagged += ["key_vault.unusual_application" in found] if weekly else []
     assert flagged[:2] == [True, True]
     assert not any(flagged[-3:])
+
+
+def test_two_colleagues_first_visits_do_not_cover_for_a_stranger_who_takes_many_secrets() -> None:
+    replay = Replay(VAULT_DETECTIONS, "vault")
+    last = START + 24 * 24
+    for hour, events in History(Habits(web=20.0, admins=3), 5).hours(24):
+        replay.play(hour, acts_of(events))
+    for number, hour in enumerate((last, last + 10)):
+        replay.play(hour, acts_of([person(hour * HOUR_US, "SecretGet", f"first{number}", item="secrets/s1")]))
+    at = (last + 20) * HOUR_US
+    taken = [person(at + n, "SecretGet", "stranger", item=f"secrets/s{n}") for n in range(5)]
+    looked = [person(at + n, "SecretGet", "looker", item="secrets/s1") for n in range(5)]
+    assert "key_vault.unusual_user" not in found_at(replay, last + 20, looked)
+    assert "key_vault.unusual_user" in found_at(replay, last + 20, taken)
+
+
+def found_at(replay: Replay, hour: int, events: list[Event]) -> set[str]:
+    """What would be found in an hour; nothing is learned from it."""
+    view = replay.hour(hour, acts_of(events))
+    return {one.type for one in replay.detections if one.judge(view) is not None}
