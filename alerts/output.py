@@ -22,7 +22,7 @@ SUFFIXES = (".jsonl", ".json")
 
 def write_alerts(path: Path, alerts: Sequence[Alert]) -> None:
     """JSON lines for .jsonl, one JSON array for .json; sorted keys; the file appears whole or not at all."""
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         body = b"[" + b",\n".join(map(to_json, alerts)) + b"]\n"
     else:
         body = b"".join(to_json(alert) + b"\n" for alert in alerts)

@@ -32,7 +32,7 @@ def check_output(path: Path | None) -> str | None:
     """What is wrong with `--alerts`, before hours are spent; None if nothing is."""
     if path is None:
         return None
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         return f"{path}: the name must end in {' or '.join(SUFFIXES)}"
     if path.is_dir():
         return f"{path}: is a folder"
