@@ -59,8 +59,8 @@ def list_(file: Path | None, type_: str | None, severity: str | None, **asked: A
             raise click.UsageError(
                 f"--{'all' if name == 'hidden' else name} is for the store, not for a file"
             )
+    from cluster.asked import known_type
     from cluster.showing import show_list
-    from cluster.working import known_type
 
     return show_list(file, known_type(type_), severity)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cluster.asked import known_type, moment
 from cluster.errors import UserError
 
 
@@ -17,7 +18,6 @@ def export(
     from alerts.formats import FORMATS
     from alerts.output import write_whole
     from cluster.showing import read_latest
-    from cluster.working import known_type, moment
 
     known_type(type_)
     start = moment(since, "--since", -1)

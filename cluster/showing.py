@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from cluster.asked import known_type
 from cluster.errors import UserError
 
 
@@ -34,10 +34,7 @@ def show_detection(type_: str) -> int:
     from detections.catalogue import CATALOGUE
     from detections.page import text
 
-    if type_ not in CATALOGUE:
-        near = difflib.get_close_matches(type_, CATALOGUE, 1, 0.4)
-        hint = f" (did you mean {near[0]}?)" if near else "; `redshank catalogue` lists them"
-        raise click.BadParameter(f"no detection has the type {type_!r}{hint}", param_hint="TYPE")
+    known_type(type_, "TYPE")
     click.echo(text(CATALOGUE[type_]))
     return 0
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
+from cluster.asked import known_type
 from cluster.errors import UserError
-from detections.catalogue import CATALOGUE
 
 
 def run(
@@ -18,12 +17,7 @@ def run(
 ) -> int:
     """Write the telemetry to a folder that is new, empty, or an older simulation's."""
     for type_ in attacks:
-        if type_ not in CATALOGUE:
-            near = difflib.get_close_matches(type_, CATALOGUE, 1, 0.4)
-            raise click.BadParameter(
-                f"no attack has the type {type_!r}" + (f" (did you mean {near[0]}?)" if near else ""),
-                param_hint="--attack",
-            )
+        known_type(type_, "--attack", "attack")
     _check(kind, strength)
     if out.is_dir() and any(out.iterdir()) and not _made_here(out):
         raise UserError(f"{out}: is a folder with other things in it; name a new one")

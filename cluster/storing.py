@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alerts.alert import Alert
+from cluster.asked import now, stamp
 from cluster.config import Configuration, load
 from cluster.errors import UserError
 from detections.catalogue import CATALOGUE
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
 
 AGAIN_S = 5.0  # after the store has failed
 FORGET_S = 3_600.0
-
-
-def stamp(at: datetime) -> str:
-    """RFC 3339, UTC, to the second, as alerts have it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def now() -> datetime:
-    """The time of day."""
-    return datetime.now(UTC)
 
 
 def opened(configuration: Configuration) -> Stores | None:

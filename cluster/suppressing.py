@@ -11,8 +11,8 @@ import click
 from alerts.output import plain
 from alerts.store.store import Trial
 from alerts.work import Scope
-from cluster.storing import now, stamp
-from cluster.working import doer, known_type, moment, stores
+from cluster.asked import known_type, moment, now, stamp
+from cluster.working import doer, stores
 
 
 def suppress(

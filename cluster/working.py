@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import getpass
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +15,13 @@ from alerts.output import plain, show_table
 from alerts.store.opening import AlertStoreError
 from alerts.store.store import AlertStore, Stored
 from alerts.work import Filter
+from cluster.asked import known_type, moment, now, stamp
 from cluster.config import load
 from cluster.errors import UserError
 from cluster.showing import show_whole
-from cluster.storing import now, opened, stamp
+from cluster.storing import opened
 from detections.catalogue import CATALOGUE
 from detections.declare import SEVERITIES
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @contextmanager
@@ -45,31 +41,6 @@ def stores(config: Path | None, store: str | None) -> Iterator[list[AlertStore]]
         yield found.all()
     except AlertStoreError as error:
         raise UserError(str(error)) from None
-
-
-def moment(said: str | None, option: str, sign: int) -> str | None:
-    """A date, a time or a duration before (-1) or after (1) now, as RFC 3339."""
-    if said is None:
-        return None
-    try:
-        if found := re.fullmatch(r"(\d{1,6})([mhdw])", said.strip().lower()):
-            return stamp(now() + sign * timedelta(**{_UNITS[found[2]]: int(found[1])}))
-        at = datetime.fromisoformat(said.strip())
-        return stamp(at if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"{said!r}: a date (2026-03-17), a time (2026-03-17T10:00Z) or a duration (7d, 12h) was expected",
-            param_hint=option,
-        ) from None
-
-
-def known_type(type_: str | None) -> str | None:
-    """The type, if there is such a detection."""
-    if type_ is None or type_ in CATALOGUE:
-        return type_
-    near = difflib.get_close_matches(type_, CATALOGUE, 1, 0.4)
-    hint = f" (did you mean {near[0]}?)" if near else "; `redshank catalogue` lists them"
-    raise click.BadParameter(f"no detection has the type {type_!r}{hint}", param_hint="--type")
 
 
 def list_store(

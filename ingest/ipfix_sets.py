@@ -189,8 +189,10 @@ class Sets:
             domain.sampling = told.sampling
             domain.templates.learn(netflow.TEMPLATE_5, 0, netflow.SPECIFIERS_5)
             records = self._set(message, netflow.TEMPLATE_5, data, body, end) or 0
-            self._check_5(message, data, at, end, records)
             said = int.from_bytes(data[at + 2 : at + 4], "big")
+            if records != said:
+                text = f"the NetFlow version 5 message says {said} records, and has {records}"
+                self.taken.reject(text, offset, data[at:end], "message")
             self.taken.lost += domain.took(message, said, True)
             return
         self._sets_9(message, data, body, end)
@@ -202,12 +204,6 @@ class Sets:
                 self.common.waiting_size -= kept.size
                 self._never_known(kept)
         domain.begun_anew()
-
-    def _check_5(self, message: Message, data: bytes, at: int, end: int, records: int) -> None:
-        said = int.from_bytes(data[at + 2 : at + 4], "big")
-        if records != said:
-            text = f"the NetFlow version 5 message says {said} records, and has {records}"
-            self.taken.reject(text, message.offset, data[at:end], "message")
 
     def _sets_9(self, message: Message, data: bytes, at: int, end: int) -> None:
         try:

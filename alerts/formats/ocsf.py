@@ -11,6 +11,7 @@ from alerts.alert import Alert
 from alerts.formats.times import milliseconds
 
 VERSION = "1.5.0"
+PRODUCT = {"name": "Redshank", "vendor_name": "Redshank", "version": version("redshank")}
 SEVERITY = {"informational": 1, "low": 2, "medium": 3, "high": 4}
 CREATE, NEW = 1, 1
 RULE, LEARNED = (1, "Rule"), (2, "Behavioral")
@@ -45,7 +46,7 @@ def finding(alert: Alert) -> dict[str, Any]:
             {
                 "version": VERSION,
                 "correlation_uid": alert.incident,
-                "product": {"name": "Redshank", "vendor_name": "Redshank", "version": version("redshank")},
+                "product": PRODUCT,
             }
         ),
         "finding_info": _filled(

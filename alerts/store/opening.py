@@ -77,7 +77,7 @@ def _begun(connection: Connection) -> None:
 
 @contextmanager
 def faults(engine: Engine) -> Iterator[None]:
-    """Whatever the database says, as a AlertStoreError in one line."""
+    """Whatever the database says, as an AlertStoreError in one line."""
     try:
         yield
     except DBAPIError as error:

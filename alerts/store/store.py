@@ -76,10 +76,8 @@ class AlertStore:
         """Put alerts in, all or none: a newer word replaces an older one, an open hour's never a complete one."""
         with writing(self._engine) as connection:
             rules = _rules(connection)
-            # The last word on an id: a statement may touch a row once.
-            rows = [row_of(alert, hiding(rules, alert, now)) for alert in alerts]
-            for row in rows:
-                connection.execute(self._upsert(row))
+            for alert in alerts:
+                connection.execute(self._upsert(row_of(alert, hiding(rules, alert, now))))
 
     def _upsert(self, row: dict[str, Any]) -> Any:
         made: Any = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(ALERTS)

@@ -47,7 +47,8 @@ APPLICATION_DAYS = 2.0
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
-    "Turing), but a person who takes several secrets may be less rare than one who takes one. A caller who was only refused makes an alert one step lower, once; one who only looked at the "
+    "Turing), but a person who takes several secrets may be less rare than one who takes one. A caller who was "
+    "only refused makes an alert one step lower, once; one who only looked at the "
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
     "a person who is no stranger: "
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
