@@ -137,6 +137,25 @@ def alerts_export(
 
 
 @cli.command()
+@click.argument("id_", metavar="ID")
+@click.option(
+    "--alerts",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+    required=True,
+    help="The file of alerts that it is in; '-' is standard input.",
+)
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw it too (.svg or .png).")
+def explain(id_: str, alerts: Path, picture: Path | None) -> int:
+    """Why an alert was raised: what was seen, what is usual, how improbable it is. ID may be its beginning."""
+    from cluster.explaining import check_picture
+    from cluster.explaining import explain as run
+
+    if wrong := check_picture(picture):
+        raise click.BadParameter(wrong, param_hint="--picture")
+    return run(id_, alerts, picture)
+
+
+@cli.command()
 @click.option("--config", type=click.Path(path_type=Path), required=True, help="Configuration (TOML).")
 def check(config: Path) -> int:
     """Validate a configuration and read every file that it names."""
