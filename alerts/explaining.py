@@ -143,7 +143,7 @@ def _named(alerts: list[Alert]) -> list[str]:
     if not alerts:
         return ["None in this file."]
     lines = [
-        f"{one.start[:16].replace('T', ' ')}  {one.severity}  {one.title}: {plain(who(one))}  ({plain(one.id[:8])})"
+        f"{one.start[:16].replace('T', ' ')}  {one.severity}  {plain(one.title)}: {plain(who(one))}  ({plain(one.id[:8])})"
         for one in sorted(alerts, key=order)[:MOST]
     ]
     return lines + ([f"and {len(alerts) - MOST:,} more"] if len(alerts) > MOST else [])

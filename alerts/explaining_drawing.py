@@ -9,16 +9,17 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from xml.sax.saxutils import escape
 
-from alerts.explaining_picture import Bars, Lanes, Mark, Panel, Picture, described, shown_value
+from alerts.explaining_shapes import Bars, Lanes, Mark, Panel, Picture, described, shown_value
 from detections.words import rfc3339
 
 WIDTH, LEFT, RIGHT = 9.0, 0.30, 0.87  # inches, and where the axes lie
 ROW, HEAD, FOOT, TOP = 0.27, 0.42, 0.36, 0.62  # inches: a bar or lane, above and below a panel, the title
-SETTINGS = {
+SETTINGS: Any = {
     "svg.hashsalt": "redshank",  # the same picture is the same file
     "svg.fonttype": "path",  # it looks the same, and fits, on every machine
     "font.family": "DejaVu Sans",
@@ -36,24 +37,41 @@ COLOURS: dict[Mark, str] = {
 HATCHES: dict[Mark, str] = {"seen": "", "usual": "", "limit": "////", "other": "....", "new": ""}
 SHAPES: dict[Mark, str] = {"seen": "o", "usual": "s", "limit": "s", "other": "D", "new": "*"}
 EDGE = "#333333"
+LEAST_SPAN_S = 60.0  # of a time line
 WIDE = 50.0  # largest by smallest: beyond it bars are drawn on a logarithmic scale
 
 
 def draw(picture: Picture, form: str) -> bytes:
     """The picture in that form, 'svg' or 'png'. Raises ImportError where matplotlib is missing."""
-    import matplotlib as mpl
+    out = io.BytesIO()
+    with _settings():
+        told = {"Title": picture.title, "Description": described(picture)}
+        figure_of(picture).savefig(out, format=form, dpi=150, metadata=None if form == "svg" else told)
+    return _named(out.getvalue(), picture) if form == "svg" else out.getvalue()
+
+
+def figure_of(picture: Picture) -> Any:
+    """The picture as a figure of matplotlib's."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # letters that the font does not have show as boxes
+    with _settings():
         figure = Figure(figsize=(WIDTH, _height(picture)))
         FigureCanvasAgg(figure)
         _fill(figure, picture)
-        out = io.BytesIO()
-        told = {"Title": picture.title, "Description": described(picture)}
-        figure.savefig(out, format=form, dpi=150, metadata=None if form == "svg" else told)
-    return _named(out.getvalue(), picture) if form == "svg" else out.getvalue()
+    return figure
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Ours, whatever the user has set; letters that the font does not have show as boxes, without a word."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        yield
 
 
 def _rows(panel: Panel) -> int:
@@ -73,9 +91,20 @@ def _fill(figure: Any, picture: Picture) -> None:
         size = ROW * _rows(panel)
         top -= HEAD
         axes = figure.add_axes((LEFT, (top - size) / height, RIGHT - LEFT, size / height))
-        _text(figure, 0.015, (top + 0.12) / height, panel.title, 0.97, fontsize=8, fontweight="bold")
+        _text(figure, 0.015, (top + 0.12) / height, _heading(panel), 0.97, fontsize=8, fontweight="bold")
         _bars(figure, axes, panel) if isinstance(panel, Bars) else _lanes(figure, axes, panel)
         top -= size + FOOT
+
+
+def _heading(panel: Panel) -> str:
+    """With the day: an axis has the time of day alone."""
+    if isinstance(panel, Bars):
+        return panel.title
+    return f"{panel.title}; UTC, from {_time(min(point.at_s for point in panel.points))[:10]}"
+
+
+def _time(at_s: float) -> str:
+    return rfc3339(int(at_s) * 1_000_000)
 
 
 def _text(figure: Any, x: float, y: float, text: str, width: float, **style: Any) -> None:
@@ -100,8 +129,8 @@ def _labelled(figure: Any, axes: Any, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), labels=["" for _ in names])
     place = axes.get_yaxis_transform()
     for row, name in enumerate(names):
-        line = axes.text(-0.015, row, name, transform=place, ha="right", va="center")
-        _fit(figure, line, (LEFT - 0.03) * figure.bbox.width)
+        line = axes.text(-0.025, row, name, transform=place, ha="right", va="center")
+        _fit(figure, line, (LEFT - 0.04) * figure.bbox.width)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
 
@@ -152,7 +181,7 @@ def _lanes(figure: Any, axes: Any, panel: Lanes) -> None:
             axes.plot([at], [row], SHAPES[point.mark], markersize=size, clip_on=False, zorder=3, **style)
     if panel.joined:
         _join(figure, axes, panel, lanes, first)
-    _time_ticks(axes, first, max(last, first + 1.0))
+    _time_ticks(axes, first, max(last - first, LEAST_SPAN_S))
 
 
 def _join(figure: Any, axes: Any, panel: Lanes, lanes: dict[str, int], first: float) -> None:
@@ -164,19 +193,12 @@ def _join(figure: Any, axes: Any, panel: Lanes, lanes: dict[str, int], first: fl
     _fit(figure, said, 0.8 * (RIGHT - LEFT) * figure.bbox.width)
 
 
-def _time_ticks(axes: Any, first: float, last: float) -> None:
-    span = last - first
+def _time_ticks(axes: Any, first: float, span: float) -> None:
     axes.set_xlim(-0.02 * span, 1.02 * span)
     ticks = [span * part / 4 for part in range(5)]
-    said = [rfc3339(int(first + tick) * 1_000_000) for tick in ticks]
+    said = [_time(first + tick) for tick in ticks]
     begin, end = (0, 10) if span > 3 * 86_400 else (11, 16) if span > 300 else (11, 19)
     axes.set_xticks(ticks, labels=[text[begin:end] for text in said])
-    # The hour alone does not say of which day it is.
-    if begin:
-        axes.annotate(
-            f"UTC, from {said[0][:10]}", (1, 0), (6, -9), xycoords="axes fraction", textcoords="offset points",
-            va="center", fontsize=7,
-        )  # fmt: skip
 
 
 def _named(svg: bytes, picture: Picture) -> bytes:

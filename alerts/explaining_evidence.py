@@ -70,9 +70,11 @@ def moment(value: Any) -> str:
 def amount(value: float) -> str:
     """A number for people.
 
-    >>> amount(1181), amount(0.0178), amount(4.26), amount(12345.6)
-    ('1,181', '0.0178', '4.26', '12,346')
+    >>> amount(1181), amount(0.0178), amount(4.26), amount(12345.6), amount(1e14)
+    ('1,181', '0.0178', '4.26', '12,346', '1e+14')
     """
+    if abs(value) >= 1e12:
+        return f"{value:.3g}"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1_000 else f"{value:.3g}"
 
 

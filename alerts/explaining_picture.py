@@ -5,103 +5,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from alerts.alert import Alert
 from alerts.explaining_evidence import amount, number, rows, seconds, table, text, texts
+from alerts.explaining_shapes import Bar, Bars, Lanes, Mark, Panel, Picture, Point
 from alerts.output import plain, short_id, who
-from detections.words import rfc3339
 
-Mark = Literal["seen", "usual", "limit", "other", "new"]
 MOST_BARS = 12
 MOST_LANES = 10
 MOST_POINTS = 500
-
-
-class Bar(NamedTuple):
-    """One number."""
-
-    label: str
-    value: float
-    mark: Mark
-
-
-class Bars(NamedTuple):
-    """Numbers of one unit."""
-
-    title: str
-    bars: list[Bar]
-    share: bool = False  # values are shares of 1
-
-
-class Point(NamedTuple):
-    """Something that happened."""
-
-    lane: str
-    at_s: float
-    mark: Mark = "seen"
-    until_s: float | None = None  # a span, not a moment
-
-
-class Lanes(NamedTuple):
-    """What happened when, a lane for each kind; `joined`: from one point to the next, with what is said there."""
-
-    title: str
-    points: list[Point]
-    joined: str = ""
-
-    @property
-    def names(self) -> list[str]:
-        """The lanes, in the order in which they are first needed."""
-        return list(dict.fromkeys(point.lane for point in self.points))
-
-
-Panel = Bars | Lanes
-
-
-class Picture(NamedTuple):
-    """A title, whom and when it is about, and panels one under the other."""
-
-    title: str
-    about: str
-    panels: list[Panel]
 
 
 def picture(alert: Alert) -> Picture:
     """The picture of an alert; there is at least a time line of its records, or of its first and last one."""
     about = f"{plain(who(alert))}, {alert.start[:16].replace('T', ' ')} UTC, {alert.severity}"
     panels = [panel for panel in _panels(alert) if panel is not None]
-    return Picture(alert.title, about, panels or [_span(alert)])
-
-
-def described(shown: Picture) -> str:
-    """All that a picture shows, in words."""
-    return " ".join([f"{shown.title}: {shown.about}.", *map(_in_words, shown.panels)])
-
-
-def _in_words(panel: Panel) -> str:
-    if isinstance(panel, Bars):
-        told = [f"{bar.label} {shown_value(bar.value, panel.share)}" for bar in panel.bars]
-        return f"{panel.title}: {'; '.join(told)}."
-    parts = []
-    for name in panel.names:
-        own = sorted(point.at_s for point in panel.points if point.lane == name)
-        last = max(point.until_s or point.at_s for point in panel.points if point.lane == name)
-        span = f"at {when(own[0])}" if last == own[0] else f"from {when(own[0])} to {when(last)}"
-        parts.append(f"{name}, {len(own):,} times, {span}" if len(own) > 1 else f"{name} {span}")
-    return f"{panel.title}: {'; '.join(parts)}." + (f" {panel.joined}." if panel.joined else "")
-
-
-def shown_value(value: float, share: bool) -> str:
-    """A bar's number for people."""
-    return f"{value:.3g}".rstrip() if not share and 0 < abs(value) < 0.01 else (
-        f"{value:.1%}" if share else amount(value)
-    )
-
-
-def when(at_s: float) -> str:
-    """A time for people."""
-    return rfc3339(int(at_s) * 1_000_000).replace("T", " ").removesuffix("Z") + " UTC"
+    return Picture(plain(alert.title), about, panels or [_span(alert)])
 
 
 def _panels(alert: Alert) -> list[Panel | None]:
@@ -241,7 +161,11 @@ def _gap(row: dict[str, Any]) -> float:
 def _callers(evidence: dict[str, Any]) -> Panel | None:
     """The new ones among the known ones."""
     found: list[tuple[str, Any, Mark]] = [
-        (f"new: {text(row.get('name')) or text(row.get('application')) or text(row.get('object_id'))}", 0, "new")
+        (
+            f"new: {text(row.get('name')) or text(row.get('application')) or text(row.get('object_id'))}",
+            0,
+            "new",
+        )
         for row in rows(evidence.get("new"))[:4]
     ]
     known = rows(table(evidence.get("usual")).get("most_seen"))[: MOST_BARS - len(found)]
@@ -270,10 +194,11 @@ def _clients(evidence: dict[str, Any]) -> Panel | None:
 
 def _records(evidence: dict[str, Any]) -> Lanes | None:
     """The records that the alert names, a lane for each operation."""
-    points = []
-    for row in rows(evidence.get("records"))[:MOST_POINTS]:
-        if (at := seconds(row.get("time"))) is not None:
-            points.append(Point(text(row.get("operation")) or "record", at))
+    points = [
+        Point(text(row.get("operation")) or "record", at)
+        for row in rows(evidence.get("records"))[:MOST_POINTS]
+        if (at := seconds(row.get("time"))) is not None
+    ]
     return _lanes("The records that the alert names, by operation", points)
 
 
@@ -324,10 +249,14 @@ def _travel(evidence: dict[str, Any]) -> Panel | None:
         at = seconds(place.get("time"))
         if at is not None:
             mark: Mark = "usual" if place.get("usual_here") is True else "new"
-            points.append(Point(f"{text(place.get('country'))} {text(place.get('address'))}".strip(), at, mark))
+            points.append(
+                Point(f"{text(place.get('country'))} {text(place.get('address'))}".strip(), at, mark)
+            )
     if len(points) < 2:
         return None
-    parts = [(evidence.get(key), unit) for key, unit in (("km", "km"), ("minutes", "minutes"), ("km_h", "km/h"))]
+    parts = [
+        (evidence.get(key), unit) for key, unit in (("km", "km"), ("minutes", "minutes"), ("km_h", "km/h"))
+    ]
     joined = ", ".join(f"{amount(value)} {unit}" for raw, unit in parts if (value := number(raw)) is not None)
     return Lanes("Places of activity (star: not usual for this person)", points, joined)
 
@@ -335,4 +264,6 @@ def _travel(evidence: dict[str, Any]) -> Panel | None:
 def _span(alert: Alert) -> Lanes:
     first = seconds(alert.first_seen) or seconds(alert.start) or 0.0
     last = seconds(alert.last_seen)
-    return Lanes("From the first record to the last", [Point("records", first, "seen", max(first, last or first))])
+    return Lanes(
+        "From the first record to the last", [Point("records", first, "seen", max(first, last or first))]
+    )

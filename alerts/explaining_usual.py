@@ -68,10 +68,11 @@ def _callers(one: str) -> Words:
         usual = table(evidence.get("usual"))
         known = number(usual.get(f"{one}s_known"))
         said = [] if known is None else [f"{times(known, one, one + 's')} known here."]
-        for row in rows(usual.get("most_seen"))[:5]:
-            if (days := number(row.get("days"))) is not None:
-                said.append(f"{text(row.get('id'))}: seen on about {times(days, 'day', 'days')} of the last weeks")
-        return said
+        return said + [
+            f"{text(row.get('id'))}: seen on about {times(days, 'day', 'days')} of the last weeks"
+            for row in rows(usual.get("most_seen"))[:5]
+            if (days := number(row.get("days"))) is not None
+        ]
 
     return words
 
@@ -129,7 +130,9 @@ def _travel(evidence: dict[str, Any]) -> list[str]:
     for key in ("from_place", "to_place"):
         place = table(evidence.get(key))
         if country := text(place.get("country")):
-            usual = "one of the person's usual places" if place.get("usual_here") is True else "not usual here"
+            usual = (
+                "one of the person's usual places" if place.get("usual_here") is True else "not usual here"
+            )
             said.append(f"{country}: {usual}.")
     return said
 
@@ -182,7 +185,9 @@ def chance_words(alert: Alert, rule: bool) -> list[str]:
     said = [f"{_first(odds(chance))}: the chance of {what}."]
     own = number(evidence.get("improbability_by_own_model"))
     if own is not None and odds(own) != odds(chance):
-        said.append(f"By its own history alone: {odds(own)}. The larger of that and of what was measured counts.")
+        said.append(
+            f"By its own history alone: {odds(own)}. The larger of that and of what was measured counts."
+        )
     if (limit := number(evidence.get("threshold"))) is not None and limit > 0:
         said.append(f"An alert is raised below {odds(limit)}.")
     if new := text(evidence.get("odds_of_what_is_new")):
