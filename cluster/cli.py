@@ -164,6 +164,27 @@ def check(config: Path) -> int:
     return run(config)
 
 
+@cli.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--config", type=click.Path(path_type=Path), required=True, help="The new configuration.")
+@click.option("--against", type=click.Path(path_type=Path), required=True, help="The one that is used now.")
+@click.option("--runtime", type=click.Choice(["ray", "loop"]), default="loop", show_default=True)
+@click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write all that differs here.")
+@click.option("--quiet", is_flag=True, help="No progress, no table, no summary.")
+def backtest(**options: Any) -> int:
+    """What a new configuration would have made of recorded telemetry: which alerts come, go, and change.
+
+    Both run over all of INPUT from its beginning; no state is read or written, and no alert is sent anywhere.
+    Exit status: 0 it ran, whatever differs; 1 it could not run; 2 bad arguments.
+    """
+    from rich.console import Console
+
+    from cluster.backtest import Asked
+    from cluster.backtest import backtest as run
+
+    return run(Asked(**options), Console(emoji=False), Console(stderr=True))
+
+
 CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), help="Configuration (TOML); how an object store is opened."
 )

@@ -51,6 +51,7 @@ class Options:
     address: str | None = None
     state: str | None = None
     quiet: bool = False
+    keeps: bool = True  # where a state is said, it is gone on from and saved
 
 
 def settings_of(configuration: Configuration, shards: int, not_after_us: int | None) -> Settings:
@@ -99,7 +100,7 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     """The run that the options ask for, not begun yet; the stack ends what it holds."""
     configuration = load(options.config, frozenset(CATALOGUE))
     paths = inputs_of(options.inputs, stack)
-    place = options.state or configuration.checkpoints.store
+    place = (options.state or configuration.checkpoints.store) if options.keeps else None
     store = (
         _own_store(options, console, stack) if place is None else _store(place, configuration, console, stack)
     )
