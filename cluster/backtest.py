@@ -79,6 +79,7 @@ def _why_not(side: Side) -> dict[str, str]:
     """By the id of an alert that a run did not raise, or by its type, why."""
     settings = settings_of(load(side.config, frozenset(CATALOGUE)), 1, None)
     why = dict.fromkeys(settings.disabled, "the detection is off")
+    why |= {alert.id: "in shadow: recorded, not alerted" for alert in side.result.outcome.shadow}
     for kept in side.result.outcome.kept:
         id_ = alert_id(kept.type, kept.kind, kept.entity, kept.start)
         why[id_] = f"{kept.why}: {kept.reason}" if kept.why != "learning" else kept.reason

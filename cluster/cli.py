@@ -169,7 +169,7 @@ def check(config: Path) -> int:
 @click.option("--config", type=click.Path(path_type=Path), required=True, help="The new configuration.")
 @click.option("--against", type=click.Path(path_type=Path), required=True, help="The one that is used now.")
 @click.option("--runtime", type=click.Choice(["ray", "loop"]), default="loop", show_default=True)
-@click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write all that differs here.")
+@click.option("--json", type=click.Path(path_type=Path), help="Write all that differs here.")
 @click.option("--quiet", is_flag=True, help="No progress, no table, no summary.")
 def backtest(**options: Any) -> int:
     """What a new configuration would have made of recorded telemetry: which alerts come, go, and change.
@@ -181,7 +181,10 @@ def backtest(**options: Any) -> int:
 
     from cluster.backtest import Asked
     from cluster.backtest import backtest as run
+    from cluster.reporting import check_output
 
+    if wrong := check_output(options["json"], (".json",)):
+        raise click.BadParameter(wrong, param_hint="--json")
     return run(Asked(**options), Console(emoji=False), Console(stderr=True))
 
 

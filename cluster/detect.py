@@ -66,6 +66,7 @@ def settings_of(configuration: Configuration, shards: int, not_after_us: int | N
         not_after_us=not_after_us,
         sampling=configuration.flows.sampling,
         disabled=frozenset(disabled),
+        shadow=frozenset(configuration.detections.shadow) - disabled,
         learning_days=configuration.detections.learning_days,
         parameters={type_: dict(configuration.parameters(type_)) for type_ in CATALOGUE},
     )
@@ -159,8 +160,11 @@ def _fingerprint(options: Options, configuration: Configuration, paths: list[str
     """Of the inputs and all that bears on the alerts. What comes by a pipe can't be read again."""
     if any(Path(path).name == STDIN for path in paths):
         return None
-    said = [sorted(map(os.path.realpath, paths)), repr(settings_of(configuration, 1, None))]
-    said.append(repr(configuration.enrichment()))
+    settings = settings_of(configuration, 1, None)
+    said: list[Any] = [sorted(map(os.path.realpath, paths)), repr(configuration.enrichment())]
+    # Sets have another order in each process.
+    said += [sorted(settings.disabled), sorted(settings.shadow)]
+    said.append(repr(replace(settings, disabled=frozenset(), shadow=frozenset())))
     return blake2b(repr(said).encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
 
