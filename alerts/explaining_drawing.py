@@ -31,10 +31,10 @@ COLOURS: dict[Mark, str] = {
     "seen": "#8c1d18",
     "usual": "#a8c8e4",
     "limit": "#ffffff",
-    "other": "#d9d9d9",
+    "other": "#7d7d7d",
     "new": "#8c1d18",
 }
-HATCHES: dict[Mark, str] = {"seen": "", "usual": "", "limit": "////", "other": "....", "new": ""}
+HATCHES: dict[Mark, str] = {"seen": "", "usual": "", "limit": "////", "other": "", "new": ""}
 SHAPES: dict[Mark, str] = {"seen": "o", "usual": "s", "limit": "s", "other": "D", "new": "*"}
 EDGE = "#333333"
 LEAST_SPAN_S = 60.0  # of a time line
