@@ -11,6 +11,7 @@ from actors.messages import Fault, Found, Report
 from actors.open_alerts import OpenAlerts
 from actors.organisation import OrganisationView
 from actors.settings import Settings
+from actors.signs import family, independent_signs, signs_with
 from actors.verdicts import Verdicts
 from alerts.alert import Alert, order
 from alerts.incidents import Incidents
@@ -29,6 +30,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     """All that a run came to."""
 
     alerts: list[Alert]
+    shadow: list[Alert] = []  # of detections in shadow: for whoever tries one
     kept: list[Kept]
     kept_total: int
     faults: list[Fault]
@@ -49,6 +51,7 @@ class Numbers(msgspec.Struct):
     faults: int
     raised: dict[str, int]  # alerts by severity, since the process began
     filtered: dict[str, int]
+    shadow: int = 0  # alerts of detections in shadow, since then
 
 
 class Fresh(msgspec.Struct):
@@ -58,6 +61,7 @@ class Fresh(msgspec.Struct):
     kept: list[Kept]
     faults: list[Fault]
     numbers: Numbers
+    shadow: list[Alert] = []
 
 
 class Aggregator:
@@ -90,6 +94,7 @@ class Aggregator:
         self._words = 0
         self._dropped: list[str] = []  # since the last checkpoint
         self._raised: dict[str, int] = {}  # by severity, since this process began
+        self._shadowed = 0  # alerts of detections in shadow since then
         self._faulted = 0  # faults since then
 
     def report(self, report: Report, layers_since: dict[str, int] | None = None) -> list[Alert]:
@@ -119,7 +124,7 @@ class Aggregator:
     def hear(self, found: list[Found]) -> None:
         """Take in what a shard says of hours that are open: it is to be told at once."""
         for one in sorted(found, key=_place):
-            verdict = self._verdicts.early(one)
+            verdict = None if one.type in self.settings.shadow else self._verdicts.early(one)
             if verdict is None:
                 continue
             others = {family(type_) for type_ in self._open.of_entity(one.hour, one.kind, one.entity)}
@@ -144,8 +149,8 @@ class Aggregator:
         self._kept_total += sum(number for report in reports for number in report.learning.values())
         judged = [(one, self._verdicts.of(one)) for one in sorted(found, key=_place)]
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
-        signs = _independent_signs(one for one, _ in raised)
-        alerts = [self._raise(one, verdict, signs[one.kind, one.entity.lower()]) for one, verdict in raised]
+        signs = independent_signs(one for one, _ in raised if one.type not in self.settings.shadow)
+        alerts = [self._raise(one, verdict, signs_with(signs, one)) for one, verdict in raised]
         self.organisation.close_population(hour, tally)
         if self.settings.streaming:
             self._hand_over(hour, sorted(alerts, key=order))
@@ -156,8 +161,8 @@ class Aggregator:
         for taken_back in self._open.close(hour, {alert.id for alert in alerts}):
             self._know(taken_back)
             self._put(taken_back.alert.id)
-        for alert in [*alerts, *self._take_late()]:
-            self.incidents.add(alert, *self._links[alert.id])
+        for alert in _shadow_last([*alerts, *self._take_late()]):
+            self._join(alert)
             self._put(alert.id)
         told = [
             id_ for id_, (at, _) in self._links.items() if hour - at > KEPT_HOURS and id_ not in self._outbox
@@ -166,6 +171,14 @@ class Aggregator:
             del self._alerts[id_], self._links[id_]
         self.incidents.forget(hour, (alert.incident for alert in self._alerts.values()))
         self._dropped += told
+
+    def _join(self, alert: Alert) -> None:
+        """Give an alert its incident; one in shadow has that which it would have, and joins nothing."""
+        hour, links = self._links[alert.id]
+        if alert.shadow:
+            alert.incident = self.incidents.likely(alert, hour, links)
+        else:
+            self.incidents.add(alert, hour, links)
 
     def _put(self, id_: str) -> None:
         self._words += 1
@@ -179,7 +192,8 @@ class Aggregator:
         alerts = [self._open[id_] if id_ in self._open else self._alerts[id_] for id_ in self._outbox]
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
-        return Fresh(alerts, kept, faults, self._numbers())
+        shown = [alert for alert in alerts if not alert.shadow]
+        return Fresh(shown, kept, faults, self._numbers(), [alert for alert in alerts if alert.shadow])
 
     def _numbers(self) -> Numbers:
         entities, twice = sum(self._entities.values()), sum(self._filtered.values())
@@ -191,6 +205,7 @@ class Aggregator:
             self._faulted,
             dict(self._raised),
             dict(self._filtered),
+            self._shadowed,
         )
 
     def taken(self, ids: list[str]) -> None:
@@ -218,7 +233,12 @@ class Aggregator:
 
     def _raise(self, one: Found, verdict: Verdict, signs: int) -> Alert:
         alert = self._verdicts.alert(one, verdict, signs)
-        self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
+        # What was told as an alert while its hour was open is completed as one.
+        if one.type in self.settings.shadow and alert.id not in self._open:
+            alert.shadow = True
+            self._shadowed += 1
+        else:
+            self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
         self._know(Raised(alert, one.hour, self._verdicts.links(one)))
         return alert
 
@@ -235,12 +255,13 @@ class Aggregator:
         """What the run came to: late records told, incidents joined, everything in its order."""
         self._take_late()
         alerts = sorted(self._alerts.values(), key=order)
-        for alert in alerts:
-            self.incidents.add(alert, *self._links[alert.id])
+        for alert in sorted(alerts, key=lambda alert: (alert.start, bool(alert.shadow))):
+            self._join(alert)
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
         return Outcome(
-            alerts=alerts,
+            alerts=[alert for alert in alerts if not alert.shadow],
+            shadow=[alert for alert in alerts if alert.shadow],
             kept=sorted(self._kept, key=lambda kept: (kept.start, kept.type, kept.entity)),
             kept_total=self._kept_total,
             faults=sorted(self._faults, key=lambda fault: (fault.name, fault.hour, fault.entity)),
@@ -305,7 +326,7 @@ class Aggregator:
         self.organisation.mark()
         learned = self.organisation.changes()
         incidents = Incidents.restore(self.incidents.state())
-        for alert in sorted(self._alerts.values(), key=order):
+        for alert in sorted((one for one in self._alerts.values() if not one.shadow), key=order):
             incidents.add(msgspec.structs.replace(alert), *self._links[alert.id])
         incidents.forget(self.organisation.hour)
         learned.incidents = incidents.state()
@@ -341,23 +362,6 @@ def _place(one: Found) -> tuple[int, str, str]:
     return one.hour, one.type, one.entity.lower()
 
 
-def _independent_signs(found: Any) -> dict[tuple[str, str], int]:
-    """How many signs of different families each entity shows in the hour."""
-    families: dict[tuple[str, str], set[str]] = {}
-    for one in found:
-        families.setdefault((one.kind, one.entity.lower()), set()).add(family(one.type))
-    return {entity: len(kinds) for entity, kinds in families.items()}
-
-
-def family(type_: str) -> str:
-    """Detections of one family see the same thing from two sides: they do not confirm each other.
-
-    >>> family("network.ssh_incoming_multiple") == family("network.ssh_incoming")
-    True
-    """
-    layer, name = type_.split(".", 1)
-    if layer == "network" and name != "malicious_address":
-        return f"{layer}.{name.removesuffix('_multiple')}"
-    if name.startswith("unusual_") and name != "unusual_operation_pattern":
-        return f"{layer}.unusual_caller"
-    return type_
+def _shadow_last(alerts: list[Alert]) -> list[Alert]:
+    """So that those in shadow find the incidents of the others of their hour."""
+    return sorted(alerts, key=lambda alert: bool(alert.shadow))

@@ -27,6 +27,7 @@ class Settings:
     lasts: bool = field(default=True, repr=False)  # at its end: what is learned is for later runs
     in_flight: int = 4  # batches a shard may be behind before the router waits
     disabled: frozenset[str] = frozenset()
+    shadow: frozenset[str] = frozenset()  # these run and learn; their alerts are recorded apart
     learning_days: float | None = None  # in place of what the detections declare
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)  # type -> its own table
     routers: int = field(default=1, repr=False)  # each reads a share of the sources; no alert hangs on it

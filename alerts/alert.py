@@ -41,6 +41,7 @@ class Alert(msgspec.Struct, kw_only=True):
     incident: str = ""
     region: str = ""
     complete: bool | UnsetType = UNSET  # false: its hour is open, a later word with this id is to come
+    shadow: bool | UnsetType = UNSET  # true: of a detection in shadow, recorded apart
     withdrawn: str | UnsetType = UNSET  # why it is none after all; it was told before its hour had closed
 
 

@@ -74,7 +74,7 @@ def short_id(entity: str) -> str:
 
 def who(alert: Alert) -> str:
     """The entity as a person would call it: a user's name where the evidence has it."""
-    name = alert.evidence.get("name") or alert.evidence.get("user")
+    name = alert.evidence.get("name") or alert.evidence.get("user") or alert.evidence.get("who")
     if alert.entity.kind == "principal" and isinstance(name, str) and name:
         return name
     return short_id(alert.entity.id)

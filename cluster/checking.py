@@ -18,8 +18,10 @@ def run(config: Path) -> int:
     configuration = load(config, frozenset(CATALOGUE))
     enrichment, rejected = Enrichment.build(configuration.enrichment())
     click.echo(f"{config}: read without errors")
-    off = settings_of(configuration, 1, None).disabled
-    click.echo(f"  detections on: {len(CATALOGUE) - len(off)} of {len(CATALOGUE)}")
+    settings = settings_of(configuration, 1, None)
+    click.echo(f"  detections on: {len(CATALOGUE) - len(settings.disabled)} of {len(CATALOGUE)}")
+    if settings.shadow:
+        click.echo(f"  of them in shadow, recorded but not alerted: {', '.join(sorted(settings.shadow))}")
     click.echo(f"  resources in the inventory: {len(enrichment.inventory.ids):,}")
     if configuration.inventory.networks:
         click.echo(f"  networks whose addresses count as ours: {len(configuration.inventory.networks)}")

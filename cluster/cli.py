@@ -137,12 +137,55 @@ def alerts_export(
 
 
 @cli.command()
+@click.argument("id_", metavar="ID")
+@click.option(
+    "--alerts",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+    required=True,
+    help="The file of alerts that it is in; '-' is standard input.",
+)
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw it too (.svg or .png).")
+def explain(id_: str, alerts: Path, picture: Path | None) -> int:
+    """Why an alert was raised: what was seen, what is usual, how improbable it is. ID may be its beginning."""
+    from cluster.explaining import check_picture
+    from cluster.explaining import explain as run
+
+    if wrong := check_picture(picture):
+        raise click.BadParameter(wrong, param_hint="--picture")
+    return run(id_, alerts, picture)
+
+
+@cli.command()
 @click.option("--config", type=click.Path(path_type=Path), required=True, help="Configuration (TOML).")
 def check(config: Path) -> int:
     """Validate a configuration and read every file that it names."""
     from cluster.checking import run
 
     return run(config)
+
+
+@cli.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--config", type=click.Path(path_type=Path), required=True, help="The new configuration.")
+@click.option("--against", type=click.Path(path_type=Path), required=True, help="The one that is used now.")
+@click.option("--runtime", type=click.Choice(["ray", "loop"]), default="loop", show_default=True)
+@click.option("--json", type=click.Path(path_type=Path), help="Write all that differs here.")
+@click.option("--quiet", is_flag=True, help="No progress, no table, no summary.")
+def backtest(**options: Any) -> int:
+    """What a new configuration would have made of recorded telemetry: which alerts come, go, and change.
+
+    Both run over all of INPUT from its beginning; no state is read or written, and no alert is sent anywhere.
+    Exit status: 0 it ran, whatever differs; 1 it could not run; 2 bad arguments.
+    """
+    from rich.console import Console
+
+    from cluster.backtest import Asked
+    from cluster.backtest import backtest as run
+    from cluster.reporting import check_output
+
+    if wrong := check_output(options["json"], (".json",)):
+        raise click.BadParameter(wrong, param_hint="--json")
+    return run(Asked(**options), Console(emoji=False), Console(stderr=True))
 
 
 CONFIG = click.option(

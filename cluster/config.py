@@ -200,6 +200,18 @@ class _Reader:
                     f"[detections] disable[{number}]", f'{type_} has enabled = true in [detections."{type_}"]'
                 )
 
+        self._check_shadow(configuration)
+
+    def _check_shadow(self, configuration: Configuration) -> None:
+        for number, type_ in enumerate(configuration.detections.shadow):
+            where = f"[detections] shadow[{number}]"
+            if type_ not in self._types:
+                raise self._unknown(where, "detection", type_, self._types)
+            if type_ in configuration.detections.disable:
+                raise self._error(where, f"{type_} is in disable too: take it out of one of the two")
+            if type_ in configuration.types and configuration.types[type_].enabled is False:
+                raise self._error(where, f'{type_} has enabled = false in [detections."{type_}"]')
+
     def _known(self, where: str, table: Mapping[str, Any], names: Iterable[str]) -> None:
         for name in table:
             if name not in names:

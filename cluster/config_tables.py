@@ -78,6 +78,10 @@ class DetectionsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[Annotated[str, Meta(description="the name of a detection")], ...],
         Meta(description="a list of detections, like ['key_vault.unusual_user']"),
     ] = ()
+    shadow: Annotated[
+        tuple[Annotated[str, Meta(description="the name of a detection")], ...],
+        Meta(description="a list of detections, like ['key_vault.unusual_user']"),
+    ] = ()
     learning_days: Days | None = None
 
 

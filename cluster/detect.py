@@ -51,6 +51,7 @@ class Options:
     address: str | None = None
     state: str | None = None
     quiet: bool = False
+    keeps: bool = True  # where a state is said, it is gone on from and saved
 
 
 def settings_of(configuration: Configuration, shards: int, not_after_us: int | None) -> Settings:
@@ -65,6 +66,7 @@ def settings_of(configuration: Configuration, shards: int, not_after_us: int | N
         not_after_us=not_after_us,
         sampling=configuration.flows.sampling,
         disabled=frozenset(disabled),
+        shadow=frozenset(configuration.detections.shadow) - disabled,
         learning_days=configuration.detections.learning_days,
         parameters={type_: dict(configuration.parameters(type_)) for type_ in CATALOGUE},
     )
@@ -99,7 +101,7 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     """The run that the options ask for, not begun yet; the stack ends what it holds."""
     configuration = load(options.config, frozenset(CATALOGUE))
     paths = inputs_of(options.inputs, stack)
-    place = options.state or configuration.checkpoints.store
+    place = (options.state or configuration.checkpoints.store) if options.keeps else None
     store = (
         _own_store(options, console, stack) if place is None else _store(place, configuration, console, stack)
     )
@@ -158,8 +160,11 @@ def _fingerprint(options: Options, configuration: Configuration, paths: list[str
     """Of the inputs and all that bears on the alerts. What comes by a pipe can't be read again."""
     if any(Path(path).name == STDIN for path in paths):
         return None
-    said = [sorted(map(os.path.realpath, paths)), repr(settings_of(configuration, 1, None))]
-    said.append(repr(configuration.enrichment()))
+    settings = settings_of(configuration, 1, None)
+    said: list[Any] = [sorted(map(os.path.realpath, paths)), repr(configuration.enrichment())]
+    # Sets have another order in each process.
+    said += [sorted(settings.disabled), sorted(settings.shadow)]
+    said.append(repr(replace(settings, disabled=frozenset(), shadow=frozenset())))
     return blake2b(repr(said).encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
 

@@ -123,6 +123,11 @@ METRICS = (
         ("severity",),
     ),
     Told(
+        "redshank_shadow_alerts_total",
+        "Alerts of detections in shadow, which are recorded apart.",
+        _one(lambda now: now.shadow),
+    ),
+    Told(
         "redshank_checkpoint_epoch",
         "Number of the newest checkpoint.",
         _one(lambda now: now.checkpoint.epoch if now.checkpoint else None),
@@ -152,7 +157,7 @@ METRICS = (
     ),
     Told(
         "redshank_kept_dropped_lines_total",
-        "Lines that fell out of rejected.jsonl and withheld.jsonl, which keep the newest.",
+        "Lines that fell out of rejected.jsonl, withheld.jsonl and shadow.jsonl, which keep the newest.",
         lambda now, _: (((name,), lines) for name, lines in sorted(now.kept_dropped.items())),
         ("file",),
     ),

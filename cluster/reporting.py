@@ -28,12 +28,12 @@ class Result:
     skipped: list[str] = field(default_factory=list)
 
 
-def check_output(path: Path | None) -> str | None:
-    """What is wrong with `--alerts`, before hours are spent; None if nothing is."""
+def check_output(path: Path | None, suffixes: Sequence[str] = SUFFIXES) -> str | None:
+    """What is wrong with a file that is to be written, before hours are spent; None if nothing is."""
     if path is None:
         return None
-    if path.suffix.lower() not in SUFFIXES:
-        return f"{path}: the name must end in {' or '.join(SUFFIXES)}"
+    if path.suffix.lower() not in suffixes:
+        return f"{path}: the name must end in {' or '.join(suffixes)}"
     if path.is_dir():
         return f"{path}: is a folder"
     folder = next(one for one in path.absolute().parents if one.exists())
@@ -49,17 +49,18 @@ def report(result: Result, alerts: Path | None, quiet: bool, out: Console, err: 
     outcome = result.outcome
     folder = alerts.parent if alerts else Path()
     try:
-        kept = None
+        kept = shadow = None
         if alerts is not None:
             write_alerts(alerts, outcome.alerts)
             kept = _keep(folder / "withheld.jsonl", outcome.kept, "why")
+            shadow = _keep(folder / "shadow.jsonl", outcome.shadow, "shadow")
         rejected = _keep(folder / "rejected.jsonl", result.rejected, "excerpt")
     except OSError as error:
         raise UserError(f"{error.filename}: could not be written: {error.strerror}") from None
     if alerts is None or not quiet:
         show_table(out, outcome.alerts)
     if not quiet:
-        for line in summary(result, alerts, kept, rejected):
+        for line in summary(result, alerts, kept, rejected, shadow):
             err.print(line, highlight=False, markup=False, soft_wrap=True)
     return 3 if result.rejected else 0
 
@@ -88,7 +89,9 @@ def _ours(path: Path, mark: str) -> bool:
     return isinstance(first, dict) and {mark} <= first.keys()
 
 
-def summary(result: Result, alerts: Path | None, kept: Path | None, rejected: Path) -> Iterator[str]:
+def summary(
+    result: Result, alerts: Path | None, kept: Path | None, rejected: Path, shadow: Path | None
+) -> Iterator[str]:
     """What became of every record, in a few lines."""
     outcome, counts = result.outcome, result.counts
     twice = sum(outcome.filtered.values())
@@ -122,6 +125,9 @@ def summary(result: Result, alerts: Path | None, kept: Path | None, rejected: Pa
             f"{outcome.kept_total:,} findings raised no alert ({learning:,} while still learning, "
             f"{outcome.kept_total - learning:,} withheld)" + (f", kept in {kept}" if kept else "")
         )
+    if outcome.shadow:
+        where = f"kept in {shadow}" if shadow else "--alerts FILE keeps them beside it"
+        yield f"in shadow: {len(outcome.shadow):,} alerts ({severity_line(outcome.shadow)}), {where}"
     for fault in outcome.faults[:5]:
         yield f"OUR FAULT: {fault.name} failed on {fault.entity}: {fault.error}; please report it"
     yield f"{len(outcome.alerts):,} alerts ({severity_line(outcome.alerts)}), {_incidents(outcome)} incidents"

@@ -36,8 +36,7 @@ class Server:
         log: AlertLog,
         board: Board,
         lateness_us: int,
-        withheld: KeptLines,
-        rejected: KeptLines,
+        kept: dict[str, KeptLines],  # 'withheld', 'rejected', 'shadow'
         stored: Callable[[Sequence[Alert]], bool] = lambda alerts: True,
     ) -> None:
         self.run = run
@@ -45,7 +44,7 @@ class Server:
         self._stored = stored  # whether the store of alerts has them
         self._board = board
         self._lateness_us = lateness_us
-        self._kept = {"withheld": withheld, "rejected": rejected}
+        self._kept = kept
         run.keep = lambda some: self._keep("rejected", some)
         run.begins_again = board.begins_again
         self._started_us = now_us()
@@ -112,6 +111,9 @@ class Server:
             self._log.write(fresh.alerts)
             if self._stored(fresh.alerts):
                 self.run.runtime.taken([alert.id for alert in fresh.alerts])
+        if fresh.shadow:
+            self._keep("shadow", fresh.shadow)
+            self.run.runtime.taken([alert.id for alert in fresh.shadow])
         for fault in fresh.faults:
             logger().error(
                 "our fault: please report it", name=fault.name, entity=fault.entity, error=fault.error
@@ -142,6 +144,7 @@ class Server:
             filtered=said.filtered,
             entities=said.entities,
             alerts=said.raised,
+            shadow=said.shadow,
             open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
             sources=[self._source(one, now) for one in runtime.sources(MOST_SOURCES)],

@@ -27,7 +27,7 @@ from detections.catalogue import CATALOGUE
 from ingest.live_sources import LiveSources
 from ingest.sources import Finder
 
-KEPT = ("withheld.jsonl", "rejected.jsonl")
+KEPT = ("withheld", "rejected", "shadow")
 
 
 def serve(config: Path) -> int:
@@ -63,8 +63,8 @@ def serve(config: Path) -> int:
         log = AlertLog(alerts)
         stored = Stored(configuration, logger().warning)
         board = Board()
-        withheld, rejected = (_kept(configuration, alerts.parent / name) for name in KEPT)
-        server = Server(run, log, board, settings.lateness_us, withheld, rejected, stored.write)
+        kept = {name: _kept(configuration, alerts.parent / f"{name}.jsonl") for name in KEPT}
+        server = Server(run, log, board, settings.lateness_us, kept, stored.write)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.stop)
         stack.enter_context(serving(board, host, port, scale=server.scale))

@@ -70,12 +70,17 @@ def show_list(file: Path, type_: str | None, severity: str | None) -> int:
 
 def show_alert(file: Path, id_: str) -> int:
     """One alert of a file, whole."""
-    found = [alert for alert in read_latest(file) if alert.id.startswith(id_.lower())]
+    show_whole(one_of(read_latest(file), id_, file))
+    return 0
+
+
+def one_of(alerts: Any, id_: str, file: Path) -> Any:
+    """The one alert whose id begins so."""
+    found = [alert for alert in alerts if alert.id.startswith(id_.lower())]
     if len(found) != 1:
         many = f"{len(found)} alerts begin so" if found else "there is none"
         raise click.BadParameter(f"{id_}: {many} in {file}", param_hint="ID")
-    show_whole(found[0])
-    return 0
+    return found[0]
 
 
 def show_whole(alert: Any) -> None:

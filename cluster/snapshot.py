@@ -66,6 +66,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     # What is known
     entities: int = 0
     alerts: dict[str, int] = {}  # raised, by severity
+    shadow: int = 0  # alerts of detections in shadow
     open_hours: int = 0
     watermark_us: int | None = None
     sources: list[SourceNow] = []
@@ -75,7 +76,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     store_fault: str = ""  # why the store can't be used now
     deaths: int = 0  # of actors, workers and nodes
     recoveries: int = 0
-    kept_dropped: dict[str, int] = {}  # lines that fell out of `withheld` and `rejected`
+    kept_dropped: dict[str, int] = {}  # lines that fell out of `withheld`, `rejected` and `shadow`
     # What waits
     queues: list[int] = []  # calls in flight, by shard
     udp: UdpNow | None = None

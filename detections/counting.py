@@ -7,6 +7,7 @@ states is one that was measured, where the model is right and where it is not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log10
 from typing import Any
 
@@ -18,6 +19,7 @@ CANDIDATE = 1e-4  # by the entity's own model: what is more probable is no findi
 # While too few hours are known, a tail that is heavier than a right model's: a hundredth of the hours beyond
 # a score of 2, and a power of ten for each further 2.3.
 COLD_SHARE, COLD_FROM, COLD_SCALE = 0.01, 2.0, 2.3
+BEYOND_USUAL = 0.01  # of an entity's hours: what its usual range leaves out
 
 
 def score(chance: float) -> float:
@@ -27,6 +29,22 @@ def score(chance: float) -> float:
     4.0
     """
     return -log10(max(chance, 1e-300)) + 0.0
+
+
+def usual_at_most(tail: Callable[[int], float]) -> int:
+    """The largest count of the usual range: P(X > it) is at most a hundredth. `tail(n)` is P(X >= n).
+
+    >>> usual_at_most(lambda count: 0.5**count)
+    6
+    """
+    high = 1
+    while tail(high) > BEYOND_USUAL and high < 1 << 40:
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if tail(middle) > BEYOND_USUAL else (low, middle)
+    return high - 1
 
 
 def checked(baseline: str, chance: float, organisation: Organisation) -> tuple[float, bool]:

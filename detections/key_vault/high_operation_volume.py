@@ -45,10 +45,16 @@ def judge(hour: Hour) -> Finding | None:
     new = hour.once(unexplained)
     if sum(new.values()) < max(FEWEST, (count - usual) / 2):
         return None
-    return _found(hour, new, count, usual, chance)
+    most = counting.usual_at_most(
+        lambda number: float(model.tail(number, hour.hour, season.profile, season.dispersion))
+    )
+    usual_range = {"usual_at_this_hour": rounded(usual), "usual_at_most": most}
+    return _found(hour, new, count, usual_range, chance)
 
 
-def _found(hour: Hour, new: dict[Part, int], count: int, usual: float, chance: float) -> Finding:
+def _found(
+    hour: Hour, new: dict[Part, int], count: int, usual_range: dict[str, Any], chance: float
+) -> Finding:
     acts = acts_of(hour, new)
     kinds = sorted(hour.once(operations).items(), key=lambda pair: (-pair[1], pair[0]))
     evidence = {
@@ -56,7 +62,7 @@ def _found(hour: Hour, new: dict[Part, int], count: int, usual: float, chance: f
         "threshold": float(hour.parameters.get("threshold", THRESHOLD)),
         "operations_by_kind": dict(kinds),
         "operations_not_explained": sum(new.values()),
-        "usual_at_this_hour": rounded(usual),
+        **usual_range,
         "refused": sum(act.count for act in acts if refused(act)),
     }
     return finding(

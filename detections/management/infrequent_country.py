@@ -10,7 +10,7 @@ from detections.management.clients import by_persons, is_person
 from detections.management.evidence import finding
 from detections.organisation import Organisation
 from detections.view import Hour
-from detections.words import rfc3339
+from detections.words import rfc3339, rounded
 from ingest.records import HOUR_US, SUCCESS
 
 RECENT_HOURS = 90 * 24
@@ -44,7 +44,8 @@ def judge(hour: Hour) -> Finding | None:
         for a in hour.acts
         if a.event.country in countries and a.event.outcome == SUCCESS and is_person(a.event)
     ]
-    usual = [country for country, _ in model.top(8, hour.hour) if country not in countries][:5]
+    known = [pair for pair in model.top(8, hour.hour) if pair[0] not in countries][:5]
+    usual = [country for country, _ in known]
     return finding(
         hour,
         new,
@@ -53,6 +54,7 @@ def judge(hour: Hour) -> Finding | None:
             "country": countries[0],
             "countries": countries,
             "usual_countries": usual,
+            "usual_hours": {country: rounded(weight) for country, weight in known},
             "usual": ", ".join(usual) or "no country known",
             "did": ", ".join(sorted({a.event.operation for a in new})[:3]),
         },

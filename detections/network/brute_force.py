@@ -104,7 +104,12 @@ def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
         chance = model.tail(count, hour.hour, season.profile, season.dispersion)
         if chance > CANDIDATE:
             return None
-        usual = model.mean(hour.hour, season.profile)
+        usual = {
+            "usual": rounded(model.mean(hour.hour, season.profile)),
+            "usual_at_most": counting.usual_at_most(
+                lambda number: model.tail(number, hour.hour, season.profile, season.dispersion)
+            ),
+        }
         return _finding(aim, hour, suspects, count, chance, usual)
 
     return judged
@@ -150,7 +155,12 @@ def _few_heavy(peers: tuple[Peer, ...], count: int) -> bool:
 
 
 def _finding(
-    aim: Aim, hour: TrafficHour, suspects: tuple[Peer, ...], count: int, chance: float, usual: float
+    aim: Aim,
+    hour: TrafficHour,
+    suspects: tuple[Peer, ...],
+    count: int,
+    chance: float,
+    usual: dict[str, Any],
 ) -> Finding:
     first, last = min(p.first_us for p in suspects), max(p.last_us for p in suspects)
     connections = sum(p.connections for p in suspects)
@@ -166,7 +176,7 @@ def _finding(
         "first_seen": rfc3339(first),
         "last_seen": rfc3339(last),
         "seen": count,
-        "usual": rounded(usual),
+        **usual,
         "baseline": aim.baseline,
         "learned_since": rfc3339(hour.since_us),
         "improbability": rounded(chance),

@@ -38,6 +38,8 @@ def judge(hour: TrafficHour) -> Finding | None:
         "first_seen": rfc3339(first),
         "last_seen": rfc3339(last),
         "sampling": max(p.sampling for p in peers),
+        "usual": "no traffic with an address that is listed",
+        "known_since": rfc3339(hour.since_us),
         "records": [{"source": source, "offset": at} for p in peers[:TOP] for source, at in p.sources][:20],
         "against": [] if any(p.answered for p in peers) else ["packets were seen in one direction only"],
     }

@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from alerts.alert import make_alert
 from detections.declare import Finding
 from detections.key_vault import (
     high_operation_volume,
@@ -22,6 +23,7 @@ from detections.key_vault import (
 from detections.view import Hour
 from ingest.records import HOUR_US, Event
 from tests.actors.making import acts_of
+from tests.alerts.explained import explained
 from tests.detections.key_vault.cases import CASES, Case
 from tests.detections.key_vault.histories import START, VAULT, Habits, History, person
 from tests.detections.key_vault.replay import Replay
@@ -92,6 +94,8 @@ def test_an_alert_can_be_written_and_says_who_from_where_and_what(case: Case) ->
         assert json.loads(json.dumps(found.evidence)) == found.evidence
         assert found.count >= 1
         assert found.first_us <= found.last_us
+        hour = found.first_us // HOUR_US
+        assert explained(make_alert(BY_TYPE[type_], "vault", VAULT, hour, found, "medium"))
 
 
 def test_every_detection_has_a_case_that_fires_and_one_that_is_silent() -> None:

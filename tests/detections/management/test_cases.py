@@ -11,6 +11,7 @@ from actors.aggregator_state import Kept
 from alerts.alert import Alert
 from detections.catalogue import CATALOGUE
 from ingest.times import epoch_us
+from tests.alerts.explained import explained
 from tests.detections.management.cases import CASES
 from tests.detections.management.happenings import Case
 from tests.detections.management.office import DAY_H, START_H, Office, habits
@@ -56,6 +57,7 @@ def test_an_alert_says_who_did_what_from_where_and_where_it_stands(case: Case) -
         assert told["records"][0]["source"] == "a.json"
         assert alert.start <= alert.last_seen < alert.end
         assert json.loads(json.dumps(told)) == told
+        assert explained(alert)
 
 
 def test_every_detection_has_cases_that_fire_and_more_that_are_silent() -> None:

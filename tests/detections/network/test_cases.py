@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from alerts.alert import Alert
+from alerts.explaining_shapes import Bars
 from detections.catalogue import CATALOGUE
 from ingest.records import HOUR_US
+from tests.alerts.explained import explained
 from tests.detections.network.cases import AIMS, AT_US, CASES, CONTACTS, MALICIOUS, Aim, Case, Contact, attack
 from tests.detections.network.estate import (
     MACHINES,
@@ -85,6 +87,15 @@ def test_an_alert_says_who_with_whom_how_often_and_what_is_usual(aim: Aim) -> No
     assert said["improbability"] < 1e-5
     assert alert.start.endswith("T12:00:00Z")
     assert alert.start <= said["first_seen"] <= said["last_seen"] < alert.end
+
+
+@EIGHT
+def test_an_explanation_has_the_usual_range_and_the_neighbours_to_hold_a_count_against(aim: Aim) -> None:
+    counts, _ = explained(of_victim(told(grown(), attack(aim)))[aim.type])
+    assert isinstance(counts, Bars)
+    seen, usual, most, others = (bar.value for bar in counts.bars)
+    assert usual <= most < seen
+    assert others < seen
 
 
 @EIGHT
