@@ -13,7 +13,7 @@ from actors.organisation import OrganisationView
 from actors.settings import Settings
 from actors.signs import family, independent_signs, signs_with
 from actors.verdicts import Verdicts
-from alerts.alert import Alert, order
+from alerts.alert import Alert, hour_of, order
 from alerts.incidents import Incidents
 from baselines.population import Tally
 from detections.declare import Verdict
@@ -133,6 +133,13 @@ class Aggregator:
             alert.incident = self.incidents.likely(alert, one.hour, links)
             if self._open.add(Raised(alert, one.hour, links)):
                 self._put(alert.id)
+
+    def remember(self, told: list[Alert]) -> None:
+        """What somebody was told of hours that are open again after a death: their close completes it or takes it back."""
+        for alert in told:
+            hour = hour_of(alert)
+            if hour > self.organisation.hour:
+                self._open.remember(Raised(alert, hour, ()))
 
     def _note(self, faults: list[Fault]) -> None:
         self._faulted += len(faults)

@@ -26,6 +26,7 @@ from actors.saving import Store, read_aggregator, read_shard, write_aggregator, 
 from actors.settings import Settings
 from actors.shard import Shard
 from actors.steps import Place, RunState, SourceState
+from alerts.alert import Alert
 from ingest.blocks import Partition
 from ingest.enrich import Enrichment
 from ingest.sources import Finder
@@ -111,6 +112,10 @@ class RemoteAggregator:
     def taken(self, ids: list[str]) -> None:
         """See `Aggregator.taken`."""
         self._aggregator.taken(ids)
+
+    def remember(self, told: list[Alert]) -> None:
+        """See `Aggregator.remember`."""
+        self._aggregator.remember(told)
 
     def checkpoint(self, store: Store, prefix: str, lasting: bool, *after: Any) -> list[Any]:
         """Write what changed; the parts."""

@@ -17,6 +17,7 @@ from actors.saving import Store, compact, read_aggregator, read_shard, write_agg
 from actors.settings import Settings
 from actors.shard import Shard
 from actors.steps import SourceState
+from alerts.alert import Alert
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder, Found
 
@@ -164,6 +165,10 @@ class LocalRuntime:
     def taken(self, ids: list[str]) -> None:
         """These alerts are in somebody's hands."""
         self._aggregator.taken(ids)
+
+    def remember(self, told: list[Alert]) -> None:
+        """What was told at once, of hours that may be open again."""
+        self._aggregator.remember(told)
 
     def sources(self, most: int) -> list[SourceState]:
         """How so many sources are doing."""

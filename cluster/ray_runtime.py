@@ -22,6 +22,7 @@ from actors.memory import building
 from actors.saving import Store, compact
 from actors.settings import Settings
 from actors.steps import SourceState
+from alerts.alert import Alert
 from cluster.checkpoints import StoreError
 from cluster.errors import LostError, UserError
 from ingest.enrich import Enrichment, EnrichmentSettings
@@ -160,6 +161,10 @@ class RayRuntime:
     def taken(self, ids: list[str]) -> None:
         """These alerts are in somebody's hands."""
         self._get(self._aggregator.taken.remote(ids))
+
+    def remember(self, told: list[Alert]) -> None:
+        """What was told at once, of hours that may be open again."""
+        self._get(self._aggregator.remember.remote(told))
 
     def sources(self, most: int) -> list[SourceState]:
         """How so many sources are doing."""

@@ -11,6 +11,7 @@ from actors.aggregator import Fresh
 from actors.conductor import Marked, Standing
 from actors.saving import REJECTED
 from actors.steps import SourceState
+from alerts.alert import Alert
 from cluster.checkpoints import Part, Store, StoreError
 from cluster.errors import LostError, UserError
 from cluster.observed import checkpoint_now
@@ -32,6 +33,7 @@ class LiveRuntime(Runtime, Protocol):
     def release(self, standing: Standing) -> None: ...
     def fresh(self) -> Fresh: ...
     def taken(self, ids: list[str]) -> None: ...
+    def remember(self, told: list[Alert]) -> None: ...
     def sources(self, most: int) -> list[SourceState]: ...
     def queues(self) -> list[int]: ...
     def udp(self) -> list[Any]: ...
@@ -59,6 +61,13 @@ class ServeRun(Run):
         # Whoever serves puts here what is to be done with what can't be read, and when it begins again.
         self.keep: Callable[[list[Rejected]], None] = lambda rejected: None
         self.begins_again: Callable[[str], None] = lambda store_fault: None
+        # What was told of hours before their close, by whoever has told it: a checkpoint may be older.
+        self.told_early: Callable[[], list[Alert]] = list
+
+    def _start(self) -> None:
+        super()._start()
+        if told := self.told_early():
+            self.runtime.remember(told)
 
     @property
     def epoch(self) -> int:

@@ -125,6 +125,27 @@ def test_it_is_taken_back_after_a_death_too() -> None:
     assert (last.id, bool(last.withdrawn)) == (early.id, True)
 
 
+def test_what_no_checkpoint_knows_of_is_taken_back_too() -> None:
+    """It dies before the next checkpoint, and by then all has come: nobody but the alerts' file knows that it was told."""
+    log = Following([managed(0, 1, STARTED, address=BRIEFLY), managed(30, 1, SUCCESS, address=BRIEFLY)])
+    (early,) = log.until(30)
+    log.run = Replayed([log.source], log.settings)
+    log.run.remember([early])
+    (last,) = log.close(75)
+    assert (last.id, bool(last.withdrawn)) == (early.id, True)
+
+
+def test_what_was_told_of_a_closed_hour_is_let_stand() -> None:
+    """A file of alerts may be older than the state: what became of those hours is not known any more."""
+    log = Following([event(5, 1, address=TOR), event(65, 2)])
+    (early,) = log.until(5)
+    log.close(70)
+    (marked,) = take(log.run, at(70), mark=True).marked
+    log.run = Replayed([log.source], log.settings, log.run.saved(marked))
+    log.run.remember([early])
+    assert early.id not in {alert.id for alert in log.close(140)}
+
+
 def test_what_changes_while_it_is_written_is_told_again() -> None:
     """The hour may close between the moment at which its alert is handed over and the word that it is written."""
     log = Following([event(5, 1, address=TOR), event(6, 2, address=TOR, item="other")])
@@ -170,6 +191,7 @@ def followed(
             last[alert.id] = alert
         if dead:
             run = Replayed(sources, settings, saved)
+            run.remember([alert for alert in last.values() if alert.complete is False])
     return last, early
 
 
