@@ -236,14 +236,16 @@ class RayRuntime:
             if isinstance(cause, UserError):
                 raise UserError(str(cause)) from None
             if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):
-                raise LostError(_first_line(cause)) from None  # of an actor that the one called had called
+                raise LostError(_in_a_line(cause)) from None  # of an actor that the one called had called
             raise cause from None
         except RayError as error:
-            raise LostError(_first_line(error)) from None
+            raise LostError(_in_a_line(error)) from None
 
 
-def _first_line(error: Exception) -> str:
-    return _COLOURS.sub("", str(error).strip() or type(error).__name__).splitlines()[0]
+def _in_a_line(error: Exception) -> str:
+    lines = _COLOURS.sub("", str(error).strip() or type(error).__name__).splitlines()
+    # An actor that could not begin has a traceback: its end says why (another version on that node, no module).
+    return f"{lines[0]}: {lines[-1].strip()}" if "creation task" in lines[0] and len(lines) > 1 else lines[0]
 
 
 def _files(finder: Finder, most: int) -> int:
