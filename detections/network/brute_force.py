@@ -19,7 +19,7 @@ from detections import counting
 from detections.counting import CANDIDATE
 from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Verdict
 from detections.organisation import Organisation
-from detections.traffic import Ints, Traffic
+from detections.traffic import MOST_CONNECTIONS, Ints, Traffic
 from detections.view import Peer, TrafficHour
 from detections.words import odds, rfc3339, rounded
 
@@ -189,7 +189,7 @@ def _finding(
         "records": [{"source": source, "offset": at} for p in suspects[:TOP] for source, at in p.sources][
             :20
         ],
-        "against": _against(aim, suspects),
+        "against": _against(aim, suspects, everyone),
     }
     return Finding(
         evidence=evidence,
@@ -215,13 +215,15 @@ def _peer(peer: Peer) -> dict[str, Any]:
     }
 
 
-def _against(aim: Aim, suspects: tuple[Peer, ...]) -> list[str]:
+def _against(aim: Aim, suspects: tuple[Peer, ...], everyone: tuple[Peer, ...]) -> list[str]:
     said = []
     if aim.direction == "in" and not any(p.answered for p in suspects):
         said.append("no answer of the resource was seen: the attempts may not have reached a service")
     sampling = max(p.sampling for p in suspects)
     if sampling > 1:
         said.append(f"flows are sampled, one in {sampling}: counts are of what was sampled")
+    if sum(p.connections + p.denied for p in everyone) >= MOST_CONNECTIONS:
+        said.append(f"only {MOST_CONNECTIONS:,} connections of the hour were kept: counts are at least these")
     return said
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from actors.traffic_bound import bounded
 from alerts.alert import Alert
 from alerts.explaining_shapes import Bars
 from detections.catalogue import CATALOGUE
@@ -138,6 +140,18 @@ def test_an_attack_that_goes_on_is_not_learned_as_normal_within_hours(aim: Aim) 
     estate = grown()
     hours = [of_victim(told(estate, attack(aim, at_us=(NOON + n) * HOUR_US + 1), NOON + n)) for n in range(6)]
     assert [aim.type in found for found in hours] == [True] * 6
+
+
+@pytest.mark.parametrize("aim", [aim for aim in AIMS if not aim.many], ids=lambda aim: aim.type)
+def test_a_flood_of_which_only_a_part_is_kept_is_told_as_at_least_that(
+    aim: Aim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is bounded; an alert must not pretend that it has counted all of it."""
+    monkeypatch.setattr("detections.network.brute_force.MOST_CONNECTIONS", 600)
+    monkeypatch.setattr("actors.traffic_window.bounded", partial(bounded, most=600))
+    said = of_victim(told(grown(), attack(aim)))[aim.type].evidence
+    assert 580 < said["seen"] <= 600
+    assert any("only 600 connections of the hour were kept" in one for one in said["against"])
 
 
 @EIGHT
