@@ -12,7 +12,7 @@ from typing import Any
 
 import ray
 
-from actors.aggregator import Aggregator, Fresh, Outcome
+from actors.aggregator import Aggregator
 from actors.clock import Clock
 from actors.conductor import Conductor, Progress, Standing, begins, positions_of
 from actors.far_calls import FarFeed, RayPorts, ShardCalls
@@ -20,6 +20,7 @@ from actors.far_reading import FarPartition, FarReader, SharedParts
 from actors.feeder import Fed, Feeder, Order
 from actors.memory import building, settle
 from actors.messages import Close, Rows, pack_found, pack_report, unpack_batch, unpack_found, unpack_report
+from actors.outcome import Fresh, Outcome
 from actors.router import Router
 from actors.routers import Routers
 from actors.saving import Store, read_aggregator, read_shard, write_aggregator, write_shard

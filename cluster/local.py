@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from actors.aggregator import Aggregator, Fresh, Outcome
+from actors.aggregator import Aggregator
 from actors.conductor import Conductor, Marked, Progress, Standing, begins, positions_of
 from actors.feeder import Feeder
 from actors.memory import building
 from actors.messages import Batch, Close
+from actors.outcome import Fresh, Outcome
 from actors.router import Router
 from actors.routers import Routers
 from actors.saving import Store, compact, read_aggregator, read_shard, write_aggregator, write_shard

@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from actors.aggregator import Fresh, Outcome
 from actors.conductor import Marked, Progress, Standing
 from actors.memory import building
+from actors.outcome import Fresh, Outcome
 from actors.saving import Store, compact
 from actors.settings import Settings
 from actors.steps import SourceState

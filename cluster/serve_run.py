@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from actors.aggregator import Fresh
 from actors.conductor import Marked, Standing
+from actors.outcome import Fresh
 from actors.saving import REJECTED
 from actors.steps import SourceState
 from alerts.alert import Alert

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from actors.aggregator import Numbers
 from actors.conductor import Progress
+from actors.outcome import Numbers
 from actors.steps import Counts, SourceState
 from alerts.alert import Alert
 from alerts.kept import KeptLines

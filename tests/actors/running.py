@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from actors.aggregator import Outcome
 from actors.conductor import Marked, Standing
+from actors.outcome import Outcome
 from actors.saving import AGGREGATOR, LASTING, SHARD, still_needed
 from actors.settings import Settings
 from cluster.checkpoints import Part

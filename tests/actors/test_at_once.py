@@ -15,7 +15,7 @@ from actors.settings import Settings
 from alerts.alert import Alert
 from detections.catalogue import CATALOGUE
 from ingest.records import DENIED, FAILURE, HOUR_US, STARTED, SUCCESS, Event
-from tests.actors.running import BRIEFLY, TOR, TWICE, Listed, Replayed, at, event, managed
+from tests.actors.running import BRIEFLY, MINUTE_US, TOR, TWICE, Listed, Replayed, at, event, managed
 from tests.actors.test_live import LIVE, Growing, take, taken
 from tests.actors.test_whole import BUSY, MINUTES, QUICK, World, part, worlds
 
@@ -80,6 +80,32 @@ def test_an_operations_end_is_not_told_of_an_hour_in_which_it_did_not_begin() ->
     assert [alert.start[11:16] for alert in log.close(140)] == [
         f"{log.source.events[0].at_us // HOUR_US % 24:02}:00"
     ]
+
+
+def test_a_late_record_that_says_it_all_is_told_at_once() -> None:
+    """Where it is quiet no other hour may close for a day: nobody would hear of it until then."""
+    log = Following([event(5, 1), event(50, 2, address=TOR)])
+    assert log.until(5) == []
+    log.source.has = 1
+    take(log.run, at(5) + 90 * MINUTE_US)  # silent for so long that its hour is closed
+    (late,) = log.until(150)
+    assert (late.type, late.start[11:16], late.complete) == (TOR_ACCESS, "16:00", msgspec.UNSET)
+
+
+def test_what_late_records_said_of_an_open_hour_is_part_of_its_alert() -> None:
+    """A source is late by itself: its hour may still be open for another one, and its close must not forget."""
+    ahead = Growing("ahead", [event(5, 1, address=TOR), event(130, 9)], 1)
+    behind = Growing("behind", [event(6, 2), event(125, 8), event(7, 3, address=TOR, item="other")], 1)
+    run = Replayed([ahead, behind], LIVE)
+    take(run, at(6))
+    assert [(one.type, one.count) for one in taken(run)] == [(TOR_ACCESS, 1)]
+    for behind.has in (2, 3):
+        take(run, at(8))
+    ahead.has = 2
+    take(run, at(131))
+    take(run, at(131) + LIVE.silence_us + 1)
+    whole = {one.id: one for one in taken(run) if one.type == TOR_ACCESS and one.start[11:16] == "16:00"}
+    assert [(one.count, one.evidence["late_records"]) for one in whole.values()] == [(2, 1)]
 
 
 def test_an_address_that_others_use_widely_wakes_nobody() -> None:
@@ -175,7 +201,10 @@ def followed(
     """
     files = part(world, 0, 1 << 62)
     sources = [Growing(f"log {n}", some) for n, some in enumerate(files.events)]
-    settings = replace(LIVE, shards=shards, routers=1 + shards // 3, batch_records=batch)
+    # What comes later than the silence that is waited for is late, and judged by itself.
+    settings = replace(
+        LIVE, shards=shards, routers=1 + shards // 3, batch_records=batch, silence_us=(every + 1) * MINUTE_US
+    )
     run, last, early, saved = Replayed(sources, settings), dict[str, Alert](), dict[str, Alert](), None
     for number, minute in enumerate((*range(0, MINUTES, every), MINUTES, MINUTES + 90, MINUTES + 180)):
         for source in sources:
