@@ -15,6 +15,7 @@ from actors.outcome import Fresh, Numbers, Outcome
 from actors.settings import Settings
 from actors.signs import family, independent_signs, signs_with
 from actors.verdicts import Verdicts
+from actors.wholes import parts_of_wholes
 from alerts.alert import Alert, hour_of, order
 from alerts.incidents import Incidents
 from baselines.population import Tally
@@ -120,6 +121,7 @@ class Aggregator:
         self._kept_total += sum(number for report in reports for number in report.learning.values())
         judged = [(one, self._verdicts.of(one)) for one in sorted(found, key=_place)]
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
+        raised = parts_of_wholes(raised, self.settings.shadow)
         signs = independent_signs(one for one, _ in raised if one.type not in self.settings.shadow)
         alerts = [self._complete(one, verdict, signs_with(signs, one)) for one, verdict in raised]
         self.organisation.close_population(hour, tally)
