@@ -6,25 +6,19 @@ The descriptions beside the types are the words of the error messages (`cluster.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from cluster.config_base import File, Severity, Table, YesNo
+from cluster.config_sinks import SinkTable
 from ingest.enrich import EnrichmentSettings
 from ingest.threat_intel import Feed
 
 Days = Annotated[float, Meta(ge=0, le=3650, description="a number of days, 0 to 3650")]
-Severity = Literal["informational", "low", "medium", "high"]
 Cloud = Literal["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"]
 Category = Literal["tor_exit_node", "anonymous_proxy", "command_and_control"]
-YesNo = Annotated[bool, Meta(description="true or false")]
-File = Annotated[Path, Meta(description="the path of a file")]
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file: its keys are the fields, and no others."""
 
 
 class InventoryTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,6 +171,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     checkpoints: CheckpointsTable = CheckpointsTable()
     sources: tuple[SourceTable, ...] = ()
     serve: ServeTable = ServeTable()
+    sinks: tuple[SinkTable, ...] = ()
     store: StoreTable | None = None  # of alerts; None: they are written to files alone
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]

@@ -14,7 +14,7 @@ from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
-from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow
+from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, SinkNow, Snapshot, SourceNow, UdpNow
 
 PAUSE_S = 0.02  # while no source has anything ...
 LONG_PAUSE_S = 0.05  # ... and for longer than a moment
@@ -41,6 +41,7 @@ class Server:
     ) -> None:
         self.run = run
         self._log = log
+        self.sinks: Callable[[], list[SinkNow]] = list
         self._stored = stored  # whether the store of alerts has them
         self._board = board
         self._lateness_us = lateness_us
@@ -156,6 +157,7 @@ class Server:
             recoveries=self.run.deaths,
             kept_dropped={name: lines.dropped for name, lines in self._kept.items()},
             queues=runtime.queues(),
+            sinks=self.sinks(),
             udp=_udp(ports) if ports else None,
             journal_octets=sum(port.journal_octets for port in ports) if ports else None,
         )
