@@ -81,6 +81,9 @@ class SinkTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stream: Text | None = None
     tenant: Text | None = None
     client: Text | None = None
+    authority: (
+        Annotated[str, Meta(description="an address, like 'https://login.microsoftonline.com'")] | None
+    ) = None
 
 
 COMMON = frozenset(
@@ -108,7 +111,7 @@ NEEDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
         (
             "sentinel",
             "url rule stream tenant client secret_env",
-            "secret_file ca_file",
+            "secret_file ca_file authority allow_internal",
         ),
     )
 }
