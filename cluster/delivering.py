@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from alerts.pauses import pause_s
 from alerts.routing import Route
 from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, RefusedError, short
@@ -166,14 +168,12 @@ class Courier:
                 oldest_s=max(0.0, now - min(ages)) if ages else None,
                 dead=sum(one.dead for one in found),
                 held=sum(one.held for one in found),
-                delivered=self._delivered,
-                failed=self._failed,
                 fault=next((one.error for one in found if one.error), "") if self._failures else "",
             )
 
     def now(self) -> SinkNow:
-        """How it stood a moment ago."""
-        return self._now
+        """How it stood a moment ago; its own counts are those of now."""
+        return msgspec.structs.replace(self._now, delivered=self._delivered, failed=self._failed)
 
 
 def is_capped(route: Route, row: Row, today: dict[str, int]) -> bool:

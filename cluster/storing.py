@@ -66,9 +66,19 @@ class Writer:
         return self._stores.forget(stamp(now() - timedelta(days=self._keep_days)))
 
 
-def stores_of(config: Path | None) -> Writer:
-    """Opened before hours are spent. Raises UserError where a store can't be used."""
-    return Writer(load(config, frozenset(CATALOGUE)))
+def stores_of(config: Path | None, deliver: bool = False) -> Writer:
+    """Opened before hours are spent; `deliver`: sinks are told too. Raises UserError where one can't be used."""
+    configuration = load(config, frozenset(CATALOGUE))
+    if not deliver:
+        return Writer(configuration)
+    from cluster.sinking import routes, ways
+
+    if config is None or not configuration.sinks:
+        raise UserError(
+            f"{config or '--deliver'}: has no [[sinks]]: name = '...' and kind = '...' were expected"
+        )
+    ways(configuration, config)  # a password that is not there is known now
+    return Writer(configuration, routes(configuration))
 
 
 def store_alerts(stores: Writer, alerts: Sequence[Alert]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from actors.steps import Counts
-from cluster.snapshot import RUNNING, CheckpointNow, FlowsLost, Snapshot, SourceNow, UdpNow
+from cluster.snapshot import RUNNING, CheckpointNow, FlowsLost, SinkNow, Snapshot, SourceNow, UdpNow
 
 NOW_US = 1_790_000_000_000_000
 
@@ -39,6 +39,19 @@ def snapshot(**changed: Any) -> Snapshot:
         recoveries=1,
         kept_dropped={"rejected": 6},
         queues=[3, 4],
+        sinks=[
+            SinkNow(
+                name="hook",
+                kind="webhook",
+                waiting=4,
+                oldest_s=90.0,
+                dead=2,
+                held=1,
+                delivered=8,
+                failed=5,
+                fault="HTTP 500",
+            )
+        ],
         udp=UdpNow(datagrams=9, octets=9_000, dropped=1, lost=[FlowsLost("10.0.0.1", 256, 7)]),
         journal_octets=4_096,
     )
