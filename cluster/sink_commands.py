@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from alerts.output import plain
+from alerts.routing import word
 from alerts.samples import samples
 from alerts.sinks.base import NotNowError, RefusedError, short
 from alerts.store.opening import AlertStoreError
@@ -155,7 +156,9 @@ def sample(config: Path, seconds: float) -> int:
         outboxes = writer.outboxes()
         counts = drain(found, outboxes, seconds)
         for way in found:
-            click.echo(f"{way.name}: {counts[way.name]:,} delivered")
+            meant = sum(word(way.route, one, None) is not None for one in raised) * len(way.route.targets)
+            rest = f"; its filters leave out {len(raised) - meant:,}" if meant < len(raised) else ""
+            click.echo(f"{way.name}: {counts[way.name]:,} of {meant:,} delivered{rest}")
         return _told([(way.name, [one.backlog(way.name) for one in outboxes]) for way in found])
 
 
