@@ -20,11 +20,9 @@ class Chat:
 
     def __init__(self, url: str) -> None:
         """Raises ValueError where Apprise does not know the address, ImportError where it is not installed."""
+        logging.getLogger("apprise").disabled = True  # it has addresses with tokens in it
         import apprise
 
-        # Its own log has addresses with tokens in it.
-        logging.getLogger("apprise").addHandler(logging.NullHandler())
-        logging.getLogger("apprise").propagate = False
         self._to: Any = apprise.Apprise()
         if not self._to.add(url):
             raise ValueError("Apprise does not know such an address")

@@ -24,12 +24,12 @@ SECRET = "between us"
 class Azure(Receiver):
     """Gives tokens, and takes rows."""
 
-    token: Any = {"access_token": "t0", "expires_in": 3600}
+    token: Any = b'{"access_token": "t0", "expires_in": 3600}'
 
     def answer(self, handler: Any, what: Any) -> None:
         if "oauth2" not in self.got[-1].path or what != 200:
             return super().answer(handler, what if what != 200 else 204)
-        body = self.token if isinstance(self.token, bytes) else json.dumps(self.token).encode()
+        body = self.token
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()

@@ -157,7 +157,7 @@ def test_nobody_there_or_one_that_does_not_read_is_tried_again(authority: tuple[
     one = Listener()
     try:
         one.resets = True
-        with pytest.raises(NotNowError, match="reset|Broken pipe|not connected"):
+        with pytest.raises(NotNowError, match=r"reset|Broken pipe|not connected"):
             sink(one, authority).send([row(an_alert())] * 50, 0.0)
     finally:
         one.stop()
