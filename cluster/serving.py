@@ -22,7 +22,7 @@ from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
 from cluster.serve_run import LiveRuntime, ServeRun, now_us
 from cluster.server import Server
-from cluster.sinking import routes, ways
+from cluster.sinking import Way, routes, ways
 from cluster.snapshot import Board
 from cluster.storing import Stored, Writer
 from detections.catalogue import CATALOGUE
@@ -42,6 +42,7 @@ def serve(config: Path) -> int:
     configure(configuration.serve.log_level)
     host, port = host_and_port(configuration.serve.listen, f"{config}: [serve] listen")
     finder = _finder(configuration, config)
+    found = ways(configuration, config)
     with ExitStack() as stack:
         store = Store(
             _place(configuration.checkpoints.store or "state", folder),
@@ -67,7 +68,7 @@ def serve(config: Path) -> int:
         _made_ready(alerts, config)
         log = AlertLog(alerts)
         writer = Writer(configuration, routes(configuration))
-        delivery = _delivery(configuration, config, writer)
+        delivery = _delivery(found, writer)
         stored = Stored(writer, logger().warning, delivery.wake if delivery else lambda: None)
         board = Board()
         kept = {name: _kept(configuration, alerts.parent / f"{name}.jsonl") for name in KEPT}
@@ -86,13 +87,13 @@ def serve(config: Path) -> int:
     return 0
 
 
-def _delivery(configuration: Configuration, config: Path, writer: Writer) -> Delivery | None:
-    """What brings alerts to the sinks. Raises UserError where one can't be made."""
-    if not configuration.sinks:
+def _delivery(found: list[Way], writer: Writer) -> Delivery | None:
+    """What brings alerts to the sinks."""
+    if not found:
         return None
     from cluster.delivering import Delivery
 
-    return Delivery(ways(configuration, config), writer.outboxes(), logger().warning)
+    return Delivery(found, writer.outboxes(), logger().warning)
 
 
 def _made_ready(alerts: Path, config: Path) -> None:

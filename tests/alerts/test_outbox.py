@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +16,6 @@ from tests.cluster.receivers import an_alert
 NOW = "2026-04-01T00:00:00Z"
 AT = 1_775_001_600.0
 ALL = Route(name="hook")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> AlertStore:
-    return AlertStore(f"sqlite:///{tmp_path}/a.db")
 
 
 def write(store: AlertStore, alert: Alert, *routes: Route) -> None:
