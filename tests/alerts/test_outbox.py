@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,3 +169,27 @@ def test_what_was_delivered_is_forgotten_in_time_and_what_was_not_is_kept(store:
     store.outbox.bury([second.id], AT, "HTTP 403")
     assert store.outbox.forget(AT + 1) == 1
     assert store.outbox.backlog("hook").dead == 1
+
+
+def test_two_who_deliver_at_once_do_not_get_the_same(store: AlertStore) -> None:
+    store.write([an_alert(f"a{number:02}") for number in range(30)], NOW, [ALL])
+
+    def take(_: int) -> list[int]:
+        return [row.id for _ in range(8) for row in claimed(store, most=2)]
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [id_ for some in pool.map(take, range(4)) for id_ in some]
+    assert len(taken) == len(set(taken)) == 30
+
+
+def test_a_store_of_before_sinks_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/old.db"
+    with monkeypatch.context() as before:
+        before.setattr("alerts.store.opening.HEAD", "0001")
+        AlertStore(url).write([an_alert()], NOW)
+    store = AlertStore(url)
+    assert store.find("aa11")[0].alert.count == 1
+    write(store, an_alert("bb22"))
+    assert all_told(store) == [("bb22", "alert")]
