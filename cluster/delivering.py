@@ -58,10 +58,19 @@ class Courier:
     def run(self, wake: threading.Event) -> None:
         """Until `stop`."""
         while not self._stop.is_set():
-            if not self.once():
+            if not self._safely():
                 wake.wait(self._rest_s())
                 wake.clear()
         self.way.sink.close()
+
+    def _safely(self) -> bool:
+        """A thread that dies of a fault of ours would tell nobody anything any more."""
+        try:
+            return self.once()
+        except Exception as error:
+            self._say("our fault: please report it", sink=self.way.name, error=repr(error))
+            self._not_before = self._clock() + STORE_S
+            return False
 
     def _rest_s(self) -> float:
         return max(0.05, min(LOOK_S, self._not_before - self._clock())) if self._failures else LOOK_S
@@ -69,8 +78,6 @@ class Courier:
     def once(self) -> bool:
         """Send what is due now, at most one helping of each store; whether there was anything."""
         try:
-            if self._clock() < self._not_before:
-                return False
             sent = [self._helping(outbox) for outbox in self._outboxes]
             self._keep_house()
         except AlertStoreError as error:

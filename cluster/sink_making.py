@@ -63,6 +63,8 @@ def _webhook(table: SinkTable, making: Making) -> Sink:
     token = making.secret("token", table.token_env, table.token_file)
     if token is not None and not token.isascii():
         raise UserError(f"{making.where} token: letters of ASCII were expected")
+    if token is not None and url.startswith("http:") and not table.allow_internal:
+        raise UserError(f"{making.where}: a token is not sent without TLS: https was expected")
     poster = Poster(table.timeout_seconds, table.allow_internal, _ca(table, making))
     return Webhook(url, poster, secret.encode() if secret else None, token)
 

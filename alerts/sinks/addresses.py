@@ -9,8 +9,11 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TypeVar
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Connection = TypeVar("Connection")
 Resolve = Callable[[str, int], list[str]]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
@@ -56,21 +59,33 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 
+def usable(host: str, port: int, allow_internal: bool, look_up: Resolve = resolve) -> list[str]:
+    """The addresses of a host that may be connected to. Raises InternalError, or another OSError."""
+    addresses = look_up(host, port)
+    if not addresses:
+        raise OSError(f"{host}: the name stands for no address")
+    if not allow_internal and (inside := next(filter(is_internal, addresses), None)):
+        of = "" if inside == host else f" ({inside})"
+        raise InternalError(f"{host}{of} is an internal address: allow_internal = true allows it")
+    return addresses
+
+
+def first_that_answers(addresses: list[str], connected: Callable[[str], Connection]) -> Connection:
+    """A connection to one of them. Raises what the last one raised."""
+    for address in addresses[:-1]:
+        with suppress(Exception):
+            return connected(address)
+    return connected(addresses[-1])
+
+
 def connect(
     host: str, port: int, timeout: float, allow_internal: bool = False, look_up: Resolve = resolve
 ) -> socket.socket:
     """A connection to a host that may be connected to. Raises InternalError, or another OSError."""
-    addresses = look_up(host, port)
-    if not allow_internal and (inside := next(filter(is_internal, addresses), None)):
-        of = "" if inside == host else f" ({inside})"
-        raise InternalError(f"{host}{of} is an internal address: allow_internal = true allows it")
-    error = OSError(f"{host}: the name stands for no address")
-    for address in addresses:
-        try:
-            return socket.create_connection((address, port), timeout)
-        except OSError as one:
-            error = one
-    raise error
+    return first_that_answers(
+        usable(host, port, allow_internal, look_up),
+        lambda address: socket.create_connection((address, port), timeout),
+    )
 
 
 def why(error: OSError) -> str:

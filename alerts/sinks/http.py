@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import httpcore
 from httpcore import NetworkBackend, NetworkStream, SyncBackend
 
-from alerts.sinks.addresses import InternalError, Resolve, connect, resolve, why
+from alerts.sinks.addresses import InternalError, Resolve, connect, first_that_answers, resolve, usable, why
 from alerts.sinks.base import NotNowError, RefusedError
 
 REDIRECTS = 3
 ANSWER = 64 << 10  # octets of an answer that are read
+CHUNKS = 32  # in which it may come: each may take as long as the timeout
 LATER = (408, 425, 429)
 
 
@@ -39,9 +41,12 @@ class _Guarded(SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> NetworkStream:
-        from httpcore._backends.sync import SyncStream
-
-        return SyncStream(connect(host, port, timeout or 10.0, self._allow_internal, self._look_up))
+        """By address; TLS asks for the host's name all the same."""
+        connected = super().connect_tcp
+        return first_that_answers(
+            usable(host, port, self._allow_internal, self._look_up),
+            lambda address: connected(address, port, timeout, local_address, socket_options),
+        )
 
 
 class Poster:
@@ -122,7 +127,7 @@ class Poster:
 def _some(answer: httpcore.Response) -> bytes:
     """The beginning of an answer: a receiver does not fill our memory."""
     found = b""
-    for chunk in answer.iter_stream():
+    for chunk in islice(answer.iter_stream(), CHUNKS):
         found += chunk
         if len(found) >= ANSWER:
             break

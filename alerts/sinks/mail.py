@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -96,10 +96,13 @@ class Mail:
         """Raises NotNowError for whatever the server says before it hears of a message: all mail depends on that."""
         one, place = self._server, f"{self._server.host}:{self._server.port}"
         try:
-            with self._opened() as server:
+            server = self._opened()
+            try:
                 if one.user is not None and one.password is not None:
                     server.login(one.user, one.password)
                 yield server
+            finally:
+                _ended(server)
         except smtplib.SMTPNotSupportedError as error:
             raise NotNowError(f"{place}: {error}") from None
         except smtplib.SMTPAuthenticationError as error:
@@ -137,6 +140,13 @@ class Mail:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _ended(server: smtplib.SMTP) -> None:
+    """Whatever it says to our farewell, it has taken what it has taken."""
+    with suppress(smtplib.SMTPException, OSError):
+        server.quit()
+    server.close()
 
 
 def _told(code: int, said: bytes | str, target: str) -> Exception:

@@ -54,8 +54,8 @@ def enqueue(connection: Connection, alert: Alert, routes: Sequence[Route], now: 
         for target in route.targets:
             past = _past(connection, route.name, target, alert.id)
             kind = word(route, alert, past)
-            if alert.withdrawn and (past is None or not past.tried):
-                _unsaid(connection, route.name, target, alert.id)
+            if alert.withdrawn and past is not None:
+                _unsaid(connection, route.name, target, alert.id, past)
             if kind is not None:
                 connection.execute(
                     insert(OUTBOX).values(_values(connection, route, target, alert, kind, now))
@@ -99,10 +99,12 @@ def _past(connection: Connection, sink: str, target: str, alert: str) -> Past | 
     return Past(rows[-1][0], max(row[1] for row in rows), tried)
 
 
-def _unsaid(connection: Connection, sink: str, target: str, alert: str) -> None:
-    """What was withdrawn before anybody could have heard of it is not told at all."""
-    untold = or_(_O.state.in_((WAITING, HELD)), and_(_O.state == DEAD, _O.tries == 0))
-    connection.execute(delete(OUTBOX).where(_O.alert == alert, _O.sink == sink, _O.target == target, untold))
+def _unsaid(connection: Connection, sink: str, target: str, alert: str, past: Past) -> None:
+    """Of an alert that was withdrawn nothing is held back; where nobody can have heard of it, nothing is told at all."""
+    waits = and_(_O.state.in_((WAITING, DEAD)), _O.tries == 0)
+    untold = _O.state == HELD if past.tried else or_(_O.state == HELD, waits)
+    mine = and_(_O.alert == alert, _O.sink == sink, _O.target == target)
+    connection.execute(delete(OUTBOX).where(mine, untold))
 
 
 class Outbox:
@@ -123,7 +125,10 @@ class Outbox:
             _set(connection, hidden, state=HIDDEN, done=now, body="")
             taken = [row for row in found if row.id not in set(hidden)]
             _set(connection, [row.id for row in taken], due=now + lease_s, tries=_O.tries + 1)
-        return [_row(one) for one in taken]
+            rows = [(one.id, _row(one)) for one in taken]
+            broken = [id_ for id_, row in rows if row is None]
+            _set(connection, broken, state=DEAD, done=now, error="can't be read by this version")
+        return [row for _, row in rows if row is not None]
 
     def delivered(self, ids: Sequence[int], now: float) -> None:
         """They were taken. The mark that they were stays: a newer word, and a withdrawal, depend on it."""
@@ -139,11 +144,6 @@ class Outbox:
         """They never will be, unless somebody puts them back."""
         with writing(self._engine) as connection:
             _set(connection, ids, state=DEAD, done=now, error=error)
-
-    def release(self, ids: Sequence[int]) -> None:
-        """They were claimed and not tried after all."""
-        with writing(self._engine) as connection:
-            _set(connection, ids, due=0.0, tries=_O.tries - 1)
 
     def retry(self, sink: str, now: float) -> int:
         """Dead ones wait again, and what waits after a failure is tried at once; how many were dead."""
@@ -178,15 +178,19 @@ class Outbox:
     def hold(self, ids: Sequence[int], now: float) -> None:
         """A cap holds them back, until a later message names them."""
         with writing(self._engine) as connection:
-            _set(connection, ids, state=HELD, done=now, error="")
+            _set(connection, ids, state=HELD, done=now, error="", tries=_O.tries - 1)  # it was not sent
 
     def held(self, sink: str, target: str, most: int) -> tuple[list[Row], int, int]:
         """The oldest of what is held back from a target, how many there are in all, and the newest one's number."""
         mine = and_(_O.sink == sink, _O.target == target, _O.state == HELD)
+        joined = OUTBOX.outerjoin(ALERTS, ALERTS.c.id == _O.alert)
+        shown = and_(mine, ALERTS.c.rule.is_(None))  # what a rule has hidden since is not named
         with reading(self._engine) as connection:
-            number, upto = connection.execute(select(func.count(), func.max(_O.id)).where(mine)).one()
-            rows = connection.execute(_columns().where(mine).order_by(_O.id).limit(most)).all()
-        return [_row(one) for one in rows], int(number), upto or 0
+            counted = select(func.count(), func.max(_O.id)).select_from(joined).where(shown)
+            number, upto = connection.execute(counted).one()
+            asked = _columns().select_from(joined).where(shown).order_by(_O.id).limit(most)
+            rows = [_row(one) for one in connection.execute(asked)]
+        return [row for row in rows if row is not None], int(number), upto or 0
 
     def named(self, sink: str, target: str, upto: int, now: float) -> None:
         """What was held back, up to that row, was named."""
@@ -254,5 +258,10 @@ def _set(connection: Connection, ids: Iterable[int], **values: Any) -> None:
         connection.execute(update(OUTBOX).where(_O.id.in_(these[at : at + BATCH])).values(**values))
 
 
-def _row(one: Any) -> Row:
-    return Row(one.id, one.target, cast(Kind, one.kind), _decoder.decode(one.body), one.made, one.tries)
+def _row(one: Any) -> Row | None:
+    """None where another version has written what this one can't read."""
+    try:
+        alert = _decoder.decode(one.body)
+    except msgspec.MsgspecError:
+        return None
+    return Row(one.id, one.target, cast(Kind, one.kind), alert, one.made, one.tries)

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from alerts.alert import Alert
 from alerts.routing import Route
+from alerts.store.opening import writing
 from alerts.store.outbox import FULL, Row
+from alerts.store.schema import OUTBOX
 from alerts.store.store import AlertStore
 from alerts.work import Scope
 from tests.cluster.receivers import an_alert
@@ -193,3 +196,24 @@ def test_a_store_of_before_sinks_is_brought_up_to_date(
     assert store.find("aa11")[0].alert.count == 1
     write(store, an_alert("bb22"))
     assert all_told(store) == [("bb22", "alert")]
+
+
+def test_what_a_bound_held_back_is_not_told_once_it_is_withdrawn_or_hidden(store: AlertStore) -> None:
+    for id_ in ("aa11", "bb22", "cc33"):
+        write(store, an_alert(id_, complete=False, type=f"key_vault.{id_}"))
+    store.outbox.hold([row.id for row in claimed(store)], AT)
+    write(store, an_alert(withdrawn="not theirs"))
+    store.suppress(Scope(type="key_vault.bb22"), None, "", "uma", NOW)
+    assert all_told(store) == [], "a withdrawal of what nobody had heard of"
+    rows, number, _ = store.outbox.held("hook", "", 20)
+    assert ([row.alert.id for row in rows], number) == (["cc33"], 1)
+
+
+def test_a_row_of_another_version_is_put_aside_and_keeps_nothing_waiting(store: AlertStore) -> None:
+    write(store, an_alert())
+    write(store, an_alert("bb22"))
+    with writing(store.outbox._engine) as connection:
+        connection.execute(update(OUTBOX).where(OUTBOX.c.alert == "aa11").values(body='{"id": 7}'))
+    assert all_told(store) == [("bb22", "alert")]
+    backlog = store.outbox.backlog("hook")
+    assert (backlog.dead, backlog.error) == (1, "can't be read by this version")

@@ -71,7 +71,7 @@ def test_a_redirect_to_an_internal_address_is_not_followed() -> None:
             patch.setattr(
                 addresses.socket,
                 "create_connection",
-                lambda where, timeout: real(("127.0.0.1", where[1]), timeout),
+                lambda where, *more, **named: real(("127.0.0.1", where[1]), *more, **named),
             )
             with pytest.raises(NotNowError, match="internal address"):
                 poster.post(f"http://outside.example:{outside.port}/", b"{}", {})

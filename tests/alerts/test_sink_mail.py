@@ -40,6 +40,10 @@ class Mailbox:
         self.got: list[tuple[str, list[str], EmailMessage, bool]] = []
         self.rcpt: dict[str, str] = {}  # address -> answer
         self.data: list[str] = []  # answers, one a message
+        self.farewell = "221 Bye"
+
+    async def handle_QUIT(self, *_: Any) -> str:  # noqa: N802
+        return self.farewell
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, _: Any) -> str:  # noqa: N802
         if address in self.rcpt:
@@ -235,6 +239,13 @@ def test_an_address_has_a_few_a_day_and_the_next_one_names_the_rest(
     store.write([an_alert("cc33", "high")], "2026-03-22T00:00:00Z", [route])
     drained(one.once, clock, pause_s=1)
     assert "Not sent before" not in text_of(box.got[0][2]), "named twice"
+
+
+def test_a_server_that_is_rude_at_the_end_does_not_get_it_twice(served: tuple[Mailbox, int, Path]) -> None:
+    box, port, ca = served
+    box.farewell = "421 Go away"
+    mail(port, ca).send([row(an_alert(), TO)], 0.0)
+    assert len(box.got) == 1
 
 
 def test_every_text_of_an_alert_makes_a_message() -> None:

@@ -54,6 +54,7 @@ def test_a_wrong_key_is_said_before_anything_runs(tmp_path: Path, sink: str, sai
         (HOOK.replace("https", "ftp"), "h url: an address like 'https://example.com/alerts' was expected"),
         (HOOK + 'secret_env = "NOT_SET"', "h secret: the environment variable NOT_SET is empty or not set"),
         (HOOK + 'token_env = "BROKEN"', "h token: the environment variable BROKEN holds a line break"),
+        (HOOK.replace("https", "http") + 'token_env = "HUSH"', "a token is not sent without TLS"),
         (HOOK + 'ca_file = "c.toml"', "certificates in PEM were expected"),
         (MAIL + 'user = "u"', "user and password_env (or password_file) go together"),
         (MAIL + 'user = "u"\npassword_env = "HUSH"\nsecurity = "none"', "a password is not sent without TLS"),
