@@ -142,6 +142,19 @@ def test_an_attack_that_goes_on_is_not_learned_as_normal_within_hours(aim: Aim) 
     assert [aim.type in found for found in hours] == [True] * 6
 
 
+def test_an_attack_that_never_ends_is_no_news_after_a_day() -> None:
+    """The analyst has heard of it by then, or does not mind: 24 alerts a day at full weight bury the others."""
+    aim, estate = AIMS[0], grown()
+    hours = [
+        of_victim(told(estate, attack(aim, at_us=(NOON + n) * HOUR_US + 1), NOON + n)) for n in range(30)
+    ]
+    severities = [found[aim.type].severity for found in hours if aim.type in found]
+    assert severities[0] in ("medium", "high")
+    assert severities[-1] == "informational"
+    again = of_victim(told(estate, attack(aim, at_us=(NOON + 96) * HOUR_US + 1), NOON + 96))
+    assert again[aim.type].severity == severities[0]
+
+
 @pytest.mark.parametrize("aim", [aim for aim in AIMS if not aim.many], ids=lambda aim: aim.type)
 def test_a_flood_of_which_only_a_part_is_kept_is_told_as_at_least_that(
     aim: Aim, monkeypatch: pytest.MonkeyPatch
