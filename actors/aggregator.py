@@ -25,6 +25,7 @@ from ingest.enrich import Enrichment
 from ingest.records import HOUR_US
 
 KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
+MOST_KNOWN = 20_000  # of those alerts, about 5 KB each
 MAX_FAULTS = 1_000  # that are kept until they are told
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
 
@@ -142,10 +143,17 @@ class Aggregator:
         told = [
             id_ for id_, (at, _) in self._links.items() if hour - at > KEPT_HOURS and id_ not in self._outbox
         ]
+        if (over := len(self._links) - len(told) - MOST_KNOWN) > 0:
+            told += [
+                id_ for id_ in sorted(self._links.keys() - told, key=self._age) if id_ not in self._outbox
+            ][:over]
         for id_ in told:
             del self._alerts[id_], self._links[id_]
         self.incidents.forget(hour, (alert.incident for alert in self._alerts.values()))
         self._dropped += told
+
+    def _age(self, id_: str) -> tuple[int, str]:
+        return self._links[id_][0], id_
 
     def _join(self, alert: Alert) -> None:
         """Give an alert its incident; one in shadow has that which it would have, and joins nothing."""
