@@ -35,7 +35,7 @@ def sections(alert: Alert) -> list[Section]:
             "Where and when",
             [
                 one_line(f"{alert.entity.kind}: {short_id(alert.entity.id)} ({alert.entity.id})", 2_000),
-                one_line(f"{alert.first_seen} to {alert.last_seen}, {alert.count:,} records"),
+                one_line(f"{alert.first_seen} to {alert.last_seen}, {_records(alert)}"),
                 *([one_line(f"region: {alert.region}")] if alert.region else []),
             ],
         ),
@@ -50,6 +50,10 @@ def sections(alert: Alert) -> list[Section]:
     if alert.complete is False:
         found.insert(1, ("So far", ["The hour is not over: more may come under the same id."]))
     return [(heading, lines) for heading, lines in found if any(lines)]
+
+
+def _records(alert: Alert) -> str:
+    return f"{alert.count:,} record" + "s" * (alert.count != 1)
 
 
 def _evidence(evidence: dict[str, Any]) -> Iterable[str]:
@@ -92,7 +96,7 @@ def chat(alert: Alert) -> str:
     lines = [
         one_line(alert.description, 1_500),
         one_line(
-            f"{alert.entity.kind}: {short_id(alert.entity.id)}; {alert.first_seen}; {alert.count:,} records"
+            f"{alert.entity.kind}: {short_id(alert.entity.id)}; {alert.first_seen}; {_records(alert)}"
         ),
         *(one_line(step, 300) for step in steps),
         f"{alert.id} ({alert.type})",
