@@ -95,9 +95,7 @@ def chat(alert: Alert) -> str:
     steps = [f"{number}. {step}" for number, step in enumerate(alert.remediation[:3], 1)]
     lines = [
         one_line(alert.description, 1_500),
-        one_line(
-            f"{alert.entity.kind}: {short_id(alert.entity.id)}; {alert.first_seen}; {_records(alert)}"
-        ),
+        one_line(f"{alert.entity.kind}: {short_id(alert.entity.id)}; {alert.first_seen}; {_records(alert)}"),
         *(one_line(step, 300) for step in steps),
         f"{alert.id} ({alert.type})",
     ]

@@ -48,8 +48,13 @@ class Backlog(NamedTuple):
     error: str  # of the newest that waits or is dead
 
 
-def enqueue(connection: Connection, alert: Alert, routes: Sequence[Route], now: float) -> None:
-    """Put in what sinks are to be told of an alert of which there is news."""
+def enqueue(
+    connection: Connection, alert: Alert, routes: Sequence[Route], now: float, waiting: dict[str, int]
+) -> None:
+    """Put in what sinks are to be told of an alert of which there is news.
+
+    `waiting` is kept over a transaction: how many rows wait for each sink, counted once.
+    """
     for route in routes:
         for target in route.targets:
             past = _past(connection, route.name, target, alert.id)
@@ -208,13 +213,12 @@ class Outbox:
             .where(_O.sink == sink, _O.state.in_(open_))
             .group_by(_O.state)
         )
-        newest = select(_O.error).where(_O.sink == sink, _O.state.in_((WAITING, DEAD)), _O.error != "")
         with reading(self._engine) as connection:
             found = {state: (int(number), made) for state, number, made in connection.execute(counted)}
-            error = connection.execute(newest.order_by(_O.id.desc()).limit(1)).scalar()
+            error = _error(connection, sink, WAITING) or _error(connection, sink, DEAD)
         waiting, oldest = found.get(WAITING, (0, None))
         none = (0, None)
-        return Backlog(waiting, oldest, found.get(DEAD, none)[0], found.get(HELD, none)[0], error or "")
+        return Backlog(waiting, oldest, found.get(DEAD, none)[0], found.get(HELD, none)[0], error)
 
     def told(self, sink: str) -> tuple[int, float | None]:
         """How many messages were delivered, as far as that is remembered, and when the last one was."""
@@ -227,6 +231,12 @@ class Outbox:
         """Every sink that has rows, known to the configuration or not."""
         with reading(self._engine) as connection:
             return list(connection.scalars(select(_O.sink).distinct().order_by(_O.sink)))
+
+
+def _error(connection: Connection, sink: str, state: str) -> str:
+    """What the row says that was tried last: it is due last."""
+    last = select(_O.error).where(_O.sink == sink, _O.state == state).order_by(_O.due.desc(), _O.id.desc())
+    return connection.execute(last.limit(1)).scalar() or ""
 
 
 def _columns() -> Any:

@@ -80,25 +80,24 @@ class AlertStore:
 
     # What a run writes
 
-    def write(self, alerts: Iterable[Alert], now: str, routes: Sequence[Route] = ()) -> int:
+    def write(self, alerts: Iterable[Alert], now: str, routes: Sequence[Route] = ()) -> None:
         """Put alerts in, all or none: a newer word replaces an older one, an open hour's never a complete one.
 
-        What sinks are to be told of them comes into the outbox with them; what a rule hides does not. How many
-        were news.
+        What sinks are to be told of them comes into the outbox with them; what a rule hides does not.
         """
-        news = 0
+        waiting = dict[str, int]()
         with writing(self._engine) as connection:
             rules = _rules(connection)
             for alert in alerts:
                 row = row_of(alert, hiding(rules, alert, now))
-                before = connection.execute(select(_A.body).where(_A.id == alert.id)).scalar()
-                written = connection.execute(self._upsert(row)).first()
-                if written is None or before == row["body"]:
+                if not routes:
+                    connection.execute(self._upsert(row))
                     continue
-                news += 1
+                before = connection.execute(select(_A.body).where(_A.id == alert.id)).scalar()
+                if before == row["body"] or not connection.execute(self._upsert(row)).first():
+                    continue
                 if row["rule"] is None or alert.withdrawn:  # who was told of it is told that it is none
-                    enqueue(connection, alert, routes, seconds(now))
-        return news
+                    enqueue(connection, alert, routes, seconds(now), waiting)
 
     def _upsert(self, row: dict[str, Any]) -> Any:
         made: Any = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(ALERTS)

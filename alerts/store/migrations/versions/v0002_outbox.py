@@ -28,6 +28,6 @@ def upgrade() -> None:
         sa.Column("body", sa.Text, nullable=False),
         sqlite_autoincrement=True,  # rows are told in the order of their numbers: none may come again
     )
-    op.create_index("outbox_state", "outbox", ["sink", "state", "id"])
+    op.create_index("outbox_state", "outbox", ["sink", "state", "due", "id"])
     op.create_index("outbox_alert", "outbox", ["alert", "sink", "target", "id"])
     op.create_index("outbox_day", "outbox", ["sink", "target", "state", "done"])
