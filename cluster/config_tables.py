@@ -128,13 +128,41 @@ class StoreTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+Variable = Annotated[str, Meta(description="the name of an environment variable", min_length=1)]
+
+
+class SaslTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to log in to a Kafka cluster."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    username: Annotated[str, Meta(description="a name, like '$ConnectionString'", min_length=1)]
+    password_env: Variable | None = None
+    password_file: File | None = None
+
+
 class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing that `redshank serve` reads: a folder, or a port."""
+    """One thing that `redshank serve` reads: a folder, a port, or topics of a Kafka cluster."""
 
     folder: Annotated[str, Meta(description="a folder in which files appear and grow")] | None = None
     ipfix: Annotated[str, Meta(description="an address to listen on, like 'udp://0.0.0.0:4739'")] | None = (
         None
     )
+
+
+    kafka: (
+        Annotated[str, Meta(description="a broker's host and port, like 'NAME.servicebus.windows.net:9093'")]
+        | None
+    ) = None
+    topics: Annotated[
+        tuple[Annotated[str, Meta(description="the name of a topic", min_length=1)], ...],
+        Meta(description="a list of topics, like ['insights-activity-logs']"),
+    ] = ()
+    group: Annotated[str, Meta(description="the name of a consumer group", min_length=1)] = "redshank"
+    start: Literal["earliest", "latest"] = "earliest"
+    sasl: SaslTable | None = None
+    options: Annotated[
+        Mapping[str, Any], Meta(description="a table: what the source is opened with, by its library's names")
+    ] = {}
 
 
 class ServeTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""Everything that a server reads: folders in which files appear and grow, and ports that exporters send to."""
+"""Everything that a server reads: folders in which files appear and grow, ports that exporters send to, topics."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 from ingest.blocks import Partition, bad_file
 from ingest.collector import Collector
+from ingest.kafka import KafkaSettings
+from ingest.kafka_topics import KafkaTopics
 from ingest.live_file import REST_S
 from ingest.live_files import LiveFolder, is_at_rest
 from ingest.positions import GrowingPosition, known
@@ -29,6 +31,8 @@ class LiveSources:
     now_us: Callable[[], int]
     rest_s: float = REST_S  # after which a file that does not grow is left to itself
     forget_s: float = FORGET_S  # for which such a file may be away before its place is forgotten
+    streams: tuple[KafkaSettings, ...] = ()
+    _topics: list[KafkaTopics] = field(default_factory=list)
     _looking: list[LiveFolder] = field(default_factory=list)
     _missed: dict[str, float] = field(
         default_factory=dict
@@ -41,13 +45,18 @@ class LiveSources:
             Collector(host, port, self.journal / str(port), self.now_us, journal_bound=self.journal_octets)
             for host, port in self.listen
         ]
+        self._topics = [KafkaTopics(one, positions) for one in self.streams]
+        streams = [partition for topics in self._topics for partition in topics.found()]
         found = self.look({name: position for name, position in positions.items() if is_at_rest(position)})
-        found.partitions = [*listeners, *found.partitions]
+        found.partitions = [*listeners, *streams, *found.partitions]
         return found
 
     def look(self, resting: Mapping[str, Any]) -> Found:
         """Files that have appeared since; of those at rest, the ones that stir, and what is gone for good."""
         found = Found([partition for folder in self._looking for partition in folder.look(resting)])
+        for topics in self._topics:
+            found.partitions += topics.look()
+            found.health += topics.health()
         missing = [name for name in resting if not any(folder.has(name) for folder in self._looking)]
         found.gone = self._gone(missing)
         found.rejected = [bad_file(Path(name), _left(resting[name])) for name in found.gone]

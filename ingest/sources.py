@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ingest.blocks import Block, Partition, bad_file, shown
+from ingest.blocks import Block, Health, Partition, bad_file, shown
 from ingest.compression import CutShortError, chunks
 from ingest.event_file import EventFile
 from ingest.flow_file import FlowFile
@@ -43,6 +43,7 @@ class Found:
     rejected: list[Rejected] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)  # files in folders that are plainly no telemetry
     gone: list[str] = field(default_factory=list)  # sources at rest that are not there any more
+    health: list[Health] = field(default_factory=list)  # of those that could not be looked at
 
 
 class Finder(Protocol):

@@ -1,0 +1,120 @@
+"""The [[sources]] of a configuration: what `redshank serve` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cluster.config_tables import Configuration, SaslTable, SourceTable
+from cluster.errors import UserError
+from cluster.secrets import secret
+from cluster.serve_run import now_us
+from ingest.kafka import RESERVED, KafkaSettings
+from ingest.live_sources import LiveSources
+
+KINDS = ("folder", "ipfix", "kafka")
+_OF_KAFKA = ("topics", "group", "start", "sasl")
+
+
+def finder_of(configuration: Configuration, config: Path) -> LiveSources:
+    """All of them; the configuration is that of the file. Raises UserError."""
+    if not configuration.sources:
+        raise UserError(
+            f"{config}: has no [[sources]]: folder = '...', ipfix = 'udp://HOST:PORT' or kafka = 'HOST:PORT' was expected"
+        )
+    base = config.parent.resolve()
+    folders, ports, streams = [], [], []
+    for number, source in enumerate(configuration.sources):
+        where = f"{config}: [[sources]] {number + 1}"
+        _check(source, where)
+        if source.folder is not None:
+            folders.append(_folder(source.folder, base, where))
+        elif source.ipfix is not None:
+            ports.append(_port(source.ipfix, where))
+        else:
+            streams.append(_stream(source, where))
+    serve = configuration.serve
+    # While a silent source may hold hours open it is not left to itself.
+    rest_s = 60 * max(serve.rest_minutes, serve.silence_minutes)
+    return LiveSources(
+        tuple(folders),
+        tuple(ports),
+        Path(placed(serve.journal, base)),
+        serve.journal_megabytes << 20,
+        now_us,
+        rest_s,
+        serve.forget_hours * 3_600,
+        tuple(streams),
+    )
+
+
+def _check(source: SourceTable, where: str) -> None:
+    said = [kind for kind in KINDS if getattr(source, kind) is not None]
+    if len(said) != 1:
+        raise UserError(
+            f"{where}: one of {', '.join(KINDS)} was expected, found {' and '.join(said) or 'none'}"
+        )
+    default = SourceTable()
+    if source.kafka is None:
+        for key in _OF_KAFKA:
+            if getattr(source, key) != getattr(default, key):
+                raise UserError(f"{where}: {key} is for kafka = '...', and this is a {said[0]}")
+
+
+def _folder(said: str, base: Path, where: str) -> str:
+    folder = placed(said, base)
+    if not Path(folder).is_dir():
+        raise UserError(f"{where}: {folder}: no such folder")
+    return folder
+
+
+def _port(said: str, where: str) -> tuple[str, int]:
+    if not said.startswith("udp://"):
+        raise UserError(f"{where}: an address like 'udp://0.0.0.0:4739' was expected, found {said!r}")
+    return host_and_port(said.removeprefix("udp://"), where)
+
+
+def _stream(source: SourceTable, where: str) -> KafkaSettings:
+    assert source.kafka is not None
+    servers = [one.strip() for one in source.kafka.split(",")]
+    for one in servers:
+        host_and_port(one, f"{where}: kafka")
+    if not source.topics:
+        raise UserError(f"{where}: has no topics: a list like ['insights-activity-logs'] was expected")
+    if len(set(source.topics)) < len(source.topics):
+        raise UserError(f"{where}: a topic is named twice")
+    for name in source.options.keys() & RESERVED.keys():
+        instead = f"; say {RESERVED[name]} = '...'" if RESERVED[name] else ""
+        raise UserError(f"{where}: options: {name} can't be set, reading depends on it{instead}")
+    options = {**_login(source.sasl, where), **source.options}
+    settings = KafkaSettings(",".join(servers), tuple(source.topics), source.group, source.start, options)
+    settings.consumer().close()  # refuses options that there are not
+    return settings
+
+
+def _login(sasl: SaslTable | None, where: str) -> Mapping[str, Any]:
+    if sasl is None:
+        return {}
+    password = secret(sasl, "password", f"{where}: [sources.sasl]")
+    if password is None:
+        raise UserError(f"{where}: [sources.sasl]: has no password_env or password_file")
+    return {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": sasl.mechanism,
+        "sasl.username": sasl.username,
+        "sasl.password": password,
+    }
+
+
+def placed(said: str, folder: Path) -> str:
+    """Paths are relative to the configuration."""
+    return said if "://" in said else str(folder / Path(said).expanduser())
+
+
+def host_and_port(said: str, where: str) -> tuple[str, int]:
+    """Both parts of 'HOST:PORT'. Raises UserError for anything else."""
+    host, _, port = said.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise UserError(f"{where}: HOST:PORT was expected, found {said!r}")
+    return host.strip("[]"), int(port)
