@@ -148,7 +148,6 @@ class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None
     )
 
-
     kafka: (
         Annotated[str, Meta(description="a broker's host and port, like 'NAME.servicebus.windows.net:9093'")]
         | None

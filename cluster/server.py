@@ -177,9 +177,7 @@ class Server:
 
     def _source(self, one: SourceState | None, health: Health | None, now: int) -> SourceNow:
         health = health or Health(name=one.name if one else "")
-        known = SourceNow(
-            name=health.name, fault=health.fault, down_s=health.since_s, behind=health.behind
-        )
+        known = SourceNow(name=health.name, fault=health.fault, down_s=health.since_s, behind=health.behind)
         if one is None or not one.frontier_us:
             return known
         return msgspec.structs.replace(

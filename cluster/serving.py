@@ -19,7 +19,7 @@ from cluster.errors import UserError
 from cluster.health import serving
 from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
-from cluster.serve_run import LiveRuntime, ServeRun, now_us
+from cluster.serve_run import LiveRuntime, ServeRun
 from cluster.server import Server
 from cluster.snapshot import Board
 from cluster.sources import finder_of, host_and_port, placed

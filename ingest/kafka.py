@@ -155,7 +155,7 @@ class KafkaPartition:
                 some = consumer.consume(BATCH, timeout=0)
                 good = [one for one in some if one.error() is None]
                 self._odd = next((one.error() for one in some if one.error() is not None), None)
-                taken += [Message(one.offset(), one.value(), one.key() or b"") for one in good]
+                taken += [Message(one.offset() or 0, one.value(), one.key() or b"") for one in good]
                 octets += sum(len(one.value() or b"") for one in good)
                 if len(some) < BATCH:
                     break

@@ -127,7 +127,9 @@ def test_a_bad_message_is_kept_with_its_offset_and_the_others_are_read() -> None
     assert block.read == len(block.events) + len(block.rejected) + 2
 
 
-@given(st.lists(st.one_of(st.none(), st.binary(max_size=200), st.sampled_from([b'{"records": [', b"[", b"{}"]))))
+@given(
+    st.lists(st.one_of(st.none(), st.binary(max_size=200), st.sampled_from([b'{"records": [', b"[", b"{}"])))
+)
 def test_any_octets_give_records_or_a_reason(bodies: list[bytes | None]) -> None:
     messages = [Message(n, body) for n, body in enumerate(bodies)]
     block = StreamReader("x").read(messages)
@@ -142,13 +144,17 @@ def test_exporters_that_share_a_partition_are_told_apart_by_key_and_known_after_
     data = message(a_set(256, record(ports=(1, 22)) * 2))
     first = StreamReader("x")
     first.read(told)
-    kept = [msgspec.convert(msgspec.to_builtins(one, builtin_types=(bytes,)), type(one)) for one in first.kept()]
+    kept = [
+        msgspec.convert(msgspec.to_builtins(one, builtin_types=(bytes,)), type(one)) for one in first.kept()
+    ]
     later = StreamReader("x", kept).read([Message(5, data, b"a"), Message(6, data, b"b")])
     assert later.flows is not None
     assert later.read == len(later.flows) == 4
     assert not later.rejected
     addresses = later.flows.column("src_lo").tolist()
-    assert addresses[0] == addresses[1] != addresses[2] == addresses[3], "the other exporter has them the other way round"
+    assert addresses[0] == addresses[1] != addresses[2] == addresses[3], (
+        "the other exporter has them the other way round"
+    )
 
 
 # Over the wire
@@ -270,7 +276,9 @@ def test_partitions_are_found_once_and_those_that_come_later_are_read_from_their
         kafka_topics, "ask", lambda *_: kafka_topics.Asked({("first", 2): (0, 9)}, {"first": 3})
     )
     (more,) = _looked(topics)
-    assert (more.name, more._given[3]) == (about.name("first", 2), 0), "nobody has read it, whatever `start` says"
+    assert (more.name, more._given[3]) == (about.name("first", 2), 0), (
+        "nobody has read it, whatever `start` says"
+    )
 
 
 def _looked(topics: KafkaTopics) -> list[KafkaPartition]:
@@ -319,4 +327,6 @@ def test_a_login_that_is_refused_is_said_as_such(brokers: Cluster, monkeypatch: 
 
 
 def test_health_is_plain() -> None:
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(Health(name="x", fault="y")), type=Health).fault == "y"
+    assert (
+        msgspec.msgpack.decode(msgspec.msgpack.encode(Health(name="x", fault="y")), type=Health).fault == "y"
+    )
