@@ -31,16 +31,19 @@ class Reader:
     silent_us: int = field(
         default=0, compare=False
     )  # since when it has nothing; 0: it had, when it was last asked
+    awaited: bool = field(default=False, compare=False)  # it has nothing only until what it has is here
+    down: bool = field(default=False, compare=False)  # ... or because it can't be reached
     over: bool = field(default=False, compare=False)  # it is asked no more
 
     def is_due(self, now_us: int) -> bool:
         """Whether a silent source is to be asked again."""
         silent = now_us - self.silent_us
-        return silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
+        return self.awaited or silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
 
-    def caught_up_us(self, now_us: int, bound_us: int) -> int:
+    def caught_up_us(self, now_us: int, settings: Settings) -> int:
         """Event time before which nothing more is to come: a source that is long silent has nothing that is older."""
-        silent = self.silent_us and now_us - self.silent_us > bound_us
+        bound_us = max(settings.silence_us, settings.outage_us) if self.down else settings.silence_us
+        silent = self.silent_us and not self.awaited and now_us - self.silent_us > bound_us
         return max(self.frontier_us, now_us - bound_us) if silent else self.frontier_us
 
 
@@ -156,6 +159,7 @@ class Sources:
             self._left[reader.name] = Place(reader.name, reader.frontier_us, block.position, resting=True)
         else:
             reader.position = block.position
+            reader.awaited, reader.down = block.awaited, block.down
             reader.asked_us = self.clock.now_us
             reader.silent_us = reader.silent_us or self.clock.now_us
             self._resting.append(reader)
@@ -163,6 +167,7 @@ class Sources:
     def _had(self, reader: Reader, block: Block) -> None:
         """Its block was taken in."""
         reader.heard_us, reader.silent_us = self.clock.now_us, 0
+        reader.awaited = reader.down = False
         reader.position = block.position
         heappush(self._readers, reader)
 
@@ -195,7 +200,7 @@ class Sources:
         """Event time before which no source has anything more that is not late."""
         now, bound = self.clock.now_us, self.settings.silence_us
         both = (*self._readers, *self._resting)
-        ahead = [one.caught_up_us(now, bound) for one in both]
+        ahead = [one.caught_up_us(now, self.settings) for one in both]
         if self._left or (now and not ahead):
             ahead.append(now - bound)
         return min(ahead, default=0) - self.settings.lateness_us
@@ -207,11 +212,11 @@ class Sources:
         now, bound, holding = self.clock.now_us, self.settings.silence_us, self._holding
         if self._left and now - bound < end:
             return True
-        while holding and (holding[-1].over or holding[-1].caught_up_us(now, bound) >= end):
+        while holding and (holding[-1].over or holding[-1].caught_up_us(now, self.settings) >= end):
             holding.pop()
         if not holding:
             both = (*self._readers, *self._resting)
-            holding += [reader for reader in both if reader.caught_up_us(now, bound) < end]
+            holding += [reader for reader in both if reader.caught_up_us(now, self.settings) < end]
         return bool(holding)
 
     def _stand(self) -> list[Place]:

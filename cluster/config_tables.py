@@ -177,6 +177,9 @@ class ServeTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     silence_minutes: Annotated[
         float, Meta(ge=0.01, le=1440, description="a number of minutes, 0.01 to 1440")
     ] = 5
+    outage_minutes: Annotated[
+        float, Meta(ge=0.01, le=10080, description="a number of minutes, 0.01 to 10080")
+    ] = 60
     rest_minutes: Annotated[
         float, Meta(ge=0.01, le=1440, description="a number of minutes, 0.01 to 1440")
     ] = 10

@@ -51,6 +51,7 @@ def serve(config: Path) -> int:
             checkpoints=True,
             streaming=True,
             silence_us=int(configuration.serve.silence_minutes * MINUTE_US),
+            outage_us=int(configuration.serve.outage_minutes * MINUTE_US),
         )
         runtime = _runtime(configuration, finder, settings, store)
         stack.callback(runtime.stop)

@@ -139,7 +139,7 @@ class KafkaPartition:
                 block = reader.read(messages)
                 self._offset = messages[-1].offset + 1
             else:
-                block = Block(idle=not said)
+                block = Block(idle=not said, down=bool(self.stats().fault))
             block.rejected += [Rejected(reason=one, source=self.name, kind="file") for one in said]
             if messages or said:
                 position = place(self._offset, reader)

@@ -198,3 +198,43 @@ def test_deaths_of_a_server_lose_no_alert_and_tell_none_that_differs(live: Setti
         msgspec.structs.replace(one, incident="") for one in sorted(expected.alerts, key=lambda one: one.id)
     ]
     assert [msgspec.to_builtins(one) for one in bare] == [msgspec.to_builtins(one) for one in wanted]
+
+
+class Away(Growing):
+    """A source that can't be reached, or whose next records are on their way."""
+
+    def __init__(self, *given: Any, why: str) -> None:
+        super().__init__(*given)
+        self.why: str | None = why
+
+    def blocks(self, position: Any = None) -> Iterator[Block]:
+        for block in super().blocks(position):
+            if block.idle and self.why:
+                setattr(block, self.why, True)
+            yield block
+
+
+@pytest.mark.parametrize(("why", "holds_us"), [("down", LIVE.outage_us), ("awaited", 10 * LIVE.outage_us)])
+def test_hours_wait_longer_for_a_source_that_may_have_more(live: Settings, why: str, holds_us: int) -> None:
+    """A broker that is away for a while has what came meanwhile: it must not all be late."""
+    loud = Growing("loud", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)
+    away = Away("away", [event(5, 1_000), event(10, 1_001, address=TOR)], 1, why=why)
+    run = Replayed([loud, away], live)
+    for later in range(0, holds_us, live.silence_us):
+        take(run, at(200) + later)
+    assert told(run) == []
+    away.has = 2
+    progress = take(run, at(200) + holds_us)
+    assert (progress.counts.read, progress.counts.late) == (22, 0)
+    away.why = None
+    take(run, at(200) + holds_us + MINUTE_US)
+    take(run, at(200) + holds_us + MINUTE_US + live.silence_us + 1)
+    assert [alert.count for alert in told(run)] == [7, 6, 6, 2]
+
+
+def test_the_hours_do_not_wait_for_ever_for_a_source_that_is_down(live: Settings) -> None:
+    loud = Growing("loud", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)
+    run = Replayed([loud, Away("away", [event(5, 1_000)], 1, why="down")], live)
+    take(run, at(200))
+    take(run, at(200) + live.outage_us + 1)
+    assert len(told(run)) == 3
