@@ -143,7 +143,12 @@ class SaslTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that `redshank serve` reads: a folder, a port, or topics of a Kafka cluster."""
 
-    folder: Annotated[str, Meta(description="a folder in which files appear and grow")] | None = None
+    folder: (
+        Annotated[
+            str, Meta(description="a folder in which files appear and grow, or a URL like 'abfs://container'")
+        ]
+        | None
+    ) = None
     ipfix: Annotated[str, Meta(description="an address to listen on, like 'udp://0.0.0.0:4739'")] | None = (
         None
     )
@@ -159,6 +164,10 @@ class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     group: Annotated[str, Meta(description="the name of a consumer group", min_length=1)] = "redshank"
     start: Literal["earliest", "latest"] = "earliest"
     sasl: SaslTable | None = None
+    connection_string_env: Variable | None = None
+    connection_string_file: File | None = None
+    sas_env: Variable | None = None
+    sas_file: File | None = None
     options: Annotated[
         Mapping[str, Any], Meta(description="a table: what the source is opened with, by its library's names")
     ] = {}

@@ -12,9 +12,11 @@ from cluster.secrets import secret
 from cluster.serve_run import now_us
 from ingest.kafka import RESERVED, KafkaSettings
 from ingest.live_sources import LiveSources
+from ingest.object_store import EXTRAS, Bucket
 
 KINDS = ("folder", "ipfix", "kafka")
 _OF_KAFKA = ("topics", "group", "start", "sasl")
+_OF_STORES = ("connection_string_env", "connection_string_file", "sas_env", "sas_file")
 
 
 def finder_of(configuration: Configuration, config: Path) -> LiveSources:
@@ -24,11 +26,18 @@ def finder_of(configuration: Configuration, config: Path) -> LiveSources:
             f"{config}: has no [[sources]]: folder = '...', ipfix = 'udp://HOST:PORT' or kafka = 'HOST:PORT' was expected"
         )
     base = config.parent.resolve()
-    folders, ports, streams = [], [], []
+    folders, buckets, ports, streams = list[str](), list[Bucket](), [], []
     for number, source in enumerate(configuration.sources):
         where = f"{config}: [[sources]] {number + 1}"
         _check(source, where)
-        if source.folder is not None:
+        if source.folder is not None and "://" in source.folder:
+            buckets.append(bucket_of(source, where))
+            if any(buckets[-1].has(one.url) or one.has(buckets[-1].url) for one in buckets[:-1]):
+                raise UserError(
+                    f"{where}: {source.folder}: is, or is in, that of another source; two accounts are told "
+                    "apart by their names: 'abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/...'"
+                )
+        elif source.folder is not None:
             folders.append(_folder(source.folder, base, where))
         elif source.ipfix is not None:
             ports.append(_port(source.ipfix, where))
@@ -46,7 +55,23 @@ def finder_of(configuration: Configuration, config: Path) -> LiveSources:
         rest_s,
         serve.forget_hours * 3_600,
         tuple(streams),
+        tuple(buckets),
     )
+
+
+def bucket_of(source: SourceTable, where: str) -> Bucket:
+    """What is under the URL of a source. Raises UserError and ConfigurationError."""
+    assert source.folder is not None
+    found = {
+        "connection_string": secret(source, "connection_string", where),
+        "sas_token": secret(source, "sas", where),
+    }
+    secrets = {name: value for name, value in found.items() if value is not None}
+    if secrets and EXTRAS.get(source.folder.split("://", 1)[0]) != "azure":
+        raise UserError(f"{where}: connection_string and sas are for Azure storage: 'abfs://CONTAINER/...'")
+    bucket = Bucket(source.folder.rstrip("/"), {**secrets, **source.options})
+    bucket.check()
+    return bucket
 
 
 def _check(source: SourceTable, where: str) -> None:
@@ -55,11 +80,17 @@ def _check(source: SourceTable, where: str) -> None:
         raise UserError(
             f"{where}: one of {', '.join(KINDS)} was expected, found {' and '.join(said) or 'none'}"
         )
+    is_store = source.folder is not None and "://" in source.folder
+    foreign = [(key, "kafka = '...'") for key in _OF_KAFKA if source.kafka is None]
+    foreign += [(key, "a folder with a URL, like 'abfs://...'") for key in _OF_STORES if not is_store]
+    if source.kafka is None and not is_store:
+        foreign.append(("options", "kafka = '...' and for a folder with a URL"))
     default = SourceTable()
-    if source.kafka is None:
-        for key in _OF_KAFKA:
-            if getattr(source, key) != getattr(default, key):
-                raise UserError(f"{where}: {key} is for kafka = '...', and this is a {said[0]}")
+    for key, whose in foreign:
+        if getattr(source, key) != getattr(default, key):
+            raise UserError(
+                f"{where}: {key} is for {whose}, and this is {said[0]} = {getattr(source, said[0])!r}"
+            )
 
 
 def _folder(said: str, base: Path, where: str) -> str:
