@@ -216,7 +216,7 @@ class RemoteRouter:
         """Take in sources that have come; how those are doing that could not be looked at."""
         found = self._finder.look(self._conductor.router.resting())
         partitions = self._far.partitions(found.partitions) if self._far else found.partitions
-        self._conductor.add(partitions, found.rejected, found.gone)
+        self._conductor.add(partitions, found.rejected, found.gone, found.unlisted)
         return found.health
 
     def release(self, standing: Standing) -> None:

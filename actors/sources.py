@@ -12,6 +12,7 @@ from typing import Any
 from actors.clock import Clock
 from actors.settings import Settings
 from actors.steps import Place, SourceState
+from actors.unlisted import Unlisted
 from ingest.blocks import Block, Partition, is_live
 from ingest.records import HOUR_US
 
@@ -50,6 +51,8 @@ class Reader:
 class Sources:
     """What a router reads. Those that may have something are a heap, the furthest behind in event time first."""
 
+    closed_until: int | None = None  # hours before this one were closed
+
     def __init__(
         self,
         partitions: Iterable[Partition],
@@ -69,6 +72,7 @@ class Sources:
         self._gone: list[str] = []  # live sources that are at their end
         self._readers: list[Reader] = []  # a heap: those that may have something
         self._resting: list[Reader] = []  # live ones that have nothing for now
+        self.unlisted = Unlisted(settings, self.clock)
         self._holding: list[Reader] = []  # some of those that the oldest open hour waits for
         self.add(partitions)
         self._order = deque(reader.partition for reader in sorted(self._readers) if not reader.started)
@@ -203,6 +207,7 @@ class Sources:
         ahead = [one.caught_up_us(now, self.settings) for one in both]
         if self._left or (now and not ahead):
             ahead.append(now - bound)
+        ahead += self.unlisted.watermarks(self.closed_until)
         return min(ahead, default=0) - self.settings.lateness_us
 
     def _is_held(self, hour: int) -> bool:
@@ -210,7 +215,7 @@ class Sources:
         after each block."""
         end = (hour + 1) * HOUR_US + self.settings.lateness_us
         now, bound, holding = self.clock.now_us, self.settings.silence_us, self._holding
-        if self._left and now - bound < end:
+        if (self._left and now - bound < end) or self.unlisted.hold():
             return True
         while holding and (holding[-1].over or holding[-1].caught_up_us(now, self.settings) >= end):
             holding.pop()

@@ -148,7 +148,7 @@ class LocalRuntime:
     def look(self) -> list[Health]:
         """Take in sources that have come; how those are doing that could not be looked at."""
         found = self._finder.look(self._conductor.router.resting())
-        self._conductor.add(found.partitions, found.rejected, found.gone)
+        self._conductor.add(found.partitions, found.rejected, found.gone, found.unlisted)
         return found.health
 
     def scale(self, shards: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from cluster.config_tables import Configuration, SaslTable, SourceTable
 from cluster.errors import UserError
 from cluster.secrets import secret
 from cluster.serve_run import now_us
+from ingest.errors import ConfigurationError
 from ingest.kafka import RESERVED, KafkaSettings
 from ingest.live_sources import LiveSources
 from ingest.object_store import EXTRAS, Bucket
@@ -19,43 +22,72 @@ _OF_KAFKA = ("topics", "group", "start", "sasl")
 _OF_STORES = ("connection_string_env", "connection_string_file", "sas_env", "sas_file")
 
 
+@dataclass(slots=True)
+class Gathered:
+    """The sources of a configuration, by kind, each with the place where it says so."""
+
+    folders: list[tuple[str, str]] = field(default_factory=list)
+    buckets: list[tuple[str, Bucket]] = field(default_factory=list)
+    ports: list[tuple[str, tuple[str, int]]] = field(default_factory=list)
+    streams: list[tuple[str, KafkaSettings]] = field(default_factory=list)
+
+    def add(self, source: SourceTable, where: str, base: Path) -> None:
+        """One more. Raises UserError and ConfigurationError."""
+        _check(source, where)
+        if source.folder is not None and "://" in source.folder:
+            self._add_bucket(bucket_of(source, where), where)
+        elif source.folder is not None:
+            self.folders.append((where, placed(source.folder, base)))
+        elif source.ipfix is not None:
+            self.ports.append((where, _port(source.ipfix, where)))
+        else:
+            self._add_stream(_stream(source, where), where)
+
+    def _add_bucket(self, bucket: Bucket, where: str) -> None:
+        if any(bucket.has(one.url) or one.has(bucket.url) for _, one in self.buckets):
+            raise UserError(
+                f"{where}: {bucket.url}: is, or is in, that of another source; two accounts are told "
+                "apart by their names: 'abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/...'"
+            )
+        self.buckets.append((where, bucket))
+
+    def _add_stream(self, stream: KafkaSettings, where: str) -> None:
+        for _, other in self.streams:
+            if other.cluster == stream.cluster and set(other.topics) & set(stream.topics):
+                raise UserError(f"{where}: a topic of {stream.cluster} is that of another source, too")
+        self.streams.append((where, stream))
+
+
+def gathered(configuration: Configuration, config: Path) -> Gathered:
+    """All sources; the configuration is that of the file. Raises UserError and ConfigurationError."""
+    found = Gathered()
+    for number, source in enumerate(configuration.sources, 1):
+        found.add(source, f"{config}: [[sources]] {number}", config.parent.resolve())
+    return found
+
+
 def finder_of(configuration: Configuration, config: Path) -> LiveSources:
-    """All of them; the configuration is that of the file. Raises UserError."""
+    """What finds all that they have. Raises UserError and ConfigurationError."""
     if not configuration.sources:
         raise UserError(
             f"{config}: has no [[sources]]: folder = '...', ipfix = 'udp://HOST:PORT' or kafka = 'HOST:PORT' was expected"
         )
-    base = config.parent.resolve()
-    folders, buckets, ports, streams = list[str](), list[Bucket](), [], []
-    for number, source in enumerate(configuration.sources):
-        where = f"{config}: [[sources]] {number + 1}"
-        _check(source, where)
-        if source.folder is not None and "://" in source.folder:
-            buckets.append(bucket_of(source, where))
-            if any(buckets[-1].has(one.url) or one.has(buckets[-1].url) for one in buckets[:-1]):
-                raise UserError(
-                    f"{where}: {source.folder}: is, or is in, that of another source; two accounts are told "
-                    "apart by their names: 'abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/...'"
-                )
-        elif source.folder is not None:
-            folders.append(_folder(source.folder, base, where))
-        elif source.ipfix is not None:
-            ports.append(_port(source.ipfix, where))
-        else:
-            streams.append(_stream(source, where))
-    serve = configuration.serve
+    found, serve = gathered(configuration, config), configuration.serve
+    for where, folder in found.folders:
+        if not Path(folder).is_dir():
+            raise UserError(f"{where}: {folder}: no such folder")
     # While a silent source may hold hours open it is not left to itself.
     rest_s = 60 * max(serve.rest_minutes, serve.silence_minutes)
     return LiveSources(
-        tuple(folders),
-        tuple(ports),
-        Path(placed(serve.journal, base)),
+        tuple(one for _, one in found.folders),
+        tuple(one for _, one in found.ports),
+        Path(placed(serve.journal, config.parent.resolve())),
         serve.journal_megabytes << 20,
         now_us,
         rest_s,
         serve.forget_hours * 3_600,
-        tuple(streams),
-        tuple(buckets),
+        tuple(one for _, one in found.streams),
+        tuple(one for _, one in found.buckets),
     )
 
 
@@ -70,7 +102,8 @@ def bucket_of(source: SourceTable, where: str) -> Bucket:
     if secrets and EXTRAS.get(source.folder.split("://", 1)[0]) != "azure":
         raise UserError(f"{where}: connection_string and sas are for Azure storage: 'abfs://CONTAINER/...'")
     bucket = Bucket(source.folder.rstrip("/"), {**secrets, **source.options})
-    bucket.check()
+    with _told(where):
+        bucket.check()
     return bucket
 
 
@@ -93,13 +126,6 @@ def _check(source: SourceTable, where: str) -> None:
             )
 
 
-def _folder(said: str, base: Path, where: str) -> str:
-    folder = placed(said, base)
-    if not Path(folder).is_dir():
-        raise UserError(f"{where}: {folder}: no such folder")
-    return folder
-
-
 def _port(said: str, where: str) -> tuple[str, int]:
     if not said.startswith("udp://"):
         raise UserError(f"{where}: an address like 'udp://0.0.0.0:4739' was expected, found {said!r}")
@@ -120,8 +146,18 @@ def _stream(source: SourceTable, where: str) -> KafkaSettings:
         raise UserError(f"{where}: options: {name} can't be set, reading depends on it{instead}")
     options = {**_login(source.sasl, where), **source.options}
     settings = KafkaSettings(",".join(servers), tuple(source.topics), source.group, source.start, options)
-    settings.consumer().close()  # refuses options that there are not
+    with _told(where):
+        settings.consumer().close()  # refuses options that there are not
     return settings
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """What can't be used is said with its place."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def _login(sasl: SaslTable | None, where: str) -> Mapping[str, Any]:

@@ -32,7 +32,9 @@ class ChangedError(Exception):
 class Octets(Protocol):
     """What can be read at any place: a piece of an object in a store."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """Where it ends."""
 
     def pread(self, number: int, offset: int) -> bytes:
         """As `os.pread` does."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.blocks import Health
 from ingest.errors import PositionError
-from ingest.kafka import ASK_S, KafkaPartition, KafkaSettings, mended
+from ingest.kafka import ASK_S, KafkaPartition, KafkaSettings
+from ingest.kafka_words import mended
 from ingest.positions import StreamPosition, known
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class KafkaTopics:
         self._thread: Thread | None = None
         self._said: Asked | Exception | None = None
         self._faults: dict[str, str] = {}
+        self._is_heard = False
         self._since, self._tries, self._due = monotonic(), 0, 0.0
 
     def found(self) -> list[KafkaPartition]:
@@ -107,10 +109,15 @@ class KafkaTopics:
             raise said
         return self._heard(said) if said is not None else []
 
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether there may be partitions that nobody knows of. A topic that is not there has none."""
+        return not self._is_heard or "" in self._faults
+
     def health(self) -> list[Health]:
         """Topics of which nothing is known, as it stands."""
         since_s = monotonic() - self._since
-        cluster = f"kafka://{self._settings.servers.split(',')[0].strip()}"
+        cluster = self._settings.cluster
         return [
             Health(name=f"{cluster}/{topic}" if topic else cluster, fault=fault, since_s=since_s)
             for topic, fault in self._faults.items()
@@ -135,7 +142,7 @@ class KafkaTopics:
             self._due = monotonic() + min(LONGEST_S, EVERY_S / 10 * 2.0 ** min(self._tries, 10))
         else:
             self._tries, self._due = 0, monotonic() + EVERY_S
-        self._faults = asked.faults
+        self._faults, self._is_heard = asked.faults, True
         latest = self._settings.start == "latest"
         begun = set(self._begun)
         return [

@@ -16,7 +16,8 @@ from ingest.errors import PositionError
 from ingest.growing_file import GrowingFile
 from ingest.later import Later
 from ingest.live_file import REST_S
-from ingest.live_object import LiveObject, Piece
+from ingest.live_object import LiveObject
+from ingest.object_pieces import Piece
 from ingest.object_store import NO_SUCH, Bucket, Stands, is_absent, mended
 from ingest.positions import GrowingPosition, known
 from ingest.sources import is_left_out
@@ -77,6 +78,11 @@ class LiveBucket:
     def has(self, name: str) -> bool:
         """Whether an object of that name was there at the last list; before the first one nobody knows."""
         return self._bucket.has(name) if self._objects is None else name in self._objects
+
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether there may be objects that nobody knows of."""
+        return self._objects is None or bool(self._fault)
 
     def health(self) -> list[Health]:
         """Whether the store can be listed."""

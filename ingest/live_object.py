@@ -6,9 +6,7 @@ Only what is new in it is fetched, beside everything else: while it is on its wa
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -16,17 +14,17 @@ from typing import Any
 import msgspec
 
 from ingest.blocks import Block, Health
-from ingest.compression import CHUNK, GZIP, ZSTD, Octets
+from ingest.compression import CHUNK, Octets
 from ingest.growing_file import GrowingFile, head_of, octets, stands_in
 from ingest.ipfix_templates import BadTemplateError
 from ingest.later import Later, if_there_is_room
 from ingest.live_file import REST_S
-from ingest.object_store import Bucket, Stands, is_absent, mended
+from ingest.object_pieces import WINDOW, Fetched, fetched
+from ingest.object_store import Bucket, Stands, mended
 from ingest.positions import GrowingPosition, known, unusable
 from ingest.records import Rejected
 from ingest.sniff import HEAD, sniff
 
-WINDOW = 2 * CHUNK  # octets that are fetched at once, unless a record is longer
 LARGEST = 128 << 20
 ASKED_S = 2.0  # between two looks at an object that has just grown ...
 SHARE = 10  # ... and one more for so many seconds that it was quiet ...
@@ -36,36 +34,6 @@ SHORT_S = 5.0  # for which one may be shorter than what was read of it: it may b
 LONGEST_S = 60.0  # between two tries with a store that does not answer
 DOWN_S = 5.0  # for which that may be so before it is said
 KEPT = 1 << 20  # octets behind what was read that are kept, in case the object goes
-
-
-@dataclass(slots=True)
-class Piece:
-    """Some of an object's octets: how it begins, and those from one place on."""
-
-    begins: bytes
-    at: int
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        """Where it ends."""
-        return self.at + len(self.data)
-
-    def pread(self, number: int, offset: int) -> bytes:
-        """Octets from there on, as far as they are here."""
-        if offset >= self.at:
-            return self.data[offset - self.at : offset - self.at + number]
-        return self.begins[offset : offset + number]
-
-
-@dataclass(slots=True)
-class Fetched:
-    """How an object stands; and what is new, if that is another way than before."""
-
-    stands: Stands | None  # None: there is no such object
-    octets: Octets | None = None
-    reaches: int = 0  # how far what was fetched reaches
-    packed: int | None = None  # the descriptor of a file with all of a packed object, to be closed
 
 
 class LiveObject:
@@ -92,6 +60,9 @@ class LiveObject:
         """Have `blocks` end at its next step."""
         self._stopped = True
 
+    def _is_stopped(self) -> bool:
+        return self._stopped
+
     def stats(self) -> Health:
         """How it is doing."""
         return self._follower.health() if self._follower is not None else Health(name=self.name)
@@ -107,12 +78,12 @@ class LiveObject:
         return self._blocks(self._follower)
 
     def _blocks(self, follower: _Follower) -> Iterator[Block]:
-        while not self._stopped and not follower.is_over:
+        while not self._is_stopped() and not follower.is_over:
             is_idle = True
             for block in follower.look():
                 is_idle = False
                 yield block
-                if self._stopped:
+                if self._is_stopped():
                     return
             if follower.rests or (is_idle and not follower.is_over):
                 yield follower.idle()
@@ -219,9 +190,9 @@ class _Follower:
             return
         self._short_since = None
         before = self.reading.at.offset
-        yield from self.reading.read(_file(found), CHUNK, False)
+        yield from self.reading.read(found.file, CHUNK, False)
         if not self.reading.at.content and stands.size > HEAD:
-            yield from self._said_once(sniff(head_of(_file(found))).reason)
+            yield from self._said_once(sniff(head_of(found.file)).reason)
         self._last = found.octets if found.packed is None and found.octets.size - before <= KEPT else None
         self._active = now
         self._is_behind = found.reaches < stands.size
@@ -267,67 +238,3 @@ class _Follower:
     def _block(self, reason: str) -> Block:
         said = Rejected(reason=reason, source=self.reading.name, kind="file")
         return Block(rejected=[said], position=self.reading.position())
-
-
-def _file(found: Fetched) -> int | Octets:
-    assert found.octets is not None
-    return found.octets if found.packed is None else found.packed
-
-
-def fetched(bucket: Bucket, name: str, at: GrowingPosition, seen: Stands | None, window: int) -> Fetched:
-    """How an object stands, and what is in it behind a position, if that is another way than was seen.
-
-    Raises whatever the store's library does.
-    """
-    try:
-        stands = bucket.stands(name)
-        if stands is None or stands == seen:
-            return Fetched(stands)
-        begins = bucket.read(name, 0, min(HEAD, stands.size))
-        if begins[:2] == GZIP or begins[:4] == ZSTD:
-            return _whole(bucket, name, stands, begins)
-        begin = max(0, at.offset - at.ends[0])
-        data = bucket.read(name, begin, min(stands.size, at.offset + window))
-        if not _is_same(bucket, name, stands, begins):
-            return Fetched(None)  # it was replaced meanwhile: asked again
-    except Exception as error:
-        if is_absent(error):
-            return Fetched(None)
-        raise
-    return Fetched(stands, Piece(begins, begin, data), begin + len(data))
-
-
-def _is_same(bucket: Bucket, name: str, stands: Stands, begins: bytes) -> bool:
-    """Whether it is still that object, with more in it maybe."""
-    after = bucket.stands(name)
-    if after is None or after == stands:
-        return after is not None
-    return after.size >= stands.size and bucket.read(name, 0, len(begins)) == begins
-
-
-def _whole(bucket: Bucket, name: str, stands: Stands, begins: bytes) -> Fetched:
-    """All of a packed object, in a file of no name: its octets are counted unpacked."""
-    with tempfile.TemporaryFile(prefix="redshank-") as file:
-        for begin in range(0, stands.size, WINDOW):
-            file.write(bucket.read(name, begin, min(stands.size, begin + WINDOW)))
-        file.flush()
-        if not _is_same(bucket, name, stands, begins):
-            return Fetched(None)
-        descriptor = os.dup(file.fileno())
-    return Fetched(stands, _OfFile(descriptor), stands.size, descriptor)
-
-
-@dataclass(slots=True)
-class _OfFile:
-    """A file's octets."""
-
-    descriptor: int
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-        return os.fstat(self.descriptor).st_size
-
-    def pread(self, number: int, offset: int) -> bytes:
-        """See `Octets`."""
-        return os.pread(self.descriptor, number, offset)

@@ -65,10 +65,12 @@ class LiveSources:
         for topics in self._topics:
             found.partitions += topics.look()
             found.health += topics.health()
+            found.unlisted |= topics.is_unlisted
         for store in self._stores:
             found.partitions += store.look(resting)
             found.health += store.health()
-        looking = (*self._looking, *self._stores)
+            found.unlisted |= store.is_unlisted
+        looking: list[LiveFolder | LiveBucket] = [*self._looking, *self._stores]
         missing = [name for name in resting if not any(one.has(name) for one in looking)]
         found.gone = self._gone(missing)
         found.rejected = [

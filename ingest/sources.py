@@ -44,6 +44,7 @@ class Found:
     skipped: list[str] = field(default_factory=list)  # files in folders that are plainly no telemetry
     gone: list[str] = field(default_factory=list)  # sources at rest that are not there any more
     health: list[Health] = field(default_factory=list)  # of those that could not be looked at
+    unlisted: bool = False  # ... so there may be sources that nobody knows of
 
 
 class Finder(Protocol):

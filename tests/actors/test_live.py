@@ -238,3 +238,25 @@ def test_the_hours_do_not_wait_for_ever_for_a_source_that_is_down(live: Settings
     take(run, at(200))
     take(run, at(200) + live.outage_us + 1)
     assert len(told(run)) == 3
+
+
+def test_hours_wait_while_there_may_be_sources_that_nobody_knows_of(live: Settings) -> None:
+    """A store that can't be listed at the start has files of hours that must not be closed by then."""
+    run = Replayed(
+        [Growing("log", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)], live
+    )
+    run._conductor.add([], [], unlisted=True)
+    take(run, at(200))
+    take(run, at(200) + live.silence_us + 1)
+    assert told(run) == []
+    run._conductor.add([Listed("late", [event(7, 1_000, address=TOR)])], [], unlisted=False)
+    progress = take(run, at(200) + live.silence_us + 2)
+    assert progress.counts.late == 0
+    take(run, at(200) + 2 * live.silence_us)
+    assert [alert.count for alert in told(run)] == [7, 6, 6]
+    run._conductor.add([], [], unlisted=True)
+    run._conductor.add([], [], unlisted=True)
+    take(run, at(300))
+    assert told(run) == []
+    take(run, at(300) + live.outage_us + 1)
+    assert [alert.count for alert in told(run)] == [2], "not for ever"

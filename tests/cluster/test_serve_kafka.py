@@ -13,10 +13,14 @@ import pytest
 
 from benchmarks.log_inputs import vault_line
 from cluster.simulating import run as simulate
+from tests.cluster.records_of_logs import records_of
 from tests.cluster.test_serve import START, Served, until
 from tests.ingest.brokers import Cluster, cluster
 
 TOPICS = ("insights-activity-logs", "insights-logs-auditevent")
+LOGS = dict(
+    zip(TOPICS, ("insights-activity-logs", "key-vault"), strict=True)
+)  # where the simulation puts them
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +37,8 @@ def sent(telemetry: Path) -> dict[tuple[str, int], list[bytes]]:
     """Messages by topic and partition: payloads of the one log, single events of the other."""
     made: dict[tuple[str, int], list[bytes]] = {}
     for topic, size in zip(TOPICS, (7, 1), strict=True):
-        files = sorted((telemetry / "telemetry" / topic).rglob("PT1H.json"))
-        records = [line for file in files for line in file.read_bytes().splitlines()]
+        files = sorted((telemetry / "telemetry" / LOGS[topic]).rglob("*.json*"))
+        records = [json.dumps(one).encode() for file in files for one in records_of(file.read_bytes())]
         records.sort(key=lambda line: json.loads(line)["time"])
         for number in (0, 1):
             mine = records[number::2]

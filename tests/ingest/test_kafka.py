@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import kafka, kafka_topics
+from ingest import kafka, kafka_topics, kafka_words
 from ingest.blocks import Block, Health
 from ingest.errors import ConfigurationError, PositionError
 from ingest.kafka import KafkaPartition, KafkaSettings
@@ -177,6 +177,7 @@ def test_brokers_may_go_and_come_back_and_others_are_read_meanwhile(
     brokers: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka, "DOWN_S", 0.3)
+    monkeypatch.setattr(kafka_words, "DOWN_S", 0.3)
     monkeypatch.setitem(kafka._OURS, "reconnect.backoff.max.ms", 500)
     with cluster(1) as ours:
         ours.create("there", 1)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest import live_bucket, live_object
+from ingest import live_bucket, live_object, object_pieces
 from ingest.blocks import Block, LivePartition
 from ingest.errors import ConfigurationError
 from ingest.live_bucket import LiveBucket
@@ -157,6 +157,7 @@ def test_a_record_longer_than_what_is_fetched_at_once_is_read(
     store: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_object, "WINDOW", 300)
+    monkeypatch.setattr(object_pieces, "WINDOW", 300)
     long = {**RECORDS[0], "properties": {**RECORDS[0].get("properties", {}), "note": "x" * 5_000}}
     name = put(store, "long", lines([*RECORDS[:3], long, *RECORDS[3:]]))
     watched = Watched(store, name)
