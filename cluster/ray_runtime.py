@@ -245,6 +245,8 @@ def _first_line(error: Exception) -> str:
 
 def _files(finder: Finder, most: int) -> int:
     """How many files there are to read, up to so many and at least one: more readers would have nothing to do."""
+    if getattr(finder, "buckets", ()):
+        return most  # what is under a URL is not counted
     paths = getattr(finder, "paths", ())
     found = (file for path in paths for file in ([path] if Path(path).is_file() else Path(path).rglob("*")))
     return max(1, sum(1 for _ in islice(found, most)))

@@ -141,7 +141,8 @@ class Server:
         now, runtime, said = now_us(), self.run.runtime, self._numbers
         said_of = runtime.stats()
         ports = [one for one in said_of if isinstance(one, CollectorStats)]
-        health = {one.name: one for one in (*said_of, *self._unseen) if isinstance(one, Health)}
+        told = [one for one in (*said_of, *self._unseen) if isinstance(one, Health)]
+        health = {one.name: one for one in sorted(told, key=lambda one: bool(one.fault))}
         self._tell_faults(health)
         if any(port.journal_octets > self.run.journal_bound / 2 for port in ports):
             self.run.hurry()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from cluster.config_tables import Configuration, SaslTable, SourceTable
 from cluster.errors import UserError
 from cluster.secrets import secret
@@ -124,6 +126,20 @@ def _check(source: SourceTable, where: str) -> None:
             raise UserError(
                 f"{where}: {key} is for {whose}, and this is {said[0]} = {getattr(source, said[0])!r}"
             )
+
+
+def bucket_for(url: str, configuration: Configuration, config: Path | None) -> Bucket:
+    """What is under a URL that a command names: opened as a source of the same container is, if there is one."""
+    for number, source in enumerate(configuration.sources, 1):
+        if source.folder is not None and _container(source.folder) == _container(url):
+            where = f"{config}: [[sources]] {number}"
+            return bucket_of(msgspec.structs.replace(source, folder=url), where)
+    return bucket_of(SourceTable(folder=url), "input")
+
+
+def _container(url: str) -> str:
+    """'abfs://CONTAINER@ACCOUNT...' of what is in it."""
+    return "/".join(url.split("/")[:3]) if "://" in url else ""
 
 
 def _port(said: str, where: str) -> tuple[str, int]:

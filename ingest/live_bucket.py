@@ -127,12 +127,8 @@ def listed(
     """All objects that may be telemetry; of the new ones whose names tell no time, that of their first record; and how
     long it took. Raises whatever the store's library does."""
     began = monotonic()
-    root = len(bucket.url)
     objects = {
-        name: stands
-        for name, stands in bucket.objects().items()
-        if not any(part.startswith(".") for part in name[root:].split("/"))
-        and not is_left_out(name.rpartition("/")[2])
+        name: stands for name, stands in bucket.objects().items() if not is_left_out(name.rpartition("/")[2])
     }
     took_s = monotonic() - began
     new = [name for name in objects if name not in before and path_us(name) is None]

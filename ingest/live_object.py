@@ -65,7 +65,7 @@ class LiveObject:
 
     def stats(self) -> Health:
         """How it is doing."""
-        return self._follower.health() if self._follower is not None else Health(name=self.name)
+        return self._follower.health() if self._follower is not None else Health(name=self._given[0].url)
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
         """What is in the object behind a position, and what comes to it."""
@@ -110,10 +110,10 @@ class _Follower:
         self._said = ""
 
     def health(self) -> Health:
-        """Whether the store answers."""
+        """Whether the store answers: told as of all of it, or an outage would be told of each object."""
         since_s = monotonic() - self._since
         fault = self._fault if since_s >= DOWN_S else ""
-        return Health(name=self.reading.name, fault=fault, since_s=since_s if fault else 0.0)
+        return Health(name=self._bucket.url, fault=fault, since_s=since_s if fault else 0.0)
 
     def idle(self) -> Block:
         """For now there is nothing; at rest, how it stands is kept with its place."""

@@ -115,7 +115,10 @@ class Bucket:
         assert self._opened
 
     def objects(self) -> dict[str, Stands]:
-        """All objects under the URL, by their URLs. Raises FileNotFoundError where there is no such bucket."""
+        """All objects under the URL that are not hidden, by their URLs.
+
+        Raises FileNotFoundError where there is no such bucket.
+        """
         files, path = self._opened
         found = files.find(path, detail=True)
         if not found:
@@ -125,7 +128,9 @@ class Bucket:
         return {
             self.url + name[len(path) :]: _stands(info)
             for name, info in found.items()
-            if info.get("type") != "directory" and info.get("size") is not None
+            if info.get("type") != "directory"
+            and info.get("size") is not None
+            and "/." not in name[len(path) :]
         }
 
     def _check_bucket(self) -> None:
