@@ -33,6 +33,9 @@ class Gathered:
     ports: list[tuple[str, tuple[str, int]]] = field(default_factory=list)
     streams: list[tuple[str, KafkaSettings]] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.folders) + len(self.buckets) + len(self.ports) + len(self.streams)
+
     def add(self, source: SourceTable, where: str, base: Path) -> None:
         """One more. Raises UserError and ConfigurationError."""
         _check(source, where)

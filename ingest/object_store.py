@@ -27,6 +27,7 @@ _REFUSED = {
 }
 _SILENT = {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionError", "TimeoutError",
            "ServiceRequestError", "ServiceResponseError", "ConnectionClosedError"}  # fmt: skip
+DEEPEST = 20  # folders that are gone through for an example
 NO_SUCH = "there is no such bucket or container; create it, or check its name"
 
 
@@ -140,6 +141,28 @@ class Bucket:
             files.info(path.split("/", 1)[0], refresh=True)
         except TypeError:  # it knows no `refresh`, and has no cache
             files.info(path.split("/", 1)[0])
+
+    def peek(self) -> str:
+        """The name of some object that can be read; '' if there is none. Raises FileNotFoundError where there is no such
+        bucket, and whatever the library does."""
+        files, path = self._opened
+        inside = path
+        for _ in range(DEEPEST):
+            try:
+                entries = files.ls(inside, detail=True)
+            except FileNotFoundError:
+                entries = []
+            found = next(
+                (one["name"] for one in entries if one.get("type") != "directory" and one["size"]), ""
+            )
+            if found:
+                files.cat_file(found, start=0, end=1)
+                return self.url + found[len(path) :]
+            inside = next((one["name"] for one in entries if one.get("type") == "directory"), "")
+            if not inside:
+                break
+        self._check_bucket()
+        return ""
 
     def stands(self, name: str) -> Stands | None:
         """An object as it is now; None if there is none."""
