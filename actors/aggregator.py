@@ -10,10 +10,13 @@ from actors.aggregator_state import VERSION, Changes, Kept, Raised, RunChanges, 
 from actors.messages import Fault, Found, Report
 from actors.open_alerts import OpenAlerts
 from actors.organisation import OrganisationView
+from actors.outbox import Outbox
+from actors.outcome import Fresh, Numbers, Outcome
 from actors.settings import Settings
 from actors.signs import family, independent_signs, signs_with
 from actors.verdicts import Verdicts
-from alerts.alert import Alert, order
+from actors.wholes import parts_of_wholes
+from alerts.alert import Alert, hour_of, order
 from alerts.incidents import Incidents
 from baselines.population import Tally
 from detections.declare import Verdict
@@ -22,46 +25,9 @@ from ingest.enrich import Enrichment
 from ingest.records import HOUR_US
 
 KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
+MOST_KNOWN = 20_000  # of those alerts, about 5 KB each
 MAX_FAULTS = 1_000  # that are kept until they are told
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
-
-
-class Outcome(msgspec.Struct, kw_only=True):
-    """All that a run came to."""
-
-    alerts: list[Alert]
-    shadow: list[Alert] = []  # of detections in shadow: for whoever tries one
-    kept: list[Kept]
-    kept_total: int
-    faults: list[Fault]
-    applied: int
-    late: int
-    filtered: dict[str, int]
-    entities: int
-    entity_days: int  # days on which each entity was active, of all entities
-
-
-class Numbers(msgspec.Struct):
-    """Of all that the aggregator has seen."""
-
-    applied: int
-    twice: int  # delivered more than once
-    entities: int
-    kept: int
-    faults: int
-    raised: dict[str, int]  # alerts by severity, since the process began
-    filtered: dict[str, int]
-    shadow: int = 0  # alerts of detections in shadow, since then
-
-
-class Fresh(msgspec.Struct):
-    """What is to be told now."""
-
-    alerts: list[Alert]
-    kept: list[Kept]
-    faults: list[Fault]
-    numbers: Numbers
-    shadow: list[Alert] = []
 
 
 class Aggregator:
@@ -87,11 +53,7 @@ class Aggregator:
         self._saved_kept = self._saved_late = 0
         self.organisation.closing = self._waiting
         self._open = OpenAlerts()
-        self._outbox: dict[
-            str, int
-        ] = {}  # ids, in their order; each time that there is something new to one, a number
-        self._offered: dict[str, int] = {}  # the outbox as it was told last
-        self._words = 0
+        self._outbox = Outbox()
         self._dropped: list[str] = []  # since the last checkpoint
         self._raised: dict[str, int] = {}  # by severity, since this process began
         self._shadowed = 0  # alerts of detections in shadow since then
@@ -118,12 +80,16 @@ class Aggregator:
         self._note(report.faults)
         self._entities[report.shard] = report.entities
         self._entity_days += report.entity_days
-        self._late += [found for found in report.found if found.late]
-        self.hear([found for found in report.found if found.early])
+        self.hear([found for found in report.found if found.early or found.late])
 
     def hear(self, found: list[Found]) -> None:
-        """Take in what a shard says of hours that are open: it is to be told at once."""
-        for one in sorted(found, key=_place):
+        """Take in what a shard says of hours that are open, and of late records: it is to be told at once."""
+        self._late += [one for one in found if one.late]
+        if self._late and self.settings.streaming:
+            for alert in _shadow_last(self._take_late()):
+                self._join(alert)
+                self._outbox.put(alert.id)
+        for one in sorted((one for one in found if one.early), key=_place):
             verdict = None if one.type in self.settings.shadow else self._verdicts.early(one)
             if verdict is None:
                 continue
@@ -132,7 +98,14 @@ class Aggregator:
             alert.complete, links = False, self._verdicts.links(one)
             alert.incident = self.incidents.likely(alert, one.hour, links)
             if self._open.add(Raised(alert, one.hour, links)):
-                self._put(alert.id)
+                self._outbox.put(alert.id)
+
+    def remember(self, told: list[Alert]) -> None:
+        """What somebody was told of hours that are open again after a death: their close completes it or takes it back."""
+        for alert in told:
+            hour = hour_of(alert)
+            if hour > self.organisation.hour:
+                self._open.remember(Raised(alert, hour, ()))
 
     def _note(self, faults: list[Fault]) -> None:
         self._faulted += len(faults)
@@ -149,28 +122,38 @@ class Aggregator:
         self._kept_total += sum(number for report in reports for number in report.learning.values())
         judged = [(one, self._verdicts.of(one)) for one in sorted(found, key=_place)]
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
+        raised = parts_of_wholes(raised, self.settings.shadow)
+        raised = [(one, self.organisation.repeats.lowered(one, verdict)) for one, verdict in raised]
         signs = independent_signs(one for one, _ in raised if one.type not in self.settings.shadow)
-        alerts = [self._raise(one, verdict, signs_with(signs, one)) for one, verdict in raised]
+        alerts = [self._complete(one, verdict, signs_with(signs, one)) for one, verdict in raised]
         self.organisation.close_population(hour, tally)
         if self.settings.streaming:
             self._hand_over(hour, sorted(alerts, key=order))
         return sorted(alerts, key=order)
 
     def _hand_over(self, hour: int, alerts: list[Alert]) -> None:
-        """Put the hour's alerts, and those that late records have changed, where they are taken from."""
-        for taken_back in self._open.close(hour, {alert.id for alert in alerts}):
-            self._know(taken_back)
-            self._put(taken_back.alert.id)
-        for alert in _shadow_last([*alerts, *self._take_late()]):
+        """Put the hour's alerts where they are taken from."""
+        for one in self._open.close(hour, {alert.id for alert in alerts}):
+            if one.alert.id not in self._alerts:  # else late records bear it out
+                self._know(one)
+            self._outbox.put(one.alert.id)
+        for alert in _shadow_last(alerts):
             self._join(alert)
-            self._put(alert.id)
+            self._outbox.put(alert.id)
         told = [
             id_ for id_, (at, _) in self._links.items() if hour - at > KEPT_HOURS and id_ not in self._outbox
         ]
+        if (over := len(self._links) - len(told) - MOST_KNOWN) > 0:
+            told += [
+                id_ for id_ in sorted(self._links.keys() - told, key=self._age) if id_ not in self._outbox
+            ][:over]
         for id_ in told:
             del self._alerts[id_], self._links[id_]
         self.incidents.forget(hour, (alert.incident for alert in self._alerts.values()))
         self._dropped += told
+
+    def _age(self, id_: str) -> tuple[int, str]:
+        return self._links[id_][0], id_
 
     def _join(self, alert: Alert) -> None:
         """Give an alert its incident; one in shadow has that which it would have, and joins nothing."""
@@ -180,16 +163,12 @@ class Aggregator:
         else:
             self.incidents.add(alert, hour, links)
 
-    def _put(self, id_: str) -> None:
-        self._words += 1
-        self._outbox[id_] = self._words
-
     def fresh(self) -> Fresh:
         """What is to be told now. It is told again until `taken` is called; findings that raised no alert, once."""
         kept, self._kept = self._kept, []
         faults, self._faults = self._faults, []
-        self._offered = dict(self._outbox)
-        alerts = [self._open[id_] if id_ in self._open else self._alerts[id_] for id_ in self._outbox]
+        told = self._outbox.offer()
+        alerts = [self._open[id_] if id_ in self._open else self._alerts[id_] for id_ in told]
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
         shown = [alert for alert in alerts if not alert.shadow]
@@ -210,9 +189,7 @@ class Aggregator:
 
     def taken(self, ids: list[str]) -> None:
         """These alerts are in somebody's hands, as they were told last; what is newer is still to be told."""
-        for id_ in ids:
-            if self._outbox.get(id_) == self._offered.get(id_):
-                self._outbox.pop(id_, None)
+        self._outbox.taken(ids)
 
     def _keep(self, one: Found, why: str, reason: str) -> None:
         """Keep a finding that raises no alert; one without a reason is only counted."""
@@ -231,8 +208,17 @@ class Aggregator:
                 )
             )
 
-    def _raise(self, one: Found, verdict: Verdict, signs: int) -> Alert:
+    def _complete(self, one: Found, verdict: Verdict, signs: int) -> Alert:
+        """The alert of a closed hour, with what late records of it said before: their source was behind others."""
+        alert, late = self._raise(one, verdict, signs)
+        if late is not None:
+            _add_late(alert, late)
+        return alert
+
+    def _raise(self, one: Found, verdict: Verdict, signs: int) -> tuple[Alert, Alert | None]:
+        """The alert, and what was known under its id."""
         alert = self._verdicts.alert(one, verdict, signs)
+        known = self._alerts.get(alert.id)
         # What was told as an alert while its hour was open is completed as one.
         if one.type in self.settings.shadow and alert.id not in self._open:
             alert.shadow = True
@@ -240,7 +226,7 @@ class Aggregator:
         else:
             self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
         self._know(Raised(alert, one.hour, self._verdicts.links(one)))
-        return alert
+        return alert, known
 
     def _know(self, one: Raised) -> None:
         self._alerts[one.alert.id] = one.alert
@@ -279,14 +265,9 @@ class Aggregator:
             verdict = self._verdicts.of(one)
             if verdict is None:
                 continue
-            before = dict(self._alerts)
-            alert = self._raise(one, verdict, 1)
-            known = before.get(alert.id)
+            alert, known = self._raise(one, verdict, 1)
             if known is not None and not known.withdrawn:
-                known.count += alert.count
-                known.first_seen = min(known.first_seen, alert.first_seen)
-                known.last_seen = max(known.last_seen, alert.last_seen)
-                known.evidence["late_records"] = known.evidence.get("late_records", 0) + alert.count
+                _add_late(known, alert)
                 self._alerts[alert.id] = known
             changed[alert.id] = self._alerts[alert.id]
         self._late = []
@@ -347,10 +328,7 @@ class Aggregator:
             self._alerts.pop(id_, None)
             self._links.pop(id_, None)
         self._open.load(run.early)
-        self._outbox = {}
-        for id_ in run.outbox:
-            if id_ in self._alerts or id_ in self._open:
-                self._put(id_)
+        self._outbox = Outbox(id_ for id_ in run.outbox if id_ in self._alerts or id_ in self._open)
         self._kept += run.kept
         self._late = run.late if run.streaming else [*self._late, *run.late]
         self._faults, self._kept_total, self._applied = run.faults, run.kept_total, run.applied
@@ -365,3 +343,10 @@ def _place(one: Found) -> tuple[int, str, str]:
 def _shadow_last(alerts: list[Alert]) -> list[Alert]:
     """So that those in shadow find the incidents of the others of their hour."""
     return sorted(alerts, key=lambda alert: bool(alert.shadow))
+
+
+def _add_late(alert: Alert, late: Alert) -> None:
+    alert.count += late.count
+    alert.first_seen = min(alert.first_seen, late.first_seen)
+    alert.last_seen = max(alert.last_seen, late.last_seen)
+    alert.evidence["late_records"] = alert.evidence.get("late_records", 0) + late.count

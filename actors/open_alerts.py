@@ -11,7 +11,7 @@ from actors.aggregator_state import Raised
 from detections.declare import SEVERITIES
 
 MOST = 10_000  # more are told with their hour
-TAKEN_BACK = "the records that came later in the hour do not bear it out: nothing is left to look at"
+TAKEN_BACK = "the hour's records, as they stood at its close, do not bear it out: nothing is left to look at"
 
 
 class OpenAlerts:
@@ -45,6 +45,11 @@ class OpenAlerts:
             return False
         self._told[new.alert.id] = new
         return True
+
+    def remember(self, told: Raised) -> None:
+        """It was told before a death that the checkpoint knows nothing of."""
+        if told.alert.id not in self._told and len(self._told) < MOST:
+            self._told[told.alert.id] = told
 
     def close(self, hour: int, raised: Collection[str]) -> list[Raised]:
         """Those of the hour that its close did not raise, taken back; its alerts are told by others."""

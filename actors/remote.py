@@ -12,7 +12,7 @@ from typing import Any
 
 import ray
 
-from actors.aggregator import Aggregator, Fresh, Outcome
+from actors.aggregator import Aggregator
 from actors.clock import Clock
 from actors.conductor import Conductor, Progress, Standing, begins, positions_of
 from actors.far_calls import FarFeed, RayPorts, ShardCalls
@@ -20,12 +20,14 @@ from actors.far_reading import FarPartition, FarReader, SharedParts
 from actors.feeder import Fed, Feeder, Order
 from actors.memory import building, settle
 from actors.messages import Close, Rows, pack_found, pack_report, unpack_batch, unpack_found, unpack_report
+from actors.outcome import Fresh, Outcome
 from actors.router import Router
 from actors.routers import Routers
 from actors.saving import Store, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
 from actors.steps import Place, RunState, SourceState
+from alerts.alert import Alert
 from ingest.blocks import Health, Partition
 from ingest.enrich import Enrichment
 from ingest.sources import Finder
@@ -111,6 +113,10 @@ class RemoteAggregator:
     def taken(self, ids: list[str]) -> None:
         """See `Aggregator.taken`."""
         self._aggregator.taken(ids)
+
+    def remember(self, told: list[Alert]) -> None:
+        """See `Aggregator.remember`."""
+        self._aggregator.remember(told)
 
     def checkpoint(self, store: Store, prefix: str, lasting: bool, *after: Any) -> list[Any]:
         """Write what changed; the parts."""

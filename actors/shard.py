@@ -71,7 +71,7 @@ class Shard:
     # Records in
 
     def apply(self, batch: Batch) -> list[Found]:
-        """Take a batch into the open hours' windows; what is to be told of them at once."""
+        """Take a batch into the open hours' windows; what is to be told of them, and of late records, at once."""
         told = self._told.setdefault(batch.router, Numbers())
         if batch.forget:
             told = self._told[batch.router] = Numbers()
@@ -86,7 +86,10 @@ class Shard:
         if len(batch.rows):
             self._apply_flows(batch.rows, named, batch.sources)
         self._passed = max(self._passed, batch.passed)
-        return self._at_once()
+        found = self._at_once()
+        if self.settings.streaming:
+            found, self._late = [*found, *self._late], []
+        return found
 
     def _apply_flows(self, rows: Rows, named: list[int], sources: list[str]) -> None:
         """A flow belongs to the hour of its end, as for the router: that is when exporters tell of it."""

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.messages import Rows
+from actors.traffic_bound import bounded
 from detections.traffic import Peers, Traffic
-from ingest.logs_values import content_hash
+from ingest.identity import content_hash
 
 # A connection of at most so many packets and octets, both ways together: a log-in that failed looks so. Eleven
 # real guesses of an SSH password (Zeek's trace sshguess.pcap) took 37 to 45 packets and 6,900 to 7,700 octets.
@@ -85,7 +86,7 @@ def joined(parts: Sequence[Connections]) -> Connections:
 
 
 def merge(rows: Connections) -> Connections:
-    """Rows of one connection as one row; the result is sorted by `KEYS`."""
+    """Rows of one connection as one row, of at most so many of a resource; the result is sorted by `KEYS`."""
     number = len(rows["entity"])
     if number == 0:
         return rows
@@ -97,7 +98,7 @@ def merge(rows: Connections) -> Connections:
         added = _added(chosen(rows, order[np.repeat(sizes > 1, sizes)]), sizes[several])
         for name, column in added.items():
             out[name][several] = column
-    return out
+    return bounded(out)
 
 
 def _added(rows: Connections, sizes: npt.NDArray[np.int64]) -> Connections:

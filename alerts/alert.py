@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -91,6 +92,14 @@ def make_alert(
         remediation=detection.remediation,
         region=region,
     )
+
+
+def hour_of(alert: Alert) -> int:
+    """The hour that it covers, in hours since 1970; -1 where its start is no time."""
+    try:
+        return int(datetime.fromisoformat(alert.start).timestamp() * 1_000_000 // HOUR_US)
+    except (ValueError, OverflowError):
+        return -1
 
 
 class _Said(dict[str, Any]):

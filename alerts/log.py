@@ -28,8 +28,13 @@ class _Known(NamedTuple):
     """The last word on an alert."""
 
     hashed: bytes
-    complete: bool
     grave: int
+    early: bytes  # the line, if its hour was open; else empty
+
+    @property
+    def complete(self) -> bool:
+        """Whether its hour had closed."""
+        return not self.early
 
 
 class AlertLog:
@@ -66,13 +71,23 @@ class AlertLog:
     def _note(self, line: bytes) -> bool:
         """Whether it is news."""
         told = msgspec.json.decode(line, type=_Line)
-        now = _Known(blake2b(line, digest_size=16).digest(), told.complete, SEVERITIES.index(told.severity))
+        early = b"" if told.complete else line
+        now = _Known(blake2b(line, digest_size=16).digest(), SEVERITIES.index(told.severity), early)
         known = self._known.pop(told.id, None)
         new = known is None or not (known.hashed == now.hashed or _is_old(known, now))
         self._known[told.id] = now if new or known is None else known  # the newest stand last
         if len(self._known) > KNOWN:
             del self._known[next(iter(self._known))]
         return new
+
+    def early(self) -> list[Alert]:
+        """What was told of hours that were open then, and had no later word."""
+        told = []
+        for known in self._known.values():
+            if known.early:
+                with suppress(msgspec.MsgspecError):  # somebody's own line
+                    told.append(msgspec.json.decode(known.early, type=Alert))
+        return told
 
     def write(self, alerts: Iterable[Alert]) -> None:
         """Append what is news, and see that it is on the disk."""

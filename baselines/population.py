@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from baselines.negative_binomial import zeros_beside, zeros_beside_many
-from baselines.surprise import Surprises
+from baselines.surprise import Surprises, whole
 
 WEEK = 168
 FIXED = 1 << 20  # fixed point: fractions are kept in millionths, about
@@ -66,7 +66,7 @@ class _Sums:
     def restore(cls, state: Iterable[Any]) -> Self:
         sums = cls()
         sums.hours, sums.total, sums.capped, sums.excess, sums.squares, pairs, surprises = state
-        sums.histogram = {int(place): int(number) for place, number in pairs}
+        sums.histogram = {whole(place): whole(number) for place, number in pairs}
         sums.surprises = Surprises.restore(surprises)
         return sums
 

@@ -23,6 +23,14 @@ LEAST_SCALE = 1.0 / log(10.0)  # a model that is right: an exponential tail of o
 PRIOR = 5.0  # hours as if seen in such a tail
 
 
+def whole(value: Any) -> int:
+    """A number of a saved histogram. Raises ValueError for one that could not be saved again."""
+    number = int(value)
+    if abs(number) >> 62:
+        raise ValueError("a histogram's number is out of range")
+    return number
+
+
 class Surprises:
     """A histogram of scores (-log10 of the model's chance), and the tail that it has.
 
@@ -100,6 +108,6 @@ class Surprises:
         """The histogram with that state."""
         seen = cls()
         hours, pairs = state
-        seen.hours = int(hours)
-        seen._places = {int(place): int(number) for place, number in pairs}
+        seen.hours = whole(hours)
+        seen._places = {whole(place): whole(number) for place, number in pairs}
         return seen

@@ -30,12 +30,12 @@ BATCH = 1_000  # messages or lines that the source hands over together
 class Part(StatefulSourcePartition[bytes, None]):
     """A file's messages or lines."""
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
+    def __init__(self, pieces: Iterator[bytes], at_once: int) -> None:
+        self._pieces, self._at_once = pieces, at_once
 
     def next_batch(self) -> list[bytes]:
         """The next ones; StopIteration at the end."""
-        if not (batch := list(islice(self._pieces, BATCH))):
+        if not (batch := list(islice(self._pieces, self._at_once))):
             raise StopIteration
         return batch
 
@@ -46,9 +46,11 @@ class Part(StatefulSourcePartition[bytes, None]):
 class Files(FixedPartitionedSource[bytes, None]):
     """Files as partitions."""
 
-    def __init__(self, paths: Iterable[Path], read: Callable[[Path], Iterator[bytes]]) -> None:
+    def __init__(
+        self, paths: Iterable[Path], read: Callable[[Path], Iterator[bytes]], at_once: int = BATCH
+    ) -> None:
         self._paths = {str(path): path for path in paths}
-        self._read = read
+        self._read, self._at_once = read, at_once
 
     def list_parts(self) -> list[str]:
         """One for each file."""
@@ -56,7 +58,7 @@ class Files(FixedPartitionedSource[bytes, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> Part:
         """Read the file from its beginning."""
-        return Part(self._read(self._paths[for_part]))
+        return Part(self._read(self._paths[for_part]), self._at_once)
 
 
 class Hour(StatefulBatchLogic[Any, Any, Any]):
@@ -91,7 +93,7 @@ def flows(paths: list[Path], indicators: Path, by_column: bool) -> dict[str, int
         every = op.flat_map("decode", read, lambda message: chosen.all_of(jobs.decoded(message)))
         wanted = op.filter("filter", every, chosen.one)
     keyed = op.map("key", wanted, chosen.keyed)
-    told = _run(flow, op.stateful_batch("hour", keyed, lambda _: Hour(jobs.ResourceHour())))
+    told = run(flow, op.stateful_batch("hour", keyed, lambda _: Hour(jobs.ResourceHour())))
     return jobs.total(chosen.records, told)
 
 
@@ -108,7 +110,7 @@ def events(kind: str, paths: list[Path]) -> dict[str, int]:
     items = op.flat_map("decode", read, counted)
     # The key says of what kind the entity is; Bytewax gives it to the state with the first item only.
     told = op.map("tell", items, lambda item: (item[0], item))
-    counted_by = _run(flow, op.stateful_batch("hour", told, lambda _: Named()))
+    counted_by = run(flow, op.stateful_batch("hour", told, lambda _: Named()))
     return jobs.total(records[0], counted_by)
 
 
@@ -125,7 +127,8 @@ class Named(Hour):
         return super().on_batch([item for _, item in values])
 
 
-def _run(flow: Dataflow, hours: Any) -> Iterator[jobs.Counts]:
+def run(flow: Dataflow, hours: Any) -> Iterator[jobs.Counts]:
+    """Run it; what each entity's hour came to."""
     told: list[tuple[str, jobs.Counts]] = []
     op.output("told", hours, TestingSink(told))
     cli_main(flow)

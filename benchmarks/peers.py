@@ -35,7 +35,7 @@ def _flows(lab: Lab) -> Iterator[Row]:
     yield from _redshank(lab, case)
     yield from _nfdump(lab, case, ours)
     for form, named in (("flows", "Bytewax"), ("columns", "Bytewax, filter in NumPy")):
-        yield from _bytewax(lab, case, form, named, ours, BYTEWAX_FLOWS)
+        yield from _bytewax(lab, case, ["peer_bytewax", form], named, ours, BYTEWAX_FLOWS)
     yield from _ours(lab, case, "loop", "plain River loop, filter in NumPy", ours, None)
     yield from _ours(lab, case, "decode", "the limit: NumPy framing alone", ours, None)
 
@@ -43,7 +43,9 @@ def _flows(lab: Lab) -> Iterator[Row]:
 def _events(lab: Lab, case: str) -> Iterator[Row]:
     ours = lab.speed(case, "ray").per_second
     yield from _redshank(lab, case)
-    yield from _bytewax(lab, case, lab.input(case).kind, "Bytewax", ours, BYTEWAX_EVENTS)
+    kind = lab.input(case).kind
+    yield from _bytewax(lab, case, ["peer_judged", kind], "Bytewax, the same state", ours, BYTEWAX_EVENTS)
+    yield from _bytewax(lab, case, ["peer_bytewax", kind], "Bytewax, counts alone", ours, None)
     yield from _ours(lab, case, "loop", "plain River loop", ours, None)
     yield from _ours(lab, case, "decode", "the limit: msgspec decoding alone", ours, DECODING)
 
@@ -83,12 +85,12 @@ def _ours(lab: Lab, case: str, job: str, named: str, ours: float | None, goal: f
 
 
 def _bytewax(
-    lab: Lab, case: str, form: str, named: str, ours: float | None, goal: float | None
+    lab: Lab, case: str, job: list[str], named: str, ours: float | None, goal: float | None
 ) -> Iterator[Row]:
     if find_spec("bytewax") is None:
         yield from _shown(case, named, None, ours, goal, "not installed: bytewax")
         return
-    speed = timed(lab, lab.input(case), ["benchmarks.peer_bytewax", form], named)
+    speed = timed(lab, lab.input(case), [f"benchmarks.{job[0]}", *job[1:]], named)
     yield from _shown(case, named, speed, ours, goal)
 
 

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from actors.aggregator import Aggregator, Fresh, Outcome
+from actors.aggregator import Aggregator
 from actors.conductor import Conductor, Marked, Progress, Standing, begins, positions_of
 from actors.feeder import Feeder
 from actors.memory import building
 from actors.messages import Batch, Close
+from actors.outcome import Fresh, Outcome
 from actors.router import Router
 from actors.routers import Routers
 from actors.saving import Store, compact, read_aggregator, read_shard, write_aggregator, write_shard
 from actors.settings import Settings
 from actors.shard import Shard
 from actors.steps import SourceState
+from alerts.alert import Alert
 from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder, Found
@@ -166,6 +168,10 @@ class LocalRuntime:
     def taken(self, ids: list[str]) -> None:
         """These alerts are in somebody's hands."""
         self._aggregator.taken(ids)
+
+    def remember(self, told: list[Alert]) -> None:
+        """What was told at once, of hours that may be open again."""
+        self._aggregator.remember(told)
 
     def sources(self, most: int) -> list[SourceState]:
         """How so many sources are doing."""

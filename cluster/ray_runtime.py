@@ -16,12 +16,13 @@ from typing import Any
 
 import msgspec
 
-from actors.aggregator import Fresh, Outcome
 from actors.conductor import Marked, Progress, Standing
 from actors.memory import building
+from actors.outcome import Fresh, Outcome
 from actors.saving import Store, compact
 from actors.settings import Settings
 from actors.steps import SourceState
+from alerts.alert import Alert
 from cluster.checkpoints import StoreError
 from cluster.errors import LostError, UserError
 from ingest.blocks import Health
@@ -163,6 +164,10 @@ class RayRuntime:
         """These alerts are in somebody's hands."""
         self._get(self._aggregator.taken.remote(ids))
 
+    def remember(self, told: list[Alert]) -> None:
+        """What was told at once, of hours that may be open again."""
+        self._get(self._aggregator.remember.remote(told))
+
     def sources(self, most: int) -> list[SourceState]:
         """How so many sources are doing."""
         states: list[SourceState] = self._get(self._router.sources.remote(most))
@@ -233,14 +238,16 @@ class RayRuntime:
             if isinstance(cause, UserError):
                 raise UserError(str(cause)) from None
             if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):
-                raise LostError(_first_line(cause)) from None  # of an actor that the one called had called
+                raise LostError(_in_a_line(cause)) from None  # of an actor that the one called had called
             raise cause from None
         except RayError as error:
-            raise LostError(_first_line(error)) from None
+            raise LostError(_in_a_line(error)) from None
 
 
-def _first_line(error: Exception) -> str:
-    return _COLOURS.sub("", str(error).strip() or type(error).__name__).splitlines()[0]
+def _in_a_line(error: Exception) -> str:
+    lines = _COLOURS.sub("", str(error).strip() or type(error).__name__).splitlines()
+    # An actor that could not begin has a traceback: its end says why (another version on that node, no module).
+    return f"{lines[0]}: {lines[-1].strip()}" if "creation task" in lines[0] and len(lines) > 1 else lines[0]
 
 
 def _files(finder: Finder, most: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from actors.aggregator import Outcome
+from actors.outcome import Outcome
 from actors.steps import Counts
 from alerts.output import SUFFIXES, severity_line, show_table, write_alerts, write_lines
 from cluster.errors import UserError

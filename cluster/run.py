@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import msgspec
 
-from actors.aggregator import Outcome
 from actors.conductor import Marked, Progress, Standing
+from actors.outcome import Outcome
 from actors.saving import (
     AGGREGATOR,
     LASTING,

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from actors.aggregator import Fresh
 from actors.conductor import Marked, Standing
+from actors.outcome import Fresh
 from actors.saving import REJECTED
 from actors.steps import SourceState
+from alerts.alert import Alert
 from cluster.checkpoints import Part, Store, StoreError
 from cluster.errors import LostError, UserError
 from cluster.observed import checkpoint_now
@@ -33,6 +34,7 @@ class LiveRuntime(Runtime, Protocol):
     def release(self, standing: Standing) -> None: ...
     def fresh(self) -> Fresh: ...
     def taken(self, ids: list[str]) -> None: ...
+    def remember(self, told: list[Alert]) -> None: ...
     def sources(self, most: int) -> list[SourceState]: ...
     def queues(self) -> list[int]: ...
     def stats(self) -> list[Any]: ...
@@ -60,6 +62,13 @@ class ServeRun(Run):
         # Whoever serves puts here what is to be done with what can't be read, and when it begins again.
         self.keep: Callable[[list[Rejected]], None] = lambda rejected: None
         self.begins_again: Callable[[str], None] = lambda store_fault: None
+        # What was told of hours before their close, by whoever has told it: a checkpoint may be older.
+        self.told_early: Callable[[], list[Alert]] = list
+
+    def _start(self) -> None:
+        super()._start()
+        if told := self.told_early():
+            self.runtime.remember(told)
 
     @property
     def epoch(self) -> int:

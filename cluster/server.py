@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from actors.aggregator import Numbers
 from actors.conductor import Progress
+from actors.outcome import Numbers
 from actors.steps import Counts, SourceState
 from alerts.alert import Alert
 from alerts.kept import KeptLines
@@ -51,6 +51,7 @@ class Server:
         self._kept = kept
         run.keep = lambda some: self._keep("rejected", some)
         run.begins_again = board.begins_again
+        run.told_early = log.early
         self._started_us = now_us()
         self._look_at = self._told = self._posted = time.monotonic()
         self._read = 0  # records, when more of them were last seen to have come ...

@@ -22,6 +22,8 @@ from ingest.records import SERVICE_PORTS, SERVICES, address_text
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+# Of a resource's hour, on one service in one direction: further ones are not kept, counts are then at least what is said.
+MOST_CONNECTIONS = 200_000
 MOST_PLACES = 5  # records named of one peer
 _PORT_OF = {code: port for port, code in SERVICE_PORTS.items()}
 _text = lru_cache(maxsize=1 << 16)(address_text)

@@ -16,10 +16,10 @@ import numpy as np
 
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
-from detections.counting import CANDIDATE
+from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Verdict
 from detections.organisation import Organisation
-from detections.traffic import Ints, Traffic
+from detections.traffic import MOST_CONNECTIONS, Ints, Traffic
 from detections.view import Peer, TrafficHour
 from detections.words import odds, rfc3339, rounded
 
@@ -189,7 +189,7 @@ def _finding(
         "records": [{"source": source, "offset": at} for p in suspects[:TOP] for source, at in p.sources][
             :20
         ],
-        "against": _against(aim, suspects),
+        "against": _against(aim, suspects, everyone),
     }
     return Finding(
         evidence=evidence,
@@ -215,13 +215,15 @@ def _peer(peer: Peer) -> dict[str, Any]:
     }
 
 
-def _against(aim: Aim, suspects: tuple[Peer, ...]) -> list[str]:
+def _against(aim: Aim, suspects: tuple[Peer, ...], everyone: tuple[Peer, ...]) -> list[str]:
     said = []
     if aim.direction == "in" and not any(p.answered for p in suspects):
         said.append("no answer of the resource was seen: the attempts may not have reached a service")
     sampling = max(p.sampling for p in suspects)
     if sampling > 1:
         said.append(f"flows are sampled, one in {sampling}: counts are of what was sampled")
+    if sum(p.connections + p.denied for p in everyone) >= MOST_CONNECTIONS:
+        said.append(f"only {MOST_CONNECTIONS:,} connections of the hour were kept: counts are at least these")
     return said
 
 
@@ -332,7 +334,8 @@ def detection(
             "a negative binomial of the resource's own slow mean, the organisation's profile of the hour of the week, "
             "and the dispersion of both. At the hour's close the chance is measured: it is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
-            "background of scans, with the noisy ones among them and with its waves, raises nothing. It cannot see attacks below "
+            "background of scans, with the noisy ones among them and with its waves, raises nothing. What goes on hour after hour "
+            f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."
         ),
         tactics=tactics,

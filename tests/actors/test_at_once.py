@@ -15,7 +15,7 @@ from actors.settings import Settings
 from alerts.alert import Alert
 from detections.catalogue import CATALOGUE
 from ingest.records import DENIED, FAILURE, HOUR_US, STARTED, SUCCESS, Event
-from tests.actors.running import BRIEFLY, TOR, TWICE, Listed, Replayed, at, event, managed
+from tests.actors.running import BRIEFLY, MINUTE_US, TOR, TWICE, Listed, Replayed, at, event, managed
 from tests.actors.test_live import LIVE, Growing, take, taken
 from tests.actors.test_whole import BUSY, MINUTES, QUICK, World, part, worlds
 
@@ -82,6 +82,32 @@ def test_an_operations_end_is_not_told_of_an_hour_in_which_it_did_not_begin() ->
     ]
 
 
+def test_a_late_record_that_says_it_all_is_told_at_once() -> None:
+    """Where it is quiet no other hour may close for a day: nobody would hear of it until then."""
+    log = Following([event(5, 1), event(50, 2, address=TOR)])
+    assert log.until(5) == []
+    log.source.has = 1
+    take(log.run, at(5) + 90 * MINUTE_US)  # silent for so long that its hour is closed
+    (late,) = log.until(150)
+    assert (late.type, late.start[11:16], late.complete) == (TOR_ACCESS, "16:00", msgspec.UNSET)
+
+
+def test_what_late_records_said_of_an_open_hour_is_part_of_its_alert() -> None:
+    """A source is late by itself: its hour may still be open for another one, and its close must not forget."""
+    ahead = Growing("ahead", [event(5, 1, address=TOR), event(130, 9)], 1)
+    behind = Growing("behind", [event(6, 2), event(125, 8), event(7, 3, address=TOR, item="other")], 1)
+    run = Replayed([ahead, behind], LIVE)
+    take(run, at(6))
+    assert [(one.type, one.count) for one in taken(run)] == [(TOR_ACCESS, 1)]
+    for behind.has in (2, 3):
+        take(run, at(8))
+    ahead.has = 2
+    take(run, at(131))
+    take(run, at(131) + LIVE.silence_us + 1)
+    whole = {one.id: one for one in taken(run) if one.type == TOR_ACCESS and one.start[11:16] == "16:00"}
+    assert [(one.count, one.evidence["late_records"]) for one in whole.values()] == [(2, 1)]
+
+
 def test_an_address_that_others_use_widely_wakes_nobody() -> None:
     """A VPN on a list of proxies would be told each time that somebody uses it, and taken back each hour."""
     usual = [
@@ -125,6 +151,27 @@ def test_it_is_taken_back_after_a_death_too() -> None:
     assert (last.id, bool(last.withdrawn)) == (early.id, True)
 
 
+def test_what_no_checkpoint_knows_of_is_taken_back_too() -> None:
+    """It dies before the next checkpoint, and by then all has come: nobody but the alerts' file knows that it was told."""
+    log = Following([managed(0, 1, STARTED, address=BRIEFLY), managed(30, 1, SUCCESS, address=BRIEFLY)])
+    (early,) = log.until(30)
+    log.run = Replayed([log.source], log.settings)
+    log.run.remember([early])
+    (last,) = log.close(75)
+    assert (last.id, bool(last.withdrawn)) == (early.id, True)
+
+
+def test_what_was_told_of_a_closed_hour_is_let_stand() -> None:
+    """A file of alerts may be older than the state: what became of those hours is not known any more."""
+    log = Following([event(5, 1, address=TOR), event(65, 2)])
+    (early,) = log.until(5)
+    log.close(70)
+    (marked,) = take(log.run, at(70), mark=True).marked
+    log.run = Replayed([log.source], log.settings, log.run.saved(marked))
+    log.run.remember([early])
+    assert early.id not in {alert.id for alert in log.close(140)}
+
+
 def test_what_changes_while_it_is_written_is_told_again() -> None:
     """The hour may close between the moment at which its alert is handed over and the word that it is written."""
     log = Following([event(5, 1, address=TOR), event(6, 2, address=TOR, item="other")])
@@ -154,7 +201,10 @@ def followed(
     """
     files = part(world, 0, 1 << 62)
     sources = [Growing(f"log {n}", some) for n, some in enumerate(files.events)]
-    settings = replace(LIVE, shards=shards, routers=1 + shards // 3, batch_records=batch)
+    # What comes later than the silence that is waited for is late, and judged by itself.
+    settings = replace(
+        LIVE, shards=shards, routers=1 + shards // 3, batch_records=batch, silence_us=(every + 1) * MINUTE_US
+    )
     run, last, early, saved = Replayed(sources, settings), dict[str, Alert](), dict[str, Alert](), None
     for number, minute in enumerate((*range(0, MINUTES, every), MINUTES, MINUTES + 90, MINUTES + 180)):
         for source in sources:
@@ -170,6 +220,7 @@ def followed(
             last[alert.id] = alert
         if dead:
             run = Replayed(sources, settings, saved)
+            run.remember([alert for alert in last.values() if alert.complete is False])
     return last, early
 
 

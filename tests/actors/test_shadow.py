@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.aggregator import Outcome
+from actors.outcome import Outcome
 from actors.settings import Settings
 from alerts.alert import Alert, to_json
 from tests.actors.running import START, TOR, Replayed, at, event

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.shard_state import packed, unpacked
-from actors.traffic_window import COLUMNS, TrafficWindow, chosen
+from actors.traffic_bound import GROUP, bounded
+from actors.traffic_window import COLUMNS, TrafficWindow, as_connections, chosen, merge
 from ingest.records import TRAFFIC, address_words
 
 
@@ -100,8 +103,16 @@ flow = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(flow, min_size=1, max_size=30), st.randoms(use_true_random=False))
-def test_order_batches_saving_and_moving_leave_no_trace(flows: list[dict[str, Any]], chance: Any) -> None:
+@given(st.lists(flow, min_size=1, max_size=30), st.randoms(use_true_random=False), st.sampled_from([2, 100]))
+def test_order_batches_saving_and_moving_leave_no_trace(
+    flows: list[dict[str, Any]], chance: Any, most: int
+) -> None:
+    """Nor where an hour has more connections than are kept."""
+    with patch("actors.traffic_window.bounded", partial(bounded, most=most)):
+        _check(flows, chance)
+
+
+def _check(flows: list[dict[str, Any]], chance: Any) -> None:
     straight = closed(rows(*flows))
     shuffled = list(flows)
     chance.shuffle(shuffled)
@@ -116,3 +127,21 @@ def test_order_batches_saving_and_moving_leave_no_trace(flows: list[dict[str, An
             some = chosen(fresh, fresh["entity"] == owner)
             after.restore(unpacked(packed(some), COLUMNS), window.sources.items())
     assert told(after) == straight
+
+
+def test_a_flood_of_connections_costs_bounded_memory_and_hides_no_other_traffic() -> None:
+    """Else one machine that everybody knocks at takes a shard down."""
+    flood = np.repeat(rows({"peer": "203.0.113.9"}), 60_000)
+    flood["client_port"] = np.arange(60_000)
+    flood["peer_lo"] += np.arange(60_000, dtype=np.uint64) % np.uint64(7)
+    others = rows({"peer": "203.0.113.9", "outgoing": True}, {"entity": 1}, {"service": 0, "malicious": True})
+    kept = bounded(merge(as_connections(np.concatenate([flood, others]))), 1_000)
+    group = list(zip(*(kept[name].tolist() for name in GROUP), strict=True))
+    assert {one: group.count(one) for one in group} == {
+        (0, 0, False): 1,
+        (0, 1, False): 1_000,
+        (0, 1, True): 1,
+        (1, 1, False): 1,
+    }
+    shares = np.unique(kept["peer_lo"][[one == (0, 1, False) for one in group]], return_counts=True)[1]
+    assert shares.max() < 2 * shares.min(), "whom the hashes leave is no matter of who it is"

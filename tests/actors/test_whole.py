@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.aggregator import Outcome
+from actors.outcome import Outcome
 from actors.settings import Settings
 from alerts.alert import Alert, to_json
 from ingest.records import DENIED, FAILURE, HOUR_US, STARTED, SUCCESS, Event

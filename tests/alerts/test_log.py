@@ -52,6 +52,16 @@ def test_what_was_told_at_once_is_not_told_again_after_a_death(tmp_path: Path) -
     assert words(path) == [(1, "low"), (4, "medium"), (9, "medium")]
 
 
+def test_what_waits_for_its_hours_close_is_known_after_a_death(tmp_path: Path) -> None:
+    """Else what the close does not bear out would never be taken back."""
+    path = tmp_path / "alerts.jsonl"
+    AlertLog(path).write([alert(1, "low", complete=False)])
+    AlertLog(path).write([alert(2, complete=False)])
+    assert AlertLog(path).early() == [alert(2, complete=False)]
+    AlertLog(path).write([alert(9)])
+    assert AlertLog(path).early() == []
+
+
 def test_an_early_word_never_follows_a_complete_one(tmp_path: Path) -> None:
     """Going back to a checkpoint before the hour's close must not put less in place of more."""
     path = tmp_path / "alerts.jsonl"

@@ -48,12 +48,16 @@ def test_the_plain_loop_counts_what_there_is(
         check(one, counted, job)
 
 
-@pytest.mark.parametrize("form", ["flows", "columns", "vault", "activity"])
-def test_bytewax_counts_what_there_is(given: dict[str, Input], form: str) -> None:
+@pytest.mark.parametrize(
+    ("job", "form"),
+    [("peer_bytewax", form) for form in ("flows", "columns", "vault", "activity")]
+    + [("peer_judged", form) for form in ("vault", "activity")],
+)
+def test_bytewax_counts_what_there_is(given: dict[str, Input], job: str, form: str) -> None:
     if find_spec("bytewax") is None:
         pytest.skip("bytewax is not installed")
     one = given["flows" if form == "columns" else form]
-    counted = json.loads(run(module("benchmarks.peer_bytewax", form, *one.paths, *feed(one))).said)
+    counted = json.loads(run(module(f"benchmarks.{job}", form, *one.paths, *feed(one))).said)
     assert counted.keys() >= {"records", "applied", "entities", "pairs"}
     check(one, counted, "bytewax")
 
@@ -71,6 +75,9 @@ def test_who_is_not_installed_has_rows_that_say_so(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(nfdump, "missing", lambda: "not installed: nfdump")
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
     lab = Lab(tmp_path)
-    rows = [*peers._nfdump(lab, THREE_PERCENT, 1e6), *peers._bytewax(lab, "c", "flows", "Bytewax", 1e6, 20)]
+    rows = [
+        *peers._nfdump(lab, THREE_PERCENT, 1e6),
+        *peers._bytewax(lab, "c", ["peer_bytewax", "flows"], "Bytewax", 1e6, 20),
+    ]
     assert len(rows) == 12
     assert all(row.value is None and "not installed" in row.note and row.met is None for row in rows)

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from actors import aggregator_state, shard_state
-from actors.aggregator import Outcome
 from actors.aggregator_state import Kept, LearnedChanges, RunChanges
 from actors.conductor import Marked, Progress, Standing
 from actors.entity import EntityState
+from actors.outcome import Outcome
 from actors.saving import AGGREGATOR, LASTING, SHARD, compact
 from actors.shard_state import EntityChange
 from actors.steps import Counts, Place, RunState

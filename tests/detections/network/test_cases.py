@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from actors.traffic_bound import bounded
 from alerts.alert import Alert
 from alerts.explaining_shapes import Bars
 from detections.catalogue import CATALOGUE
@@ -21,6 +23,7 @@ from tests.detections.network.estate import (
     SHORT_HISTORY,
     START,
     VICTIM,
+    Life,
     enrichment,
     history,
     machine,
@@ -138,6 +141,43 @@ def test_an_attack_that_goes_on_is_not_learned_as_normal_within_hours(aim: Aim) 
     estate = grown()
     hours = [of_victim(told(estate, attack(aim, at_us=(NOON + n) * HOUR_US + 1), NOON + n)) for n in range(6)]
     assert [aim.type in found for found in hours] == [True] * 6
+
+
+def test_who_is_busy_from_the_third_hour_on_is_busy_and_not_attacked() -> None:
+    """A machine that was begun at night: what few quiet hours say of it must not be held against it for weeks."""
+    aim, estate, life = AIMS[0], Estate(enrichment()), Life(np.random.default_rng(1))
+    alerts: list[Alert] = []
+    for hour in range(START, START + 24 * 9):
+        talks = attack(aim, at_us=hour * HOUR_US + 1) if hour >= START + 3 else []
+        alerts += estate.play(
+            hour, np.concatenate([life.hour(hour), flows(talks)]) if talks else life.hour(hour)
+        )
+    assert alerts == []
+
+
+def test_an_attack_that_never_ends_is_no_news_after_a_day() -> None:
+    """The analyst has heard of it by then, or does not mind: 24 alerts a day at full weight bury the others."""
+    aim, estate = AIMS[0], grown()
+    hours = [
+        of_victim(told(estate, attack(aim, at_us=(NOON + n) * HOUR_US + 1), NOON + n)) for n in range(30)
+    ]
+    severities = [found[aim.type].severity for found in hours if aim.type in found]
+    assert severities[0] in ("medium", "high")
+    assert severities[-1] == "informational"
+    again = of_victim(told(estate, attack(aim, at_us=(NOON + 96) * HOUR_US + 1), NOON + 96))
+    assert again[aim.type].severity == severities[0]
+
+
+@pytest.mark.parametrize("aim", [aim for aim in AIMS if not aim.many], ids=lambda aim: aim.type)
+def test_a_flood_of_which_only_a_part_is_kept_is_told_as_at_least_that(
+    aim: Aim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is bounded; an alert must not pretend that it has counted all of it."""
+    monkeypatch.setattr("detections.network.brute_force.MOST_CONNECTIONS", 600)
+    monkeypatch.setattr("actors.traffic_window.bounded", partial(bounded, most=600))
+    said = of_victim(told(grown(), attack(aim)))[aim.type].evidence
+    assert 580 < said["seen"] <= 600
+    assert any("only 600 connections of the hour were kept" in one for one in said["against"])
 
 
 @EIGHT
