@@ -39,6 +39,7 @@ class Told(msgspec.Struct, array_like=True):
     idle: bool
     rests: bool
     awaited: bool
+    soon: bool
     down: bool
 
 
@@ -121,6 +122,7 @@ class FarReader:
             block.idle,
             block.rests,
             block.awaited,
+            block.soon,
             block.down,
         )
         return (
@@ -258,7 +260,7 @@ class FarPartition:
         self._names += told.names
         block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
         block.idle, block.rests, block.position = told.idle, told.rests, told.position
-        block.awaited, block.down = told.awaited, told.down
+        block.awaited, block.soon, block.down = told.awaited, told.soon, told.down
         if rows is not None:
             block.chosen = Selected(
                 rows.copy(),

@@ -33,13 +33,14 @@ class Reader:
         default=0, compare=False
     )  # since when it has nothing; 0: it had, when it was last asked
     awaited: bool = field(default=False, compare=False)  # it has nothing only until what it has is here
+    soon: bool = field(default=False, compare=False)  # ... which may be at any moment
     down: bool = field(default=False, compare=False)  # ... or because it can't be reached
     over: bool = field(default=False, compare=False)  # it is asked no more
 
     def is_due(self, now_us: int) -> bool:
         """Whether a silent source is to be asked again."""
         silent = now_us - self.silent_us
-        return self.awaited or silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
+        return self.soon or silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
 
     def caught_up_us(self, now_us: int, settings: Settings) -> int:
         """Event time before which nothing more is to come: a source that is long silent has nothing that is older."""
@@ -163,7 +164,7 @@ class Sources:
             self._left[reader.name] = Place(reader.name, reader.frontier_us, block.position, resting=True)
         else:
             reader.position = block.position
-            reader.awaited, reader.down = block.awaited, block.down
+            reader.awaited, reader.soon, reader.down = block.awaited, block.soon, block.down
             reader.asked_us = self.clock.now_us
             reader.silent_us = reader.silent_us or self.clock.now_us
             self._resting.append(reader)
@@ -171,7 +172,7 @@ class Sources:
     def _had(self, reader: Reader, block: Block) -> None:
         """Its block was taken in."""
         reader.heard_us, reader.silent_us = self.clock.now_us, 0
-        reader.awaited = reader.down = False
+        reader.awaited = reader.soon = reader.down = False
         reader.position = block.position
         heappush(self._readers, reader)
 

@@ -19,7 +19,7 @@ from ingest.kafka_topics import ask
 from ingest.later import Later
 from ingest.object_store import NO_SUCH, Bucket, is_absent, mended
 
-PATIENCE_S = 30.0  # with one source
+PATIENCE_S = 100.0  # with all of them; the library for Azure tries for more than a minute
 
 
 class Reached(NamedTuple):
@@ -35,17 +35,19 @@ class WrongError(Exception):
 
 
 def reach(configuration: Configuration, config: Path) -> Iterator[Reached]:
-    """Each source, in the order of the configuration."""
-    together = Gathered()
+    """Each source, in the order of the configuration; they are asked all at once."""
+    together, wrong, asked = Gathered(), dict[int, Reached](), dict[int, Later[str]]()
     for number, source in enumerate(configuration.sources, 1):
         where = f"[[sources]] {number}"
         before = len(together)
         try:
             together.add(source, where, config.parent.resolve())
         except (UserError, ConfigurationError) as error:
-            yield Reached(where, str(error).removeprefix(f"{where}: "), True)
+            wrong[number] = Reached(where, str(error).removeprefix(f"{where}: "), True)
         if len(together) > before:
-            yield _reached(where, _check_of(together, where))
+            asked[number] = Later(_check_of(together, where))
+    for number in range(1, len(configuration.sources) + 1):
+        yield wrong[number] if number in wrong else _reached(f"[[sources]] {number}", asked[number])
 
 
 def _check_of(together: Gathered, where: str) -> Callable[[], str]:
@@ -59,8 +61,7 @@ def _check_of(together: Gathered, where: str) -> Callable[[], str]:
     return next(check for place, check in checks if place == where)
 
 
-def _reached(where: str, check: Callable[[], str]) -> Reached:
-    later = Later(check)
+def _reached(where: str, later: Later[str]) -> Reached:
     later.wait(PATIENCE_S)
     if not later.is_done:
         return Reached(where, f"no answer within {PATIENCE_S:.0f} s: check its address and the network", True)

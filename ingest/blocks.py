@@ -28,7 +28,8 @@ class Block:
     lost: int = 0  # records that sequence numbers say were sent, and that are not in the file
     idle: bool = False  # a live source has nothing for now
     rests: bool = False  # ... and is not asked again: who finds sources says when there is something new
-    awaited: bool = False  # ... but more is on its way
+    awaited: bool = False  # ... but there is more, which is yet to be fetched
+    soon: bool = False  # ... and is on its way: it is worth while to ask again at once
     down: bool = False  # ... for it can't be reached: nobody knows whether there is more
     position: Any = None  # MessagePack values; given to `blocks`, reading goes on after this block
 

@@ -33,7 +33,7 @@ GONE_S = 300.0  # after which an object is taken as gone: whoever lists the stor
 SHORT_S = 5.0  # for which one may be shorter than what was read of it: it may be about to be written anew
 LONGEST_S = 60.0  # between two tries with a store that does not answer
 DOWN_S = 5.0  # for which that may be so before it is said
-KEPT = 1 << 20  # octets behind what was read that are kept, in case the object goes
+KEPT = 1 << 16  # octets behind what was read that are kept, in case the object goes
 
 
 class LiveObject:
@@ -124,6 +124,7 @@ class _Follower:
             idle=True,
             rests=self.rests,
             awaited=self._is_behind and not self._fault,
+            soon=self._later is not None,
             down=bool(self._fault),
             position=self.reading.position(),
         )
@@ -193,7 +194,7 @@ class _Follower:
         yield from self.reading.read(found.file, CHUNK, False)
         if not self.reading.at.content and stands.size > HEAD:
             yield from self._said_once(sniff(head_of(found.file)).reason)
-        self._last = found.octets if found.packed is None and found.octets.size - before <= KEPT else None
+        self._last = found.rest(self.reading.at, KEPT)
         self._active = now
         self._is_behind = found.reaches < stands.size
         if self._is_behind:

@@ -43,6 +43,13 @@ class Fetched:
     reaches: int = 0  # how far what was fetched reaches
     packed: int | None = None  # the descriptor of a file with all of a packed object, to be closed
 
+    def rest(self, at: GrowingPosition, most: int) -> Octets | None:
+        """What is behind a position, with what is needed to read it; None if that is more than so much, or packed."""
+        if not isinstance(self.octets, Piece) or self.octets.size - at.offset > most:
+            return None
+        begin = max(self.octets.at, at.offset - at.ends[0])
+        return Piece(self.octets.begins, begin, self.octets.data[begin - self.octets.at :])
+
     @property
     def file(self) -> int | Octets:
         """What is to be read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,14 @@ _REFUSED = {
 }
 _SILENT = {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionError", "TimeoutError",
            "ServiceRequestError", "ServiceResponseError", "ConnectionClosedError"}  # fmt: skip
+for _name in (
+    "azure",
+    "adlfs",
+    "botocore",
+    "s3fs",
+):  # they would tell standard error of what we tell in a line
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).propagate = False
 DEEPEST = 20  # folders that are gone through for an example
 NO_SUCH = "there is no such bucket or container; create it, or check its name"
 

@@ -293,3 +293,14 @@ def test_secrets_are_not_shown() -> None:
     bucket = Bucket("abfs://x", {"connection_string": "AccountKey=very secret"})
     assert "secret" not in repr(bucket)
     assert pickle.loads(pickle.dumps(bucket)).options == bucket.options
+
+
+def test_a_last_line_without_an_end_is_read_when_the_object_goes(store: Bucket) -> None:
+    name = put(store, "half", lines(RECORDS[:5]) + b'{"time": "2026-01-05T')
+    watched = Watched(store, name)
+    watched.settle()
+    assert watched.read() == 5
+    remove(store, "half")
+    watched.until(lambda: len(watched.said()) == 2)
+    assert watched.read() == 6
+    assert ["cut" in watched.said()[0], "gone" in watched.said()[1]] == [True, True]
