@@ -1,4 +1,4 @@
-"""`redshank check`: a configuration, every file that it names, and every sink."""
+"""`redshank check`: a configuration, every file that it names, every source and every sink."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import click
 
 from cluster.config import Configuration, load
 from cluster.detect import settings_of
+from cluster.reaching import reach
 from cluster.storing import opened
 from detections.catalogue import CATALOGUE
 from ingest.enrich import Enrichment
 
 
 def run(config: Path) -> int:
-    """Say what is there and what is wrong with it; 0 if nothing is, 1 if a sink can't be used, 3 if
-    some entries are refused."""
+    """Say what is there and what is wrong with it; 0 if nothing is, 3 if entries are refused or a source or sink can't
+    be reached."""
     configuration = load(config, frozenset(CATALOGUE))
     enrichment, rejected = Enrichment.build(configuration.enrichment())
     click.echo(f"{config}: read without errors")
@@ -30,15 +31,24 @@ def run(config: Path) -> int:
     if urls := configuration.stores():
         opened(configuration)
         click.echo(f"  stores of alerts: {len(urls)}, can be used")
-    wrong = _sinks(configuration, config)
     for one in rejected[:20]:
         click.echo(f"  refused: {one.source}, line {one.offset}: {one.reason}")
     if len(rejected) > 20:
         click.echo(f"  and {len(rejected) - 20:,} more")
-    return 1 if wrong else 3 if rejected else 0
+    wrong = _wrong_sources(configuration, config) + _wrong_sinks(configuration, config)
+    return 3 if rejected or wrong else 0
 
 
-def _sinks(configuration: Configuration, config: Path) -> int:
+def _wrong_sources(configuration: Configuration, config: Path) -> int:
+    """Say of each source whether it can be read; how many can't."""
+    wrong = 0
+    for one in reach(configuration, config):
+        wrong += one.is_wrong
+        click.echo(f"  {one.where}: {'WRONG: ' if one.is_wrong else ''}{one.said}")
+    return wrong
+
+
+def _wrong_sinks(configuration: Configuration, config: Path) -> int:
     """Reach every sink and send nothing; how many can't be reached."""
     if not configuration.sinks:
         return 0
@@ -48,6 +58,6 @@ def _sinks(configuration: Configuration, config: Path) -> int:
     wrong = 0
     for way in ways(configuration, config):
         reached, what = checked(way)
-        click.echo(f"  sink {way.name} ({way.kind}): {'' if reached else 'CAN NOT BE USED: '}{what}")
+        click.echo(f"  sink {way.name} ({way.kind}): {'' if reached else 'WRONG: '}{what}")
         wrong += not reached
     return wrong

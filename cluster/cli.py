@@ -168,9 +168,10 @@ def explain(id_: str, alerts: Path, picture: Path | None) -> int:
 @cli.command()
 @click.option("--config", type=click.Path(path_type=Path), required=True, help="Configuration (TOML).")
 def check(config: Path) -> int:
-    """Validate a configuration, read every file that it names, and reach every sink; nothing is sent.
+    """Validate a configuration, read every file that it names, and reach every source and sink; nothing is sent.
 
-    Exit status: 0 nothing is wrong, 1 it or a sink can not be used, 3 some entries of its files are refused.
+    Exit status: 0 all is well; 1 it can't be used; 3 entries of its files are refused, or a source or a sink can't
+    be reached.
     """
     from cluster.checking import run
 

@@ -107,8 +107,8 @@ def test_check_reaches_every_sink_and_sends_nothing(tmp_path: Path) -> None:
         assert "grave.jsonl can be written" in said
         assert one.got == []
         assert not (tmp_path / "grave.jsonl").exists()
-    said = run("check", "--config", config, status=1).output
-    assert "sink hook (webhook): CAN NOT BE USED: " in said
+    said = run("check", "--config", config, status=3).output
+    assert "sink hook (webhook): WRONG: " in said
     assert "Connection refused" in said
 
 
@@ -116,7 +116,7 @@ def test_check_says_that_an_internal_address_is_not_allowed(tmp_path: Path) -> N
     with receiving() as one:
         config = configured(tmp_path, one)
         config.write_text(config.read_text().replace("allow_internal = true\n", ""))
-        said = run("check", "--config", config, status=1).output
+        said = run("check", "--config", config, status=3).output
     assert "127.0.0.1 is an internal address: allow_internal = true allows it" in said
 
 
