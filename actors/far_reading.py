@@ -38,6 +38,7 @@ class Told(msgspec.Struct, array_like=True):
     flows: int
     idle: bool
     rests: bool
+    quiet_us: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -118,6 +119,7 @@ class FarReader:
             chosen.read if chosen else 0,
             block.idle,
             block.rests,
+            block.quiet_us,
         )
         return (
             _encode(rich),
@@ -253,7 +255,8 @@ class FarPartition:
         events = EventColumns(self._parts, columns) if columns is not None else EventColumns()
         self._names += told.names
         block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
-        block.idle, block.rests, block.position = told.idle, told.rests, told.position
+        block.idle, block.rests, block.quiet_us = told.idle, told.rests, told.quiet_us
+        block.position = told.position
         if rows is not None:
             block.chosen = Selected(
                 rows.copy(),

@@ -26,6 +26,9 @@ class Block:
     lost: int = 0  # records that sequence numbers say were sent, and that are not in the file
     idle: bool = False  # a live source has nothing for now
     rests: bool = False  # ... and is not asked again: who finds sources says when there is something new
+    quiet_us: int = (
+        0  # ... and had nothing since this time of day, from before we first looked; 0: we have seen it
+    )
     position: Any = None  # MessagePack values; given to `blocks`, reading goes on after this block
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,22 @@ LARGE = 1 << 20  # octets that wait for their rest and are only looked at again 
 LARGE_S = 1.0  # ... or after so long
 
 
+def untold() -> int:
+    """The time of day, where nobody tells it."""
+    return 0
+
+
 class LiveFile:
-    """One file. `blocks` ends when the file is gone, when nobody wrote to it for `rest_s`, or after `stop`."""
+    """One file. `blocks` ends when the file is gone, when nobody wrote to it for `rest_s`, or after `stop`.
+
+    `now_us` gives the time of day. With it, what was written before the first look counts by when it was written.
+    """
 
     live = True
 
-    def __init__(self, path: Path, rest_s: float = REST_S) -> None:
+    def __init__(self, path: Path, rest_s: float = REST_S, now_us: Callable[[], int] = untold) -> None:
         self.name = shown(path)
-        self._path, self._rest_s = path, rest_s
+        self._path, self._rest_s, self._now_us = path, rest_s, now_us
         self._stopped = False
         self.first_us = path_us(self.name) or self._first()
 
@@ -79,7 +87,7 @@ class LiveFile:
         """What is in the file behind a position, and what is appended; an idle one costs a stat."""
         at = msgspec.structs.replace(known(position, GrowingPosition, self.name), rests=(0, 0))
         try:
-            follower = _Follower(self._path, GrowingFile(self.name, at), self._rest_s)
+            follower = _Follower(self._path, GrowingFile(self.name, at), self._rest_s, self._now_us)
         except BadTemplateError as error:
             raise unusable(self.name, error) from None
         return self._blocks(follower)
@@ -94,7 +102,8 @@ class LiveFile:
                     if self._is_stopped():
                         return
                 if is_idle and not follower.is_over:
-                    yield Block(idle=True, rests=follower.rests, position=follower.reading.position())
+                    position, quiet_us = follower.reading.position(), follower.quiet_us
+                    yield Block(idle=True, rests=follower.rests, quiet_us=quiet_us, position=position)
                 if follower.rests:
                     return
         finally:
@@ -107,11 +116,12 @@ _held: dict[_Follower, None] = {}  # those that hold a file open and read nothin
 class _Follower:
     """Which file it is that is read under a path."""
 
-    def __init__(self, path: Path, reading: GrowingFile, rest_s: float) -> None:
+    def __init__(self, path: Path, reading: GrowingFile, rest_s: float, now_us: Callable[[], int]) -> None:
         self.reading = reading
+        self.quiet_us = 0  # the time of day of the last change, if that was before the first look
         self.is_over = False  # the file is gone
         self.rests = False  # nobody has written to it for long
-        self._path, self._rest_s = path, rest_s
+        self._path, self._rest_s, self._now_us = path, rest_s, now_us
         self._file: int | None = None
         self._seen: tuple[int, ...] = ()  # at the last look: nothing is read while it stays
         self._active = time.monotonic()  # when it changed
@@ -145,7 +155,8 @@ class _Follower:
             elif not self._is_large(found.st_size, now):
                 is_done = yield from self._changed(now)
                 if is_done:
-                    self._seen, self._active, self._trouble = seen, now, ""
+                    self._active = now - self._age_s(found)
+                    self._seen, self._trouble = seen, ""
                     self._hold()
         except FileNotFoundError:
             self._gone_since = self._gone_since or now
@@ -153,6 +164,16 @@ class _Follower:
                 yield from self._gone()
         except OSError as error:
             yield from self._said_once(f"the file can't be read: {error.strerror or error}")
+
+    def _age_s(self, found: os.stat_result) -> float:
+        """How long before this look it was written; 0 if we have looked before, and so have seen it change.
+
+        A mirror gives a file the age of the original. When it came here only the file system says, by the time at
+        which it last changed anything of the file (ctime): of both times the later one counts.
+        """
+        changed_us, now_us = max(found.st_mtime_ns, found.st_ctime_ns) // 1_000, self._now_us()
+        self.quiet_us = changed_us if not self._seen and changed_us < now_us else 0
+        return (now_us - self.quiet_us) / 1e6 if self.quiet_us else 0.0
 
     def _quiet(self, now: float) -> Iterator[Block]:
         if self._file is not None and now - self._active >= UNKNOWN_S:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Any
 
 from ingest.blocks import LivePartition, shown
 from ingest.errors import PositionError
-from ingest.live_file import REST_S, LiveFile, is_read_before
+from ingest.live_file import REST_S, LiveFile, is_read_before, untold
 from ingest.live_walk import BEGINS, LONGEST_S, Changes, Seen, Walk, Which
 from ingest.positions import GrowingPosition, known
 
@@ -28,10 +28,14 @@ class LiveFolder:
     """
 
     def __init__(
-        self, path: str | Path, positions: Mapping[str, Any] = NOTHING, rest_s: float = REST_S
+        self,
+        path: str | Path,
+        positions: Mapping[str, Any] = NOTHING,
+        rest_s: float = REST_S,
+        now_us: Callable[[], int] = untold,
     ) -> None:
         self._walk = Walk(str(path), self._stirs)
-        self._rest_s = rest_s
+        self._rest_s, self._now_us = rest_s, now_us
         self._resting: Mapping[str, Any] = NOTHING
         self._went: dict[Which, tuple[Seen, float]] = {}  # lately, and when
         self._read: dict[Which, tuple[str, GrowingPosition]] = {}
@@ -51,7 +55,7 @@ class LiveFolder:
         changes, now = self._walk.look(), monotonic()
         self._note(changes, now)
         new = [path for path in changes.came if not self._is_moved(path) and not self._was_read(path)]
-        return [LiveFile(Path(path), self._rest_s) for path in sorted([*new, *changes.stirred])]
+        return [LiveFile(Path(path), self._rest_s, self._now_us) for path in sorted([*new, *changes.stirred])]
 
     def has(self, name: str) -> bool:
         """Whether a file of that name was there at the last look."""
