@@ -14,7 +14,7 @@ from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
-from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow
+from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow, UdpTotal
 
 PAUSE_S = 0.02  # while no source has anything ...
 LONG_PAUSE_S = 0.05  # ... and for longer than a moment
@@ -46,7 +46,7 @@ class Server:
         self._lateness_us = lateness_us
         self._kept = kept
         run.keep = lambda some: self._keep("rejected", some)
-        run.begins_again = board.begins_again
+        run.begins_again = self._begins_again
         run.told_early = log.early
         self._started_us = now_us()
         self._look_at = self._told = self._posted = time.monotonic()
@@ -57,6 +57,11 @@ class Server:
         self._before: Snapshot | None = None
         self._progress: Progress | None = None
         self._numbers = Numbers(0, 0, 0, 0, 0, {}, {})
+        self._udp = UdpTotal()
+
+    def _begins_again(self, store_fault: str) -> None:
+        self._board.begins_again(store_fault)
+        self._udp.begin_again()
 
     def stop(self, *_: Any) -> None:
         """Come to an end after a last checkpoint."""
@@ -156,7 +161,7 @@ class Server:
             recoveries=self.run.deaths,
             kept_dropped={name: lines.dropped for name, lines in self._kept.items()},
             queues=runtime.queues(),
-            udp=_udp(ports) if ports else None,
+            udp=self._udp.with_now(_udp(ports)) if ports else None,
             journal_octets=sum(port.journal_octets for port in ports) if ports else None,
         )
 

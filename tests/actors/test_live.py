@@ -157,6 +157,21 @@ def test_a_late_record_adds_to_an_alert_that_was_told(live: Settings) -> None:
     assert again[first.id].count == 2
 
 
+def test_alerts_are_counted_once_whatever_is_said_of_them_later_and_over_a_death(live: Settings) -> None:
+    """Who plots them would see a burst where a file came late, and fewer than there are after each start."""
+    late = [event(minute, minute, address=TOR) for minute in (6, 7, 8)]
+    source = Growing("log", [event(5, 1, address=TOR), event(300, 2), *late, event(400, 4)], 2)
+    run = Replayed([source], live)
+    (marked,) = take(run, at(300), mark=True).marked
+    assert sum(run.fresh().numbers.raised.values()) == 1
+    again = Replayed([source], live, run.saved(marked))
+    source.has = 6
+    take(again, at(400))
+    (alert,) = told(again)
+    assert alert.count == 4
+    assert sum(again.fresh().numbers.raised.values()) == 1
+
+
 def test_records_of_a_wrong_clock_do_not_move_the_time(live: Settings) -> None:
     source = Growing("log", [event(5, 1, address=TOR), event(60 * 24 * 30, 2)], 2)
     run = Replayed([source], live)
