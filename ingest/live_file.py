@@ -215,7 +215,7 @@ class _Follower:
             status = os.fstat(opened)
             at, device, inode = self.reading.at, status.st_dev, status.st_ino
             if not at.inode or stands_in(opened, at):
-                self.reading.at = msgspec.structs.replace(at, device=device, inode=inode)
+                self.reading.at = msgspec.structs.replace(at, device=device, inode=inode, rests=(0, 0))
             elif self._is_short(opened, now):
                 os.close(opened)
                 return False
@@ -293,14 +293,13 @@ class _Follower:
             file = self._old()
             if file is not None and os.fstat(file).st_nlink:
                 yield from self._renamed(file, now)
+                self.reading.at = msgspec.structs.replace(self.reading.at, rests=NOT_THERE)
                 yield from self._tailed(now)
                 return
             self._file = file
         elif self.reading.at.before:
             self.rests = self._tail is None
-            self.reading.at = msgspec.structs.replace(
-                self.reading.at, rests=NOT_THERE if self.rests else (0, 0)
-            )
+            self.reading.at = msgspec.structs.replace(self.reading.at, rests=NOT_THERE)
             return
         yield from self._tailed(now, ends=True)
         yield from self._finish("the file is gone")

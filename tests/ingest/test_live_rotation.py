@@ -10,6 +10,7 @@ import pytest
 
 from ingest import live_file, live_files, live_tail, live_walk
 from ingest.blocks import Block, LivePartition
+from ingest.live_files import is_at_rest
 from ingest.live_sources import LiveSources
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
 from tests.ingest.test_files_at_rest import TimePasses, append, uids
@@ -121,6 +122,7 @@ def test_a_rotated_file_is_not_read_again_by_the_next_process(
     assert len(uids(server.blocks)) == 13
     for _ in range(3):
         server.begin()
+        assert all(name in server.open or is_at_rest(at) for name, at in server.places.items())
         server.after(40.0)
     assert len(uids(server.blocks)) == 13
     server.after(RESTS_S)
@@ -146,6 +148,9 @@ def test_what_is_written_to_a_file_after_it_was_renamed_is_read(
     append(older, lines(RECORDS[14:15])[50:])
     server.after(6.0)
     if not created:
+        server.begin()
+        assert is_at_rest(server.places[str(log)]), "it is not missed"
+        server.after(1.0)
         log.write_bytes(lines(RECORDS[10:12]))
         server.after(6.0)
     assert len(set(uids(server.blocks))) == len(uids(server.blocks)) == 15
