@@ -37,7 +37,7 @@ class SourceRead(msgspec.Struct, kw_only=True):
     """How far a source was read that is not at its end."""
 
     name: str
-    frontier_us: int
+    frontier_us: int  # 0: nothing was read yet
 
 
 class Status(msgspec.Struct, kw_only=True):
@@ -71,7 +71,10 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
     unfinished = unfinished_of(run)
     hours = standing.router.get("open_hours") or []
     closed = standing.router.get("closed_until")
-    frontier = unfinished[0].frontier_us if unfinished else None
+    frontier = next((place.frontier_us for place in unfinished if place.frontier_us), None)
+    reached = watermark(frontier, lateness_us, hours)
+    if closed is not None:  # a server's silent sources hold no hour open
+        reached = max(closed * HOUR_US, reached or 0)
     return Status(
         place=store.root,
         epoch=newest.epoch,
@@ -82,7 +85,7 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
         records=_records(store, ran, run),
         sources_finished=sum(place.finished for place in run.places) if run else 0,
         sources=[SourceRead(name=place.name, frontier_us=place.frontier_us) for place in unfinished],
-        watermark_us=watermark(frontier, lateness_us, hours),
+        watermark_us=reached,
         closed_until_us=None if closed is None else closed * HOUR_US,
         open_hours=[hour * HOUR_US for hour in sorted(hours)],
         layers_since_us=dict(standing.router.get("layers_since") or {}),

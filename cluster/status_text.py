@@ -106,7 +106,8 @@ def _sources(status: Status) -> Table:
     table.add_column("Source, the furthest behind first", overflow="fold")
     table.add_column("Read until (UTC)", no_wrap=True)
     for source in status.sources[:SHOWN]:
-        table.add_row(escape(plain(source.name)), moment(source.frontier_us))
+        until = moment(source.frontier_us) if source.frontier_us else "nothing yet"
+        table.add_row(escape(plain(source.name)), until)
     rest = status.sources[SHOWN:]
     if rest:
         table.add_row(f"and {len(rest):,} more", f"until {moment(rest[-1].frontier_us)}")
