@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from actors.steps import Place
 from cluster.beginning import packed_place, place_of
 from cluster.checkpoints import Store
 from cluster.cli import cli
