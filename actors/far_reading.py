@@ -38,6 +38,9 @@ class Told(msgspec.Struct, array_like=True):
     flows: int
     idle: bool
     rests: bool
+    awaited: bool
+    soon: bool
+    down: bool
     quiet_us: int
 
 
@@ -119,6 +122,9 @@ class FarReader:
             chosen.read if chosen else 0,
             block.idle,
             block.rests,
+            block.awaited,
+            block.soon,
+            block.down,
             block.quiet_us,
         )
         return (
@@ -255,8 +261,9 @@ class FarPartition:
         events = EventColumns(self._parts, columns) if columns is not None else EventColumns()
         self._names += told.names
         block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
-        block.idle, block.rests, block.quiet_us = told.idle, told.rests, told.quiet_us
-        block.position = told.position
+        block.idle, block.rests, block.position = told.idle, told.rests, told.position
+        block.awaited, block.soon, block.down = told.awaited, told.soon, told.down
+        block.quiet_us = told.quiet_us
         if rows is not None:
             block.chosen = Selected(
                 rows.copy(),

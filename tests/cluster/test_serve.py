@@ -275,7 +275,7 @@ def write(folder: Path, at: str, vault: int, minutes: int = 0) -> None:
     ("sources", "said"),
     [
         ("", "has no [[sources]]"),
-        ("[[sources]]\n", "either folder or ipfix"),
+        ("[[sources]]\n", "one of folder, ipfix, kafka was expected, found none"),
         ('[[sources]]\nfolder = "nowhere"\n', "no such folder"),
         ('[[sources]]\nipfix = "tcp://0.0.0.0:1"\n', "an address like 'udp://0.0.0.0:4739'"),
         ('[[sources]]\nipfix = "udp://0.0.0.0"\n', "HOST:PORT was expected"),
