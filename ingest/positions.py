@@ -131,6 +131,7 @@ class GrowingPosition(msgspec.Struct, array_like=True, frozen=True):
         0,
         0,
     )  # size and time of change (ns) at which it was left to itself; 0: it is read
+    before: list[GrowingPosition] = []  # in files that had the name before and were renamed, the newest last
 
 
 Form = TypeVar("Form", bound=msgspec.Struct)

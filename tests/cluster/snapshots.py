@@ -31,7 +31,7 @@ def snapshot(**changed: Any) -> Snapshot:
             SourceNow(name="edge-1", frontier_us=NOW_US - 90_000_000, lag_s=90.0),
             SourceNow(name="vaults", frontier_us=NOW_US - 30_000_000, lag_s=30.0),
             SourceNow(name="old.json", finished=True),
-            SourceNow(name="new.json"),
+            SourceNow(name="new.json", fault="HTTP 503", down_s=30.0, behind=12),
         ],
         sources_open=True,
         checkpoint=CheckpointNow(epoch=12, written_us=NOW_US - 9_000_000, took_s=0.5, octets=818_031),
