@@ -152,6 +152,7 @@ class LayoutPart:
         if name[:3] in _ADDRESSES:
             return self._address(name[:3], name.endswith("hi"))
         makers: dict[str, Callable[[], Column | None]] = {
+            "seen_at": lambda: None,  # an exporter sees both sides
             "start_us": self._start,
             "end_us": self._end,
             "sampling": self._sampling,

@@ -85,6 +85,7 @@ class CollectorPosition(msgspec.Struct, array_like=True, frozen=True):
     exporters: list[ExporterState] = []
 
 
+Content = Literal["", "flows", "events", "azure_flows", "aws_flows", "zeek_flows", "zeek_json"]
 GrowingForm = Literal["new", "lines", "long", "list", "payload", "over"]
 
 
@@ -102,7 +103,7 @@ class GrowingPosition(msgspec.Struct, array_like=True, frozen=True):
 
     version: Literal[1] = 1
     kind: Literal["growing"] = "growing"
-    content: Literal["", "flows", "events"] = ""  # '': not known yet
+    content: Content = ""  # '': not known yet
     device: int = 0
     inode: int = 0
     offset: int = 0  # in the (unpacked) file
@@ -115,6 +116,8 @@ class GrowingPosition(msgspec.Struct, array_like=True, frozen=True):
         0,
         0,
     )  # size and time of change (ns) at which it was left to itself; 0: it is read
+    header: list[str] = []  # of a flow log in lines: the separator, and the names of the fields
+    ended: int = 0  # of a file that is read to its end: its size when that was
 
 
 Form = TypeVar("Form", bound=msgspec.Struct)

@@ -13,6 +13,8 @@ from ingest.blocks import Block, Partition, bad_file, shown
 from ingest.compression import CutShortError, chunks
 from ingest.event_file import EventFile
 from ingest.flow_file import FlowFile
+from ingest.flow_log_file import FlowLogFile
+from ingest.flow_log_reader import KINDS
 from ingest.records import Rejected
 from ingest.sniff import HEAD, sniff
 
@@ -123,5 +125,7 @@ def _add(path: Path, found: Found, lateness_us: int) -> None:
         found.rejected.append(bad_file(path, kind.reason))
     elif kind.kind == "flows":
         found.partitions.append(FlowFile(path))
+    elif kind.kind in KINDS:
+        found.partitions.append(FlowLogFile(path))
     else:
         found.partitions.append(EventFile(path, lateness_us))
