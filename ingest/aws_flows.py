@@ -21,7 +21,9 @@ SKIPPED = "intervals that AWS's flow log has skipped (SKIPDATA)"
 _NEEDED = ("srcport", "dstport", "protocol", "start", "end")
 _OTHER = {"srcaddr": "pkt-srcaddr", "dstaddr": "pkt-dstaddr"}
 # With the time of delivery in front, as CloudWatch exports them.
-LINE = re.compile(rb"(\d{4}-\d\d-\d\dT[0-9:.]+Z )?2(?: [^ \n]+){11} (?:ACCEPT|REJECT|-) (?:OK|NODATA|SKIPDATA)\r?$", re.M)
+LINE = re.compile(
+    rb"(\d{4}-\d\d-\d\dT[0-9:.]+Z )?2(?: [^ \n]+){11} (?:ACCEPT|REJECT|-) (?:OK|NODATA|SKIPDATA)\r?$", re.M
+)
 HEADER = re.compile(rb"^(?=[^\n]*\b(?:srcaddr|pkt-srcaddr)\b)[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)+\r?$", re.M)
 
 

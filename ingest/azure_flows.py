@@ -8,6 +8,7 @@ adds up; what was denied is told once.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,6 +26,7 @@ _VNET = (
     *("packets sent", "octets sent", "packets received", "octets received"),
 )
 _NSG = (*_VNET[:6], "the direction", "the decision", *_VNET[7:8], *_VNET[9:])
+_NSG_1 = _NSG[:8]
 _TUPLES = "a flow tuple: "
 _SOURCE, _DESTINATION = 1, 2  # `seen_at`
 
@@ -58,6 +60,21 @@ class _Record(msgspec.Struct, gc=False, rename="camel"):
 _decode = msgspec.json.Decoder(_Record).decode
 
 
+class _Tuples(NamedTuple):
+    """The tuples of records of one form: how many each record has, and the record's number."""
+
+    texts: list[str]
+    counts: list[int]
+    numbers: list[int]
+
+    def add(self, groups: list[_Group], number: int) -> None:
+        begun = len(self.texts)
+        for group in groups:
+            self.texts.extend(group.flow_tuples)
+        self.counts.append(len(self.texts) - begun)
+        self.numbers.append(number)
+
+
 class AzureFlows:
     """The flows of one source's records, which are counted through from a number on."""
 
@@ -68,27 +85,18 @@ class AzureFlows:
     def read(self, pieces: Iterable[Lines | list[Value]]) -> Taken:
         """The next records."""
         taken = Taken()
-        tuples: dict[bool, tuple[list[str], list[int], list[int]]] = {
-            True: ([], [], []),
-            False: ([], [], []),
-        }
+        forms: dict[tuple[str, ...], _Tuples] = {}
         for piece in pieces:
             for value in piece.values() if isinstance(piece, Lines) else piece:
-                self._record(value, taken, tuples)
+                self._record(value, taken, forms)
                 self.number += 1
-        for is_vnet, (texts, counts, numbers) in tuples.items():
-            if texts:
-                offsets = np.repeat(np.array(numbers, np.int64), counts)
-                _flows(texts, offsets, self._source, is_vnet, taken)
+        for names, tuples in forms.items():
+            _flows(names, tuples, self._source, taken)
         return taken
 
-    def _record(
-        self, value: Value, taken: Taken, tuples: dict[bool, tuple[list[str], list[int], list[int]]]
-    ) -> None:
+    def _record(self, value: Value, taken: Taken, forms: dict[tuple[str, ...], _Tuples]) -> None:
         if isinstance(value, Rejected):
-            said = msgspec.structs.replace(value, source=self._source, offset=self.number)
-            taken.rejected.append(said)
-            taken.read += said.kind == "record"
+            taken.take_in(value, self._source, self.number)
             return
         try:
             record = _decode(value)
@@ -96,18 +104,21 @@ class AzureFlows:
             taken.reject(f"the record is no flow log ({error})", self._source, self.number, bytes(value))
             return
         groups = _groups(record)
+        first = next((group.flow_tuples[0] for group in groups or () if group.flow_tuples), None)
         if groups is None:
             reason = f"the record is of category {record.category[:40]!r}, and the file one of flow logs"
             taken.reject(reason, self._source, self.number, bytes(value))
-            return
-        texts, counts, numbers = tuples[record.flow_records is not None]
-        begun = len(texts)
-        for group in groups:
-            texts += group.flow_tuples
-        counts.append(len(texts) - begun)
-        numbers.append(self.number)
-        if len(texts) == begun:
+        elif first is None:
             taken.leave_out("flow logs of a minute without flows", 1)
+        else:
+            forms.setdefault(_form(record, first), _Tuples([], [], [])).add(groups, self.number)
+
+
+def _form(record: _Record, first: str) -> tuple[str, ...]:
+    """The names of the fields of a record's tuples."""
+    if record.flow_records is not None:
+        return _VNET
+    return _NSG_1 if first.count(",") == len(_NSG_1) - 1 else _NSG
 
 
 def _groups(record: _Record) -> list[_Group] | None:
@@ -121,19 +132,18 @@ def _groups(record: _Record) -> list[_Group] | None:
     return None
 
 
-def _flows(texts: list[str], offsets: np.ndarray, source: str, is_vnet: bool, taken: Taken) -> None:  # type: ignore[type-arg]
+def _flows(names: tuple[str, ...], tuples: _Tuples, source: str, taken: Taken) -> None:
+    texts = tuples.texts
     data = "\n".join(texts)
     if data.count("\n") != len(texts) - 1 or "" in texts:
         data = "\n".join(" ".join(text.split()) or "?" for text in texts)
     octets = data.encode("utf-8", "surrogateescape") + b"\n"
-    # Version 1 of the groups' logs ends with the decision: told apart by the tuples themselves.
-    is_short = not is_vnet and texts[0].count(",") == 7
-    names = _VNET if is_vnet else _NSG[:8] if is_short else _NSG
+    offsets = np.repeat(np.array(tuples.numbers, np.int64), tuples.counts)
     rows = FlowRows(Fields(octets, b",", len(names)), offsets, source)
-    if is_vnet:
+    if names is _VNET:
         _vnet(rows)
     else:
-        _nsg(rows, is_short)
+        _nsg(rows, names is _NSG_1)
     rows.columns["end_us"] = rows.columns["start_us"]  # of a flow that goes on, no other time is told
     rows.give(taken, f"{len(names)} ({_TUPLES}{', '.join(names[:3])} ...)", lambda at: _TUPLES + names[at])
 

@@ -71,7 +71,8 @@ class Fields:
     def is_absent(self, at: int) -> Mask:
         """Whether nothing, or a dash, stands there."""
         widths = self.widths(at)
-        return (widths == 0) | ((widths == 1) & (self._letters[self._starts[at]] == _DASH))
+        absent: Mask = (widths == 0) | ((widths == 1) & (self._letters[self._starts[at]] == _DASH))
+        return absent
 
     def letters(self, at: int) -> npt.NDArray[np.uint8]:
         """Fields of one letter; 0 for others."""

@@ -11,7 +11,6 @@ import msgspec
 
 from ingest.blocks import Block, shown, stuck
 from ingest.compression import CHUNK, NOT_THE_SAME, ChangedError
-from ingest.errors import PositionError
 from ingest.growing_file import GrowingFile, plain, stands_in
 from ingest.ipfix_templates import BadTemplateError
 from ingest.positions import GrowingPosition, known, unusable
@@ -84,6 +83,3 @@ class FlowLogFile:
 def size_of(file: int) -> int:
     """Octets of an open file."""
     return os.fstat(file).st_size
-
-
-__all__ = ["FlowLogFile", "PositionError"]

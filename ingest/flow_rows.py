@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import structs
 
 from ingest.fields import Column, Fields, Index, Mask
 from ingest.flows import Columns, FlowColumns
@@ -35,6 +36,11 @@ class Taken:
         """A record, or a line, of which no flow can be made."""
         self.read += 1
         self.rejected.append(Rejected(reason=reason, source=source, offset=offset, excerpt=excerpt(what)))
+
+    def take_in(self, said: Rejected, source: str, offset: int) -> None:
+        """What was no record at all."""
+        self.rejected.append(structs.replace(said, source=source, offset=offset))
+        self.read += said.kind == "record"
 
     def leave_out(self, reason: str, number: int) -> None:
         """Records that say nothing of a flow."""

@@ -93,7 +93,9 @@ def _text(head: bytes) -> Kind:
             "gzip or zstd)",
         )
     return Kind(
-        "", "the file is text, but no JSON and no flow log: it begins with " + repr(start[:30].decode("utf-8", "replace"))
+        "",
+        "the file is text, but no JSON and no flow log: it begins with "
+        + repr(start[:30].decode("utf-8", "replace")),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ingest.fields import addresses_of
 from ingest.flow_rows import LAST_US, FlowRows, Taken
 from ingest.flow_text import Table, TextFlows
-from ingest.json_records import Lines, decoded
+from ingest.json_records import Lines
 from ingest.json_values import PROBLEMS, Value
 from ingest.records import Rejected
 from ingest.times import epoch_us
@@ -132,9 +132,7 @@ class ZeekJson:
         for value in piece.values() if isinstance(piece, Lines) else piece:
             try:
                 if isinstance(value, Rejected):
-                    said = decoded(value, self._source, self.number)
-                    taken.rejected.append(said)
-                    taken.read += said.kind == "record"
+                    taken.take_in(value, self._source, self.number)
                 else:
                     records.append(_decode(value))
                     numbers.append(self.number)
@@ -181,7 +179,9 @@ def _columns(records: list[_Conn]) -> tuple[dict[str, Any], Any]:
         told = np.fromiter(map(float, values), np.float64, count)
         fits = (told >= 0) & (told <= most)
         good &= fits
-        columns[name] = np.array(values if fits.all() else [int(x) if 0 <= x <= most else 0 for x in values], np.uint64)
+        columns[name] = np.array(
+            values if fits.all() else [int(x) if 0 <= x <= most else 0 for x in values], np.uint64
+        )
     return columns, good
 
 

@@ -73,7 +73,9 @@ def write_flow_logs(ipfix: Path, own: set[str], out: Path) -> None:
         at = datetime.fromtimestamp(hour * 3600, UTC)
         path = out / f"{at:y=%Y/m=%m/d=%d/h=%H/m=00}" / "macAddress=112233445566" / "PT1H.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"records": [vnet_record(minute, some) for minute, some in minutes.items()]}))
+        path.write_text(
+            json.dumps({"records": [vnet_record(minute, some) for minute, some in minutes.items()]})
+        )
 
 
 def vnet_record(minute: int, tuples: list[str]) -> dict[str, Any]:
@@ -110,4 +112,6 @@ def test_brute_force_is_found_in_a_virtual_networks_flow_logs_as_in_ipfix(
     expected = alerts_of(ipfix, config, tmp_path / "ipfix.jsonl")
     found = alerts_of(tmp_path / "flow-logs", config, tmp_path / "flow-logs.jsonl")
     assert {alert["type"] for alert in expected} == set(ATTACKS)
-    assert [[one[name] for name in SAME] for one in found] == [[one[name] for name in SAME] for one in expected]
+    assert [[one[name] for name in SAME] for one in found] == [
+        [one[name] for name in SAME] for one in expected
+    ]
