@@ -92,6 +92,12 @@ class Exporters:
         self._flush()
         return self._block()
 
+    def end(self) -> Block:
+        """Nothing more comes: what waits for a template waits in vain."""
+        for one in self._known.values():
+            one.sets.end_all()
+        return self._block()
+
     def _flush(self) -> None:
         """Decode what came within the second, exporter by exporter: they have nothing to do with one another."""
         for source, datagrams in self._pending.items():

@@ -22,6 +22,7 @@ from ingest.positions import GrowingPosition
 from ingest.records import Rejected
 from ingest.sniff import HEAD, is_binary, sniff
 
+CAPTURE = "capture"
 BEGINS, ENDS = 1_024, 256  # octets by which a file is known again
 _PLAIN = 20  # octets from which on it is told what a file holds
 
@@ -86,7 +87,7 @@ class GrowingFile:
         head = head_of(file)
         if len(head) < HEAD and not at_end and not is_plain(head):
             return False
-        content: Any = sniff(head).kind
+        content: Any = sniff(head).kind.replace(CAPTURE, "")
         self.at = msgspec.structs.replace(self.at, content=content)
         return bool(content)
 
@@ -126,6 +127,14 @@ class GrowingFile:
 def plain(at: GrowingPosition) -> Any:
     """A position in plain MessagePack values."""
     return msgspec.to_builtins(at, builtin_types=(bytes,))
+
+
+def why_not(head: bytes) -> str:
+    """Why a file that begins so can't be read while it grows."""
+    found = sniff(head)
+    if found.kind == CAPTURE:
+        return "the file is a packet capture: it is read by `redshank detect`, and not while it grows"
+    return found.reason
 
 
 def is_plain(head: bytes) -> bool:

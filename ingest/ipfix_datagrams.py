@@ -174,6 +174,11 @@ class DatagramSets(Sets):
                         domain.wait(kept)
                         self.common.waiting_size += kept.size
 
+    def end_all(self) -> None:
+        """Reject what waits: no template comes for it any more."""
+        self.taken.source = self.source
+        self.end()
+
     def close(self) -> None:
         """Nothing comes of this exporter any more: give back what it had of the common bounds."""
         self.taken.source = self.source

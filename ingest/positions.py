@@ -85,6 +85,18 @@ class CollectorPosition(msgspec.Struct, array_like=True, frozen=True):
     exporters: list[ExporterState] = []
 
 
+class CapturePosition(msgspec.Struct, array_like=True, frozen=True):
+    """Behind so many packets of a capture, of which so many were exporters' datagrams."""
+
+    version: Literal[1] = 1
+    kind: Literal["capture"] = "capture"
+    packets: int = 0
+    exports: int = 0
+    ended: bool = False
+    second: int = 0  # of the last datagram
+    exporters: list[ExporterState] = []
+
+
 Content = Literal["", "flows", "events", "azure_flows", "aws_flows", "zeek_flows", "zeek_json"]
 GrowingForm = Literal["new", "lines", "long", "list", "payload", "over"]
 

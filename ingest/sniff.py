@@ -11,7 +11,7 @@ HEAD = 4096  # octets that are looked at
 
 
 class Kind(NamedTuple):
-    """'flows', 'events' or a kind of flow log; or '' with the reason why it can't be read."""
+    """'flows', 'events', 'capture' or a kind of flow log; or '' with the reason why it can't be read."""
 
     kind: str
     reason: str = ""
@@ -46,7 +46,7 @@ def sniff(head: bytes) -> Kind:
     if not head:
         return Kind("", "the file is empty")
     if head[:4] in _PCAP:
-        return Kind("", "the file is a packet capture (pcap); only files of IPFIX messages are read")
+        return Kind("capture")
     for magic, what in _MAGIC.items():
         if head.startswith(magic):
             return Kind("", f"the file is {what}")

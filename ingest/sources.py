@@ -125,6 +125,10 @@ def _add(path: Path, found: Found, lateness_us: int) -> None:
         found.rejected.append(bad_file(path, kind.reason))
     elif kind.kind == "flows":
         found.partitions.append(FlowFile(path))
+    elif kind.kind == "capture":
+        from ingest.capture_file import CaptureFile  # its library is wanted for nothing else
+
+        found.partitions.append(CaptureFile(path))
     elif kind.kind in KINDS:
         found.partitions.append(FlowLogFile(path))
     else:
