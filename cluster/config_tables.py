@@ -128,13 +128,28 @@ class StoreTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class TlsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How exporters' connections are made safe: files in PEM."""
+
+    certificate: Annotated[str, Meta(description="the path of a certificate (PEM)")]
+    key: Annotated[str, Meta(description="the path of the certificate's key (PEM)")]
+    client_authorities: Annotated[
+        str, Meta(description="the path of the authorities (PEM) whose certificates exporters must have")
+    ] = ""
+
+
 class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that `redshank serve` reads: a folder, or a port."""
 
     folder: Annotated[str, Meta(description="a folder in which files appear and grow")] | None = None
-    ipfix: Annotated[str, Meta(description="an address to listen on, like 'udp://0.0.0.0:4739'")] | None = (
-        None
-    )
+    ipfix: (
+        Annotated[
+            str,
+            Meta(description="an address to listen on, like 'udp://0.0.0.0:4739' or 'tcp://0.0.0.0:4739'"),
+        ]
+        | None
+    ) = None
+    tls: TlsTable | None = None
 
 
 class ServeTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
+from cluster.config_tables import TlsTable
 from cluster.detect import every_of, settings_of
 from cluster.errors import UserError
 from cluster.health import serving
@@ -24,8 +25,10 @@ from cluster.server import Server
 from cluster.snapshot import Board
 from cluster.storing import Stored
 from detections.catalogue import CATALOGUE
+from ingest.errors import ConfigurationError
 from ingest.live_sources import LiveSources
 from ingest.sources import Finder
+from ingest.stream_receive import Tls
 
 KEPT = ("withheld", "rejected", "shadow")
 
@@ -103,7 +106,7 @@ def _finder(configuration: Configuration, config: Path) -> LiveSources:
         raise UserError(
             f"{config}: has no [[sources]]: folder = '...' or ipfix = 'udp://HOST:PORT' was expected"
         )
-    folders, ports = [], []
+    folders, ports, streams = [], [], []
     for number, source in enumerate(configuration.sources):
         where = f"{config}: [[sources]] {number + 1}"
         if (source.folder is None) == (source.ipfix is None):
@@ -113,18 +116,45 @@ def _finder(configuration: Configuration, config: Path) -> LiveSources:
             if not Path(folders[-1]).is_dir():
                 raise UserError(f"{where}: {folders[-1]}: no such folder")
         elif source.ipfix is not None:
-            if not source.ipfix.startswith("udp://"):
+            scheme, _, address = source.ipfix.partition("://")
+            if scheme not in ("udp", "tcp") or not address:
                 raise UserError(
-                    f"{where}: an address like 'udp://0.0.0.0:4739' was expected, found {source.ipfix!r}"
+                    f"{where}: an address like 'udp://0.0.0.0:4739' or 'tcp://0.0.0.0:4739' was expected, "
+                    f"found {source.ipfix!r}"
                 )
-            ports.append(host_and_port(source.ipfix.removeprefix("udp://"), where))
+            if scheme == "udp":
+                ports.append(host_and_port(address, where))
+            else:
+                streams.append((*host_and_port(address, where), _tls(source.tls, folder, where)))
+        if source.tls is not None and not (source.ipfix or "").startswith("tcp://"):
+            raise UserError(f"{where}: tls was expected with ipfix = 'tcp://HOST:PORT' alone")
     journal = Path(_place(configuration.serve.journal, folder))
     bound = configuration.serve.journal_megabytes << 20
     # While a silent source may hold hours open it is not left to itself.
     rest_s = 60 * max(configuration.serve.rest_minutes, configuration.serve.silence_minutes)
     return LiveSources(
-        tuple(folders), tuple(ports), journal, bound, now_us, rest_s, configuration.serve.forget_hours * 3_600
+        tuple(folders),
+        tuple(ports),
+        journal,
+        bound,
+        now_us,
+        rest_s,
+        configuration.serve.forget_hours * 3_600,
+        tuple(streams),
     )
+
+
+def _tls(said: TlsTable | None, folder: Path, where: str) -> Tls | None:
+    """TLS with its files, which are looked at now: a wrong one is better said at the start."""
+    if said is None:
+        return None
+    files = (said.certificate, said.key, said.client_authorities)
+    made = Tls(*(_place(file, folder) if file else "" for file in files))
+    try:
+        made.context()
+    except ConfigurationError as error:
+        raise UserError(f"{where}: tls: {error}") from None
+    return made
 
 
 def _place(said: str, folder: Path) -> str:

@@ -57,6 +57,20 @@ class MortalTemplates(Templates):
         self.seen_s.pop(number, None)
 
 
+class StreamTemplates(MortalTemplates):
+    """Templates that live as long as their connection, or until they are withdrawn (section 8.1)."""
+
+    __slots__ = ()
+
+    def get(self, number: int) -> Template | None:
+        """The template of a set's id."""
+        return Templates.get(self, number)
+
+    def withdraw(self, number: int) -> None:
+        """See `Templates.withdraw`."""
+        Templates.withdraw(self, number)
+
+
 @dataclass(slots=True)
 class DatagramDomain(Domain):
     """One observation domain of an exporter by UDP."""
@@ -131,6 +145,8 @@ class DatagramDomain(Domain):
 class DatagramSets(Sets):
     """One exporter's domains; give it whole messages of one receive time (a second) at a time."""
 
+    templates: type[MortalTemplates] = MortalTemplates
+
     def __init__(self, source: str, common: Common) -> None:
         super().__init__(source, common)
         self.source = source
@@ -201,13 +217,13 @@ class DatagramSets(Sets):
         return domain.numbers
 
     def _new_domain(self, number: int) -> Domain:
-        return DatagramDomain(number, MortalTemplates(self.common.layouts, self.now), now=self.now)
+        return DatagramDomain(number, self.templates(self.common.layouts, self.now), now=self.now)
 
     def _restored(self, kept: DomainState) -> Domain:
         beside = kept.datagrams or DatagramsState([], [], 0, 0, None, [], b"")
         made = DatagramDomain(
             kept.number,
-            MortalTemplates(self.common.layouts, self.now),
+            self.templates(self.common.layouts, self.now),
             sampling=kept.sampling,
             init_ms=kept.init_ms,
             begun_ms=kept.begun_ms,
@@ -227,3 +243,9 @@ class DatagramSets(Sets):
             message = Message(made, offset, exported_s, sequence, received_s, init_ms)
             made.wait(Waiting(number, data, message))
         return made
+
+
+class StreamSets(DatagramSets):
+    """The same of one connection."""
+
+    templates = StreamTemplates

@@ -14,6 +14,7 @@ from ingest.live_file import REST_S
 from ingest.live_files import LiveFolder, is_at_rest
 from ingest.positions import GrowingPosition, known
 from ingest.sources import Found
+from ingest.stream_receive import Tls
 
 FORGET_S = 86_400.0
 
@@ -29,6 +30,7 @@ class LiveSources:
     now_us: Callable[[], int]
     rest_s: float = REST_S  # after which a file that does not grow is left to itself
     forget_s: float = FORGET_S  # for which such a file may be away before its place is forgotten
+    streams: tuple[tuple[str, int, Tls | None], ...] = ()  # the same of TCP, with TLS or without
     _looking: list[LiveFolder] = field(default_factory=list)
     _missed: dict[str, float] = field(
         default_factory=dict
@@ -40,6 +42,18 @@ class LiveSources:
         listeners: list[Partition] = [
             Collector(host, port, self.journal / str(port), self.now_us, journal_bound=self.journal_octets)
             for host, port in self.listen
+        ]
+        listeners += [
+            Collector(
+                host,
+                port,
+                self.journal / f"tcp-{port}",
+                self.now_us,
+                journal_bound=self.journal_octets,
+                is_stream=True,
+                tls=tls,
+            )
+            for host, port, tls in self.streams
         ]
         found = self.look({name: position for name, position in positions.items() if is_at_rest(position)})
         found.partitions = [*listeners, *found.partitions]

@@ -277,7 +277,12 @@ def write(folder: Path, at: str, vault: int, minutes: int = 0) -> None:
         ("", "has no [[sources]]"),
         ("[[sources]]\n", "either folder or ipfix"),
         ('[[sources]]\nfolder = "nowhere"\n', "no such folder"),
-        ('[[sources]]\nipfix = "tcp://0.0.0.0:1"\n', "an address like 'udp://0.0.0.0:4739'"),
+        ('[[sources]]\nipfix = "sctp://0.0.0.0:1"\n', "an address like 'udp://0.0.0.0:4739'"),
+        (
+            '[[sources]]\nipfix = "udp://0.0.0.0:1"\ntls = {certificate="a", key="b"}\n',
+            "'tcp://HOST:PORT' alone",
+        ),
+        ('[[sources]]\nipfix = "tcp://0.0.0.0:1"\ntls = {certificate="a", key="b"}\n', "a: no such file"),
         ('[[sources]]\nipfix = "udp://0.0.0.0"\n', "HOST:PORT was expected"),
     ],
 )
