@@ -8,6 +8,7 @@ from typing import Any
 
 from ingest.ipfix_domains import DatagramsState, Domain, DomainState, Message, Waiting
 from ingest.ipfix_runs import Numbers, Run
+from ingest.ipfix_samplers import Told
 from ingest.ipfix_sequence import Recent, Sequence
 from ingest.ipfix_sets import Common, Sets
 from ingest.ipfix_templates import Layouts, Template, Templates
@@ -227,6 +228,7 @@ class DatagramSets(Sets):
             sampling=kept.sampling,
             init_ms=kept.init_ms,
             begun_ms=kept.begun_ms,
+            samplers=Told(kept.samplers),
             now=self.now,
             numbers=Sequence(kept.next_sequence, beside.newest_s),
             recent=Recent(beside.recent),
