@@ -125,6 +125,7 @@ class Conductor:
         self._said = [*at.said, *(one.source for one in self.rejected)]
         self.rejected += _gone(found, at.run)
         self.router.forget(found.gone)
+        self.router.unlisted.set(found.unlisted)
         self._told = at.rejected  # of the rejected ones, those that are not in the list any more
         self._shards = settings.shards
         self._saves = settings.checkpoints
@@ -171,9 +172,17 @@ class Conductor:
         )
 
     def add(
-        self, partitions: Iterable[Partition], rejected: Iterable[Rejected], gone: Iterable[str] = ()
+        self,
+        partitions: Iterable[Partition],
+        rejected: Iterable[Rejected],
+        gone: Iterable[str] = (),
+        unlisted: bool = False,
     ) -> None:
-        """Take in sources that have come, and what was found in their place; `gone`: those at rest that are not there."""
+        """Take in sources that have come, and what was found in their place; `gone`: those at rest that are not there.
+
+        `unlisted`: there may be others that nobody knows of, for they could not be listed.
+        """
+        self.router.unlisted.set(unlisted)
         self.router.add(partitions)
         self.router.forget(gone)
         self.rejected += rejected

@@ -9,7 +9,7 @@ import click
 
 from cluster.config import load
 from cluster.errors import UserError
-from cluster.serving import host_and_port
+from cluster.sources import host_and_port
 from detections.catalogue import CATALOGUE
 
 

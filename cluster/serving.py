@@ -14,21 +14,18 @@ from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
-from cluster.config_tables import TlsTable
 from cluster.detect import every_of, settings_of
 from cluster.errors import UserError
 from cluster.health import serving
 from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
-from cluster.serve_run import LiveRuntime, ServeRun, now_us
+from cluster.serve_run import LiveRuntime, ServeRun
 from cluster.server import Server
 from cluster.snapshot import Board
+from cluster.sources import finder_of, host_and_port, placed
 from cluster.storing import Stored
 from detections.catalogue import CATALOGUE
-from ingest.errors import ConfigurationError
-from ingest.live_sources import LiveSources
 from ingest.sources import Finder
-from ingest.stream_receive import Tls
 
 KEPT = ("withheld", "rejected", "shadow")
 
@@ -39,10 +36,10 @@ def serve(config: Path) -> int:
     folder = config.parent.resolve()
     configure(configuration.serve.log_level)
     host, port = host_and_port(configuration.serve.listen, f"{config}: [serve] listen")
-    finder = _finder(configuration, config)
+    finder = finder_of(configuration, config)
     with ExitStack() as stack:
         store = Store(
-            _place(configuration.checkpoints.store or "state", folder),
+            placed(configuration.checkpoints.store or "state", folder),
             dict(configuration.checkpoints.options),
         )
         stack.enter_context(store.lock())
@@ -54,6 +51,7 @@ def serve(config: Path) -> int:
             checkpoints=True,
             streaming=True,
             silence_us=int(configuration.serve.silence_minutes * MINUTE_US),
+            outage_us=int(configuration.serve.outage_minutes * MINUTE_US),
         )
         runtime = _runtime(configuration, finder, settings, store)
         stack.callback(runtime.stop)
@@ -61,7 +59,7 @@ def serve(config: Path) -> int:
             logger().warning("refused", source=one.source, reason=one.reason)
         say = logger().warning
         run = ServeRun(runtime, store, begin, every_of(configuration), say, finder.journal_octets)
-        alerts = Path(_place(configuration.serve.alerts, folder))
+        alerts = Path(placed(configuration.serve.alerts, folder))
         _made_ready(alerts, config)
         log = AlertLog(alerts)
         stored = Stored(configuration, logger().warning)
@@ -98,73 +96,3 @@ def _runtime(configuration: Configuration, finder: Finder, settings: Settings, s
 
 def _kept(configuration: Configuration, path: Path) -> KeptLines:
     return KeptLines(path, configuration.serve.kept_megabytes << 20, configuration.serve.kept_files)
-
-
-def _finder(configuration: Configuration, config: Path) -> LiveSources:
-    folder = config.parent.resolve()
-    if not configuration.sources:
-        raise UserError(
-            f"{config}: has no [[sources]]: folder = '...' or ipfix = 'udp://HOST:PORT' was expected"
-        )
-    folders, ports, streams = [], [], []
-    for number, source in enumerate(configuration.sources):
-        where = f"{config}: [[sources]] {number + 1}"
-        if (source.folder is None) == (source.ipfix is None):
-            raise UserError(f"{where}: either folder or ipfix was expected")
-        if source.folder is not None:
-            folders.append(_place(source.folder, folder))
-            if not Path(folders[-1]).is_dir():
-                raise UserError(f"{where}: {folders[-1]}: no such folder")
-        elif source.ipfix is not None:
-            scheme, _, address = source.ipfix.partition("://")
-            if scheme not in ("udp", "tcp") or not address:
-                raise UserError(
-                    f"{where}: an address like 'udp://0.0.0.0:4739' or 'tcp://0.0.0.0:4739' was expected, "
-                    f"found {source.ipfix!r}"
-                )
-            if scheme == "udp":
-                ports.append(host_and_port(address, where))
-            else:
-                streams.append((*host_and_port(address, where), _tls(source.tls, folder, where)))
-        if source.tls is not None and not (source.ipfix or "").startswith("tcp://"):
-            raise UserError(f"{where}: tls was expected with ipfix = 'tcp://HOST:PORT' alone")
-    journal = Path(_place(configuration.serve.journal, folder))
-    bound = configuration.serve.journal_megabytes << 20
-    # While a silent source may hold hours open it is not left to itself.
-    rest_s = 60 * max(configuration.serve.rest_minutes, configuration.serve.silence_minutes)
-    return LiveSources(
-        tuple(folders),
-        tuple(ports),
-        journal,
-        bound,
-        now_us,
-        rest_s,
-        configuration.serve.forget_hours * 3_600,
-        tuple(streams),
-    )
-
-
-def _tls(said: TlsTable | None, folder: Path, where: str) -> Tls | None:
-    """TLS with its files, which are looked at now: a wrong one is better said at the start."""
-    if said is None:
-        return None
-    files = (said.certificate, said.key, said.client_authorities)
-    made = Tls(*(_place(file, folder) if file else "" for file in files))
-    try:
-        made.context()
-    except ConfigurationError as error:
-        raise UserError(f"{where}: tls: {error}") from None
-    return made
-
-
-def _place(said: str, folder: Path) -> str:
-    """Paths are relative to the configuration."""
-    return said if "://" in said else str(folder / Path(said).expanduser())
-
-
-def host_and_port(said: str, where: str) -> tuple[str, int]:
-    """Both parts of 'HOST:PORT'. Raises UserError for anything else."""
-    host, _, port = said.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise UserError(f"{where}: HOST:PORT was expected, found {said!r}")
-    return host.strip("[]"), int(port)

@@ -24,6 +24,9 @@ class SourceNow(msgspec.Struct, frozen=True, kw_only=True):
     lag_s: float | None = None  # how far that is behind the clock
     watermark_us: int | None = None
     finished: bool = False
+    fault: str = ""  # why nothing can be read of it now
+    down_s: float = 0.0  # how long ago that began
+    behind: int | None = None  # messages of a stream that were not read yet
 
 
 class CheckpointNow(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -12,7 +11,7 @@ import msgspec
 import numpy as np
 
 from ingest.blocks import Block
-from ingest.compression import CHUNK, GZIP, ZSTD, CutShortError, chunks
+from ingest.compression import CHUNK, GZIP, ZSTD, CutShortError, Octets, chunks, pread
 from ingest.event_columns import joined
 from ingest.event_reader import EventReader, Piece
 from ingest.flow_log_reader import KINDS, FlowLogReader
@@ -28,7 +27,7 @@ _PLAIN = 20  # octets from which on it is told what a file holds
 
 
 class GrowingFile:
-    """Reads a file, given as a descriptor, from a position on."""
+    """Reads a file, given as a descriptor or as octets, from a position on."""
 
     def __init__(self, name: str, at: GrowingPosition) -> None:
         """Raises BadTemplateError."""
@@ -45,7 +44,7 @@ class GrowingFile:
             self._said = self.at, plain(self.at)
         return self._said[1]
 
-    def read(self, file: int, size: int, at_end: bool) -> Iterator[Block]:
+    def read(self, file: int | Octets, size: int, at_end: bool) -> Iterator[Block]:
         """All that is whole from the position on, in blocks of about `size` octets; `at_end`: the rest too.
 
         Raises OSError.
@@ -82,7 +81,7 @@ class GrowingFile:
             return self._flow_log(data, at_end)
         return self._events(data, at_end)
 
-    def _tell(self, file: int, at_end: bool) -> bool:
+    def _tell(self, file: int | Octets, at_end: bool) -> bool:
         """Whether it is known what the file holds."""
         head = head_of(file)
         if len(head) < HEAD and not at_end and not is_plain(head):
@@ -117,7 +116,7 @@ class GrowingFile:
         self.at = msgspec.structs.replace(self.at, form=form, number=self._reader.number)
         return block, used
 
-    def _advance(self, file: int, used: int, tail: bytes) -> None:
+    def _advance(self, file: int | Octets, used: int, tail: bytes) -> None:
         offset, begins = self.at.offset + used, self.at.begins
         if begins[0] < min(offset, BEGINS):
             begins = _mark(octets(file, 0, min(offset, BEGINS)))
@@ -147,25 +146,25 @@ def is_plain(head: bytes) -> bool:
     return b"\n" in start or is_binary(head)
 
 
-def stands_in(file: int, at: GrowingPosition) -> bool:
+def stands_in(file: int | Octets, at: GrowingPosition) -> bool:
     """Whether what was read up to a position stands in a file: then it is the same one."""
     if _mark(octets(file, 0, at.begins[0])) != at.begins:
         return False
     return _mark(octets(file, at.offset - at.ends[0], at.offset)) == at.ends
 
 
-def head_of(file: int) -> bytes:
+def head_of(file: int | Octets) -> bytes:
     """How the (unpacked) content begins."""
     with suppress(CutShortError):
         return next(chunks(file, HEAD), b"")
     return b""
 
 
-def octets(file: int, begin: int, end: int) -> bytes:
+def octets(file: int | Octets, begin: int, end: int) -> bytes:
     """What stands there, or as much of it as there is."""
-    packed = os.pread(file, 4, 0)
+    packed = pread(file, 4, 0)
     if packed[:2] != GZIP and packed != ZSTD:
-        return os.pread(file, end - begin, begin)
+        return pread(file, end - begin, begin)
     parts = []
     with suppress(CutShortError):
         for chunk in chunks(file, CHUNK, begin, 0, end):

@@ -1,4 +1,4 @@
-"""Everything that a server reads: folders in which files appear and grow, and ports that exporters send to."""
+"""Everything that a server reads: folders in which files appear and grow, ports that exporters send to, topics."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.blocks import Partition, bad_file
+from ingest.blocks import Partition
 from ingest.collector import Collector
+from ingest.kafka import KafkaSettings
+from ingest.kafka_topics import KafkaTopics
+from ingest.live_bucket import LiveBucket
 from ingest.live_file import REST_S
 from ingest.live_files import LiveFolder, is_at_rest
+from ingest.object_store import Bucket
 from ingest.positions import GrowingPosition, known
+from ingest.records import Rejected
 from ingest.sources import Found
 from ingest.stream_receive import Tls
 
@@ -30,7 +35,11 @@ class LiveSources:
     now_us: Callable[[], int]
     rest_s: float = REST_S  # after which a file that does not grow is left to itself
     forget_s: float = FORGET_S  # for which such a file may be away before its place is forgotten
-    streams: tuple[tuple[str, int, Tls | None], ...] = ()  # the same of TCP, with TLS or without
+    streams: tuple[KafkaSettings, ...] = ()
+    buckets: tuple[Bucket, ...] = ()
+    connections: tuple[tuple[str, int, Tls | None], ...] = ()  # host and port by TCP, with TLS or without
+    _stores: list[LiveBucket] = field(default_factory=list)
+    _topics: list[KafkaTopics] = field(default_factory=list)
     _looking: list[LiveFolder] = field(default_factory=list)
     _missed: dict[str, float] = field(
         default_factory=dict
@@ -53,18 +62,34 @@ class LiveSources:
                 is_stream=True,
                 tls=tls,
             )
-            for host, port, tls in self.streams
+            for host, port, tls in self.connections
         ]
-        found = self.look({name: position for name, position in positions.items() if is_at_rest(position)})
-        found.partitions = [*listeners, *found.partitions]
+        self._topics = [KafkaTopics(one, positions) for one in self.streams]
+        streams = [partition for topics in self._topics for partition in topics.found()]
+        resting = {name: position for name, position in positions.items() if is_at_rest(position)}
+        self._stores = [LiveBucket(one, positions, self.rest_s) for one in self.buckets]
+        objects = [partition for store in self._stores for partition in store.found(resting)]
+        found = self.look(resting)
+        found.partitions = [*listeners, *streams, *objects, *found.partitions]
         return found
 
     def look(self, resting: Mapping[str, Any]) -> Found:
         """Files that have appeared since; of those at rest, the ones that stir, and what is gone for good."""
         found = Found([partition for folder in self._looking for partition in folder.look(resting)])
-        missing = [name for name in resting if not any(folder.has(name) for folder in self._looking)]
+        for topics in self._topics:
+            found.partitions += topics.look()
+            found.health += topics.health()
+            found.unlisted |= topics.is_unlisted
+        for store in self._stores:
+            found.partitions += store.look(resting)
+            found.health += store.health()
+            found.unlisted |= store.is_unlisted
+        looking: list[LiveFolder | LiveBucket] = [*self._looking, *self._stores]
+        missing = [name for name in resting if not any(one.has(name) for one in looking)]
         found.gone = self._gone(missing)
-        found.rejected = [bad_file(Path(name), _left(resting[name])) for name in found.gone]
+        found.rejected = [
+            Rejected(reason=_left(resting[name]), source=name, kind="file") for name in found.gone
+        ]
         return found
 
     def _gone(self, missing: list[str]) -> list[str]:

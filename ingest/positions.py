@@ -97,6 +97,22 @@ class CapturePosition(msgspec.Struct, array_like=True, frozen=True):
     exporters: list[ExporterState] = []
 
 
+class KeptDecoder(msgspec.Struct, array_like=True, frozen=True):
+    """What the messages of a stream that have a key have said of IPFIX."""
+
+    key: bytes
+    state: DecoderState
+
+
+class StreamPosition(msgspec.Struct, array_like=True, frozen=True):
+    """Before a message of a partition of a stream."""
+
+    version: Literal[1] = 1
+    kind: Literal["stream"] = "stream"
+    offset: int = -1  # of that message; -1: none is known
+    decoders: list[KeptDecoder] = []  # the one comes last that was heard last
+
+
 Content = Literal["", "flows", "events", "azure_flows", "aws_flows", "zeek_flows", "zeek_json"]
 GrowingForm = Literal["new", "lines", "long", "list", "payload", "over"]
 

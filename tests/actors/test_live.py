@@ -198,3 +198,65 @@ def test_deaths_of_a_server_lose_no_alert_and_tell_none_that_differs(live: Setti
         msgspec.structs.replace(one, incident="") for one in sorted(expected.alerts, key=lambda one: one.id)
     ]
     assert [msgspec.to_builtins(one) for one in bare] == [msgspec.to_builtins(one) for one in wanted]
+
+
+class Away(Growing):
+    """A source that can't be reached, or whose next records are on their way."""
+
+    def __init__(self, *given: Any, why: str) -> None:
+        super().__init__(*given)
+        self.why: str | None = why
+
+    def blocks(self, position: Any = None) -> Iterator[Block]:
+        for block in super().blocks(position):
+            if block.idle and self.why:
+                setattr(block, self.why, True)
+            yield block
+
+
+@pytest.mark.parametrize(("why", "holds_us"), [("down", LIVE.outage_us), ("awaited", 10 * LIVE.outage_us)])
+def test_hours_wait_longer_for_a_source_that_may_have_more(live: Settings, why: str, holds_us: int) -> None:
+    """A broker that is away for a while has what came meanwhile: it must not all be late."""
+    loud = Growing("loud", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)
+    away = Away("away", [event(5, 1_000), event(10, 1_001, address=TOR)], 1, why=why)
+    run = Replayed([loud, away], live)
+    for later in range(0, holds_us, live.silence_us):
+        take(run, at(200) + later)
+    assert told(run) == []
+    away.has = 2
+    progress = take(run, at(200) + holds_us)
+    assert (progress.counts.read, progress.counts.late) == (22, 0)
+    away.why = None
+    take(run, at(200) + holds_us + MINUTE_US)
+    take(run, at(200) + holds_us + MINUTE_US + live.silence_us + 1)
+    assert [alert.count for alert in told(run)] == [7, 6, 6, 2]
+
+
+def test_the_hours_do_not_wait_for_ever_for_a_source_that_is_down(live: Settings) -> None:
+    loud = Growing("loud", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)
+    run = Replayed([loud, Away("away", [event(5, 1_000)], 1, why="down")], live)
+    take(run, at(200))
+    take(run, at(200) + live.outage_us + 1)
+    assert len(told(run)) == 3
+
+
+def test_hours_wait_while_there_may_be_sources_that_nobody_knows_of(live: Settings) -> None:
+    """A store that can't be listed at the start has files of hours that must not be closed by then."""
+    run = Replayed(
+        [Growing("log", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)], live
+    )
+    run._conductor.add([], [], unlisted=True)
+    take(run, at(200))
+    take(run, at(200) + live.silence_us + 1)
+    assert told(run) == []
+    run._conductor.add([Listed("late", [event(7, 1_000, address=TOR)])], [], unlisted=False)
+    progress = take(run, at(200) + live.silence_us + 2)
+    assert progress.counts.late == 0
+    take(run, at(200) + 2 * live.silence_us)
+    assert [alert.count for alert in told(run)] == [7, 6, 6]
+    run._conductor.add([], [], unlisted=True)
+    run._conductor.add([], [], unlisted=True)
+    take(run, at(300))
+    assert told(run) == []
+    take(run, at(300) + live.outage_us + 1)
+    assert [alert.count for alert in told(run)] == [2], "not for ever"
