@@ -122,6 +122,16 @@ class StoreTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class TlsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How exporters' connections are made safe: files in PEM."""
+
+    certificate: Annotated[str, Meta(description="the path of a certificate (PEM)")]
+    key: Annotated[str, Meta(description="the path of the certificate's key (PEM)")]
+    client_authorities: Annotated[
+        str, Meta(description="the path of the authorities (PEM) whose certificates exporters must have")
+    ] = ""
+
+
 Variable = Annotated[str, Meta(description="the name of an environment variable", min_length=1)]
 
 
@@ -143,9 +153,14 @@ class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
-    ipfix: Annotated[str, Meta(description="an address to listen on, like 'udp://0.0.0.0:4739'")] | None = (
-        None
-    )
+    ipfix: (
+        Annotated[
+            str,
+            Meta(description="an address to listen on, like 'udp://0.0.0.0:4739' or 'tcp://0.0.0.0:4739'"),
+        ]
+        | None
+    ) = None
+    tls: TlsTable | None = None
 
     kafka: (
         Annotated[str, Meta(description="a broker's host and port, like 'NAME.servicebus.windows.net:9093'")]
