@@ -58,6 +58,8 @@ def test_every_figure_is_told() -> None:
         ("redshank_sources", "open"): 3,
         ("redshank_sources", "finished"): 1,
         ("redshank_source_lag_seconds", "edge-1"): 90,
+        ("redshank_source_behind_messages", "vaults"): 42,
+        ("redshank_source_down_seconds", "new.json"): 33,
         ("redshank_watermark_lag_seconds",): 700,
         ("redshank_entities",): 183,
         ("redshank_alerts_total", "high"): 2,
