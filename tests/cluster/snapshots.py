@@ -29,9 +29,9 @@ def snapshot(**changed: Any) -> Snapshot:
         watermark_us=NOW_US - 700_000_000,
         sources=[
             SourceNow(name="edge-1", frontier_us=NOW_US - 90_000_000, lag_s=90.0),
-            SourceNow(name="vaults", frontier_us=NOW_US - 30_000_000, lag_s=30.0),
+            SourceNow(name="vaults", frontier_us=NOW_US - 30_000_000, lag_s=30.0, behind=42),
             SourceNow(name="old.json", finished=True),
-            SourceNow(name="new.json", fault="HTTP 503", down_s=30.0, behind=12),
+            SourceNow(name="new.json", fault="it does not answer", down_s=33.0),
         ],
         sources_open=True,
         checkpoint=CheckpointNow(epoch=12, written_us=NOW_US - 9_000_000, took_s=0.5, octets=818_031),
