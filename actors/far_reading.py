@@ -41,6 +41,7 @@ class Told(msgspec.Struct, array_like=True):
     awaited: bool
     soon: bool
     down: bool
+    quiet_us: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -124,6 +125,7 @@ class FarReader:
             block.awaited,
             block.soon,
             block.down,
+            block.quiet_us,
         )
         return (
             _encode(rich),
@@ -261,6 +263,7 @@ class FarPartition:
         block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
         block.idle, block.rests, block.position = told.idle, told.rests, told.position
         block.awaited, block.soon, block.down = told.awaited, told.soon, told.down
+        block.quiet_us = told.quiet_us
         if rows is not None:
             block.chosen = Selected(
                 rows.copy(),

@@ -166,7 +166,8 @@ class Sources:
             reader.position = block.position
             reader.awaited, reader.soon, reader.down = block.awaited, block.soon, block.down
             reader.asked_us = self.clock.now_us
-            reader.silent_us = reader.silent_us or self.clock.now_us
+            since = min(block.quiet_us, self.clock.now_us) or self.clock.now_us  # clocks may differ
+            reader.silent_us = reader.silent_us or since
             self._resting.append(reader)
 
     def _had(self, reader: Reader, block: Block) -> None:

@@ -16,7 +16,7 @@ from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
-from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow
+from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow, UdpTotal
 from ingest.blocks import Health
 from ingest.collector import CollectorStats
 
@@ -50,7 +50,7 @@ class Server:
         self._lateness_us = lateness_us
         self._kept = kept
         run.keep = lambda some: self._keep("rejected", some)
-        run.begins_again = board.begins_again
+        run.begins_again = self._begins_again
         run.told_early = log.early
         self._started_us = now_us()
         self._look_at = self._told = self._posted = time.monotonic()
@@ -63,6 +63,11 @@ class Server:
         self._unseen: list[Health] = []  # sources that could not be looked at
         self._down: dict[str, str] = {}  # sources of which nothing can be read, and why
         self._numbers = Numbers(0, 0, 0, 0, 0, {}, {})
+        self._udp = UdpTotal()
+
+    def _begins_again(self, store_fault: str) -> None:
+        self._board.begins_again(store_fault)
+        self._udp.begin_again()
 
     def stop(self, *_: Any) -> None:
         """Come to an end after a last checkpoint."""
@@ -166,7 +171,7 @@ class Server:
             recoveries=self.run.deaths,
             kept_dropped={name: lines.dropped for name, lines in self._kept.items()},
             queues=runtime.queues(),
-            udp=_udp(ports) if ports else None,
+            udp=self._udp.with_now(_udp(ports)) if ports else None,
             journal_octets=sum(port.journal_octets for port in ports) if ports else None,
         )
 

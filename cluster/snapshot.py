@@ -55,6 +55,31 @@ class UdpNow(msgspec.Struct, frozen=True, kw_only=True):
     lost: list[FlowsLost] = []
 
 
+class UdpTotal:
+    """What came since this process began: ports count from 0 again after each death.
+
+    What is lost by numbers is counted again with the datagrams that are read again, and `Counts.lost` has it once.
+    """
+
+    def __init__(self) -> None:
+        self._before = self._now = UdpNow()
+
+    def begin_again(self) -> None:
+        """The ports are about to be opened anew."""
+        self._before = self._now
+
+    def with_now(self, now: UdpNow) -> UdpNow:
+        """That, with what came before."""
+        before = self._before
+        self._now = UdpNow(
+            datagrams=before.datagrams + now.datagrams,
+            octets=before.octets + now.octets,
+            dropped=before.dropped + now.dropped,
+            lost=now.lost,
+        )
+        return self._now
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One moment. Counts are those of the run, from its first start on; others are since this process began it."""
 

@@ -28,6 +28,8 @@ class Block:
     lost: int = 0  # records that sequence numbers say were sent, and that are not in the file
     idle: bool = False  # a live source has nothing for now
     rests: bool = False  # ... and is not asked again: who finds sources says when there is something new
+    # ... and had nothing since this time of day, from before we first looked; 0: we have seen it
+    quiet_us: int = 0
     awaited: bool = False  # ... but there is more, which is yet to be fetched
     soon: bool = False  # ... and is on its way: it is worth while to ask again at once
     down: bool = False  # ... for it can't be reached: nobody knows whether there is more

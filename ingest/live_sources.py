@@ -26,7 +26,7 @@ FORGET_S = 86_400.0
 
 @dataclass(slots=True)
 class LiveSources:
-    """Finds what is there, and what comes. `now_us` gives the time of a datagram's arrival."""
+    """Finds what is there, and what comes. `now_us` gives the time of day."""
 
     folders: tuple[str, ...]
     listen: tuple[tuple[str, int], ...]  # host and port
@@ -47,7 +47,8 @@ class LiveSources:
 
     def found(self, positions: Mapping[str, Any]) -> Found:
         """What is there to begin with; the positions tell a file again that was renamed meanwhile."""
-        self._looking = [LiveFolder(Path(folder), dict(positions), self.rest_s) for folder in self.folders]
+        about = dict(positions), self.rest_s, self.now_us
+        self._looking = [LiveFolder(Path(folder), *about) for folder in self.folders]
         listeners: list[Partition] = [
             Collector(host, port, self.journal / str(port), self.now_us, journal_bound=self.journal_octets)
             for host, port in self.listen
@@ -65,9 +66,12 @@ class LiveSources:
             for host, port, tls in self.connections
         ]
         self._topics = [KafkaTopics(one, positions) for one in self.streams]
-        streams = [partition for topics in self._topics for partition in topics.found()]
         resting = {name: position for name, position in positions.items() if is_at_rest(position)}
         self._stores = [LiveBucket(one, positions, self.rest_s) for one in self.buckets]
+        places: list[KafkaTopics | LiveBucket] = [*self._topics, *self._stores]
+        for place in places:  # all are asked at once
+            place.begin()
+        streams = [partition for topics in self._topics for partition in topics.found()]
         objects = [partition for store in self._stores for partition in store.found(resting)]
         found = self.look(resting)
         found.partitions = [*listeners, *streams, *objects, *found.partitions]

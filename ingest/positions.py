@@ -144,6 +144,7 @@ class GrowingPosition(msgspec.Struct, array_like=True, frozen=True):
         0,
         0,
     )  # size and time of change (ns) at which it was left to itself; 0: it is read
+    before: list[GrowingPosition] = []  # in files that had the name before and were renamed, the newest last
     header: list[str] = []  # of a flow log in lines: the separator, and the names of the fields
     ended: int = 0  # of a file that is read to its end: its size when that was
 
