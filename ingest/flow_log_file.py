@@ -1,4 +1,4 @@
-"""A flow log, or a capture of export datagrams, as a partition: read like a file that grows, to its end."""
+"""A flow log as a partition: read like a file that grows, to its end."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ingest.capture import NO_EXPORT, NO_UDP
 from ingest.capture_file import CaptureFile
 from ingest.ipfix import IpfixDecoder
+from ingest.live_file import LiveFile
 from ingest.records import FLOW
 from ingest.sources import discover
 from tests.data import shared
@@ -178,6 +179,17 @@ def test_a_capture_of_sessions_is_no_capture_of_exporters() -> None:
     flows, said, _ = of_blocks(partition.blocks())
     assert not flows
     assert "is of an exporter" in said[0]
+
+
+def test_a_capture_in_a_folder_that_is_served_is_said_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.live_file.UNKNOWN_S", 0.0)
+    path = tmp_path / "a.pcap"
+    path.write_bytes(capture(*PACKETS))
+    blocks = LiveFile(path).blocks()
+    said = [one.reason for _ in range(4) for one in next(blocks).rejected]
+    assert said == ["the file is a packet capture: it is read by `redshank detect`, and not while it grows"]
 
 
 FORMS = [capture(*PACKETS), capture(*PACKETS, form="pcapng")]
