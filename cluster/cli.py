@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from cluster.cli_alerts import alerts
+from cluster.cli_console import console
 from cluster.errors import UserError
 from ingest.errors import ConfigurationError
 
@@ -108,6 +109,7 @@ def catalogue(type_: str | None) -> int:
 
 
 cli.add_command(alerts)
+cli.add_command(console)
 
 
 @alerts.command("export")
