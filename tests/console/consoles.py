@@ -20,7 +20,7 @@ from detections.catalogue import CATALOGUE
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 STAMP = "2026-03-20T12:00:00Z"
 VAULT = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/payroll"
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}{% raw %}&amp;\r\nSet-Cookie: x=1\x1b[2J\u202e"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7777*7 }}{% raw %}&amp;\r\nSet-Cookie: x=1\x1b[2J\u202e"
 
 
 def alert(number: int = 0, type_: str = "key_vault.tor_access", **more: Any) -> Alert:
