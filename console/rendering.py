@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -88,7 +88,7 @@ class Renderer:
 def here(request: Request) -> str:
     """The page's own address, to come back to."""
     query = [(k, v) for k, v in request.query_params.multi_items() if k not in ("done", "next")]
-    return url(request.url.path, dict(query))
+    return url(quote(request.scope["path"]), dict(query))
 
 
 def url(path: str, query: dict[str, str] | None = None, **more: str | None) -> str:
