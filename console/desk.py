@@ -14,6 +14,7 @@ from alerts.store.store import AlertStore
 from console.guard import visit_of
 from console.rendering import Renderer
 from console.settings import Settings
+from console.words import Words
 
 
 class WrongError(Exception):
@@ -53,6 +54,10 @@ class Desk:
     def page(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
         """A page from a template."""
         return self._renderer.page(request, name, status, **values)
+
+    def words(self, request: Request) -> Words:
+        """The language of who asks."""
+        return self._renderer.words(request)
 
     def form(self, request: Request) -> dict[str, str]:
         """What a form of ours says; the guard has seen that it is one."""

@@ -22,7 +22,13 @@ def element(name: str, *inside: str, **attributes: Value) -> Markup:
 
 
 def picture(
-    width: float, height: float, title: str, words: str, parts: Iterable[Markup], class_: str = "chart"
+    width: float,
+    height: float,
+    title: str,
+    words: str,
+    parts: Iterable[Markup],
+    class_: str = "chart",
+    **more: Value,
 ) -> Markup:
     """The whole of one; `words` say what it shows to who can't see it."""
     number = next(_numbers)
@@ -35,6 +41,7 @@ def picture(
         role="img",
         aria_labelledby=f"t{number} d{number}",
         class_=class_,
+        **more,
     )
 
 
@@ -60,11 +67,11 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def fitted(said: str, width: float, letter: float = 6.6) -> str:
+def fitted(said: str, width: float, letter: float = 7.3) -> str:
     """A name cut in its middle to a width: both ends tell it from others. Wide letters count twice.
 
     >>> fitted("vm-reporting-36", 60)
-    'vm-r…g-36'
+    'vm-r…-36'
     """
     room = int(width / letter)
     if _wide(said) <= room:
