@@ -28,7 +28,7 @@ def run(config: Path | None, store: str | None, listen: str | None) -> int:
     """Until it is stopped."""
     from cluster.working import stores
 
-    _check_installed()
+    check_installed()
     with stores(config, store) as found:
         configuration = load(config, frozenset(CATALOGUE))
         host, port = _where(configuration, config, listen)
@@ -67,7 +67,7 @@ def beside(
     if configuration.console.listen is None:
         yield None
         return
-    _check_installed()
+    check_installed()
     if not stores:
         raise UserError(f"{config}: [console] needs a [store]: url = 'sqlite:///redshank.db' was expected")
     host, port = _where(configuration, config, None)
@@ -83,7 +83,8 @@ def beside(
         raise UserError(str(error)) from None
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Raises UserError where the extra is missing."""
     try:
         import argon2  # noqa: F401
         import fastapi  # noqa: F401
