@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,17 +19,20 @@ KEPT_S = 15.0  # for which a state that was read is not read again
 MOST_SOURCES = 100
 
 
-def of_board(board: Board) -> Callable[[], Health | None]:
-    """Of the server itself."""
+def of_board(board: Board, state: Callable[[], Health | None]) -> Callable[[], Health | None]:
+    """Of the server itself; since when it learns its checkpoints know."""
 
     def health() -> Health | None:
         snapshot = board.latest()
-        return None if snapshot is None else _of_snapshot(snapshot)
+        if snapshot is None:
+            return None
+        saved = state()
+        return _of_snapshot(snapshot, saved.known_since if saved else {})
 
     return health
 
 
-def _of_snapshot(now: Snapshot) -> Health:
+def _of_snapshot(now: Snapshot, known_since: Mapping[str, datetime]) -> Health:
     ran = fates(now.counts, now.filtered)
     return Health(
         phase=now.phase,
@@ -46,6 +49,7 @@ def _of_snapshot(now: Snapshot) -> Health:
             for one in now.sources[:MOST_SOURCES]
         ],
         faults=[now.store_fault] if now.store_fault else [],
+        known_since=known_since,
     )
 
 

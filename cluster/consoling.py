@@ -18,6 +18,7 @@ from detections.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from alerts.store.store import AlertStore
+    from cluster.snapshot import Board
     from console.settings import DetectionSetting, Health, Settings
 
 LISTEN = "127.0.0.1:8321"
@@ -61,7 +62,7 @@ def run(config: Path | None, store: str | None, listen: str | None) -> int:
 
 @contextmanager
 def beside(
-    configuration: Configuration, config: Path, stores: list[AlertStore], health: Callable[[], Health | None]
+    configuration: Configuration, config: Path, stores: list[AlertStore], board: Board
 ) -> Iterator[str | None]:
     """The console of a server, where the configuration has one; its address."""
     if configuration.console.listen is None:
@@ -71,6 +72,9 @@ def beside(
     if not stores:
         raise UserError(f"{config}: [console] needs a [store]: url = 'sqlite:///redshank.db' was expected")
     host, port = _where(configuration, config, None)
+    from cluster.console_health import of_board, of_state
+
+    health = of_board(board, of_state(config, configuration))
     settings = settings_of(configuration, stores, host, health)
     from console.app import make_app
     from console.serving import CantListenError, serving

@@ -19,6 +19,14 @@ class CantListenError(Exception):
     """Why it can't."""
 
 
+class _Server(uvicorn.Server):
+    """Who waits for news is let go before it ends."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.app.state.stopping.set()  # type: ignore[union-attr]
+        await super().shutdown(sockets)
+
+
 def _server(app: FastAPI, certificate: str | None, key: str | None) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
@@ -36,7 +44,7 @@ def _server(app: FastAPI, certificate: str | None, key: str | None) -> uvicorn.S
         config.load()
     except (OSError, ValueError) as error:
         raise CantListenError(f"certificate or key can't be used: {error}") from None
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def _socket(host: str, port: int) -> socket.socket:

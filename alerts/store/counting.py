@@ -44,10 +44,11 @@ def newest(store: AlertStore) -> str | None:
         return connection.execute(rows).scalar()
 
 
-def last_change(store: AlertStore) -> str:
-    """When an alert was written last; '' where there is none."""
+def last_change(store: AlertStore, until: str) -> str:
+    """When an alert was written last, by then; '' where there is none."""
+    rows = select(func.max(_A.changed)).where(_A.changed <= until)
     with reading(store.engine) as connection:
-        return connection.execute(select(func.max(_A.changed))).scalar() or ""
+        return connection.execute(rows).scalar() or ""
 
 
 def changed_since(store: AlertStore, then: str, most: int) -> int:

@@ -26,6 +26,26 @@
   };
   const places = { a: "/alerts", o: "/", d: "/detections", r: "/rules" };
 
+  // News: a line that leads to what came. A page that nobody looks at asks for none.
+  const live = document.getElementById("live");
+  let source = null;
+  const listen = () => {
+    source?.close();
+    source = null;
+    if (!live || document.hidden || !window.EventSource) return;
+    source = new EventSource("/events");
+    source.onmessage = (event) => {
+      const number = Number(event.data);
+      if (!number) return;
+      const said = number === 1 ? live.dataset.one : live.dataset.many.replace("{number}", number);
+      live.firstElementChild.textContent = said;
+      live.hidden = false;
+    };
+  };
+  document.addEventListener("visibilitychange", listen);
+  window.addEventListener("pagehide", () => source?.close());
+  listen();
+
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (writing(event.target)) {
