@@ -31,14 +31,14 @@ def picture(
     **more: Value,
 ) -> Markup:
     """The whole of one; `words` say what it shows to who can't see it."""
-    number = next(_numbers)
+    number, inside = next(_numbers), Markup("").join(parts)
     return element(
         "svg",
         element("title", title, id=f"t{number}"),
         element("desc", words, id=f"d{number}"),
-        *parts,
+        inside,
         viewBox=f"0 0 {_shown(width)} {_shown(height)}",
-        role="img",
+        role="group" if "<a " in inside else "img",  # an image has nothing that can be followed
         aria_labelledby=f"t{number} d{number}",
         class_=class_,
         **more,
