@@ -15,6 +15,7 @@ from actors.outcome import Fresh, Numbers, Outcome
 from actors.settings import Settings
 from actors.signs import family, independent_signs, signs_with
 from actors.verdicts import Verdicts
+from actors.wholes import parts_of_wholes
 from alerts.alert import Alert, hour_of, order
 from alerts.incidents import Incidents
 from baselines.population import Tally
@@ -24,6 +25,7 @@ from ingest.enrich import Enrichment
 from ingest.records import HOUR_US
 
 KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
+MOST_KNOWN = 20_000  # of those alerts, about 5 KB each
 MAX_FAULTS = 1_000  # that are kept until they are told
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
 
@@ -120,6 +122,8 @@ class Aggregator:
         self._kept_total += sum(number for report in reports for number in report.learning.values())
         judged = [(one, self._verdicts.of(one)) for one in sorted(found, key=_place)]
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
+        raised = parts_of_wholes(raised, self.settings.shadow)
+        raised = [(one, self.organisation.repeats.lowered(one, verdict)) for one, verdict in raised]
         signs = independent_signs(one for one, _ in raised if one.type not in self.settings.shadow)
         alerts = [self._complete(one, verdict, signs_with(signs, one)) for one, verdict in raised]
         self.organisation.close_population(hour, tally)
@@ -139,10 +143,17 @@ class Aggregator:
         told = [
             id_ for id_, (at, _) in self._links.items() if hour - at > KEPT_HOURS and id_ not in self._outbox
         ]
+        if (over := len(self._links) - len(told) - MOST_KNOWN) > 0:
+            told += [
+                id_ for id_ in sorted(self._links.keys() - told, key=self._age) if id_ not in self._outbox
+            ][:over]
         for id_ in told:
             del self._alerts[id_], self._links[id_]
         self.incidents.forget(hour, (alert.incident for alert in self._alerts.values()))
         self._dropped += told
+
+    def _age(self, id_: str) -> tuple[int, str]:
+        return self._links[id_][0], id_
 
     def _join(self, alert: Alert) -> None:
         """Give an alert its incident; one in shadow has that which it would have, and joins nothing."""

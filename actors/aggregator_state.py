@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from actors.messages import Fault, Found
+from actors.repeats import Repeats
 from alerts.alert import Alert
 from alerts.incidents import Incidents
 from baselines.population import Population
@@ -66,6 +67,7 @@ class LearnedChanges(msgspec.Struct, array_like=True):
     roles: list[tuple[str, list[Any] | None]]
     population: Any
     incidents: Any
+    repeats: dict[str, list[int]] = {}
 
 
 class Changes(msgspec.Struct, array_like=True):
@@ -97,6 +99,7 @@ def unpack(body: bytes) -> Changes:
         _check(changes.learned)
         Population.restore(changes.learned.population).snapshot()
         Incidents.restore(changes.learned.incidents)
+        Repeats(changes.learned.repeats)
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         raise ValueError(f"no state of an aggregator: {error}") from None
     return changes

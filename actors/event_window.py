@@ -19,7 +19,7 @@ from actors.closed_hour import ClosedHour
 from actors.messages import COUNTED, PRINCIPAL, VAULT, Rows
 from actors.part_table import PartTable, act_key
 from ingest.event_columns import OWN, PARTS
-from ingest.logs_values import content_hash
+from ingest.identity import content_hash
 from ingest.parts import Numbers
 from ingest.records import HOUR_US
 

@@ -16,6 +16,7 @@ HOURS_TO_KNOW = 48  # an entity's model before its surprises say something of th
 # Findings of an hour and type that are kept of entities that are still learning, the first ones by id: while all
 # is new, one finding is like the other. All are counted.
 MOST_LEARNING = 20
+HOURS_TO_HOLD = 24  # before, a count may be unlike what few quiet hours say and yet be quite usual
 HELD_WEIGHT = 0.1  # what is suspicious is learned at a tenth of the weight
 
 AnyHour = Hour | TrafficHour
@@ -126,6 +127,7 @@ class Judge:
             observation["hour"] = view.hour
             suspicious = (learned.name, observation["key"]) in held or (learned.name, "") in held
             if learned.counts:
+                suspicious = suspicious and model.hours_learned(view.hour) >= HOURS_TO_HOLD
                 season = view.season(learned.name)
                 observation["profile"], observation["dispersion"] = season.profile, season.dispersion
                 if model.last_hour is not None:

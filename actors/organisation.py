@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from actors.aggregator_state import USES, LearnedChanges
+from actors.repeats import Repeats
 from baselines.population import Population, Tally
 from detections.organisation import Indicator
 from ingest.enrich import Enrichment
@@ -35,6 +36,7 @@ class OrganisationView:
         # Who used an address, a country, a vault; who used which application; which addresses a quick move joined.
         self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in USES}
         self._roles: dict[str, list[Any]] = {}
+        self.repeats = Repeats()
         self._now = Tally()
         self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
         self._changed_roles: set[str] = set()
@@ -77,6 +79,7 @@ class OrganisationView:
         users[principal] = [hour, hour, NEVER]
 
     def _forget(self) -> None:
+        self.repeats.forget(self.hour)
         horizon = self.hour - KEEP_HOURS
         for kind, table in self._uses.items():
             old = [key for key, users in table.items() if _last(users) < horizon]
@@ -195,7 +198,9 @@ class OrganisationView:
         uses = [(kind, key, self._uses[kind].get(key)) for kind, key in sorted(self._changed)]
         roles = [(role, self._roles.get(role)) for role in sorted(self._changed_roles)]
         self._changed, self._changed_roles = set(), set()
-        return LearnedChanges(self.hour, self.layers_since, uses, roles, self.population.state(), None)
+        return LearnedChanges(
+            self.hour, self.layers_since, uses, roles, self.population.state(), None, self.repeats.state()
+        )
 
     def mark(self) -> None:
         """All of it is to be among the next changes."""
@@ -210,6 +215,7 @@ class OrganisationView:
         for role, known in saved.roles:
             _set(self._roles, role, known)
         self.population = Population.restore(saved.population)
+        self.repeats = Repeats(saved.repeats)
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.entity import EntityState
-from actors.judging import HELD_WEIGHT, HOURS_TO_KNOW, MOST_LEARNING, Judge
+from actors.judging import HELD_WEIGHT, HOURS_TO_HOLD, HOURS_TO_KNOW, MOST_LEARNING, Judge
 from actors.keys import entity_key, group_of
 from actors.messages import Report
 from actors.settings import Settings
@@ -198,10 +198,11 @@ class Resources:
             return
         name, hour, table = learned.name, traffic.hour, self._tables[learned.name]
         season = traffic.seasons.season(name, hour)
-        suspicious = np.isin(entities, list(held))
+        hours = table.hours_learned(entities, hour)
+        suspicious = np.isin(entities, list(held)) & (hours >= HOURS_TO_HOLD)
         expected = table.mean(entities, hour, season.profile)
         tally.note_many(name, counts[~suspicious], expected[~suspicious])
-        known = table.hours_learned(entities, hour) >= HOURS_TO_KNOW
+        known = hours >= HOURS_TO_KNOW
         plain = counts <= 2.0 * expected + 2.0
         tally.plain(name, int(np.count_nonzero(known & plain)))
         wild = known & ~plain

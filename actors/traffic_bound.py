@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detections.traffic import MOST_CONNECTIONS
+from ingest.identity import further_many
 
 Columns = dict[str, npt.NDArray[Any]]
 GROUP = ("entity", "service", "outgoing")
 _NAMED = ("own_hi", "own_lo", "peer_hi", "peer_lo", "client_port", "peer_port")
-# Sebastiano Vigna's SplitMix64: odd constants and shifts that make any two inputs unlike.
-_ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
-_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def bounded(rows: Columns, most: int = MOST_CONNECTIONS) -> Columns:
@@ -50,8 +48,5 @@ def _hashed(rows: Columns, begin: int, end: int) -> npt.NDArray[np.uint64]:
     """Of what names each connection of a group, but the resource's number, which is a shard's own."""
     hashed = np.zeros(end - begin, np.uint64)
     for name in _NAMED:
-        hashed += rows[name][begin:end].astype(np.uint64) + _STEP
-        for shift, factor in _ROUNDS:
-            hashed = (hashed ^ hashed >> np.uint64(shift)) * np.uint64(factor)
-        hashed ^= hashed >> np.uint64(31)
+        hashed = further_many(hashed, rows[name][begin:end].astype(np.uint64))
     return hashed

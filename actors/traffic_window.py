@@ -16,7 +16,7 @@ import numpy.typing as npt
 from actors.messages import Rows
 from actors.traffic_bound import bounded
 from detections.traffic import Peers, Traffic
-from ingest.logs_values import content_hash
+from ingest.identity import content_hash
 
 # A connection of at most so many packets and octets, both ways together: a log-in that failed looks so. Eleven
 # real guesses of an SSH password (Zeek's trace sshguess.pcap) took 37 to 45 packets and 6,900 to 7,700 octets.

@@ -82,7 +82,7 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
         records=_records(store, ran, run),
         sources_finished=sum(place.finished for place in run.places) if run else 0,
         sources=[SourceRead(name=place.name, frontier_us=place.frontier_us) for place in unfinished],
-        watermark_us=watermark(frontier, lateness_us, hours),
+        watermark_us=watermark(frontier, lateness_us, hours, closed or 0),
         closed_until_us=None if closed is None else closed * HOUR_US,
         open_hours=[hour * HOUR_US for hour in sorted(hours)],
         layers_since_us=dict(standing.router.get("layers_since") or {}),
@@ -95,6 +95,10 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
 
 def opened(place: str, options: dict[str, Any] | None = None) -> Store:
     """The store at a place that must be there. Raises UserError."""
+    if place.startswith(("http://", "https://")):
+        raise UserError(
+            f"{place}: is where a server tells of its health; name the folder or URL of its [checkpoints] store"
+        )
     if "://" not in place or place.startswith("file://"):
         folder = Path(place.removeprefix("file://"))
         if not folder.exists():
@@ -149,12 +153,15 @@ def _state(newest: Manifest, run: RunState | None) -> str:
     )
 
 
-def watermark(frontier_us: int | None, lateness_us: int, open_hours: Sequence[int]) -> int | None:
-    """Sources that were not begun are not in a checkpoint; that no open hour is passed tells of them."""
+def watermark(
+    frontier_us: int | None, lateness_us: int, open_hours: Sequence[int], closed_until: int = 0
+) -> int | None:
+    """Sources that were not begun are not in a checkpoint; that no open hour is passed tells of them. A server does not
+    wait for those that have been silent for long: that hours are closed tells of them."""
     if frontier_us is None:
         return None
     not_passed = [(hour + 1) * HOUR_US - 1 for hour in open_hours]
-    return min([frontier_us - lateness_us, *not_passed])
+    return max(min([frontier_us - lateness_us, *not_passed]), closed_until * HOUR_US)
 
 
 def _stored(parts: Sequence[Part]) -> Stored:

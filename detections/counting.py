@@ -19,6 +19,7 @@ CANDIDATE = 1e-4  # by the entity's own model: what is more probable is no findi
 # While too few hours are known, a tail that is heavier than a right model's: a hundredth of the hours beyond
 # a score of 2, and a power of ten for each further 2.3.
 COLD_SHARE, COLD_FROM, COLD_SCALE = 0.01, 2.0, 2.3
+MANY = 12  # hours of two days in which a count was told: from there on it is no news (`actors.repeats`)
 BEYOND_USUAL = 0.01  # of an entity's hours: what its usual range leaves out
 
 

@@ -123,6 +123,8 @@ class Detection:
     address_rule: bool = False  # network: only for a resource that held the address for the whole hour
     at_once: AtOnce | None = None  # told while the hour is open, when streaming; None: with the hour's close
     windowless: bool = False  # can be judged on a single record: late records are still checked
+    # A principal's detection whose alert tells the whole where its principals have one in the same hour: one step lower.
+    part_of: str = ""
     cloud_app_security: bool = False  # one of the three that [integrations] switches off
 
     @property

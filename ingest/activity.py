@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest import identity
 from ingest.claims import Caller, caller_of, short_claims
-from ingest.logs_values import address, content_hash, excerpt, folded, place, text, texts
+from ingest.logs_values import address, excerpt, folded, place, text, texts
 from ingest.parts import Where
 from ingest.records import DENIED, FAILURE, MANAGEMENT, STARTED, SUCCESS, Event, Rejected
 from ingest.times import epoch_us
@@ -125,8 +125,8 @@ def made(
     """The event. Without a correlation (None) its numbers are of its content alone."""
     where, lower = touched(resource, scope, location), place(resource).lower
     # What the records of one operation share, and what this one says.
-    operation_id = content_hash(operation, lower)
-    uid = content_hash(operation, lower, outcome, caller.principal.lower())
+    operation_id = identity.content_hash(operation, lower)
+    uid = identity.content_hash(operation, lower, outcome, caller.principal.lower())
     if correlation is not None:
         operation_id, uid = (
             identity.operation_of(operation_id, correlation),

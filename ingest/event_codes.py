@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,14 +16,12 @@ import numpy.typing as npt
 
 from ingest import swift
 from ingest.claims import Caller
-from ingest.logs_values import content_hashes, hashed
+from ingest.identity import further, further_many, part_hash
 from ingest.parts import MAX_PARTS, Parts
 from ingest.swift import PROBLEMS, Record
 
 NOT_COMMON, LEFT_OUT = -1, -2  # in place of a number: not of a common form; bears on no detection
-MAX_CONTENTS = 1_000_000  # pairs of caller and thing of which the hash is remembered, about 100 octets each
 Column = npt.NDArray[Any]
-Said = tuple[bytes, ...]  # texts, as they are hashed
 _JOIN = b"\0".join
 _ODD = b"-"  # no JSON
 
@@ -57,38 +56,47 @@ class Coded(NamedTuple):
         return self
 
 
-class _Memory:
-    """What octets of one kind stand for: a few numbers, and texts; number 0 is what is not of a common form."""
+class _Meaning(NamedTuple):
+    """Of some octets."""
 
-    def __init__(self, numbers: int, texts: int) -> None:
+    numbers: tuple[int, ...]  # of parts, flags
+    hashes: tuple[int, ...]  # of what it says
+    text: bytes = b""
+
+
+class _Memory:
+    """What octets of one kind stand for; number 0 is what is not of a common form."""
+
+    def __init__(self, numbers: int, hashes: int) -> None:
         self._known: dict[bytes, int] = {}
         self._columns = tuple(array("i", [NOT_COMMON]) for _ in range(numbers))
-        self.said: list[Said] = [(b"",) * texts]
+        self._hashes = tuple(array("Q", [0]) for _ in range(hashes))
+        self.texts = [b""]
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def find(
-        self, keys: list[bytes], make: Callable[[int], tuple[tuple[int, ...], Said] | None]
-    ) -> list[int]:
+    def find(self, keys: list[bytes], make: Callable[[int], _Meaning | None]) -> Column:
         """The number of each key's octets; what is new is made, of the record at its place."""
         found: list[Any] = list(map(self._known.get, keys))
         if None in found:
             for place in [place for place, number in enumerate(found) if number is None]:
                 number = self._known.get(keys[place])
                 found[place] = self._add(keys[place], place, make) if number is None else number
-        return found
+        return np.array(found, np.int64)
 
-    def _add(self, key: bytes, place: int, make: Callable[[int], Any]) -> int:
+    def _add(self, key: bytes, place: int, make: Callable[[int], _Meaning | None]) -> int:
         try:
             made = make(place)
         except PROBLEMS:
             made = None
-        number = 0 if made is None else len(self.said)
+        number = 0 if made is None else len(self.texts)
         if made is not None:
-            for column, value in zip(self._columns, made[0], strict=True):
+            for column, value in zip(self._columns, made.numbers, strict=True):
                 column.append(value)
-            self.said.append(made[1])
+            for hashes, value in zip(self._hashes, made.hashes, strict=True):
+                hashes.append(value)
+            self.texts.append(made.text)
         self._known[key] = number
         return number
 
@@ -96,6 +104,11 @@ class _Memory:
         """One of the numbers for each."""
         column: Column = np.frombuffer(self._columns[place], np.int32)[numbers]
         return column
+
+    def hashes(self, place: int, numbers: Any) -> Column:
+        """One of the hashes for each."""
+        hashes: Column = np.frombuffer(self._hashes[place], np.uint64)[numbers]
+        return hashes
 
 
 class EventCodes:
@@ -106,17 +119,14 @@ class EventCodes:
 
     def _begin(self) -> None:
         self.parts = Parts()
-        self._callers, self._touched = _Memory(2, 1), _Memory(3, 4)  # of Key Vault
-        self._managers, self._whats, self._wheres = _Memory(2, 2), _Memory(1, 2), _Memory(1, 1)
-        self._contents: dict[int, int] = {}
+        self._callers, self._touched = _Memory(2, 1), _Memory(3, 1)  # of Key Vault
+        self._managers, self._whats, self._wheres = _Memory(2, 1), _Memory(1, 2), _Memory(1, 1)
 
     def begin(self) -> None:
         """Forget all, if it is much: `parts` is another object then."""
         known = self._callers, self._touched, self._managers, self._whats, self._wheres
         if len(self.parts) > MAX_PARTS or max(map(len, known)) > MAX_PARTS:
             self._begin()
-        if len(self._contents) > MAX_CONTENTS:
-            self._contents.clear()
 
     def of(self, records: Sequence[Record]) -> Coded:
         """The records' columns."""
@@ -156,38 +166,27 @@ class EventCodes:
             ],
             lambda place: self._call(records[place], swift.vault_caller(records[place])),
         )
-        first, second = np.array(touched, np.int64), np.array(callers, np.int64)
-        what, where, challenge = (self._touched.column(place, first) for place in range(3))
-        who, named = (self._callers.column(place, second) for place in range(2))
+        what, where, challenge = (self._touched.column(place, touched) for place in range(3))
+        who, named = (self._callers.column(place, callers) for place in range(2))
         what[(challenge == 1) & (named == 0)] = LEFT_OUT
-        content = np.array(self._vault_contents(first, second), np.uint64)
-        return Coded(what, who, where, content, np.zeros_like(content)).checked()
+        content = further_many(self._touched.hashes(0, touched), self._callers.hashes(0, callers))
+        return Coded(what, who, where, content >> np.uint64(1), np.zeros_like(content)).checked()
 
-    def _vault_contents(self, touched: Column, callers: Column) -> list[Any]:
-        """The hash of each record's content: who polls has few."""
-        keys, known = (touched << 32 | callers).tolist(), self._contents
-        found = list(map(known.get, keys))
-        if None in found:
-            new = list({key for key, one in zip(keys, found, strict=True) if one is None})
-            said, principals = self._touched.said, self._callers.said
-            hashes = content_hashes((*said[key >> 32], *principals[key & 0xFFFFFFFF]) for key in new)
-            known.update(zip(new, hashes.tolist(), strict=True))
-            found = list(map(known.get, keys))
-        return found
-
-    def _touch(self, record: Record) -> tuple[tuple[int, ...], Said] | None:
+    def _touch(self, record: Record) -> _Meaning | None:
         read = swift.vault_touched(record)
         if read is None:
             return None
         what, where, place = read
-        said = tuple(map(hashed, (what.operation, place, where.item, what.outcome)))
-        return (self.parts.what(what), self.parts.where(where), what.details.get("status") == 401), said
+        said = reduce(further, map(part_hash, (what.operation, place, where.item, what.outcome)), 0)
+        challenge = what.details.get("status") == 401
+        return _Meaning((self.parts.what(what), self.parts.where(where), challenge), (said,))
 
-    def _call(self, record: Record, caller: Caller | None) -> tuple[tuple[int, ...], Said] | None:
+    def _call(self, record: Record, caller: Caller | None) -> _Meaning | None:
         if caller is None:
             return None
         who = self.parts.who(swift.who(record, caller))
-        return (who, caller.known), (hashed(caller.principal.lower()),)
+        # Texts of JSON have no half characters, so that it comes back as it was.
+        return _Meaning((who, caller.known), (part_hash(caller.principal.lower()),), caller.auth.encode())
 
     # The Activity Log
 
@@ -198,15 +197,15 @@ class EventCodes:
                 _JOIN((i.claims, i.claim, r.caller_ip_address, i.authorization.evidence.principal_type))
                 for r, i in zip(records, identities, strict=True)
             ],
-            lambda place: self._manager(records[place]),
+            lambda place: self._call(records[place], swift.management_caller(records[place])),
         )
-        who_said = [self._managers.said[number] for number in callers]
+        auths = [self._managers.texts[number] for number in callers.tolist()]
         whats = self._whats.find(
             [
-                _JOIN((r.operation_name, r.result_type, said[1], i.authorization.evidence.role))
-                for r, i, said in zip(records, identities, who_said, strict=True)
+                _JOIN((r.operation_name, r.result_type, auth, i.authorization.evidence.role))
+                for r, i, auth in zip(records, identities, auths, strict=True)
             ],
-            lambda place: self._what(records[place], who_said[place][1].decode()),
+            lambda place: self._what(records[place], auths[place].decode()),
         )
         wheres = self._wheres.find(
             [
@@ -215,31 +214,24 @@ class EventCodes:
             ],
             lambda place: self._where(records[place]),
         )
-        what_said = [self._whats.said[number] for number in whats]
-        where_said = [self._wheres.said[number] for number in wheres]
-        said = list(zip(what_said, where_said, who_said, strict=True))
+        operation = further_many(self._whats.hashes(0, whats), self._wheres.hashes(0, wheres))
+        content = further_many(operation, self._whats.hashes(1, whats))
+        content = further_many(content, self._managers.hashes(0, callers))
         return Coded(
             self._whats.column(0, whats),
             self._managers.column(0, callers),
             self._wheres.column(0, wheres),
-            content_hashes((what[0], where[0], what[1], who[0]) for what, where, who in said),
-            content_hashes((what[0], where[0]) for what, where, _ in said),
+            content >> np.uint64(1),
+            operation >> np.uint64(1),
         ).checked()
 
-    def _manager(self, record: Record) -> tuple[tuple[int, ...], Said] | None:
-        caller = swift.management_caller(record)
-        called = self._call(record, caller)
-        if caller is None or called is None:
-            return None
-        # Texts of JSON have no half characters, so that it comes back as it was.
-        return called[0], (*called[1], caller.auth.encode())
-
-    def _what(self, record: Record, auth: str) -> tuple[tuple[int, ...], Said] | None:
+    def _what(self, record: Record, auth: str) -> _Meaning | None:
         what = swift.management_what(record, auth)
         if what is None:
             return None
-        return (self.parts.what(what),), (hashed(what.operation), hashed(what.outcome))
+        operation = further(0, part_hash(what.operation))
+        return _Meaning((self.parts.what(what),), (operation, part_hash(what.outcome)))
 
-    def _where(self, record: Record) -> tuple[tuple[int, ...], Said] | None:
+    def _where(self, record: Record) -> _Meaning | None:
         read = swift.management_where(record)
-        return None if read is None else ((self.parts.where(read[0]),), (hashed(read[1]),))
+        return None if read is None else _Meaning((self.parts.where(read[0]),), (part_hash(read[1]),))

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from ingest.activity import first, named, region
 from ingest.claims import Caller, caller_of, short_claims
-from ingest.identity import uid_of
-from ingest.logs_values import address, content_hash, excerpt, folded, number, place, text, texts
+from ingest.identity import content_hash, uid_of
+from ingest.logs_values import address, excerpt, folded, number, place, text, texts
 from ingest.parts import Where
 from ingest.records import DENIED, FAILURE, KEY_VAULT, SUCCESS, Event, Rejected
 from ingest.times import epoch_us

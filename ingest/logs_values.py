@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 MAX_TEXT = 2048  # characters kept of a text field
 MAX_EMBEDDED = 1_000_000  # characters of JSON in a string that are looked at
 
-_BETWEEN = b"\x1f"
 _decode = msgspec.json.Decoder().decode
 _PROBLEMS = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -150,22 +146,6 @@ def place(resource: str) -> Place:
     '/subscriptions/S/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v'
     """
     return _place(resource)
-
-
-def content_hash(*parts: str) -> int:
-    """63 bits that are the same for the same parts, anywhere."""
-    return int.from_bytes(blake2b(_BETWEEN.join(map(hashed, parts)), digest_size=8).digest(), "big") >> 1
-
-
-def content_hashes(contents: Iterable[tuple[bytes, ...]]) -> npt.NDArray[np.uint64]:
-    """`content_hash` of many, from what `hashed` gives of their parts."""
-    digests = [blake2b(_BETWEEN.join(parts), digest_size=8).digest() for parts in contents]
-    return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64) >> np.uint64(1)
-
-
-def hashed(part: str) -> bytes:
-    """A text as it is hashed."""
-    return part.encode("utf-8", "backslashreplace")
 
 
 def excerpt(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
-from detections.counting import CANDIDATE
+from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
@@ -109,7 +109,8 @@ DETECTION = Detection(
     explanation=(
         "Compares the vault's operations in an hour with its own history and with the rhythm of the week. "
         "It speaks only if callers who never did so many of that operation before make up most of the "
-        "excess: so a month-end batch or a key rotation alerts at most once. It cannot see a slow theft, or "
+        "excess: so a month-end batch or a key rotation alerts at most once. What goes on hour after hour is told lower from "
+        f"the {MANY}th hour of two days on, unless it grows. It cannot see a slow theft, or "
         "one by a caller who is always that busy."
     ),
     tactics=("CredentialAccess",),

@@ -19,7 +19,7 @@ from detections.key_vault.habits import (
     novelty,
     size_key,
 )
-from detections.key_vault.operations import audited, audits, succeeded
+from detections.key_vault.operations import LISTS, audited, audits, succeeded
 from detections.organisation import Organisation
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
@@ -148,8 +148,21 @@ def _found(hour: Hour, span: Span) -> Finding:
         "judged_by": judged_by,
     }
     own = chance(model, hour.hour) if judged_by == OWN else None
+    looked = all(act.event.operation.startswith("Vault") or act.event.operation in LISTS for act in acts)
+    if looked:
+        evidence["against"] = [
+            "this hour only names and properties were looked at: no secret, key or certificate was read"
+        ]
     held = [(SPANS, size_key(f"{span.through}n", span.size)), (COUNTS, "")]
-    return finding(hour, acts, evidence, improbability=own, denied=bool(span.through), held=held)
+    return finding(
+        hour,
+        acts,
+        evidence,
+        improbability=own,
+        denied=bool(span.through),
+        held=held,
+        severity="low" if looked and not span.through else None,
+    )
 
 
 def _vaults(hour: Hour, span: Span) -> list[dict[str, Any]]:
@@ -197,7 +210,7 @@ DETECTION = Detection(
         "Counts the different vaults that a user or application reaches in 24 hours and compares it "
         "with its own history; one that has none is compared with all others. A scanner that visits "
         "every vault each night is normal by its history. Attempts that were refused count for an "
-        "alert one step lower. It cannot see someone who visits few vaults a day."
+        "alert one step lower, and so does a look at names and properties alone, as an audit takes. It cannot see someone who visits few vaults a day."
     ),
     tactics=("CredentialAccess", "Discovery"),
     techniques=("T1555.006", "T1078.004"),

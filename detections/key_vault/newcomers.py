@@ -52,7 +52,8 @@ HOW = (
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
     "a person who is no stranger: "
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
-    "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets."
+    "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. Who reaches so "
+    "many vaults that there is an alert about that makes one of each vault that is one step lower."
 )
 
 

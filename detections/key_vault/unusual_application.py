@@ -36,4 +36,5 @@ DETECTION = Detection(
     baselines=BASELINES,
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
+    part_of="key_vault.high_vault_access_volume",
 )

@@ -16,7 +16,7 @@ import numpy as np
 
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
-from detections.counting import CANDIDATE
+from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Verdict
 from detections.organisation import Organisation
 from detections.traffic import MOST_CONNECTIONS, Ints, Traffic
@@ -334,7 +334,8 @@ def detection(
             "a negative binomial of the resource's own slow mean, the organisation's profile of the hour of the week, "
             "and the dispersion of both. At the hour's close the chance is measured: it is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
-            "background of scans, with the noisy ones among them and with its waves, raises nothing. It cannot see attacks below "
+            "background of scans, with the noisy ones among them and with its waves, raises nothing. What goes on hour after hour "
+            f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."
         ),
         tactics=tactics,

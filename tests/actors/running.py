@@ -21,10 +21,9 @@ from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
 from ingest.geography import Geography
-from ingest.identity import operation_of, uid_of
+from ingest.identity import content_hash, operation_of, uid_of
 from ingest.inventory import Inventory
 from ingest.inventory_file import Claims
-from ingest.logs_values import content_hash
 from ingest.networks import parse_network
 from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, SUCCESS, Event
 from ingest.sources import Block, Found, Partition

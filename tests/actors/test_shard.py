@@ -10,7 +10,7 @@ from actors.messages import COUNTED, PRINCIPAL, Batch, Close, Routed, pack_repor
 from actors.settings import Settings
 from actors.shard import FORGET_HOURS, Shard
 from actors.shard_state import pack, unpack
-from ingest.logs_values import content_hash
+from ingest.identity import content_hash
 from ingest.records import HOUR_US, Event
 from tests.actors.making import batch
 from tests.actors.test_traffic_window import rows

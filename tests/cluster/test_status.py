@@ -15,7 +15,7 @@ from rich.console import Console
 from cluster.checkpoints import Store
 from cluster.cli import cli
 from cluster.errors import UserError
-from cluster.status import SourceRead, Status, status_of
+from cluster.status import SourceRead, Status, opened, status_of, watermark
 from cluster.status_text import show
 from tests.cluster.operating import detected, ended, organisation, under_way
 
@@ -144,6 +144,19 @@ def test_the_command_says_one_line_and_ends_with_1(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"redshank: {tmp_path}: holds no checkpoints of Redshank\n"
+
+
+def test_hours_that_are_closed_are_passed_whatever_a_silent_source_was_read_until() -> None:
+    """A server does not wait for a file of last week: 'read until last week' would look like a run that hangs."""
+    hour = 3_600_000_000
+    assert watermark(5 * hour, 0, [9], 8) == 8 * hour
+    assert watermark(9 * hour + 1, 0, [9], 8) == 9 * hour + 1
+    assert watermark(None, 0, [], 8) is None
+
+
+def test_a_servers_address_is_told_apart_from_a_store() -> None:
+    with pytest.raises(UserError, match="is where a server tells of its health"):
+        opened("http://127.0.0.1:9464")
 
 
 def test_names_can_not_command_the_terminal(whole: Path) -> None:

@@ -175,7 +175,6 @@ def test_a_line_that_is_too_long_costs_itself_alone(monkeypatch: pytest.MonkeyPa
 def test_what_is_forgotten_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded by beginning anew, also within records that are put in order together."""
     monkeypatch.setattr("ingest.event_codes.MAX_PARTS", 5)
-    monkeypatch.setattr("ingest.event_codes.MAX_CONTENTS", 1)
     hours = [{**one, "time": f"2026-01-05T{hour:02}:00:00Z"} for hour in range(20) for one in COMMON]
     body = b"\n".join(json.dumps(one).encode() for one in hours) + b"\n"
     expected = by_line(body)

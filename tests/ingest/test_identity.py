@@ -6,7 +6,17 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.identity import operation_of, operations_of, text_hash, text_hashes, uid_of, uids_of
+from ingest.identity import (
+    content_hash,
+    further_many,
+    operation_of,
+    operations_of,
+    part_hash,
+    text_hash,
+    text_hashes,
+    uid_of,
+    uids_of,
+)
 
 ANY = st.text(st.characters(), max_size=40) | st.text(st.sampled_from("a\0é"), max_size=20)
 LONG = st.builds(
@@ -48,3 +58,16 @@ def test_numbers_of_columns_are_those_of_each(records: list[tuple[int, int, str,
     operations = operations_of(content, correlations, named).tolist()
     assert operations == [operation_of(one, text) if managed else 0 for one, _, text, managed in records]
     assert all((number != 0) == is_named for number, is_named in zip(operations, named.tolist(), strict=True))
+
+
+@given(st.lists(st.lists(ANY, min_size=3, max_size=3), max_size=12))
+def test_what_columns_say_is_what_each_record_says(records: list[list[str]]) -> None:
+    content = np.zeros(len(records), np.uint64)
+    for part in range(3):
+        content = further_many(content, np.array([part_hash(one[part]) for one in records], np.uint64))
+    assert (content >> np.uint64(1)).tolist() == [content_hash(*one) for one in records]
+
+
+def test_where_one_part_ends_and_the_next_begins_counts() -> None:
+    said = [("ab", "c"), ("a", "bc"), ("abc",), ("", "abc"), ("abc", ""), ("c", "ab"), ()]
+    assert len({content_hash(*one) for one in said}) == len(said)

@@ -25,11 +25,13 @@ def vault(number: int) -> str:
     return f"{VAULT[:-1]}{number}"
 
 
-def visit(hour: int, numbers: range, minute: int = 0, **more: Any) -> Iterator[Event]:
+def visit(
+    hour: int, numbers: range, minute: int = 0, operation: str = "SecretGet", **more: Any
+) -> Iterator[Event]:
     """One secret read in each of these vaults, by a person."""
     for number in numbers:
         at = hour * HOUR_US + (minute * 60 + number) * 1_000_000
-        yield person(at, "SecretGet", "ann", item="secrets/s1", vault=vault(number), **more)
+        yield person(at, operation, "ann", item="secrets/s1", vault=vault(number), **more)
 
 
 def admin(hour: int, rng: random.Random) -> Iterator[Event]:
@@ -115,6 +117,21 @@ def test_a_principal_is_judged_by_how_many_vaults_it_reaches(case: Case) -> None
         assert len(found.vaults) == 30
         DETECTION.description.format(entity="oid-ann", **found.evidence)
     assert all(one.evidence["judged_by"] != "its own history" for one in before)
+
+
+@pytest.mark.parametrize(
+    ("operation", "severity"), [("SecretGet", None), ("SecretList", "low"), ("VaultGet", "low")]
+)
+def test_who_only_looks_at_names_and_properties_is_told_one_step_lower(
+    operation: str, severity: str | None
+) -> None:
+    """An audit at a quarter's end is no theft; a thief who has only looked so far is still told."""
+    replay, _ = history(admin, 21)
+    hour = START + 24 * 21 + 12
+    found = then(replay, hour, visit(hour, range(30), operation=operation))
+    assert found is not None
+    assert found.severity == severity
+    assert bool(found.evidence.get("against")) == (severity is not None)
 
 
 def test_vaults_reached_hours_apart_are_added_up_for_a_day_and_no_longer() -> None:

@@ -10,8 +10,8 @@ from actors.settings import Settings
 from alerts.alert import Alert
 from ingest.enrich import Enrichment
 from ingest.geography import Geography
+from ingest.identity import content_hash
 from ingest.inventory import Inventory
-from ingest.logs_values import content_hash
 from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, Event
 from ingest.threat_intel import Indicators
 from tests.actors.making import batch

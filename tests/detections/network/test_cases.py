@@ -23,6 +23,7 @@ from tests.detections.network.estate import (
     SHORT_HISTORY,
     START,
     VICTIM,
+    Life,
     enrichment,
     history,
     machine,
@@ -140,6 +141,31 @@ def test_an_attack_that_goes_on_is_not_learned_as_normal_within_hours(aim: Aim) 
     estate = grown()
     hours = [of_victim(told(estate, attack(aim, at_us=(NOON + n) * HOUR_US + 1), NOON + n)) for n in range(6)]
     assert [aim.type in found for found in hours] == [True] * 6
+
+
+def test_who_is_busy_from_the_third_hour_on_is_busy_and_not_attacked() -> None:
+    """A machine that was begun at night: what few quiet hours say of it must not be held against it for weeks."""
+    aim, estate, life = AIMS[0], Estate(enrichment()), Life(np.random.default_rng(1))
+    alerts: list[Alert] = []
+    for hour in range(START, START + 24 * 9):
+        talks = attack(aim, at_us=hour * HOUR_US + 1) if hour >= START + 3 else []
+        alerts += estate.play(
+            hour, np.concatenate([life.hour(hour), flows(talks)]) if talks else life.hour(hour)
+        )
+    assert alerts == []
+
+
+def test_an_attack_that_never_ends_is_no_news_after_a_day() -> None:
+    """The analyst has heard of it by then, or does not mind: 24 alerts a day at full weight bury the others."""
+    aim, estate = AIMS[0], grown()
+    hours = [
+        of_victim(told(estate, attack(aim, at_us=(NOON + n) * HOUR_US + 1), NOON + n)) for n in range(30)
+    ]
+    severities = [found[aim.type].severity for found in hours if aim.type in found]
+    assert severities[0] in ("medium", "high")
+    assert severities[-1] == "informational"
+    again = of_victim(told(estate, attack(aim, at_us=(NOON + 96) * HOUR_US + 1), NOON + 96))
+    assert again[aim.type].severity == severities[0]
 
 
 @pytest.mark.parametrize("aim", [aim for aim in AIMS if not aim.many], ids=lambda aim: aim.type)
