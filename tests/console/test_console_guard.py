@@ -87,3 +87,14 @@ def test_language_and_light_are_kept_and_lead_nowhere_else(console: Console) -> 
 def test_an_address_that_others_reach_is_never_without_a_password(tmp_path: Path) -> None:
     console = Console(tmp_path, [alert(0)], loopback=False)
     assert console.client.get("/alerts").status_code == 403
+
+
+def test_another_site_has_nothing_of_the_api_where_it_needs_no_token(console: Console) -> None:
+    path, said = f"/api/v1/alerts/{alert(0).id}/mark", {"state": "benign"}
+    plain = {"content-type": "text/plain"}  # a form of another site can send this, and no application/json
+    assert console.client.post(path, content='{"state": "benign"}', headers=plain).status_code == 415
+    assert console.client.post(path, json=said, headers={"origin": "http://evil.example"}).status_code == 403
+    assert console.client.get("/api/v1/alerts", headers={"host": "evil.example"}).status_code == 421
+    assert "access-control-allow-origin" not in console.client.get("/api/v1/alerts").headers
+    assert console.store.find(alert(0).id)[0].state == "open"
+    assert console.client.post(path, json=said).json()["work"]["state"] == "benign"
