@@ -63,6 +63,7 @@ TEXTS: dict[str, str] = {
     "suppressed and withdrawn ones too": "抑制・取り下げ済みも表示",
     "Show": "表示",
     "Clear": "クリア",
+    "There are no alerts yet.": "アラートはまだありません。",
     "No alert is like that.": "該当するアラートはありません。",
     "Looked through what came since {time} so far.": "{time} 以降のアラートまで検索しました。",
     "Pages": "ページ",
