@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from alerts.store.counting import Count
+from alerts.store.counting import DAY, Count
 from console import svg
 from console.rendering import url
 from detections.declare import SEVERITIES
@@ -37,7 +37,8 @@ def binned(counts: Iterable[Count], since: datetime, until: datetime, hours: int
     bins = [Bin(since + width * n, since + width * (n + 1), {}) for n in range(number)]
     for one in counts:
         try:
-            at = datetime.fromisoformat(f"{one.hour}:00:00+00:00")
+            hour = one.time if len(one.time) > DAY else f"{one.time}T00"
+            at = datetime.fromisoformat(f"{hour}:00:00+00:00")
         except ValueError:
             continue
         place = int((at - since) / width)
@@ -85,7 +86,7 @@ def _column(one: Bin, x: float, step: float, high: float, most: int, say: Say) -
     )
     hint = f"{stamp(one.start)[:16].replace('T', ' ')} UTC: {told}"
     there = url("/alerts", since=stamp(one.start), until=stamp(one.end))
-    return svg.element("a", svg.hint(hint), *parts, href=there, aria_label=hint)
+    return svg.element("a", svg.hint(hint), *parts, href=there)
 
 
 def _days(bins: Sequence[Bin], step: float) -> list[Markup]:
@@ -114,14 +115,17 @@ def small(bins: Sequence[Bin], title: str, say: Say) -> Markup:
     """The same in a line's height, without an axis."""
     most = max((one.total for one in bins), default=0) or 1
     step = WIDTH / len(bins)
-    parts = [svg.line(0, SMALL - 1, WIDTH, SMALL - 1, "grid")]
+    bars: dict[str, list[str]] = {}
     for number, one in enumerate(bins):
         top = SMALL - 1
         for severity in SEVERITIES:
             size = (SMALL - 6) * one.counts.get(severity, 0) / most
             if size:
+                bar = f"M{step * number:.1f} {top:.1f}v-{size:.1f}h{max(step - 1, 1.5):.1f}v{size:.1f}z"
+                bars.setdefault(severity, []).append(bar)
                 top -= size
-                parts.append(svg.rect(step * number, top, max(step - 1, 1.5), size, f"fill-{severity}"))
+    parts = [svg.line(0, SMALL - 1, WIDTH, SMALL - 1, "grid")]
+    parts += [svg.element("path", d="".join(some), class_=f"fill-{name}") for name, some in bars.items()]
     total = sum(one.total for one in bins)
     words = say("{number} alerts; the most in one span: {most}.", number=total, most=most if total else 0)
     return svg.picture(WIDTH, SMALL, title, words, parts, "spark", preserveAspectRatio="none")

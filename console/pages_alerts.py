@@ -19,6 +19,7 @@ from console.rendering import url
 from detections.catalogue import CATALOGUE
 from detections.declare import SEVERITIES
 
+MOST_HIDDEN = 1_000  # that are counted
 LONGEST = 10_000  # letters that a person may write
 
 
@@ -63,7 +64,7 @@ def _list(request: Request, desk: Desk, query: dict[str, str]) -> Response:
         rows, searched_to = shown.rows, shown.searched_to
         following = None if shown.next is None else url("/alerts", {**query, "after": key_text(shown.next)})
         if not asked.hidden and asked.text is None:
-            hidden = sum(one.suppressed(asked) for one in desk.stores)
+            hidden = sum(one.suppressed(asked, MOST_HIDDEN) for one in desk.stores)
     except AskedError as error:
         wrong = str(error)
     return desk.page(
@@ -75,7 +76,7 @@ def _list(request: Request, desk: Desk, query: dict[str, str]) -> Response:
         first=url("/alerts", {k: v for k, v in query.items() if k != "after"}),
         following=following,
         searched_to=searched_to,
-        hidden=hidden,
+        hidden=f"{hidden:,}" + "+" * (hidden >= MOST_HIDDEN) if hidden else "",
         wrong=wrong,
         types=CATALOGUE,
         severities=list(reversed(SEVERITIES)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from alerts.store import counting
 from alerts.store.counting import Count
 from alerts.store.store import AlertStore, Stored
 from alerts.store.together import everything
-from alerts.work import Filter
+from alerts.work import STATES, Filter
 from console.asking import listed
 from console.charts import Bin, binned, columns, small, stamp
 from console.desk import Desk, NotFoundError
@@ -28,7 +29,7 @@ from detections.catalogue import CATALOGUE
 from detections.declare import SEVERITIES, Detection
 from detections.page import LAYERS, learning_text, when_text
 
-SPANS = {"1d": (1, 1), "7d": (7, 1), "30d": (30, 6), "90d": (90, 24)}  # days, and hours of a column
+SPANS = {"1d": (1, 1), "7d": (7, 1), "30d": (30, 24), "90d": (90, 24)}  # days, and hours of a column
 MOST_OF_INCIDENT = 200
 MOST_ID = 4_000
 ENTITY_DAYS = 90
@@ -45,7 +46,7 @@ def register(app: FastAPI, desk: Desk) -> None:
         span = span if span in SPANS else "7d"
         days, hours = SPANS[span]
         window = _window(desk, desk.now(), days, hours)
-        counts = _counted(desk.stores, window.since, window.until)
+        counts = _counted(desk.stores, window, hours)
         bins = binned(counts, window.since, window.until, hours)
         worst = Filter(
             severity="high", state="open", since=stamp(window.since), until=stamp(window.until), limit=5
@@ -71,7 +72,7 @@ def register(app: FastAPI, desk: Desk) -> None:
     @app.get("/detections", include_in_schema=False)
     def detections(request: Request) -> Response:
         window = _window(desk, desk.now(), COUNTED_DAYS, 24)
-        counts = _counted(desk.stores, window.since, window.until)
+        counts = _by_type(desk.stores, window)
         health = desk.settings.health()
         rows = [
             (
@@ -134,21 +135,30 @@ def _time(said: str) -> datetime | None:
 
 
 def _counted(
-    stores: Sequence[AlertStore], since: datetime, until: datetime, entity: str | None = None
+    stores: Sequence[AlertStore], window: Window, hours: int, entity: str | None = None
 ) -> list[Count]:
-    return [count for one in stores for count in counting.by_hour(one, stamp(since), stamp(until), entity)]
+    width = counting.DAY if hours == 24 else counting.HOUR
+    since, until = stamp(window.since), stamp(window.until)
+    return [count for one in stores for count in counting.over_time(one, since, until, width, entity)]
+
+
+def _by_type(stores: Sequence[AlertStore], window: Window) -> dict[tuple[str, str], int]:
+    found: Counter[tuple[str, str]] = Counter()
+    for one in stores:
+        found.update(counting.by_type(one, stamp(window.since), stamp(window.until)))
+    return dict(found)
 
 
 def _both(counts: Iterable[Count], severity: str) -> tuple[int, int]:
     """How many there are, and how many of them are open."""
     own = [one for one in counts if one.severity == severity]
-    return sum(one.number for one in own), sum(one.number for one in own if one.state == "open")
+    return sum(one.number for one in own), sum(one.number for one in own if one.open)
 
 
 def _layer(
     counts: Iterable[Count], layer: str, window: Window, hours: int, title: str, words: Words
 ) -> tuple[int, Markup]:
-    own = [one for one in counts if one.type.partition(".")[0] == layer]
+    own = [one for one in counts if one.layer == layer]
     bins = binned(own, window.since, window.until, hours)
     return sum(one.total for one in bins), small(bins, title, words)
 
@@ -166,8 +176,9 @@ class Row(NamedTuple):
     benign: int
 
 
-def _row(detection: Detection, settings: object, counts: Sequence[Count], health: Health | None) -> Row:
-    own = [one for one in counts if one.type == detection.type]
+def _row(
+    detection: Detection, settings: object, counts: dict[tuple[str, str], int], health: Health | None
+) -> Row:
     setting = settings.get(detection.type) if isinstance(settings, dict) else None
     return Row(
         detection=detection,
@@ -175,9 +186,9 @@ def _row(detection: Detection, settings: object, counts: Sequence[Count], health
         learning=learning_text(detection),
         learns_until=_learns_until(detection, setting, health),
         when=when_text(detection),
-        number=sum(one.number for one in own),
-        true=sum(one.number for one in own if one.state == "true"),
-        benign=sum(one.number for one in own if one.state == "benign"),
+        number=sum(counts.get((detection.type, state), 0) for state in STATES),
+        true=counts.get((detection.type, "true"), 0),
+        benign=counts.get((detection.type, "benign"), 0),
     )
 
 
@@ -200,9 +211,7 @@ def _entity(request: Request, desk: Desk, id_: str) -> Response:
         raise NotFoundError("No alert is about this entity. It may be named in others: search for it.")
     first = found.rows[0].alert
     window = _window(desk, desk.now(), ENTITY_DAYS, 24, first.start)
-    bins: list[Bin] = binned(
-        _counted(desk.stores, window.since, window.until, id_), window.since, window.until, 24
-    )
+    bins: list[Bin] = binned(_counted(desk.stores, window, 24, id_), window.since, window.until, 24)
     words = desk.words(request)
     usual: dict[str, tuple[Alert, list[str]]] = {}
     for row in found.rows:

@@ -89,4 +89,4 @@ def _wide(said: str) -> int:
 
 
 def _shown(value: Value) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)

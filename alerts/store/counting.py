@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, literal_column, select
 
 from alerts.store.opening import reading
 from alerts.store.schema import ALERTS
 from alerts.store.store import AlertStore
 from detections.declare import SEVERITIES
+from detections.page import LAYERS
 
-HOUR = len("2026-03-17T10")
+HOUR, DAY = len("2026-03-17T10"), len("2026-03-17")
 _A = ALERTS.c
 
 
 class Count(NamedTuple):
-    """So many alerts of an hour that are alike."""
+    """So many alerts of an hour, or of a day, that are alike."""
 
-    hour: str  # '2026-03-17T10'
-    type: str
+    time: str  # '2026-03-17T10' or '2026-03-17'
+    layer: str
     severity: str
-    state: str
+    open: bool
     number: int
 
 
-def by_hour(store: AlertStore, since: str, until: str, entity: str | None = None) -> list[Count]:
-    """What is shown of a span of time, hour by hour."""
-    hour = func.substr(_A.start, 1, HOUR)
-    columns = hour, _A.type, _A.grave, _A.state
+def over_time(
+    store: AlertStore, since: str, until: str, width: int = HOUR, entity: str | None = None
+) -> list[Count]:
+    """What is shown of a span of time, by HOUR or by DAY."""
+    columns = _prefix(width), _layer(), _A.grave, _A.state == literal_column("'open'")
     rows = select(*columns, func.count()).where(_A.shown, _A.start >= since, _A.start < until)
     if entity is not None:
         rows = rows.where(_A.entity == entity.lower())
     with reading(store.engine) as connection:
-        found = connection.execute(rows.group_by(*columns).order_by(hour)).all()
-    return [Count(row[0], row[1], SEVERITIES[row[2]], row[3], row[4]) for row in found]
+        found = connection.execute(rows.group_by(*columns)).all()
+    return sorted(Count(row[0], row[1], SEVERITIES[row[2]], bool(row[3]), row[4]) for row in found)
+
+
+def _prefix(width: int) -> ColumnElement[str]:
+    return func.substr(_A.start, literal_column("1"), literal_column(str(int(width))))
+
+
+def _layer() -> ColumnElement[str]:
+    """As literals: PostgreSQL must see that what is selected is what is grouped by."""
+    starts: list[Any] = [
+        (
+            func.substr(_A.type, literal_column("1"), literal_column(str(len(layer) + 1)))
+            == literal_column(f"'{layer}.'"),
+            literal_column(f"'{layer}'"),
+        )
+        for layer in LAYERS
+    ]
+    return case(*starts, else_=literal_column("''"))
+
+
+def by_type(store: AlertStore, since: str, until: str) -> dict[tuple[str, str], int]:
+    """How many alerts of each type and state are shown of a span of time."""
+    rows = select(_A.type, _A.state, func.count()).where(_A.shown, _A.start >= since, _A.start < until)
+    with reading(store.engine) as connection:
+        found = connection.execute(rows.group_by(_A.type, _A.state)).all()
+    return {(row[0], row[1]): row[2] for row in found}
 
 
 def newest(store: AlertStore) -> str | None:

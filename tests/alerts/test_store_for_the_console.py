@@ -109,13 +109,21 @@ def test_counts_are_of_what_is_shown(url: str) -> None:
     store = filled(url)
     store.mark(some()[0], "true", "", "uma", NOW)
     store.write([alert(some()[1], "high", start="2026-03-10T10:00:00Z", withdrawn="late word")], NOW)
-    counts = counting.by_hour(store, "2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z")
-    assert {count.hour for count in counts} == {"2026-03-10T10"}
+    counts = counting.over_time(store, "2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z")
+    assert {count.time for count in counts} == {"2026-03-10T10"}
     assert sum(count.number for count in counts) == 5
-    assert [count.number for count in counts if count.state == "true"] == [1]
+    assert sum(count.number for count in counts if not count.open) == 1
     entity = alert().entity.id
-    assert counting.by_hour(store, "2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z", entity.upper()) == counts
-    assert counting.by_hour(store, "2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z", "nobody") == []
+    assert (
+        counting.over_time(store, "2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z", entity=entity.upper())
+        == counts
+    )
+    assert counting.over_time(store, "2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z", entity="nobody") == []
+    days = counting.over_time(store, "2026-03-10T00:00:00Z", "2026-03-12T00:00:00Z", counting.DAY)
+    assert [sum(d.number for d in days if d.time == day) for day in ("2026-03-10", "2026-03-11")] == [5, 6]
+    assert {count.layer for count in days} == {"key_vault"}
+    types = counting.by_type(store, "2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z")
+    assert types == {(alert().type, "open"): 4, (alert().type, "true"): 1}
     assert counting.newest(store) == "2026-03-16T10:00:00Z"
 
 

@@ -16,7 +16,9 @@ from console.passwords import Throttle, hashed, keys_of, matches
 from console.tickets import digest
 
 PASSWORD = "correct horse battery"
-SECRET = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # checked by what it says itself
+SECRET = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(
+    PASSWORD
+)  # checked by what it says itself
 
 
 class Clock:
