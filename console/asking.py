@@ -16,8 +16,8 @@ from cluster.asked import known_type, moment
 from detections.declare import SEVERITIES
 
 LIMIT = 50
-LOOK = 4_000  # alerts that a search looks through at once ...
-SEARCH_S = 0.1  # ... until the page is full or so much time is gone
+LOOK = 2_000  # alerts that a search looks through at once ...
+SEARCH_S = 0.08  # ... until the page is full or so much time is gone
 FIELDS = (
     "type",
     "severity",
