@@ -55,9 +55,9 @@ class Aggregator:
         self._open = OpenAlerts()
         self._outbox = Outbox()
         self._dropped: list[str] = []  # since the last checkpoint
-        self._raised: dict[str, int] = {}  # by severity, since this process began
-        self._shadowed = 0  # alerts of detections in shadow since then
-        self._faulted = 0  # faults since then
+        self._raised: dict[str, int] = {}  # by severity
+        self._shadowed = 0  # alerts of detections in shadow
+        self._faulted = 0  # faults since this process began
 
     def report(self, report: Report, layers_since: dict[str, int] | None = None) -> list[Alert]:
         """Take a shard's report in; the hour's alerts if it was the last one missing."""
@@ -222,6 +222,9 @@ class Aggregator:
         # What was told as an alert while its hour was open is completed as one.
         if one.type in self.settings.shadow and alert.id not in self._open:
             alert.shadow = True
+        if known is not None:
+            pass  # a newer word on it
+        elif alert.shadow:
             self._shadowed += 1
         else:
             self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
@@ -297,6 +300,8 @@ class Aggregator:
             list(self._outbox),
             streaming,
             self._open.state(),
+            self._raised,
+            self._shadowed,
         )
         self._unsaved, self._saved_kept, self._saved_late = [], len(self._kept), len(self._late)
         self._dropped = []
@@ -333,6 +338,7 @@ class Aggregator:
         self._late = run.late if run.streaming else [*self._late, *run.late]
         self._faults, self._kept_total, self._applied = run.faults, run.kept_total, run.applied
         self._filtered, self._entity_days = run.filtered, run.entity_days
+        self._raised, self._shadowed = run.numbers, run.shadowed
         self._saved_kept, self._saved_late = len(self._kept), len(self._late)
 
 

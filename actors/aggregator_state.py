@@ -56,6 +56,8 @@ class RunChanges(msgspec.Struct, array_like=True):
     outbox: list[str] = []  # alerts that nobody has taken yet
     streaming: bool = False  # then `late` is all that waits, and `kept` was told
     early: list[Raised] = []  # all that was told of open hours
+    numbers: dict[str, int] = {}  # alerts raised, by severity
+    shadowed: int = 0  # alerts of detections in shadow
 
 
 class LearnedChanges(msgspec.Struct, array_like=True):

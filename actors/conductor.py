@@ -12,8 +12,9 @@ from actors.messages import Batch
 from actors.router import Router
 from actors.routers import Routers
 from actors.settings import Settings
-from actors.steps import CloseHour, Counts, Drained, Mark, Reject, RunState, Send, Step, Waiting
+from actors.steps import CloseHour, Counts, Drained, Mark, Place, Reject, RunState, Send, Step, Waiting
 from ingest.blocks import Partition
+from ingest.live_files import is_at_rest
 from ingest.records import Rejected
 from ingest.sources import Found
 
@@ -125,6 +126,7 @@ class Conductor:
         self._said = [*at.said, *(one.source for one in self.rejected)]
         self.rejected += _gone(found, at.run)
         self.router.forget(found.gone)
+        self.router.unlisted.set(found.unlisted)
         self._told = at.rejected  # of the rejected ones, those that are not in the list any more
         self._shards = settings.shards
         self._saves = settings.checkpoints
@@ -171,9 +173,17 @@ class Conductor:
         )
 
     def add(
-        self, partitions: Iterable[Partition], rejected: Iterable[Rejected], gone: Iterable[str] = ()
+        self,
+        partitions: Iterable[Partition],
+        rejected: Iterable[Rejected],
+        gone: Iterable[str] = (),
+        unlisted: bool = False,
     ) -> None:
-        """Take in sources that have come, and what was found in their place; `gone`: those at rest that are not there."""
+        """Take in sources that have come, and what was found in their place; `gone`: those at rest that are not there.
+
+        `unlisted`: there may be others that nobody knows of, for they could not be listed.
+        """
+        self.router.unlisted.set(unlisted)
         self.router.add(partitions)
         self.router.forget(gone)
         self.rejected += rejected
@@ -212,7 +222,18 @@ class Conductor:
 
 def begins(standing: Standing | None) -> dict[str, Any]:
     """Where a router begins: keyword arguments of its constructor."""
-    return {} if standing is None else {**standing.router, "run": standing.run}
+    if standing is None:
+        return {}
+    run = standing.run
+    if run is not None:
+        run = msgspec.structs.replace(run, places=[_at_rest(place) for place in run.places])
+    return {**standing.router, "run": run}
+
+
+def _at_rest(place: Place) -> Place:
+    """A file that was renamed by rotation is at rest till its name is given anew, though nobody has said so yet."""
+    resting = place.resting or is_at_rest(place.position)
+    return place if resting == place.resting else msgspec.structs.replace(place, resting=True)
 
 
 def positions_of(standing: Standing | None) -> dict[str, Any]:
@@ -225,6 +246,6 @@ def _gone(found: Found, run: RunState | None) -> list[Rejected]:
     """Files that an interrupted run was reading and that are not there any more."""
     here = {partition.name for partition in found.partitions}
     places = run.places if run is not None else []
-    begun = [place.name for place in places if not place.finished and not place.resting]
+    begun = [place.name for place in places if not place.finished and not _at_rest(place).resting]
     reason = "it was read in part before the run was interrupted, and is not to be found now"
     return [Rejected(reason=reason, source=name, kind="file") for name in begun if name not in here]

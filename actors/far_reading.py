@@ -38,6 +38,10 @@ class Told(msgspec.Struct, array_like=True):
     flows: int
     idle: bool
     rests: bool
+    awaited: bool
+    soon: bool
+    down: bool
+    quiet_us: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -118,6 +122,10 @@ class FarReader:
             chosen.read if chosen else 0,
             block.idle,
             block.rests,
+            block.awaited,
+            block.soon,
+            block.down,
+            block.quiet_us,
         )
         return (
             _encode(rich),
@@ -254,6 +262,8 @@ class FarPartition:
         self._names += told.names
         block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
         block.idle, block.rests, block.position = told.idle, told.rests, told.position
+        block.awaited, block.soon, block.down = told.awaited, told.soon, told.down
+        block.quiet_us = told.quiet_us
         if rows is not None:
             block.chosen = Selected(
                 rows.copy(),

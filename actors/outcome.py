@@ -32,9 +32,9 @@ class Numbers(msgspec.Struct):
     entities: int
     kept: int
     faults: int
-    raised: dict[str, int]  # alerts by severity, since the process began
+    raised: dict[str, int]  # alerts by severity
     filtered: dict[str, int]
-    shadow: int = 0  # alerts of detections in shadow, since then
+    shadow: int = 0  # alerts of detections in shadow
 
 
 class Fresh(msgspec.Struct):

@@ -28,7 +28,7 @@ from actors.settings import Settings
 from actors.shard import Shard
 from actors.steps import Place, RunState, SourceState
 from alerts.alert import Alert
-from ingest.blocks import Partition
+from ingest.blocks import Health, Partition
 from ingest.enrich import Enrichment
 from ingest.sources import Finder
 
@@ -218,11 +218,12 @@ class RemoteRouter:
             router = Router(found.partitions, about, settings, **begins(standing), clock=clock)
         self._conductor = Conductor(router, found, settings, self._ports, standing, epoch)
 
-    def look(self) -> None:
-        """Take in sources that have come."""
+    def look(self) -> list[Health]:
+        """Take in sources that have come; how those are doing that could not be looked at."""
         found = self._finder.look(self._conductor.router.resting())
         partitions = self._far.partitions(found.partitions) if self._far else found.partitions
-        self._conductor.add(partitions, found.rejected, found.gone)
+        self._conductor.add(partitions, found.rejected, found.gone, found.unlisted)
+        return found.health
 
     def release(self, standing: Standing) -> None:
         """See `Conductor.release`."""

@@ -28,6 +28,7 @@ from actors.steps import (
     Took,
     Waiting,
 )
+from actors.unlisted import Unlisted
 from ingest.blocks import Partition, is_live
 from ingest.records import HOUR_US
 
@@ -112,6 +113,7 @@ class Routers:
         self.closed_until = closed_until
         self.mark_wanted = False
         self.send_wanted = False  # each router of a server sends what it has with each order
+        self.unlisted = Unlisted(settings, self.clock)
         self._lines = lines
         self._routers = [_Router(feed) for feed in feeds]
         self._asked: list[_Router] = []  # those that owe an answer, in the order in which they were asked
@@ -194,6 +196,8 @@ class Routers:
         known = [one for router in self._routers if (one := router.watermark_us) is not None]
         if self.clock.now_us and (self._left or not known):  # by the clock, as with any that is silent
             known.append(self.clock.now_us - self.settings.silence_us - self.settings.lateness_us)
+        lateness_us = self.settings.lateness_us
+        known += [one - lateness_us for one in self.unlisted.watermarks(self.closed_until)]
         return min(known, default=-self.settings.lateness_us)
 
     def states(self, most: int) -> list[SourceState]:

@@ -22,6 +22,8 @@ class Settings:
     sampling: int = 1  # one in N flows, where the export does not say
     batch_records: int = 40_000  # events gathered before they are sent: a megabyte or two
     silence_us: int = 5 * MINUTE_US  # after which a live source that says nothing holds no hour open
+    # ... but one that can't be reached may have more: for so long hours wait for it
+    outage_us: int = field(default=60 * MINUTE_US, repr=False)
     streaming: bool = False  # alerts are handed over hour by hour, not at the end
     checkpoints: bool = False  # whether what changes must be kept apart, to be saved
     lasts: bool = field(default=True, repr=False)  # at its end: what is learned is for later runs

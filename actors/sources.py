@@ -12,6 +12,7 @@ from typing import Any
 from actors.clock import Clock
 from actors.settings import Settings
 from actors.steps import Place, SourceState
+from actors.unlisted import Unlisted
 from ingest.blocks import Block, Partition, is_live
 from ingest.records import HOUR_US
 
@@ -31,21 +32,27 @@ class Reader:
     silent_us: int = field(
         default=0, compare=False
     )  # since when it has nothing; 0: it had, when it was last asked
+    awaited: bool = field(default=False, compare=False)  # it has nothing only until what it has is here
+    soon: bool = field(default=False, compare=False)  # ... which may be at any moment
+    down: bool = field(default=False, compare=False)  # ... or because it can't be reached
     over: bool = field(default=False, compare=False)  # it is asked no more
 
     def is_due(self, now_us: int) -> bool:
         """Whether a silent source is to be asked again."""
         silent = now_us - self.silent_us
-        return silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
+        return self.soon or silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
 
-    def caught_up_us(self, now_us: int, bound_us: int) -> int:
+    def caught_up_us(self, now_us: int, settings: Settings) -> int:
         """Event time before which nothing more is to come: a source that is long silent has nothing that is older."""
-        silent = self.silent_us and now_us - self.silent_us > bound_us
+        bound_us = max(settings.silence_us, settings.outage_us) if self.down else settings.silence_us
+        silent = self.silent_us and not self.awaited and now_us - self.silent_us > bound_us
         return max(self.frontier_us, now_us - bound_us) if silent else self.frontier_us
 
 
 class Sources:
     """What a router reads. Those that may have something are a heap, the furthest behind in event time first."""
+
+    closed_until: int | None = None  # hours before this one were closed
 
     def __init__(
         self,
@@ -66,6 +73,7 @@ class Sources:
         self._gone: list[str] = []  # live sources that are at their end
         self._readers: list[Reader] = []  # a heap: those that may have something
         self._resting: list[Reader] = []  # live ones that have nothing for now
+        self.unlisted = Unlisted(settings, self.clock)
         self._holding: list[Reader] = []  # some of those that the oldest open hour waits for
         self.add(partitions)
         self._order = deque(reader.partition for reader in sorted(self._readers) if not reader.started)
@@ -156,13 +164,16 @@ class Sources:
             self._left[reader.name] = Place(reader.name, reader.frontier_us, block.position, resting=True)
         else:
             reader.position = block.position
+            reader.awaited, reader.soon, reader.down = block.awaited, block.soon, block.down
             reader.asked_us = self.clock.now_us
-            reader.silent_us = reader.silent_us or self.clock.now_us
+            since = min(block.quiet_us, self.clock.now_us) or self.clock.now_us  # clocks may differ
+            reader.silent_us = reader.silent_us or since
             self._resting.append(reader)
 
     def _had(self, reader: Reader, block: Block) -> None:
         """Its block was taken in."""
         reader.heard_us, reader.silent_us = self.clock.now_us, 0
+        reader.awaited = reader.soon = reader.down = False
         reader.position = block.position
         heappush(self._readers, reader)
 
@@ -195,9 +206,10 @@ class Sources:
         """Event time before which no source has anything more that is not late."""
         now, bound = self.clock.now_us, self.settings.silence_us
         both = (*self._readers, *self._resting)
-        ahead = [one.caught_up_us(now, bound) for one in both]
+        ahead = [one.caught_up_us(now, self.settings) for one in both]
         if self._left or (now and not ahead):
             ahead.append(now - bound)
+        ahead += self.unlisted.watermarks(self.closed_until)
         return min(ahead, default=0) - self.settings.lateness_us
 
     def _is_held(self, hour: int) -> bool:
@@ -205,13 +217,13 @@ class Sources:
         after each block."""
         end = (hour + 1) * HOUR_US + self.settings.lateness_us
         now, bound, holding = self.clock.now_us, self.settings.silence_us, self._holding
-        if self._left and now - bound < end:
+        if (self._left and now - bound < end) or self.unlisted.hold():
             return True
-        while holding and (holding[-1].over or holding[-1].caught_up_us(now, bound) >= end):
+        while holding and (holding[-1].over or holding[-1].caught_up_us(now, self.settings) >= end):
             holding.pop()
         if not holding:
             both = (*self._readers, *self._resting)
-            holding += [reader for reader in both if reader.caught_up_us(now, bound) < end]
+            holding += [reader for reader in both if reader.caught_up_us(now, self.settings) < end]
         return bool(holding)
 
     def _stand(self) -> list[Place]:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from detections.declare import SEVERITIES, Detection, Finding, Severity
-from detections.words import rfc3339
+from detections.words import Count, rfc3339
 from ingest.records import HOUR_US
 
 
@@ -105,8 +105,22 @@ def hour_of(alert: Alert) -> int:
 class _Said(dict[str, Any]):
     """Evidence for a template: what is missing reads as 'unknown', so no alert dies of its wording."""
 
-    def __missing__(self, key: str) -> str:
-        return "unknown"
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        return Count(value) if type(value) is int else value
+
+    def __missing__(self, key: str) -> Any:
+        return _Unknown("unknown")
+
+
+class _Unknown(str):
+    """It has no number, so its noun is that of many."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        many = spec.partition("|")[2]
+        return f"{self!s} {many}" if many else format(str(self), spec)
 
 
 def describe(detection: Detection, entity: str, finding: Finding) -> str:

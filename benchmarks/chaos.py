@@ -35,7 +35,7 @@ KINDS = {
     "gcs_server": "control service",
 }
 EVERY_S = 1.0  # a checkpoint
-SAID = re.compile(r"records read")
+SAID = re.compile(r"records? read")
 
 
 @dataclass(slots=True)

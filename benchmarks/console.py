@@ -105,7 +105,9 @@ def measured(client: Client, title: str, found: Iterator[tuple[str, str]], bound
         median, worst = times[len(times) // 2], times[-1]
         over = bound_ms is not None and median > bound_ms
         good = good and not over
-        print(f"  {name:<38} {median:9.1f} {worst:9.1f} {cpu:8.1f} {len(body) / 1e3:8.1f}{'  OVER' if over else ''}")
+        print(
+            f"  {name:<38} {median:9.1f} {worst:9.1f} {cpu:8.1f} {len(body) / 1e3:8.1f}{'  OVER' if over else ''}"
+        )
     return good
 
 

@@ -18,7 +18,7 @@ from benchmarks.running import CommandError, Run, best, run
 
 SMALL = 100  # records of the run that shows the start
 LEAST = 1.2  # whole run to its start: below, the file is too short to say anything
-_SUMMARY = re.compile(r"([\d,]+) records read: ([\d,]+) applied, .*; ([\d,]+) entities")
+_SUMMARY = re.compile(r"([\d,]+) records? read: ([\d,]+) applied, .*; ([\d,]+) entit(?:y|ies)")
 
 THREE_PERCENT, ALL_SERVICE = "IPFIX, 3 % SSH/RDP", "IPFIX, all SSH/RDP"
 VAULT, VAULT_WORST = "Key Vault events", "Key Vault, every caller new to every vault"

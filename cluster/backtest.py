@@ -23,6 +23,7 @@ from cluster.errors import UserError
 from cluster.inputs import inputs_of
 from cluster.reporting import Result
 from detections.catalogue import CATALOGUE
+from detections.words import counted
 
 SHOWN = 60  # rows of the table; all are in the JSON
 EVIDENCE_SHOWN = 4  # names of what differs
@@ -168,8 +169,8 @@ def _summary(compared: Comparison, old: Side, new: Side, json: Path | None) -> I
     for side in (old, new):
         outcome, counts = side.result.outcome, side.result.counts
         yield (
-            f"{side.name}: {len(outcome.alerts):,} alerts ({severity_line(outcome.alerts)}); {counts.read:,} records "
-            f"read, {counts.rejected:,} rejected; {outcome.kept_total:,} findings raised no alert"
+            f"{side.name}: {counted(len(outcome.alerts), 'alert')} ({severity_line(outcome.alerts)}); {counted(counts.read, 'record')} "
+            f"read, {counts.rejected:,} rejected; {counted(outcome.kept_total, 'finding')} raised no alert"
         )
         for fault in outcome.faults[:5]:
             yield f"OUR FAULT: {fault.name} failed on {fault.entity}: {fault.error}; please report it"

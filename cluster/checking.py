@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from cluster.config import load
+from cluster.config import Configuration, load
 from cluster.detect import settings_of
+from cluster.reaching import reach
 from cluster.storing import opened
 from detections.catalogue import CATALOGUE
 from ingest.enrich import Enrichment
 
 
 def run(config: Path) -> int:
-    """Say what is there and what is wrong with it; 0 if nothing is, 3 if some entries are refused."""
+    """Say what is there and what is wrong with it; 0 if nothing is, 3 if entries are refused or a source can't be read."""
     configuration = load(config, frozenset(CATALOGUE))
     enrichment, rejected = Enrichment.build(configuration.enrichment())
     click.echo(f"{config}: read without errors")
@@ -33,4 +34,13 @@ def run(config: Path) -> int:
         click.echo(f"  refused: {one.source}, line {one.offset}: {one.reason}")
     if len(rejected) > 20:
         click.echo(f"  and {len(rejected) - 20:,} more")
-    return 3 if rejected else 0
+    return 3 if rejected or _wrong_sources(configuration, config) else 0
+
+
+def _wrong_sources(configuration: Configuration, config: Path) -> int:
+    """Say of each source whether it can be read; how many can't."""
+    wrong = 0
+    for one in reach(configuration, config):
+        wrong += one.is_wrong
+        click.echo(f"  {one.where}: {'WRONG: ' if one.is_wrong else ''}{one.said}")
+    return wrong

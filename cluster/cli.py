@@ -160,7 +160,10 @@ def explain(id_: str, alerts: Path, picture: Path | None) -> int:
 @cli.command()
 @click.option("--config", type=click.Path(path_type=Path), required=True, help="Configuration (TOML).")
 def check(config: Path) -> int:
-    """Validate a configuration and read every file that it names."""
+    """Validate a configuration, read every file that it names and reach every source.
+
+    Exit status: 0 all is well; 1 it can't be used; 3 entries of its files are refused, or a source can't be read.
+    """
     from cluster.checking import run
 
     return run(config)

@@ -141,13 +141,64 @@ class ConsoleTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True)
     key: File | None = None
 
 
-class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing that `redshank serve` reads: a folder, or a port."""
+class TlsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How exporters' connections are made safe: files in PEM."""
 
-    folder: Annotated[str, Meta(description="a folder in which files appear and grow")] | None = None
-    ipfix: Annotated[str, Meta(description="an address to listen on, like 'udp://0.0.0.0:4739'")] | None = (
-        None
-    )
+    certificate: Annotated[str, Meta(description="the path of a certificate (PEM)")]
+    key: Annotated[str, Meta(description="the path of the certificate's key (PEM)")]
+    client_authorities: Annotated[
+        str, Meta(description="the path of the authorities (PEM) whose certificates exporters must have")
+    ] = ""
+
+
+Variable = Annotated[str, Meta(description="the name of an environment variable", min_length=1)]
+
+
+class SaslTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to log in to a Kafka cluster."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    username: Annotated[str, Meta(description="a name, like '$ConnectionString'", min_length=1)]
+    password_env: Variable | None = None
+    password_file: File | None = None
+
+
+class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that `redshank serve` reads: a folder, a port, or topics of a Kafka cluster."""
+
+    folder: (
+        Annotated[
+            str, Meta(description="a folder in which files appear and grow, or a URL like 'abfs://container'")
+        ]
+        | None
+    ) = None
+    ipfix: (
+        Annotated[
+            str,
+            Meta(description="an address to listen on, like 'udp://0.0.0.0:4739' or 'tcp://0.0.0.0:4739'"),
+        ]
+        | None
+    ) = None
+    tls: TlsTable | None = None
+
+    kafka: (
+        Annotated[str, Meta(description="a broker's host and port, like 'NAME.servicebus.windows.net:9093'")]
+        | None
+    ) = None
+    topics: Annotated[
+        tuple[Annotated[str, Meta(description="the name of a topic", min_length=1)], ...],
+        Meta(description="a list of topics, like ['insights-activity-logs']"),
+    ] = ()
+    group: Annotated[str, Meta(description="the name of a consumer group", min_length=1)] = "redshank"
+    start: Literal["earliest", "latest"] = "earliest"
+    sasl: SaslTable | None = None
+    connection_string_env: Variable | None = None
+    connection_string_file: File | None = None
+    sas_env: Variable | None = None
+    sas_file: File | None = None
+    options: Annotated[
+        Mapping[str, Any], Meta(description="a table: what the source is opened with, by its library's names")
+    ] = {}
 
 
 class ServeTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -163,6 +214,9 @@ class ServeTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     silence_minutes: Annotated[
         float, Meta(ge=0.01, le=1440, description="a number of minutes, 0.01 to 1440")
     ] = 5
+    outage_minutes: Annotated[
+        float, Meta(ge=0.01, le=10080, description="a number of minutes, 0.01 to 10080")
+    ] = 60
     rest_minutes: Annotated[
         float, Meta(ge=0.01, le=1440, description="a number of minutes, 0.01 to 1440")
     ] = 10

@@ -101,7 +101,7 @@ def check_installed() -> None:
 
 
 def _where(configuration: Configuration, config: Path | None, listen: str | None) -> tuple[str, int]:
-    from cluster.serving import host_and_port
+    from cluster.sources import host_and_port
 
     if listen is not None:
         return host_and_port(listen, "--listen")

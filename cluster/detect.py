@@ -28,10 +28,11 @@ from actors.settings import MINUTE_US, Settings
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
 from cluster.earlier import take_over
-from cluster.inputs import STDIN, inputs_of, seen
+from cluster.inputs import STDIN, inputs_of, seen, seen_objects
 from cluster.local import LocalRuntime
 from cluster.reporting import Result
 from cluster.run import Beginning, Every, Run, Runtime, beginning
+from cluster.sources import bucket_for
 from detections.catalogue import CATALOGUE
 from ingest.sources import Files
 
@@ -101,16 +102,19 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     """The run that the options ask for, not begun yet; the stack ends what it holds."""
     configuration = load(options.config, frozenset(CATALOGUE))
     paths = inputs_of(options.inputs, stack)
+    buckets = tuple(bucket_for(path, configuration, options.config) for path in paths if "://" in path)
+    objects = seen_objects(buckets)
     place = (options.state or configuration.checkpoints.store) if options.keeps else None
     store = (
         _own_store(options, console, stack) if place is None else _store(place, configuration, console, stack)
     )
-    begin = _beginning(options, configuration, paths, store, console)
+    begin = _beginning(options, configuration, paths, objects, store, console)
     settings = settings_of(configuration, _shards(options), begin.not_after_us)
 
     def runtime(checkpoints: bool) -> Runtime:
         told = replace(settings, checkpoints=checkpoints, lasts=place is not None)
-        return _runtime(options, paths, told, configuration, store)
+        finder = Files(tuple(path for path in paths if "://" not in path), told.lateness_us, buckets)
+        return _runtime(options, finder, told, configuration, store)
 
     spare = (lambda: runtime(False)) if place is None and store is not None else None
     every, say = every_of(configuration), partial(_say, console)
@@ -141,14 +145,19 @@ def _own_store(options: Options, console: Console, stack: ExitStack) -> Store | 
 
 
 def _beginning(
-    options: Options, configuration: Configuration, paths: list[str], store: Store | None, console: Console
+    options: Options,
+    configuration: Configuration,
+    paths: list[str],
+    objects: str,
+    store: Store | None,
+    console: Console,
 ) -> Beginning:
     not_after_us = time.time_ns() // 1_000 + DAY_US
     begin = Beginning()
     if store is not None:
         about = configuration.enrichment()
         files = [*paths, about.inventory, about.database, *(feed.path for feed in about.feeds)]
-        begin = beginning(store, _fingerprint(options, configuration, paths), seen(files))
+        begin = beginning(store, _fingerprint(options, configuration, paths), seen(files) + objects)
     for note in begin.notes:
         _say(console, note)
     if begin.not_after_us is None:
@@ -161,7 +170,10 @@ def _fingerprint(options: Options, configuration: Configuration, paths: list[str
     if any(Path(path).name == STDIN for path in paths):
         return None
     settings = settings_of(configuration, 1, None)
-    said: list[Any] = [sorted(map(os.path.realpath, paths)), repr(configuration.enrichment())]
+    said: list[Any] = [
+        sorted(path if "://" in path else os.path.realpath(path) for path in paths),
+        repr(configuration.enrichment()),
+    ]
     # Sets have another order in each process.
     said += [sorted(settings.disabled), sorted(settings.shadow)]
     said.append(repr(replace(settings, disabled=frozenset(), shadow=frozenset())))
@@ -173,9 +185,8 @@ def _shards(options: Options) -> int:
 
 
 def _runtime(
-    options: Options, paths: list[str], settings: Settings, configuration: Configuration, store: Store | None
+    options: Options, finder: Files, settings: Settings, configuration: Configuration, store: Store | None
 ) -> Runtime:
-    finder = Files(tuple(paths), settings.lateness_us)
     if options.runtime == "loop":
         return LocalRuntime(finder, settings, configuration.enrichment(), store)
     from cluster.ray_runtime import RayRuntime

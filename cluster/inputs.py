@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cluster.errors import UserError
+from ingest.object_store import NO_SUCH, Bucket, is_absent, mended
 from ingest.sources import is_left_out
 
 STDIN = "-"  # what evidence calls it: the place where it is put is another one each time
@@ -23,7 +24,9 @@ def inputs_of(inputs: Sequence[str], stack: ExitStack) -> list[str]:
     """The inputs that are there; standard input is put into a file, since an actor can't read it."""
     paths = []
     for name in inputs:
-        if name == "-":
+        if "://" in name:
+            paths.append(name)
+        elif name == "-":
             if sys.stdin is None:
                 raise UserError("-: standard input is closed")
             paths.append(_spooled(sys.stdin.buffer, stack))
@@ -44,6 +47,22 @@ def seen(paths: Iterable[str | Path | None]) -> str:
                 about = file.stat()
                 digest.update(repr((os.path.realpath(file), about.st_size, about.st_mtime_ns)).encode())
     return digest.hexdigest()
+
+
+def seen_objects(buckets: Sequence[Bucket]) -> str:
+    """The same of what is under URLs; '' of none. Raises UserError where that can't be listed."""
+    digest = blake2b(digest_size=16)
+    for bucket in buckets:
+        try:
+            objects = bucket.objects()
+        except Exception as error:  # every library has errors of its own
+            reason = NO_SUCH if is_absent(error) else mended(error)
+            raise UserError(f"{bucket.url}: {reason}") from None
+        if not objects:
+            raise UserError(f"{bucket.url}: there is nothing under it; check its name")
+        for name, stands in sorted(objects.items()):
+            digest.update(repr((name, stands.size, stands.stamp)).encode())
+    return digest.hexdigest() if buckets else ""
 
 
 def _telemetry(path: Path) -> Iterator[Path]:

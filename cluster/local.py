@@ -19,6 +19,7 @@ from actors.settings import Settings
 from actors.shard import Shard
 from actors.steps import SourceState
 from alerts.alert import Alert
+from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder, Found
 
@@ -146,10 +147,11 @@ class LocalRuntime:
         """Take so many steps of the stream; `mark`: take a checkpoint on the way; `now_us`: for live sources."""
         return self._conductor.advance(steps, mark, now_us)
 
-    def look(self) -> None:
-        """Take in sources that have come."""
+    def look(self) -> list[Health]:
+        """Take in sources that have come; how those are doing that could not be looked at."""
         found = self._finder.look(self._conductor.router.resting())
-        self._conductor.add(found.partitions, found.rejected, found.gone)
+        self._conductor.add(found.partitions, found.rejected, found.gone, found.unlisted)
+        return found.health
 
     def scale(self, shards: int) -> None:
         """Have so many shards from the next start on."""
@@ -179,8 +181,8 @@ class LocalRuntime:
         """Nothing waits."""
         return [0] * self._settings.shards
 
-    def udp(self) -> list[Any]:
-        """What the ports that are listened on say of themselves."""
+    def stats(self) -> list[Any]:
+        """What live sources say of themselves."""
         return self._conductor.router.stats()
 
     def written(self, marked: Marked, wait: bool = False) -> Marked | None:

@@ -74,6 +74,14 @@ def _sources(now: Snapshot, _: float) -> Samples:
     yield ("open",), len(now.sources) - finished
 
 
+def _down(now: Snapshot, _: float) -> Samples:
+    return (((one.name,), one.down_s) for one in now.sources if one.fault)
+
+
+def _behind(now: Snapshot, _: float) -> Samples:
+    return (((one.name,), one.behind) for one in now.sources if one.behind is not None)
+
+
 def _udp_lost(now: Snapshot, _: float) -> Samples:
     lost = now.udp.lost if now.udp else []
     return (((one.exporter, str(one.domain)), one.flows) for one in lost)
@@ -103,6 +111,19 @@ METRICS = (
         _lags,
         ("source",),
         max,
+    ),
+    Told(
+        "redshank_source_down_seconds",
+        "For how long nothing can be read of a source; only those that are down are there. 'other': the longest of the rest.",
+        _down,
+        ("source",),
+        max,
+    ),
+    Told(
+        "redshank_source_behind_messages",
+        "Messages of a partition of a stream that were not read yet.",
+        _behind,
+        ("source",),
     ),
     Told(
         "redshank_watermark_timestamp_seconds",

@@ -8,26 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
-import fsspec
-
 from cluster.errors import UserError
 from cluster.frame import Buffer
 from cluster.places import StoreError, Taken
+from ingest.errors import ConfigurationError
+from ingest.object_store import is_absent, mended, opened
 
-# A library's own defaults wait for minutes; a user's options have the last word.
-_WAITS: dict[str, dict[str, Any]] = {
-    "s3": {"config_kwargs": {"connect_timeout": 10, "retries": {"mode": "standard", "max_attempts": 4}}},
-    "abfs": {"connection_timeout": 10, "read_timeout": 60},
-}
-_EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "azure"}
-_REFUSED = {
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "CredentialRetrievalError",
-    "ClientAuthenticationError",
-}
-_SILENT = {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionError", "TimeoutError",
-           "ServiceRequestError", "ServiceResponseError", "ConnectionClosedError"}  # fmt: skip
 _AT_ONCE = 8  # deletions
 _CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
 
@@ -41,22 +27,10 @@ class ObjectPlace:
 
     @cached_property
     def _found(self) -> tuple[Any, str]:
-        protocol = self.root.split("://", 1)[0]
-        family = {"s3": "s3", "azure": "abfs"}.get(_EXTRAS.get(protocol, ""), protocol)
-        options = {**_WAITS.get(family, {}), **self._options, "use_listings_cache": False}
         try:
-            files, path = fsspec.core.url_to_fs(self.root, **options)
-        except ImportError:
-            extra = _EXTRAS.get(protocol)
-            what = f"pip install 'redshank[{extra}]'" if extra else f"the fsspec package of {protocol}://"
-            raise UserError(
-                f"{self.root}: {protocol}:// needs a package that is not there; install it: {what}"
-            ) from None
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f"{self.root}: can't be opened: {_first_line(error)}; check the URL and its options"
-            ) from None
-        return files, str(path).rstrip("/")
+            return opened(self.root, self._options)
+        except ConfigurationError as error:
+            raise UserError(str(error)) from None
 
     def _path(self, name: str) -> str:
         return f"{self._found[1]}/{name}"
@@ -138,15 +112,11 @@ class ObjectPlace:
         except Exception as error:  # every library has errors of its own
             if _conflict(error):
                 raise FileExistsError(self.root) from None
-            if _absent(error):
+            if is_absent(error):
                 if not missing:
                     raise FileNotFoundError(self.root) from None
                 raise StoreError(f"{self.root}: {missing}") from None
-            raise StoreError(f"{self.root}: {_mend(error)}; what was saved before still holds") from None
-
-
-def _absent(error: Exception) -> bool:
-    return isinstance(error, FileNotFoundError) or getattr(error, "status_code", 0) == 404
+            raise StoreError(f"{self.root}: {mended(error)}; what was saved before still holds") from None
 
 
 def _conflict(error: Exception) -> bool:
@@ -157,21 +127,3 @@ def _conflict(error: Exception) -> bool:
         or code in _CONFLICTS
         or getattr(error, "status_code", 0) in (409, 412)
     )
-
-
-def _mend(error: Exception) -> str:
-    names = {kind.__name__ for kind in type(error).__mro__}
-    if (
-        isinstance(error, PermissionError)
-        or names & _REFUSED
-        or getattr(error, "status_code", 0) in (401, 403)
-    ):
-        return f"access is refused ({_first_line(error)}); check its credentials and rights"
-    if names & _SILENT or isinstance(error, (TimeoutError, ConnectionError)):
-        return f"does not answer ({_first_line(error)}); check its address and the network"
-    return f"failed ({_first_line(error)})"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".")[:200] if lines else type(error).__name__

@@ -25,6 +25,7 @@ from actors.steps import SourceState
 from alerts.alert import Alert
 from cluster.checkpoints import StoreError
 from cluster.errors import LostError, UserError
+from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
 
@@ -141,9 +142,10 @@ class RayRuntime:
         progress: Progress = self._get(self._router.advance.remote(steps, mark, now_us))
         return progress
 
-    def look(self) -> None:
-        """Take in sources that have come."""
-        self._get(self._router.look.remote())
+    def look(self) -> list[Health]:
+        """Take in sources that have come; how those are doing that could not be looked at."""
+        health: list[Health] = self._get(self._router.look.remote())
+        return health
 
     def scale(self, shards: int) -> None:
         """Have so many shards from the next start on."""
@@ -176,8 +178,8 @@ class RayRuntime:
         queues: list[int] = self._get(self._router.queues.remote())
         return queues
 
-    def udp(self) -> list[Any]:
-        """What the ports that are listened on say of themselves."""
+    def stats(self) -> list[Any]:
+        """What live sources say of themselves."""
         return [one for some in self._get([r.stats.remote() for r in self._readers]) for one in some]
 
     def written(self, marked: Marked, wait: bool = False) -> Marked | None:
@@ -250,6 +252,8 @@ def _in_a_line(error: Exception) -> str:
 
 def _files(finder: Finder, most: int) -> int:
     """How many files there are to read, up to so many and at least one: more readers would have nothing to do."""
+    if getattr(finder, "buckets", ()):
+        return most  # what is under a URL is not counted
     paths = getattr(finder, "paths", ())
     found = (file for path in paths for file in ([path] if Path(path).is_file() else Path(path).rglob("*")))
     return max(1, sum(1 for _ in islice(found, most)))

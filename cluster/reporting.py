@@ -15,6 +15,7 @@ from actors.outcome import Outcome
 from actors.steps import Counts
 from alerts.output import SUFFIXES, severity_line, show_table, write_alerts, write_lines
 from cluster.errors import UserError
+from detections.words import counted
 from ingest.records import Rejected
 
 
@@ -100,11 +101,11 @@ def summary(
         filtered[reason] = filtered.get(reason, 0) + number
     applied = counts.flows_applied + counts.events_sent - twice
     yield (
-        f"{counts.read:,} records read: {applied:,} applied, {counts.late:,} late, "
-        f"{counts.rejected:,} rejected, {sum(filtered.values()):,} filtered; {outcome.entities:,} entities"
+        f"{counted(counts.read, 'record')} read: {applied:,} applied, {counts.late:,} late, "
+        f"{counts.rejected:,} rejected, {sum(filtered.values()):,} filtered; {counted(outcome.entities, 'entity', 'entities')}"
     )
     if counts.lost:
-        yield f"  lost before they came here, by the exporters' sequence numbers: {counts.lost:,} flows"
+        yield f"  lost before they came here, by the exporters' sequence numbers: {counted(counts.lost, 'flow')}"
     for reason, number in sorted(filtered.items(), key=lambda pair: (-pair[1], pair[0]))[:8]:
         yield f"  filtered {number:,}: {reason}"
     for source, number in sorted(counts.late_by_source.items(), key=lambda pair: (-pair[1], pair[0]))[:5]:
@@ -112,25 +113,26 @@ def summary(
     if counts.closed_before:
         yield f"  late {counts.closed_before:,}: of hours that an earlier run with this --state has closed"
     if result.skipped:
-        yield f"  {len(result.skipped):,} files left out, no telemetry: {', '.join(result.skipped[:3])}"
+        yield f"  {counted(len(result.skipped), 'file')} left out, no telemetry: {', '.join(result.skipped[:3])}"
     if result.rejected:
         whole = sum(one.kind != "record" for one in result.rejected)
-        beside = f", and {whole:,} files, sets or entries" if whole else ""
-        yield f"rejected: {counts.rejected:,} records{beside}, kept in {rejected}"
+        beside = f", and {counted(whole, 'file, set or entry', 'files, sets or entries')}" if whole else ""
+        yield f"rejected: {counted(counts.rejected, 'record')}{beside}, kept in {rejected}"
         for one in result.rejected[:3]:
             yield f"  {one.source}: {one.reason}"
     if outcome.kept_total:
         learning = sum(one.why == "learning" for one in outcome.kept)
         yield (
-            f"{outcome.kept_total:,} findings raised no alert ({learning:,} while still learning, "
+            f"{counted(outcome.kept_total, 'finding')} raised no alert ({learning:,} while still learning, "
             f"{outcome.kept_total - learning:,} withheld)" + (f", kept in {kept}" if kept else "")
         )
     if outcome.shadow:
         where = f"kept in {shadow}" if shadow else "--alerts FILE keeps them beside it"
-        yield f"in shadow: {len(outcome.shadow):,} alerts ({severity_line(outcome.shadow)}), {where}"
+        yield f"in shadow: {counted(len(outcome.shadow), 'alert')} ({severity_line(outcome.shadow)}), {where}"
     for fault in outcome.faults[:5]:
         yield f"OUR FAULT: {fault.name} failed on {fault.entity}: {fault.error}; please report it"
-    yield f"{len(outcome.alerts):,} alerts ({severity_line(outcome.alerts)}), {_incidents(outcome)} incidents"
+    alerts_number, incidents = counted(len(outcome.alerts), "alert"), counted(_incidents(outcome), "incident")
+    yield f"{alerts_number} ({severity_line(outcome.alerts)}), {incidents}"
     if alerts is not None:
         yield f"The full alerts, as JSON: {alerts}"
 

@@ -9,8 +9,9 @@ import click
 
 from cluster.config import load
 from cluster.errors import UserError
-from cluster.serving import host_and_port
+from cluster.sources import host_and_port
 from detections.catalogue import CATALOGUE
+from detections.words import counted
 
 
 def ask(config: Path, shards: int) -> int:
@@ -29,5 +30,7 @@ def ask(config: Path, shards: int) -> int:
         connection.close()
     if answer.status != 202:
         raise UserError(f"{host}:{port}: refused ({answer.status}: {words})")
-    click.echo(f"going on with {shards} shards after the next checkpoint; `redshank status` shows it")
+    click.echo(
+        f"going on with {counted(shards, 'shard')} after the next checkpoint; `redshank status` shows it"
+    )
     return 0

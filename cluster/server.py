@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from actors.conductor import Progress
 from actors.outcome import Numbers
 from actors.steps import Counts, SourceState
@@ -14,7 +16,9 @@ from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
-from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow
+from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow, UdpTotal
+from ingest.blocks import Health
+from ingest.collector import CollectorStats
 
 PAUSE_S = 0.02  # while no source has anything ...
 LONG_PAUSE_S = 0.05  # ... and for longer than a moment
@@ -46,7 +50,7 @@ class Server:
         self._lateness_us = lateness_us
         self._kept = kept
         run.keep = lambda some: self._keep("rejected", some)
-        run.begins_again = board.begins_again
+        run.begins_again = self._begins_again
         run.told_early = log.early
         self._started_us = now_us()
         self._look_at = self._told = self._posted = time.monotonic()
@@ -56,7 +60,14 @@ class Server:
         self._shards = 0  # that somebody has asked for
         self._before: Snapshot | None = None
         self._progress: Progress | None = None
+        self._unseen: list[Health] = []  # sources that could not be looked at
+        self._down: dict[str, str] = {}  # sources of which nothing can be read, and why
         self._numbers = Numbers(0, 0, 0, 0, 0, {}, {})
+        self._udp = UdpTotal()
+
+    def _begins_again(self, store_fault: str) -> None:
+        self._board.begins_again(store_fault)
+        self._udp.begin_again()
 
     def stop(self, *_: Any) -> None:
         """Come to an end after a last checkpoint."""
@@ -81,7 +92,7 @@ class Server:
         progress = self._progress = self.run.advance(STEPS, now_us())
         now = time.monotonic()
         if now >= self._look_at:
-            self.run.do(self.run.runtime.look)
+            self._unseen = self.run.do(self.run.runtime.look)
             took_s = time.monotonic() - now  # the longer, the more files there are
             self._look_at = now + max(LOOK_S, took_s / LOOKING)
         if progress.counts.read != self._read:
@@ -134,7 +145,11 @@ class Server:
 
     def _snapshot(self, phase: str, progress: Progress | None) -> Snapshot:
         now, runtime, said = now_us(), self.run.runtime, self._numbers
-        ports = runtime.udp()
+        said_of = runtime.stats()
+        ports = [one for one in said_of if isinstance(one, CollectorStats)]
+        told = [one for one in (*said_of, *self._unseen) if isinstance(one, Health)]
+        health = {one.name: one for one in sorted(told, key=lambda one: bool(one.fault))}
+        self._tell_faults(health)
         if any(port.journal_octets > self.run.journal_bound / 2 for port in ports):
             self.run.hurry()
         return Snapshot(
@@ -148,7 +163,7 @@ class Server:
             shadow=said.shadow,
             open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
-            sources=[self._source(one, now) for one in runtime.sources(MOST_SOURCES)],
+            sources=self._sources(health, now),
             sources_open=True,
             store_fault=self.run.store_fault,
             checkpoint=self.run.checkpoint_now(),
@@ -156,20 +171,37 @@ class Server:
             recoveries=self.run.deaths,
             kept_dropped={name: lines.dropped for name, lines in self._kept.items()},
             queues=runtime.queues(),
-            udp=_udp(ports) if ports else None,
+            udp=self._udp.with_now(_udp(ports)) if ports else None,
             journal_octets=sum(port.journal_octets for port in ports) if ports else None,
         )
 
-    def _source(self, one: SourceState, now: int) -> SourceNow:
-        if not one.frontier_us:
-            return SourceNow(name=one.name)
-        lag_s = (now - one.frontier_us) / 1e6
-        return SourceNow(
-            name=one.name,
+    def _sources(self, health: dict[str, Health], now: int) -> list[SourceNow]:
+        """Those that are furthest behind, and whatever is down."""
+        states = {one.name: one for one in self.run.runtime.sources(MOST_SOURCES)}
+        down = [name for name, one in health.items() if one.fault and name not in states][:MOST_SOURCES]
+        known = [self._source(one, health.get(name), now) for name, one in states.items()]
+        return [*known, *(self._source(None, health[name], now) for name in down)]
+
+    def _source(self, one: SourceState | None, health: Health | None, now: int) -> SourceNow:
+        health = health or Health(name=one.name if one else "")
+        known = SourceNow(name=health.name, fault=health.fault, down_s=health.since_s, behind=health.behind)
+        if one is None or not one.frontier_us:
+            return known
+        return msgspec.structs.replace(
+            known,
             frontier_us=one.frontier_us,
-            lag_s=lag_s,
+            lag_s=(now - one.frontier_us) / 1e6,
             watermark_us=one.frontier_us - self._lateness_us,
         )
+
+    def _tell_faults(self, health: dict[str, Health]) -> None:
+        """Of each source once that it is down, and that it is there again."""
+        down = {name: one.fault for name, one in health.items() if one.fault}
+        for name in down.keys() - self._down.keys():
+            logger().warning("a source is down; the others go on", source=name, reason=down[name])
+        for name in self._down.keys() - down.keys():
+            logger().info("a source is there again", source=name)
+        self._down = down
 
 
 def _udp(ports: list[Any]) -> UdpNow:

@@ -20,12 +20,12 @@ from cluster.errors import UserError
 from cluster.health import serving
 from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
-from cluster.serve_run import LiveRuntime, ServeRun, now_us
+from cluster.serve_run import LiveRuntime, ServeRun
 from cluster.server import Server
 from cluster.snapshot import Board
+from cluster.sources import finder_of, host_and_port, placed
 from cluster.storing import Stored, opened
 from detections.catalogue import CATALOGUE
-from ingest.live_sources import LiveSources
 from ingest.sources import Finder
 
 KEPT = ("withheld", "rejected", "shadow")
@@ -37,10 +37,10 @@ def serve(config: Path) -> int:
     folder = config.parent.resolve()
     configure(configuration.serve.log_level)
     host, port = host_and_port(configuration.serve.listen, f"{config}: [serve] listen")
-    finder = _finder(configuration, config)
+    finder = finder_of(configuration, config)
     with ExitStack() as stack:
         store = Store(
-            _place(configuration.checkpoints.store or "state", folder),
+            placed(configuration.checkpoints.store or "state", folder),
             dict(configuration.checkpoints.options),
         )
         stack.enter_context(store.lock())
@@ -52,6 +52,7 @@ def serve(config: Path) -> int:
             checkpoints=True,
             streaming=True,
             silence_us=int(configuration.serve.silence_minutes * MINUTE_US),
+            outage_us=int(configuration.serve.outage_minutes * MINUTE_US),
         )
         runtime = _runtime(configuration, finder, settings, store)
         stack.callback(runtime.stop)
@@ -59,7 +60,7 @@ def serve(config: Path) -> int:
             logger().warning("refused", source=one.source, reason=one.reason)
         say = logger().warning
         run = ServeRun(runtime, store, begin, every_of(configuration), say, finder.journal_octets)
-        alerts = Path(_place(configuration.serve.alerts, folder))
+        alerts = Path(placed(configuration.serve.alerts, folder))
         _made_ready(alerts, config)
         log = AlertLog(alerts)
         stored = Stored(configuration, logger().warning)
@@ -100,46 +101,3 @@ def _runtime(configuration: Configuration, finder: Finder, settings: Settings, s
 
 def _kept(configuration: Configuration, path: Path) -> KeptLines:
     return KeptLines(path, configuration.serve.kept_megabytes << 20, configuration.serve.kept_files)
-
-
-def _finder(configuration: Configuration, config: Path) -> LiveSources:
-    folder = config.parent.resolve()
-    if not configuration.sources:
-        raise UserError(
-            f"{config}: has no [[sources]]: folder = '...' or ipfix = 'udp://HOST:PORT' was expected"
-        )
-    folders, ports = [], []
-    for number, source in enumerate(configuration.sources):
-        where = f"{config}: [[sources]] {number + 1}"
-        if (source.folder is None) == (source.ipfix is None):
-            raise UserError(f"{where}: either folder or ipfix was expected")
-        if source.folder is not None:
-            folders.append(_place(source.folder, folder))
-            if not Path(folders[-1]).is_dir():
-                raise UserError(f"{where}: {folders[-1]}: no such folder")
-        elif source.ipfix is not None:
-            if not source.ipfix.startswith("udp://"):
-                raise UserError(
-                    f"{where}: an address like 'udp://0.0.0.0:4739' was expected, found {source.ipfix!r}"
-                )
-            ports.append(host_and_port(source.ipfix.removeprefix("udp://"), where))
-    journal = Path(_place(configuration.serve.journal, folder))
-    bound = configuration.serve.journal_megabytes << 20
-    # While a silent source may hold hours open it is not left to itself.
-    rest_s = 60 * max(configuration.serve.rest_minutes, configuration.serve.silence_minutes)
-    return LiveSources(
-        tuple(folders), tuple(ports), journal, bound, now_us, rest_s, configuration.serve.forget_hours * 3_600
-    )
-
-
-def _place(said: str, folder: Path) -> str:
-    """Paths are relative to the configuration."""
-    return said if "://" in said else str(folder / Path(said).expanduser())
-
-
-def host_and_port(said: str, where: str) -> tuple[str, int]:
-    """Both parts of 'HOST:PORT'. Raises UserError for anything else."""
-    host, _, port = said.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise UserError(f"{where}: HOST:PORT was expected, found {said!r}")
-    return host.strip("[]"), int(port)

@@ -86,6 +86,7 @@ def one_of(alerts: Any, id_: str, file: Path) -> Any:
 def show_whole(alert: Any) -> None:
     """All that an alert says."""
     from alerts.output import is_open, plain
+    from detections.words import counted
 
     click.secho(f"{alert.title} ({alert.severity})", bold=True)
     click.echo(f"{plain(alert.description)}\n")
@@ -93,7 +94,7 @@ def show_whole(alert: Any) -> None:
         ("Type", alert.type),
         (alert.entity.kind.capitalize(), alert.entity.id),
         ("Hour", f"{alert.start} to {alert.end}"),
-        ("Seen", f"{alert.first_seen} to {alert.last_seen}, {alert.count:,} times"),
+        ("Seen", f"{alert.first_seen} to {alert.last_seen}, {counted(alert.count, 'time')}"),
         ("Incident", alert.incident),
         ("Tactics", f"{', '.join(alert.tactics)} ({', '.join(alert.techniques)})"),
     ):

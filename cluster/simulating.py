@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from cluster.asked import known_type
 from cluster.errors import UserError
+from detections.words import counted
 
 
 def run(
@@ -62,8 +63,8 @@ def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: s
         except OSError as error:
             raise UserError(f"{out}: can't be written: {error.strerror}") from None
     click.echo(
-        f"{summary.days} days in {out / 'telemetry'}: {summary.management_records:,} Activity Log and "
-        f"{summary.vault_records:,} Key Vault records, {summary.flows:,} flows"
+        f"{counted(summary.days, 'day')} in {out / 'telemetry'}: {summary.management_records:,} Activity Log and "
+        f"{summary.vault_records:,} Key Vault records, {counted(summary.flows, 'flow')}"
     )
     click.echo(f"{len(summary.attacks)} attacks are in it; {out / 'truth.jsonl'} says which, where and when")
     for type_, why in sorted(summary.left_out.items()):

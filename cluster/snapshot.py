@@ -24,6 +24,9 @@ class SourceNow(msgspec.Struct, frozen=True, kw_only=True):
     lag_s: float | None = None  # how far that is behind the clock
     watermark_us: int | None = None
     finished: bool = False
+    fault: str = ""  # why nothing can be read of it now
+    down_s: float = 0.0  # how long ago that began
+    behind: int | None = None  # messages of a stream that were not read yet
 
 
 class CheckpointNow(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +53,31 @@ class UdpNow(msgspec.Struct, frozen=True, kw_only=True):
     octets: int = 0
     dropped: int = 0  # datagrams that came and found no room
     lost: list[FlowsLost] = []
+
+
+class UdpTotal:
+    """What came since this process began: ports count from 0 again after each death.
+
+    What is lost by numbers is counted again with the datagrams that are read again, and `Counts.lost` has it once.
+    """
+
+    def __init__(self) -> None:
+        self._before = self._now = UdpNow()
+
+    def begin_again(self) -> None:
+        """The ports are about to be opened anew."""
+        self._before = self._now
+
+    def with_now(self, now: UdpNow) -> UdpNow:
+        """That, with what came before."""
+        before = self._before
+        self._now = UdpNow(
+            datagrams=before.datagrams + now.datagrams,
+            octets=before.octets + now.octets,
+            dropped=before.dropped + now.dropped,
+            lost=now.lost,
+        )
+        return self._now
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from actors.settings import MINUTE_US
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
 from detections.catalogue import CATALOGUE
+from detections.words import counted
 
 
 def _configuration(config: Path | None) -> Configuration:
@@ -46,7 +47,7 @@ def run_backup(place: str, file: Path, config: Path | None) -> int:
     for complaint in kept.complaints:
         click.echo(f"redshank: {complaint}", err=True)
     click.echo(
-        f"{file}: epoch {kept.epoch}, written {moment(kept.written_us)}, {kept.parts:,} parts, "
+        f"{file}: epoch {kept.epoch}, written {moment(kept.written_us)}, {counted(kept.parts, 'part')}, "
         f"{size(kept.octets)} in {size(file.stat().st_size)}"
     )
     return 0
@@ -59,7 +60,7 @@ def run_restore(file: Path, place: str, replace: bool, config: Path | None) -> i
 
     kept = restore(file, Store(place, dict(_configuration(config).checkpoints.options)), replace)
     click.echo(
-        f"{place}: holds epoch {kept.epoch} now, written {moment(kept.written_us)}, {kept.parts:,} parts, "
+        f"{place}: holds epoch {kept.epoch} now, written {moment(kept.written_us)}, {counted(kept.parts, 'part')}, "
         f"{size(kept.octets)}"
     )
     return 0

@@ -37,7 +37,7 @@ class SourceRead(msgspec.Struct, kw_only=True):
     """How far a source was read that is not at its end."""
 
     name: str
-    frontier_us: int
+    frontier_us: int  # 0: nothing was read yet
 
 
 class Status(msgspec.Struct, kw_only=True):
@@ -71,7 +71,7 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
     unfinished = unfinished_of(run)
     hours = standing.router.get("open_hours") or []
     closed = standing.router.get("closed_until")
-    frontier = unfinished[0].frontier_us if unfinished else None
+    frontier = next((place.frontier_us for place in unfinished if place.frontier_us), None)
     return Status(
         place=store.root,
         epoch=newest.epoch,
@@ -159,7 +159,7 @@ def watermark(
     """Sources that were not begun are not in a checkpoint; that no open hour is passed tells of them. A server does not
     wait for those that have been silent for long: that hours are closed tells of them."""
     if frontier_us is None:
-        return None
+        return closed_until * HOUR_US or None
     not_passed = [(hour + 1) * HOUR_US - 1 for hour in open_hours]
     return max(min([frontier_us - lateness_us, *not_passed]), closed_until * HOUR_US)
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from alerts.output import plain
 from cluster.status import Status
+from detections.words import counted
 
 SHOWN = 10  # sources, reasons and complaints that are listed; the rest is summed up
 
@@ -52,7 +53,10 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
         yield f"{layer.replace('_', ' ').capitalize()} known", f"since {moment(since)}"
     stored = status.stored
     kinds = ", ".join(f"{kind} {size(octets)}" for kind, octets in sorted(stored.by_kind.items()))
-    yield "Stored", f"{size(stored.octets)} in {stored.parts:,} parts ({kinds}), by {status.shards} shards"
+    yield (
+        "Stored",
+        f"{size(stored.octets)} in {counted(stored.parts, 'part')} ({kinds}), by {counted(status.shards, 'shard')}",
+    )
     yield "Entities", _entities(status)
 
 
@@ -79,7 +83,7 @@ def _records(status: Status) -> Iterator[tuple[str, str]]:
         f"{fates.read:,} read: " + ", ".join(f"{many:,} {fate}" for fate, many in numbers.items()),
     )
     if fates.lost:
-        yield "", f"lost before they came here: {fates.lost:,} flows"
+        yield "", f"lost before they came here: {counted(fates.lost, 'flow')}"
     for reason, number in sorted(fates.filtered.items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]:
         yield "", f"filtered {number:,}: {reason}"
 
@@ -102,7 +106,8 @@ def _sources(status: Status) -> Table:
     table.add_column("Source, the furthest behind first", overflow="fold")
     table.add_column("Read until (UTC)", no_wrap=True)
     for source in status.sources[:SHOWN]:
-        table.add_row(escape(plain(source.name)), moment(source.frontier_us))
+        until = moment(source.frontier_us) if source.frontier_us else "nothing yet"
+        table.add_row(escape(plain(source.name)), until)
     rest = status.sources[SHOWN:]
     if rest:
         table.add_row(f"and {len(rest):,} more", f"until {moment(rest[-1].frontier_us)}")

@@ -13,6 +13,7 @@ from alerts.store.store import Trial
 from alerts.work import Scope
 from cluster.asked import known_type, moment, now, stamp
 from cluster.working import doer, stores
+from detections.words import counted
 
 
 def suppress(
@@ -38,7 +39,9 @@ def suppress(
             return 1
         for one in found:
             rule, hidden = one.suppress(scope, until, reason, by, stamp(now()))
-            click.echo(f"rule {rule}: {hidden:,} alerts hidden" + (f", until {until}" if until else ""))
+            click.echo(
+                f"rule {rule}: {counted(hidden, 'alert')} hidden" + (f", until {until}" if until else "")
+            )
     return 0
 
 
@@ -99,5 +102,5 @@ def unsuppress(rule: int, who: str | None, config: Path | None, store: str | Non
         raise click.BadParameter(
             f"{rule}: no such rule; `redshank alerts suppressions` lists them", param_hint="RULE"
         )
-    click.echo(f"rule {rule}: removed; it had hidden {shown:,} alerts")
+    click.echo(f"rule {rule}: removed; it had hidden {counted(shown, 'alert')}")
     return 0

@@ -25,6 +25,27 @@ def rounded(value: float, digits: int = 3) -> float:
     return float(f"{value:.{digits}g}")
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "alert"), counted(1_200, "alert"), counted(2, "entity", "entities")
+    ('1 alert', '1,200 alerts', '2 entities')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+class Count(int):
+    """A number in a template, which may say the noun with it: `{sites:site|sites}`.
+
+    >>> "{0:site|sites}, {1:site|sites}, {1}".format(Count(1), Count(2_000))
+    '1 site, 2000 sites, 2000'
+    """
+
+    def __format__(self, spec: str) -> str:
+        one, bar, many = spec.partition("|")
+        return f"{int(self)} {one if self == 1 else many}" if bar else format(int(self), spec)
+
+
 def odds(improbability: float | None) -> str:
     """'about 1 in 10,000', for people.
 

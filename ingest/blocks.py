@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
 
+import msgspec
+
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
 from ingest.records import Rejected
@@ -26,7 +28,21 @@ class Block:
     lost: int = 0  # records that sequence numbers say were sent, and that are not in the file
     idle: bool = False  # a live source has nothing for now
     rests: bool = False  # ... and is not asked again: who finds sources says when there is something new
+    # ... and had nothing since this time of day, from before we first looked; 0: we have seen it
+    quiet_us: int = 0
+    awaited: bool = False  # ... but there is more, which is yet to be fetched
+    soon: bool = False  # ... and is on its way: it is worth while to ask again at once
+    down: bool = False  # ... for it can't be reached: nobody knows whether there is more
     position: Any = None  # MessagePack values; given to `blocks`, reading goes on after this block
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source is doing that is somewhere else: a broker, a store."""
+
+    name: str
+    fault: str = ""  # why nothing can be read of it now
+    since_s: float = 0.0  # how long ago that began
+    behind: int | None = None  # messages that it has and that were not read yet
 
 
 class Partition(Protocol):

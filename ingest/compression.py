@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import zstandard
 
@@ -29,11 +29,22 @@ class ChangedError(Exception):
     """A file that is not what it was when it was read before; the text says how."""
 
 
+class Octets(Protocol):
+    """What can be read at any place: a piece of an object in a store."""
+
+    @property
+    def size(self) -> int:
+        """Where it ends."""
+
+    def pread(self, number: int, offset: int) -> bytes:
+        """As `os.pread` does."""
+
+
 @contextmanager
-def open_stream(path: Path | int) -> Iterator[BinaryIO]:
+def open_stream(path: Path | int | Octets) -> Iterator[BinaryIO]:
     """The content of a file, or of an open one (its descriptor), unpacked if it is gzip or zstd. Raises OSError."""
     # The unpackers do not close what they read from.
-    with BufferedReader(_At(path)) if isinstance(path, int) else path.open("rb") as file:
+    with path.open("rb") if isinstance(path, Path) else BufferedReader(_opened(path)) as file:
         file.seek(0)
         head = file.read(4)
         file.seek(0)
@@ -44,6 +55,38 @@ def open_stream(path: Path | int) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, _Unzstd(file))
         else:
             yield file
+
+
+def _opened(file: int | Octets) -> RawIOBase:
+    return _At(file) if isinstance(file, int) else _Of(file)
+
+
+def pread(file: int | Octets, number: int, offset: int) -> bytes:
+    """So many octets of an open file from there on, or as many as there are."""
+    return os.pread(file, number, offset) if isinstance(file, int) else file.pread(number, offset)
+
+
+class _Of(RawIOBase):
+    """Reads octets that are no file."""
+
+    def __init__(self, octets: Octets) -> None:
+        self._octets, self._place = octets, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._octets.pread(len(buffer), self._place)
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._place = (0, self._place, self._octets.size)[whence] + offset
+        return self._place
 
 
 class _At(RawIOBase):
@@ -104,7 +147,7 @@ class _Unzstd:
 
 
 def chunks(
-    path: Path | int, size: int = CHUNK, start: int = 0, least: int = 0, stop: int | None = None
+    path: Path | int | Octets, size: int = CHUNK, start: int = 0, least: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
     """The content from `start` on, up to `stop`, in pieces that end at multiples of `size`, the last one shorter.
 

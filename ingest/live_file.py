@@ -8,39 +8,56 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ingest.blocks import Block, bad_file, shown
+from ingest.blocks import Block, bad_file, shown, unreadable
 from ingest.compression import CHUNK
-from ingest.growing_file import GrowingFile, head_of, octets, stands_in
+from ingest.growing_file import GrowingFile, head_of, octets, stands_in, why_not
 from ingest.ipfix_templates import BadTemplateError
+from ingest.live_tail import Tail, with_newest
 from ingest.positions import GrowingPosition, known, unusable
-from ingest.sniff import sniff
 from ingest.times import path_us
 
+START = GrowingPosition()
 GONE_S = 5.0  # after which a file is taken as gone: one that is rotated is away for a moment
 UNKNOWN_S = 5.0  # after which it is said that what a file holds can't be told
 HELD_S = 60.0  # for which a file that does not grow is held open
 MOST_HELD = 200  # files that are held open by a process while they do not grow
 REST_S = 600.0  # after which a file that does not grow is left to itself
+NOT_THERE = (0, 1)  # size and time of change of a file that is yet to come
 PEEKED = 1 << 18  # octets that are looked at for the first event time
 LARGE = 1 << 20  # octets that wait for their rest and are only looked at again when an eighth has come ...
 LARGE_S = 1.0  # ... or after so long
 
 
+def untold() -> int:
+    """The time of day, where nobody tells it."""
+    return 0
+
+
 class LiveFile:
-    """One file. `blocks` ends when the file is gone, when nobody wrote to it for `rest_s`, or after `stop`."""
+    """One file. `blocks` ends when the file is gone, when nobody wrote to it for `rest_s`, or after `stop`.
+
+    `now_us` gives the time of day. With it, what was written before the first look counts by when it was written.
+    `begins`: where it is read from, if nothing else is said.
+    """
 
     live = True
 
-    def __init__(self, path: Path, rest_s: float = REST_S) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rest_s: float = REST_S,
+        now_us: Callable[[], int] = untold,
+        begins: GrowingPosition = START,
+    ) -> None:
         self.name = shown(path)
-        self._path, self._rest_s = path, rest_s
+        self._path, self._rest_s, self._now_us, self._begins = path, rest_s, now_us, begins
         self._stopped = False
         self.first_us = path_us(self.name) or self._first()
 
@@ -77,9 +94,10 @@ class LiveFile:
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
         """What is in the file behind a position, and what is appended; an idle one costs a stat."""
-        at = msgspec.structs.replace(known(position, GrowingPosition, self.name), rests=(0, 0))
+        at = self._begins if position is None else known(position, GrowingPosition, self.name)
+        at = msgspec.structs.replace(at, rests=(0, 0))
         try:
-            follower = _Follower(self._path, GrowingFile(self.name, at), self._rest_s)
+            follower = _Follower(self._path, GrowingFile(self.name, at), self._rest_s, self._now_us)
         except BadTemplateError as error:
             raise unusable(self.name, error) from None
         return self._blocks(follower)
@@ -94,11 +112,13 @@ class LiveFile:
                     if self._is_stopped():
                         return
                 if is_idle and not follower.is_over:
-                    yield Block(idle=True, rests=follower.rests, position=follower.reading.position())
+                    position, quiet_us = follower.reading.position(), follower.quiet_us
+                    yield Block(idle=True, rests=follower.rests, quiet_us=quiet_us, position=position)
                 if follower.rests:
                     return
         finally:
             follower.close()
+            follower.leave()
 
 
 _held: dict[_Follower, None] = {}  # those that hold a file open and read nothing, the longest first
@@ -107,12 +127,14 @@ _held: dict[_Follower, None] = {}  # those that hold a file open and read nothin
 class _Follower:
     """Which file it is that is read under a path."""
 
-    def __init__(self, path: Path, reading: GrowingFile, rest_s: float) -> None:
+    def __init__(self, path: Path, reading: GrowingFile, rest_s: float, now_us: Callable[[], int]) -> None:
         self.reading = reading
+        self.quiet_us = 0  # the time of day of the last change, if that was before the first look
         self.is_over = False  # the file is gone
         self.rests = False  # nobody has written to it for long
-        self._path, self._rest_s = path, rest_s
+        self._path, self._rest_s, self._now_us = path, rest_s, now_us
         self._file: int | None = None
+        self._tail: Tail | None = None  # of the file that had the name before
         self._seen: tuple[int, ...] = ()  # at the last look: nothing is read while it stays
         self._active = time.monotonic()  # when it changed
         self._gone_since: float | None = None
@@ -136,6 +158,7 @@ class _Follower:
     def look(self) -> Iterator[Block]:
         """What is new."""
         now = time.monotonic()
+        yield from self._tailed(now)
         try:
             found = self._path.stat()
             self._gone_since = None
@@ -145,23 +168,35 @@ class _Follower:
             elif not self._is_large(found.st_size, now):
                 is_done = yield from self._changed(now)
                 if is_done:
-                    self._seen, self._active, self._trouble = seen, now, ""
+                    self._active = now - self._age_s(found)
+                    self._seen, self._trouble = seen, ""
                     self._hold()
         except FileNotFoundError:
             self._gone_since = self._gone_since or now
             if now - self._gone_since >= GONE_S:
-                yield from self._gone()
+                yield from self._gone(now)
         except OSError as error:
             yield from self._said_once(f"the file can't be read: {error.strerror or error}")
+
+    def _age_s(self, found: os.stat_result) -> float:
+        """How long before this look it was written; 0 if we have looked before, and so have seen it change.
+
+        A mirror gives a file the age of the original. When it came here only the file system says, by the time at
+        which it last changed anything of the file (ctime): of both times the later one counts.
+        """
+        changed_us, now_us = max(found.st_mtime_ns, found.st_ctime_ns) // 1_000, self._now_us()
+        self.quiet_us = changed_us if not self._seen and changed_us < now_us else 0
+        return (now_us - self.quiet_us) / 1e6 if self.quiet_us else 0.0
 
     def _quiet(self, now: float) -> Iterator[Block]:
         if self._file is not None and now - self._active >= UNKNOWN_S:
             if not self.reading.at.content and self._seen[2]:
-                yield from self._said_once(sniff(head_of(self._file)).reason)
+                yield from self._said_once(why_not(head_of(self._file)))
             if now - self._active > HELD_S:
                 self.close()
         if now - self._active > self._rest_s:
             self.close()
+            yield from self._tailed(now, ends=True)
             self.rests = True
             self.reading.at = msgspec.structs.replace(self.reading.at, rests=self._seen[2:4])
 
@@ -179,14 +214,12 @@ class _Follower:
             status = os.fstat(opened)
             at, device, inode = self.reading.at, status.st_dev, status.st_ino
             if not at.inode or stands_in(opened, at):
-                self.reading.at = msgspec.structs.replace(at, device=device, inode=inode)
+                self.reading.at = msgspec.structs.replace(at, device=device, inode=inode, rests=(0, 0))
             elif self._is_short(opened, now):
                 os.close(opened)
                 return False
             else:
-                yield from self._replaced((at.device, at.inode) == (device, inode))
-                begun = GrowingPosition(device=device, inode=inode)
-                self.reading = GrowingFile(self.reading.name, begun)
+                yield from self._replaced(now, device, inode)
         except BaseException:
             os.close(opened)
             raise
@@ -204,14 +237,70 @@ class _Follower:
         self._short_since = self._short_since or now
         return now - self._short_since < GONE_S
 
-    def _replaced(self, is_same: bool) -> Iterator[Block]:
-        """Another file is there, or this one was written anew."""
-        if is_same:
+    def _replaced(self, now: float, device: int, inode: int) -> Iterator[Block]:
+        """Another file is there, or this one was written anew. Who writes to the old one may not know it yet."""
+        old, before = self.reading, self.reading.at.before
+        if (old.at.device, old.at.inode) == (device, inode):
             yield self._said(f"the file was cut or written anew: {self._unread()}")
+        elif (file := self._old()) is None:
+            yield self._said(f"the file was replaced by another one: {self._unread()}")
         else:
-            yield from self._finish("the file was replaced by another one")
+            yield from self._renamed(file, now)
+            before = self.reading.at.before
+        self.reading = GrowingFile(old.name, GrowingPosition(device=device, inode=inode, before=before))
+        yield from self._tailed(now)
 
-    def _gone(self) -> Iterator[Block]:
+    def _renamed(self, file: int, now: float) -> Iterator[Block]:
+        """What was read so far has the name no longer."""
+        yield from self._tailed(now, ends=True)
+        old = self.reading
+        self._tail, before = Tail(old, file, now), with_newest(old.at.before, old.at)
+        self.reading = GrowingFile(old.name, GrowingPosition(before=before))
+
+    def _old(self) -> int | None:
+        """What was read so far, open, under whatever name."""
+        file, self._file = self._file, None
+        _held.pop(self, None)
+        return self._elsewhere() if file is None else file
+
+    def leave(self) -> None:
+        """Hold open no file that had the name before."""
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
+
+    def _tailed(self, now: float, ends: bool = False) -> Iterator[Block]:
+        """What is written to the file that had the name before; `ends`: nothing more is waited for."""
+        tail, at = self._tail, self.reading
+        if tail is None:
+            return
+        try:
+            for block in tail.look(now, ends):
+                at.at = msgspec.structs.replace(at.at, before=[*at.at.before[:-1], tail.place()])
+                block.position = at.position()
+                yield block
+        except OSError as error:
+            self.leave()
+            yield self._said(f"of the file that was replaced: {unreadable(error)}")
+        if tail.is_over:
+            at.at = msgspec.structs.replace(at.at, before=[*at.at.before[:-1], tail.place()])
+            self._tail = None
+
+    def _gone(self, now: float) -> Iterator[Block]:
+        """It was removed; or renamed, and its name may be given anew, be it in hours: then it is at rest till then."""
+        if self.reading.at.inode:
+            file = self._old()
+            if file is not None and os.fstat(file).st_nlink:
+                yield from self._renamed(file, now)
+                self.reading.at = msgspec.structs.replace(self.reading.at, rests=NOT_THERE)
+                yield from self._tailed(now)
+                return
+            self._file = file
+        elif self.reading.at.before:
+            self.rests = self._tail is None
+            self.reading.at = msgspec.structs.replace(self.reading.at, rests=NOT_THERE)
+            return
+        yield from self._tailed(now, ends=True)
         yield from self._finish("the file is gone")
         yield self._said(f"the file is gone; it was read up to octet {self.reading.at.offset}")
         self.is_over = True
@@ -247,15 +336,3 @@ class _Follower:
 
     def _said(self, reason: str) -> Block:
         return Block(rejected=[bad_file(self._path, reason)], position=self.reading.position())
-
-
-def is_read_before(path: Path, at: GrowingPosition) -> bool:
-    """Whether what was read up to a position stands in a file."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return stands_in(file, at)
-    finally:
-        os.close(file)

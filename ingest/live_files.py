@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
@@ -10,7 +11,8 @@ from typing import Any
 
 from ingest.blocks import LivePartition, shown
 from ingest.errors import PositionError
-from ingest.live_file import REST_S, LiveFile, is_read_before
+from ingest.live_file import REST_S, START, LiveFile, untold
+from ingest.live_tail import has_more, is_read_before
 from ingest.live_walk import BEGINS, LONGEST_S, Changes, Seen, Walk, Which
 from ingest.positions import GrowingPosition, known
 
@@ -28,18 +30,25 @@ class LiveFolder:
     """
 
     def __init__(
-        self, path: str | Path, positions: Mapping[str, Any] = NOTHING, rest_s: float = REST_S
+        self,
+        path: str | Path,
+        positions: Mapping[str, Any] = NOTHING,
+        rest_s: float = REST_S,
+        now_us: Callable[[], int] = untold,
     ) -> None:
         self._walk = Walk(str(path), self._stirs)
-        self._rest_s = rest_s
+        self._rest_s, self._now_us = rest_s, now_us
         self._resting: Mapping[str, Any] = NOTHING
         self._went: dict[Which, tuple[Seen, float]] = {}  # lately, and when
         self._read: dict[Which, tuple[str, GrowingPosition]] = {}
+        self._left: dict[Which, GrowingPosition] = {}  # those that had lost their names before
         for name, position in positions.items():
             try:
                 at = known(position, GrowingPosition, name)
             except PositionError:
                 continue  # of a source that is no file
+            for one in at.before:
+                self._left[one.device, one.inode] = one
             self._read[at.device, at.inode] = name, at
 
     def look(self, resting: Mapping[str, Any] = NOTHING) -> list[LivePartition]:
@@ -51,7 +60,13 @@ class LiveFolder:
         changes, now = self._walk.look(), monotonic()
         self._note(changes, now)
         new = [path for path in changes.came if not self._is_moved(path) and not self._was_read(path)]
-        return [LiveFile(Path(path), self._rest_s) for path in sorted([*new, *changes.stirred])]
+        files = [(path, self._begins(path) if path in new else START) for path in [*new, *changes.stirred]]
+        about = self._rest_s, self._now_us
+        return [
+            LiveFile(Path(path), *about, at)
+            for path, at in sorted(files, key=itemgetter(0))
+            if at is not None
+        ]
 
     def has(self, name: str) -> bool:
         """Whether a file of that name was there at the last look."""
@@ -81,6 +96,13 @@ class LiveFolder:
                 return file.read(len(begins)) == begins
         except OSError:
             return False
+
+    def _begins(self, path: str) -> GrowingPosition | None:
+        """Where to begin; None: it had lost its name before the checkpoint, and nothing was written to it since."""
+        at = self._left.pop(self._walk.files[path].which, None)
+        if at is None or not is_read_before(Path(path), at):
+            return START
+        return at if has_more(Path(path), at) else None
 
     def _was_read(self, path: str) -> bool:
         """Whether it was read under another name before the checkpoint."""

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ingest.blocks import Block, Partition, bad_file, shown
+from ingest.blocks import Block, Health, Partition, bad_file, shown
 from ingest.compression import CutShortError, chunks
 from ingest.event_file import EventFile
+from ingest.file_kinds import file_of
 from ingest.flow_file import FlowFile
+from ingest.object_store import Bucket, mended
 from ingest.records import Rejected
+from ingest.remote_file import discover_objects
 from ingest.sniff import HEAD, sniff
 
 __all__ = ["Block", "EventFile", "FlowFile", "Found", "Partition", "discover"]
@@ -43,6 +46,8 @@ class Found:
     rejected: list[Rejected] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)  # files in folders that are plainly no telemetry
     gone: list[str] = field(default_factory=list)  # sources at rest that are not there any more
+    health: list[Health] = field(default_factory=list)  # of those that could not be looked at
+    unlisted: bool = False  # ... so there may be sources that nobody knows of
 
 
 class Finder(Protocol):
@@ -57,14 +62,18 @@ class Finder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files and folders as they are."""
+    """Files and folders as they are, and what is under URLs."""
 
     paths: tuple[str, ...]
     lateness_us: int
+    buckets: tuple[Bucket, ...] = ()
 
     def found(self, positions: Mapping[str, Any]) -> Found:
         """All of them."""
-        return discover(self.paths, self.lateness_us)
+        found = discover(self.paths, self.lateness_us)
+        for bucket in self.buckets:
+            _add_objects(bucket, found, self.lateness_us)
+        return found
 
     def look(self, resting: Mapping[str, Any]) -> Found:
         """Nothing comes."""
@@ -109,6 +118,22 @@ def is_left_out(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in _NOT_TELEMETRY or bool(_OURS.match(name))  # noqa: PTH122
 
 
+def _add_objects(bucket: Bucket, found: Found, lateness_us: int) -> None:
+    try:
+        objects = bucket.objects()
+    except Exception as error:  # every library has errors of its own
+        found.rejected.append(Rejected(reason=f"it {mended(error)}", source=bucket.url, kind="file"))
+        return
+    skipped = [name for name in objects if is_left_out(name.rpartition("/")[2]) and name != bucket.url]
+    found.skipped += skipped
+    wanted = {name: stands for name, stands in objects.items() if name not in skipped}
+    for one in discover_objects(bucket, wanted, lateness_us):
+        if isinstance(one, Rejected):
+            found.rejected.append(one)
+        else:
+            found.partitions.append(one)
+
+
 def _add(path: Path, found: Found, lateness_us: int) -> None:
     try:
         head = next(chunks(path, HEAD), b"")
@@ -121,7 +146,5 @@ def _add(path: Path, found: Found, lateness_us: int) -> None:
     kind = sniff(head)
     if not kind.kind:
         found.rejected.append(bad_file(path, kind.reason))
-    elif kind.kind == "flows":
-        found.partitions.append(FlowFile(path))
     else:
-        found.partitions.append(EventFile(path, lateness_us))
+        found.partitions.append(file_of(kind.kind, path, lateness_us))

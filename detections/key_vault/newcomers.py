@@ -52,8 +52,9 @@ HOW = (
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
     "a person who is no stranger: "
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
-    "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. Who reaches so "
-    "many vaults that there is an alert about that makes one of each vault that is one step lower."
+    "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. Who is new at "
+    "three vaults and more in an hour is told at full weight once, in the alert about the many vaults or that of the most "
+    "improbable one; those of the others are one step lower."
 )
 
 

@@ -39,7 +39,7 @@ DETECTION = Detection(
     severity="medium",
     title="Access to a key vault from a Tor exit node",
     description=(
-        "{who} reached the vault {entity} through Tor, from {from}: {let_through} operations were let "
+        "{who} reached the vault {entity} through Tor, from {from}: {let_through:operation was|operations were} let "
         "through, {refused} refused."
     ),
     explanation=(

@@ -6,6 +6,7 @@ from detections.declare import AtOnce, Detection, Finding, Verdict
 from detections.management.evidence import finding
 from detections.organisation import Organisation
 from detections.view import Hour
+from detections.words import counted
 from ingest.records import FAILURE, MANAGEMENT, Event
 
 LISTS = frozenset({"tor_exit_node", "anonymous_proxy"})
@@ -52,7 +53,9 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
         }
         for one in found.addresses
     ]
-    against = tuple(f"{number} others use {one}" for one, number in users.items() if number)
+    against = tuple(
+        f"{counted(number, 'other uses', 'others use')} {one}" for one, number in users.items() if number
+    )
     return Verdict(evidence={"indicators": told}, against=against)
 
 

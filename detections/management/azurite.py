@@ -131,8 +131,8 @@ DETECTION = Detection(
     severity="high",
     title="Azurite toolkit run",
     description=(
-        "{name} did what the Azurite toolkit does: three publishing profiles each of {sites_number} web sites, and "
-        "{vaults_number} vaults read out keys first, from {from}."
+        "{name} did what the Azurite toolkit does: three publishing profiles each of {sites_number:web site|web sites}, "
+        "and {vaults_number:vault|vaults} read out keys first, from {from}."
     ),
     explanation=(
         "Marks of Azurite: three publishing profiles (WebDeploy, FileZilla, FTP) of the same site within a minute, "

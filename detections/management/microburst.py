@@ -269,7 +269,7 @@ DETECTION = Detection(
     title="MicroBurst toolkit run",
     description=(
         "{name} did within a quarter of an hour what the MicroBurst toolkit does: {signs_text}. "
-        "Secret-revealing operations of {kinds_number} kinds, from {from}."
+        "Secret-revealing operations of {kinds_number:kind|kinds}, from {from}."
     ),
     explanation=(
         "Marks of MicroBurst within 15 minutes of one principal: the breadth of secret-revealing operations "

@@ -101,7 +101,7 @@ DETECTION = Detection(
     title="Network communication with a malicious address",
     description=(
         "This resource exchanged traffic with {peer}, which threat intelligence lists as command and control: "
-        "{connections} connections, {octets} octets."
+        "{connections:connection|connections}, {octets:octet|octets}."
     ),
     explanation=(
         "Traffic of a resource that was let through, on whatever port, with an address that a feed of category "

@@ -13,6 +13,7 @@ import pytest
 from actors.far_reading import DEPTH, FarPartition, FarReader, SharedParts
 from actors.settings import Settings
 from ingest.errors import PositionError
+from ingest.live_file import LiveFile
 from ingest.select import prepared
 from ingest.sources import Block, EventFile, FlowFile, Partition
 from tests.actors.running import MACHINES, enrichment
@@ -170,3 +171,19 @@ def test_a_partition_that_is_read_again_has_names_of_its_own(partition: Partitio
     again = list(far.blocks(packed(blocks[0].position)))
     before, after = ({b.chosen.stream for b in some if b.chosen is not None} for some in (blocks, again))
     assert not before & after
+
+
+def test_a_silent_source_says_also_from_afar_since_when(tmp_path: Path) -> None:
+    """On Ray a server over weeks of old files would else keep all their hours in memory at once."""
+    path = tmp_path / "x"
+    path.write_bytes(lines(audits(5)))
+    now_us = max(path.stat().st_mtime_ns, path.stat().st_ctime_ns) // 1_000 + 300_000_000
+    here, there = (
+        next(block for block in one.blocks() if block.idle)
+        for one in (
+            LiveFile(path, 600.0, lambda: now_us),
+            far_partition(LiveFile(path, 600.0, lambda: now_us)),
+        )
+    )
+    assert here.quiet_us == there.quiet_us == now_us - 300_000_000
+    assert not there.rests

@@ -31,10 +31,10 @@ class Growing:
     """A live source of events: `has` says how many of them have come by now."""
 
     live = True
-    first_us = None
+    first_us: int | None = None
 
-    def __init__(self, name: str, events: Sequence[Event], has: int = 0) -> None:
-        self.name, self.events, self.has = name, events, has
+    def __init__(self, name: str, events: Sequence[Event], has: int = 0, quiet_us: int = 0) -> None:
+        self.name, self.events, self.has, self.quiet_us = name, events, has, quiet_us
         self.released: list[Any] = []
         self.stopped = False
 
@@ -47,7 +47,10 @@ class Growing:
         while True:
             some = self.events[done : min(done + 5, self.has)]
             done += len(some)
-            yield Block(EventColumns.of(some), read=len(some), idle=not some, position=done)
+            quiet_us = 0 if some else self.quiet_us
+            yield Block(
+                EventColumns.of(some), read=len(some), idle=not some, quiet_us=quiet_us, position=done
+            )
 
     def release(self, position: Any) -> None:
         self.released.append(position)
@@ -101,6 +104,37 @@ def test_a_source_that_falls_silent_does_not_hold_the_hours_open_for_ever(live: 
     assert len(told(run)) == 3
 
 
+@pytest.mark.parametrize(("quiet_us", "steps"), [(0, 500), (at(5_000), 3)], ids=["just come", "old"])
+def test_a_backlog_is_judged_as_it_is_read(live: Settings, quiet_us: int, steps: int) -> None:
+    """All the hours of weeks of old files would be open at once; and a server would say nothing for a while."""
+    sources, hours = [], 40
+    for hour in range(hours):
+        reads = [event(60 * hour + minute, 100 * hour + minute, address=TOR) for minute in range(0, 60, 6)]
+        sources.append(Growing(f"{hour:02}", reads, 10, quiet_us))
+        sources[-1].first_us = reads[0].at_us
+    run, now, most = Replayed(sources, live), at(60 * 24 * 14), 0
+    for _ in range(20 * hours):  # with old ones that are asked all the time it would get no further
+        progress = run.advance(steps, now_us=now)
+        most = max(most, progress.open_hours)
+    assert (progress.counts.read, progress.counts.late) == (10 * hours, 0)
+    if quiet_us:
+        assert most <= 2 + 4 * (live.routers > 1), "several routers read up to four hours ahead of each other"
+        assert len(told(run)) == hours
+    else:  # others of the series may be about to come
+        assert most == hours
+        assert told(run) == []
+
+
+def test_a_source_that_says_it_is_silent_since_later_than_now_is_so_since_now(live: Settings) -> None:
+    """Clocks differ between machines."""
+    silent = Growing("silent", [event(5, 1, address=TOR)], 1, at(60 * 24 * 365))
+    run = Replayed([silent], live)
+    take(run, at(300))
+    assert told(run) == []
+    take(run, at(300) + live.silence_us + 1)
+    assert len(told(run)) == 1
+
+
 def test_with_all_sources_silent_the_last_hour_closes_by_the_clock(live: Settings) -> None:
     run = Replayed([Growing("log", [event(5, 1, address=TOR)], 1)], live)
     take(run, at(6))
@@ -121,6 +155,21 @@ def test_a_late_record_adds_to_an_alert_that_was_told(live: Settings) -> None:
     again = {alert.id: alert for alert in told(run)}
     assert again[first.id].evidence["late_records"] == 1
     assert again[first.id].count == 2
+
+
+def test_alerts_are_counted_once_whatever_is_said_of_them_later_and_over_a_death(live: Settings) -> None:
+    """Who plots them would see a burst where a file came late, and fewer than there are after each start."""
+    late = [event(minute, minute, address=TOR) for minute in (6, 7, 8)]
+    source = Growing("log", [event(5, 1, address=TOR), event(300, 2), *late, event(400, 4)], 2)
+    run = Replayed([source], live)
+    (marked,) = take(run, at(300), mark=True).marked
+    assert sum(run.fresh().numbers.raised.values()) == 1
+    again = Replayed([source], live, run.saved(marked))
+    source.has = 6
+    take(again, at(400))
+    (alert,) = told(again)
+    assert alert.count == 4
+    assert sum(again.fresh().numbers.raised.values()) == 1
 
 
 def test_records_of_a_wrong_clock_do_not_move_the_time(live: Settings) -> None:
@@ -198,3 +247,65 @@ def test_deaths_of_a_server_lose_no_alert_and_tell_none_that_differs(live: Setti
         msgspec.structs.replace(one, incident="") for one in sorted(expected.alerts, key=lambda one: one.id)
     ]
     assert [msgspec.to_builtins(one) for one in bare] == [msgspec.to_builtins(one) for one in wanted]
+
+
+class Away(Growing):
+    """A source that can't be reached, or whose next records are on their way."""
+
+    def __init__(self, *given: Any, why: str) -> None:
+        super().__init__(*given)
+        self.why: str | None = why
+
+    def blocks(self, position: Any = None) -> Iterator[Block]:
+        for block in super().blocks(position):
+            if block.idle and self.why:
+                setattr(block, self.why, True)
+            yield block
+
+
+@pytest.mark.parametrize(("why", "holds_us"), [("down", LIVE.outage_us), ("awaited", 10 * LIVE.outage_us)])
+def test_hours_wait_longer_for_a_source_that_may_have_more(live: Settings, why: str, holds_us: int) -> None:
+    """A broker that is away for a while has what came meanwhile: it must not all be late."""
+    loud = Growing("loud", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)
+    away = Away("away", [event(5, 1_000), event(10, 1_001, address=TOR)], 1, why=why)
+    run = Replayed([loud, away], live)
+    for later in range(0, holds_us, live.silence_us):
+        take(run, at(200) + later)
+    assert told(run) == []
+    away.has = 2
+    progress = take(run, at(200) + holds_us)
+    assert (progress.counts.read, progress.counts.late) == (22, 0)
+    away.why = None
+    take(run, at(200) + holds_us + MINUTE_US)
+    take(run, at(200) + holds_us + MINUTE_US + live.silence_us + 1)
+    assert [alert.count for alert in told(run)] == [7, 6, 6, 2]
+
+
+def test_the_hours_do_not_wait_for_ever_for_a_source_that_is_down(live: Settings) -> None:
+    loud = Growing("loud", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)
+    run = Replayed([loud, Away("away", [event(5, 1_000)], 1, why="down")], live)
+    take(run, at(200))
+    take(run, at(200) + live.outage_us + 1)
+    assert len(told(run)) == 3
+
+
+def test_hours_wait_while_there_may_be_sources_that_nobody_knows_of(live: Settings) -> None:
+    """A store that can't be listed at the start has files of hours that must not be closed by then."""
+    run = Replayed(
+        [Growing("log", [event(minute, minute, address=TOR) for minute in range(0, 200, 10)], 20)], live
+    )
+    run._conductor.add([], [], unlisted=True)
+    take(run, at(200))
+    take(run, at(200) + live.silence_us + 1)
+    assert told(run) == []
+    run._conductor.add([Listed("late", [event(7, 1_000, address=TOR)])], [], unlisted=False)
+    progress = take(run, at(200) + live.silence_us + 2)
+    assert progress.counts.late == 0
+    take(run, at(200) + 2 * live.silence_us)
+    assert [alert.count for alert in told(run)] == [7, 6, 6]
+    run._conductor.add([], [], unlisted=True)
+    run._conductor.add([], [], unlisted=True)
+    take(run, at(300))
+    assert told(run) == []
+    take(run, at(300) + live.outage_us + 1)
+    assert [alert.count for alert in told(run)] == [2], "not for ever"

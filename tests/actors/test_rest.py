@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ from actors.sources import Reader
 from actors.steps import CloseHour, Counts, Place, RunState
 from ingest.blocks import Block
 from ingest.event_columns import EventColumns
+from ingest.positions import GrowingPosition
 from ingest.records import TRAFFIC
 from tests.actors.running import MINUTE_US, TOR, Replayed, at, enrichment, event
 from tests.actors.test_live import LIVE, Growing, take, told
@@ -241,3 +243,22 @@ def test_of_each_router_only_the_last_call_is_waited_for() -> None:
         calls.hold([f"batch {number}", None], router=number % 2)
     assert sorted(calls.take_after(0)) == ["batch 998", "batch 999"]
     assert calls.take_after(0) == calls.take_after(-1) == []
+
+
+def test_a_file_that_was_renamed_when_the_run_died_is_not_missed(live: Settings) -> None:
+    """Logs are rotated every night: a start would say each time that a file is gone, though all of it was read."""
+    log = Growing("log", [event(5, 100)], 1)
+    run = Replayed([old := Resting("old", [event(minute, minute) for minute in range(3)], 2), log], live)
+    run.advance(200, now_us=at(10))
+    (marked,) = take(run, at(10), mark=True).marked
+    place = GrowingPosition(before=[GrowingPosition(inode=7)], rests=(0, 1))
+    renamed = msgspec.msgpack.decode(msgspec.msgpack.encode(place))
+    assert marked.standing.run is not None
+    marked.standing.run.places = [
+        Place(place.name, place.frontier_us, renamed) if place.name == "old" else place
+        for place in marked.standing.run.places
+    ]
+    again = Replayed([log], live, run.saved(marked))
+    assert again.router.resting() == {"old": renamed}
+    assert take(again, at(11)).rejected == []
+    assert old.has == 2

@@ -11,8 +11,10 @@ from detections.declare import Finding, Verdict
 WHOLE, PART = "key_vault.high_vault_access_volume", "key_vault.unusual_application"
 
 
-def raised(type_: str, entity: str, *principals: str) -> Raised:
-    finding = Finding(evidence={}, first_us=0, last_us=0, count=1, principals=principals)
+def raised(type_: str, entity: str, *principals: str, chance: float | None = 0.01) -> Raised:
+    finding = Finding(
+        evidence={}, first_us=0, last_us=0, count=1, principals=principals, improbability=chance
+    )
     kind = "principal" if type_ == WHOLE else "vault"
     return Found(type_, kind, entity, 5, finding), Verdict(against=("before",))
 
@@ -37,6 +39,24 @@ def test_what_is_not_wholly_part_of_it_keeps_its_weight(principals: tuple[str, .
 def test_what_is_only_recorded_tells_nobody_the_whole() -> None:
     tour = [raised(WHOLE, "app-1", "app-1"), raised(PART, "/v", "app-1")]
     assert steps(*tour, shadow=frozenset({WHOLE})) == [0, 0]
+
+
+def test_where_no_alert_tells_the_whole_the_most_improbable_part_tells_of_the_others() -> None:
+    """Where many go through all vaults now and then, one more who does is no alert by himself; what he is new at is."""
+    tour = [raised(PART, f"/v{n}", "app-1", chance=0.01 if n == 2 else 0.02) for n in range(4)]
+    tour[1][0].type = "key_vault.unusual_user"
+    assert steps(*tour) == [-1, -1, 0, -1]
+    told = parts_of_wholes(tour)
+    assert told[2][1].evidence["new_in_this_hour_at"] == ["/v0", "/v1", "/v2", "/v3"]
+    assert told[0][1].against[-1] == (
+        "one of 4 at which it is new in this hour: the alert on /v2 tells of all"
+    )
+    assert parts_of_wholes(tour[::-1])[::-1] == told, "whatever order they come in"
+
+
+def test_two_are_not_many_and_others_are_others() -> None:
+    assert steps(*(raised(PART, f"/v{n}", "app-1") for n in range(2))) == [0, 0]
+    assert steps(*(raised(PART, f"/v{n}", f"app-{n}") for n in range(5))) == [0] * 5
 
 
 def test_another_type_is_no_part() -> None:

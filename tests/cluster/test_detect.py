@@ -108,7 +108,7 @@ def test_an_alert_from_standard_input(tmp_path: Path) -> None:
     (tmp_path / "redshank.toml").write_text(TOR)
     done = run(tmp_path, "-", "--config", "redshank.toml", stdin=lines(line(1)))
     assert done.returncode == 0, done.stderr
-    assert "1 alerts" in done.stderr
+    assert "1 alert (" in done.stderr
 
 
 def test_state_splits_a_run_in_two_without_a_trace(tmp_path: Path) -> None:

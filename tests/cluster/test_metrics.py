@@ -16,7 +16,7 @@ from cluster.checkpoints import Store
 from cluster.metrics import ALWAYS, METRICS, MOST, OTHER, Exporter
 from cluster.observed import checkpoint_now, sources_now
 from cluster.run import place_of
-from cluster.snapshot import Board, FlowsLost, Snapshot, SourceNow, UdpNow, fates
+from cluster.snapshot import Board, FlowsLost, Snapshot, SourceNow, UdpNow, UdpTotal, fates
 from tests.cluster.operating import organisation, under_way
 from tests.cluster.snapshots import NOW_US, snapshot
 
@@ -195,3 +195,17 @@ def test_a_real_run_is_told(config: Path, tmp_path: Path) -> None:
     assert figures["redshank_checkpoint_epoch",] >= 1
     assert any(key[0] == "redshank_source_lag_seconds" for key in figures)
     assert ("redshank_source_lag_seconds", "later") not in figures
+
+
+def test_what_came_by_udp_counts_on_when_the_port_is_opened_anew() -> None:
+    """Else nobody hears of drops after a death until there are more of them than before it."""
+    total = UdpTotal()
+    total.with_now(UdpNow(datagrams=9, octets=900, dropped=2))
+    before = total.with_now(UdpNow(datagrams=10, octets=1_000, dropped=3))
+    total.begin_again()
+    after = total.with_now(UdpNow(datagrams=1, octets=100, dropped=1))
+    assert (before.datagrams, before.dropped) == (10, 3)
+    assert (after.datagrams, after.octets, after.dropped) == (11, 1_100, 4)
+    total.begin_again()
+    total.begin_again()
+    assert total.with_now(UdpNow()).datagrams == 11, "twice, before anything has come"

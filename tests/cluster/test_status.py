@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from actors.steps import Place
+from cluster.beginning import packed_place, place_of
 from cluster.checkpoints import Store
 from cluster.cli import cli
 from cluster.errors import UserError
@@ -46,6 +48,27 @@ def told(status: Status) -> str:
 
 def as_json(*arguments: object) -> Any:
     return json.loads(asked(*arguments, "--json").stdout)
+
+
+def test_a_port_that_nothing_came_to_does_not_put_the_watermark_to_1970(config: Path, tmp_path: Path) -> None:
+    """Whoever looks would take all that was judged for not yet judged."""
+    state = tmp_path / "state"
+    with under_way(config, state, 2):
+        pass
+    store = Store(state)
+    manifest = store.latest()
+    assert manifest is not None
+    standing = place_of(manifest)
+    assert standing.run is not None
+    standing.run.places = [Place("udp://127.0.0.1:4739", 0, [1, "datagrams", 0, 0, 0, []])]
+    standing.router |= {"open_hours": [], "closed_until": 490_000}
+    manifest.epoch, manifest.router = manifest.epoch + 1, packed_place(standing)
+    with store.lock():
+        store.commit(manifest)
+    status = status_of(Store(state), 600_000_000)
+    assert status.watermark_us == 490_000 * 3_600_000_000
+    assert "nothing yet" in told(status)
+    assert "1969" not in told(status)
 
 
 def test_a_run_under_way_is_told_beside_it(config: Path, tmp_path: Path) -> None:
@@ -151,7 +174,7 @@ def test_hours_that_are_closed_are_passed_whatever_a_silent_source_was_read_unti
     hour = 3_600_000_000
     assert watermark(5 * hour, 0, [9], 8) == 8 * hour
     assert watermark(9 * hour + 1, 0, [9], 8) == 9 * hour + 1
-    assert watermark(None, 0, [], 8) is None
+    assert (watermark(None, 0, [], 8), watermark(None, 0, [])) == (8 * hour, None)
 
 
 def test_a_servers_address_is_told_apart_from_a_store() -> None:

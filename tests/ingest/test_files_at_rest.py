@@ -227,3 +227,65 @@ def test_a_file_that_is_moved_from_a_day_that_is_not_entered_is_no_new_one(
     passes(1.0)
     old.rename(tmp_path / "archive" / "old.json")
     assert folder.look() == []
+
+
+WEEKS_S = 21 * 86_400
+
+
+def written_us(path: Path) -> int:
+    """When something of the file was last changed, as the file system has it."""
+    status = path.stat()
+    return max(status.st_mtime_ns, status.st_ctime_ns) // 1_000
+
+
+def first_idle(file: LivePartition) -> Block:
+    return next(block for block in file.blocks() if block.idle)
+
+
+def test_a_backlog_counts_as_silent_since_it_was_written(tmp_path: Path, passes: TimePasses) -> None:
+    """Else a server that starts over weeks of old files keeps all their hours in memory at once."""
+    path = tmp_path / "a"
+    path.write_bytes(lines(RECORDS[:5]))
+    now_us = written_us(path) + WEEKS_S * 1_000_000
+    folder = LiveSources((str(tmp_path),), (), tmp_path / "journal", 1 << 20, lambda: now_us, 600.0)
+    (file,) = folder.found({}).partitions
+    some = list(file.blocks())
+    assert [len(uids([block])) for block in some] == [5, 0]
+    assert some[-1].quiet_us == written_us(path)
+    assert some[-1].rests, "no descriptor, no reader: nobody has written to it for weeks"
+
+
+def test_a_mirrors_old_time_does_not_make_a_file_silent_that_has_just_come(
+    tmp_path: Path, passes: TimePasses
+) -> None:
+    """`rsync -t` gives a file the time of the original: its hours would close before the next file is there."""
+    path = tmp_path / "a"
+    path.write_bytes(lines(RECORDS[:5]))
+    came_us = written_us(path)
+    os.utime(path, (came_us / 1e6 - WEEKS_S, came_us / 1e6 - WEEKS_S))
+    assert path.stat().st_mtime < came_us / 1e6 - WEEKS_S + 1
+    block = first_idle(LiveFile(path, 600.0, lambda: came_us + 120_000_000))
+    assert not block.rests
+    assert came_us <= block.quiet_us < came_us + 60_000_000
+
+
+def test_what_is_seen_to_grow_is_silent_since_then_by_our_own_clock(
+    tmp_path: Path, passes: TimePasses
+) -> None:
+    """A file server's clock may be minutes behind ours: what has just been written is not silent for minutes."""
+    path = tmp_path / "a"
+    path.write_bytes(lines(RECORDS[:5]))
+    now_us = written_us(path) + 300_000_000
+    blocks = LiveFile(path, 600.0, lambda: now_us).blocks()
+    assert next(block for block in blocks if block.idle).quiet_us
+    append(path, lines(RECORDS[5:7]))
+    assert len(uids([next(blocks)])) == 2
+    assert next(blocks).quiet_us == 0
+
+
+def test_a_file_from_the_future_was_written_now(tmp_path: Path, passes: TimePasses) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(lines(RECORDS[:5]))
+    early_us = written_us(path) - WEEKS_S * 1_000_000
+    block = first_idle(LiveFile(path, 600.0, lambda: early_us))
+    assert (block.quiet_us, block.rests) == (0, False)

@@ -168,7 +168,7 @@ def test_a_countrys_alert_says_where_the_person_and_the_organisation_are() -> No
 def test_an_anonymous_addresss_alert_names_its_lists_and_who_else_uses_it() -> None:
     (alert,) = alerts_of(ANONYMOUS, [act(20 * DAY_H + 9, 0, RESTART, "svc", **LISTED), there(LISTED)])[1:]
     assert alert.evidence["lists"] == ["anonymous_proxy"]
-    assert alert.evidence["against"] == ["1 others use 185.220.101.1"]
+    assert alert.evidence["against"] == ["1 other uses 185.220.101.1"]
 
 
 def test_a_journeys_alert_tells_both_ends_distance_and_time() -> None:
