@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from alerts.alert import Alert
 from alerts.routing import Route
 from alerts.store.opening import writing
 from alerts.store.outbox import FULL, Row
 from alerts.store.schema import OUTBOX
-from alerts.store.store import AlertStore
+from alerts.store.store import AlertStore, row_of
 from alerts.work import Scope
 from tests.cluster.receivers import an_alert
 
@@ -189,9 +189,26 @@ def test_a_store_of_before_sinks_is_brought_up_to_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path}/old.db"
+    columns = (
+        "id",
+        "type",
+        "grave",
+        "entity",
+        "region",
+        "start",
+        "complete",
+        "shown",
+        "state",
+        "words",
+        "body",
+    )
     with monkeypatch.context() as before:
         before.setattr("alerts.store.opening.HEAD", "0001")
-        AlertStore(url).write([an_alert()], NOW)
+        row = {name: value for name, value in row_of(an_alert(), None).items() if name in columns}
+        with writing(AlertStore(url).outbox._engine) as connection:
+            names = ", ".join(row)
+            marks = ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO alerts ({names}) VALUES ({marks})"), row)
     store = AlertStore(url)
     assert store.find("aa11")[0].alert.count == 1
     write(store, an_alert("bb22"))
