@@ -28,14 +28,9 @@ _REFUSED = {
 }
 _SILENT = {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionError", "TimeoutError",
            "ServiceRequestError", "ServiceResponseError", "ConnectionClosedError"}  # fmt: skip
-for _name in (
-    "azure",
-    "adlfs",
-    "botocore",
-    "s3fs",
-):  # they would tell standard error of what we tell in a line
+for _name in ("azure", "adlfs", "botocore", "s3fs"):  # where no log is kept, we tell of it in a line
     logging.getLogger(_name).addHandler(logging.NullHandler())
-    logging.getLogger(_name).propagate = False
+logging.getLogger("azure.identity").setLevel(logging.ERROR)  # ... and of each try it would tell in twenty
 DEEPEST = 20  # folders that are gone through for an example
 NO_SUCH = "there is no such bucket or container; create it, or check its name"
 
