@@ -29,7 +29,9 @@ def snapshot(**changed: Any) -> Snapshot:
         watermark_us=NOW_US - 700_000_000,
         sources=[
             SourceNow(name="edge-1", frontier_us=NOW_US - 90_000_000, lag_s=90.0),
-            SourceNow(name="vaults", frontier_us=NOW_US - 30_000_000, lag_s=30.0),
+            SourceNow(
+                name="vaults", frontier_us=NOW_US - 30_000_000, lag_s=30.0, fault="away", down_s=5.0, behind=3
+            ),
             SourceNow(name="old.json", finished=True),
             SourceNow(name="new.json"),
         ],
