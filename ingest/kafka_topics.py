@@ -94,7 +94,7 @@ class KafkaTopics:
     def found(self) -> list[KafkaPartition]:
         """What is there to begin with; a cluster that does not answer is waited for some seconds."""
         known, self._known = self._known, []
-        self._begin()
+        self.begin()
         if self._thread is not None:
             self._thread.join(FIRST_S)
         return [*known, *self.look()]
@@ -103,7 +103,7 @@ class KafkaTopics:
         """The partitions that have come. Raises ConfigurationError for options that can't be used."""
         if self._thread is not None and not self._thread.is_alive():
             self._thread = None
-        self._begin()
+        self.begin()
         said, self._said = self._said, None
         if isinstance(said, Exception):
             raise said
@@ -123,7 +123,8 @@ class KafkaTopics:
             for topic, fault in self._faults.items()
         ]
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Ask, if it is time and nobody does."""
         if self._thread is None and self._said is None and monotonic() >= self._due:
             self._thread = Thread(target=self._ask, name="kafka-topics", daemon=True)
             self._thread.start()

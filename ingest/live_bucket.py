@@ -55,7 +55,7 @@ class LiveBucket:
     def found(self, resting: Mapping[str, Any] = NOTHING) -> list[LivePartition]:
         """What was being read before, whether or not the store answers; and what else is there."""
         begun: list[LivePartition] = list(self._begun.values())
-        self._begin()
+        self.begin()
         if self._later is not None:
             self._later.wait(FIRST_S)
         return [*begun, *self.look(resting)]
@@ -72,7 +72,7 @@ class LiveBucket:
                 self._fault, self._tries = "", 0
                 self._due = monotonic() + max(EVERY_S, SHARE * took_s)
                 return self._listed(objects, firsts, resting)
-        self._begin()
+        self.begin()
         return []
 
     def has(self, name: str) -> bool:
@@ -90,7 +90,8 @@ class LiveBucket:
             return []
         return [Health(name=self._bucket.url, fault=self._fault, since_s=monotonic() - self._since)]
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Ask, if it is time and nobody does."""
         if self._later is None and monotonic() >= self._due:
             self._later = Later(partial(listed, self._bucket, dict(self._objects or {})))
 

@@ -52,9 +52,12 @@ class LiveSources:
             for host, port in self.listen
         ]
         self._topics = [KafkaTopics(one, positions) for one in self.streams]
-        streams = [partition for topics in self._topics for partition in topics.found()]
         resting = {name: position for name, position in positions.items() if is_at_rest(position)}
         self._stores = [LiveBucket(one, positions, self.rest_s) for one in self.buckets]
+        places: list[KafkaTopics | LiveBucket] = [*self._topics, *self._stores]
+        for place in places:  # all are asked at once
+            place.begin()
+        streams = [partition for topics in self._topics for partition in topics.found()]
         objects = [partition for store in self._stores for partition in store.found(resting)]
         found = self.look(resting)
         found.partitions = [*listeners, *streams, *objects, *found.partitions]

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ def s3_server() -> Iterator[tuple[str, dict[str, Any]]]:
     server.start()
     host, port = server.get_host_and_port()
     options = {"key": "key", "secret": "secret", "endpoint_url": f"http://{host}:{port}"}
+    # What it holds belongs to the process: of an earlier one, too.
+    urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", data=b"").close()
     fsspec.filesystem("s3", **options).mkdir("box")
     try:
         yield "s3://box", options

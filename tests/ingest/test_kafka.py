@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from ingest import kafka, kafka_topics, kafka_words
@@ -127,15 +129,43 @@ def test_a_bad_message_is_kept_with_its_offset_and_the_others_are_read() -> None
     assert block.read == len(block.events) + len(block.rejected) + 2
 
 
-@given(
-    st.lists(st.one_of(st.none(), st.binary(max_size=200), st.sampled_from([b'{"records": [', b"[", b"{}"])))
+TOLD = message(template(256, PLAIN), a_set(256, record(ports=(1, 22)) * 2))
+BODIES = st.one_of(
+    st.none(),
+    st.binary(max_size=200),
+    st.sampled_from(
+        [b'{"records": [', b"[", b"{}", b"[" * 5_000, TOLD, TOLD + TOLD, TOLD[:-7], payload(RECORDS[:2])]
+    ),
+    st.tuples(
+        st.sampled_from([TOLD, payload(RECORDS[:1])]), st.integers(0, 90), st.binary(min_size=1, max_size=4)
+    ).map(lambda told: told[0][: told[1]] + told[2] + told[0][told[1] + len(told[2]) :]),
 )
-def test_any_octets_give_records_or_a_reason(bodies: list[bytes | None]) -> None:
-    messages = [Message(n, body) for n, body in enumerate(bodies)]
+
+
+@settings_of_hypothesis(deadline=None)
+@given(st.lists(BODIES, max_size=12), st.integers(0, 12))
+def test_any_octets_give_records_or_a_reason_wherever_reading_goes_on(
+    bodies: list[bytes | None], cut: int
+) -> None:
+    messages = [Message(n, body, b"k") for n, body in enumerate(bodies)]
     block = StreamReader("x").read(messages)
-    bad = sum(one.kind == "record" for one in block.rejected)
-    assert block.read == len(block.events) + len(block.flows or ()) + bad + sum(block.filtered.values())
+    assert is_whole(block)
     assert all(0 <= one.offset < len(bodies) for one in block.rejected)
+    first = StreamReader("x")
+    parts = [first.read(messages[:cut])]
+    kept = [
+        msgspec.convert(msgspec.to_builtins(one, builtin_types=(bytes,)), type(one)) for one in first.kept()
+    ]
+    parts.append(StreamReader("x", kept).read(messages[cut:]))
+    assert sum(one.read for one in parts) == block.read
+    assert sum(len(one.flows or ()) for one in parts) == len(block.flows or ())
+    assert sum(len(one.events) for one in parts) == len(block.events)
+
+
+def is_whole(block: Block) -> bool:
+    """read = events + flows + rejected records + filtered."""
+    bad = sum(one.kind == "record" for one in block.rejected)
+    return block.read == len(block.events) + len(block.flows or ()) + bad + sum(block.filtered.values())
 
 
 def test_exporters_that_share_a_partition_are_told_apart_by_key_and_known_after_a_restart() -> None:
@@ -312,6 +342,12 @@ def test_what_can_not_be_used_is_refused_with_its_name(brokers: Cluster) -> None
     about = settings(brokers, "x", options={"sasl.password": "very secret"})
     assert "secret" not in repr(about)
     assert isinstance(pickle.loads(pickle.dumps(about)), KafkaSettings)
+
+
+def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'redshank\[kafka\]'"):
+        KafkaSettings("a:1", ("x",)).consumer()
 
 
 def test_a_login_that_is_refused_is_said_as_such(brokers: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
