@@ -6,25 +6,19 @@ The descriptions beside the types are the words of the error messages (`cluster.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from cluster.config_base import File, Severity, Table, YesNo
+from cluster.config_sinks import SinkTable
 from ingest.enrich import EnrichmentSettings
 from ingest.threat_intel import Feed
 
 Days = Annotated[float, Meta(ge=0, le=3650, description="a number of days, 0 to 3650")]
-Severity = Literal["informational", "low", "medium", "high"]
 Cloud = Literal["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"]
 Category = Literal["tor_exit_node", "anonymous_proxy", "command_and_control"]
-YesNo = Annotated[bool, Meta(description="true or false")]
-File = Annotated[Path, Meta(description="the path of a file")]
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file: its keys are the fields, and no others."""
 
 
 class InventoryTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,6 +122,16 @@ class StoreTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class TlsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How exporters' connections are made safe: files in PEM."""
+
+    certificate: Annotated[str, Meta(description="the path of a certificate (PEM)")]
+    key: Annotated[str, Meta(description="the path of the certificate's key (PEM)")]
+    client_authorities: Annotated[
+        str, Meta(description="the path of the authorities (PEM) whose certificates exporters must have")
+    ] = ""
+
+
 Variable = Annotated[str, Meta(description="the name of an environment variable", min_length=1)]
 
 
@@ -149,9 +153,14 @@ class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
-    ipfix: Annotated[str, Meta(description="an address to listen on, like 'udp://0.0.0.0:4739'")] | None = (
-        None
-    )
+    ipfix: (
+        Annotated[
+            str,
+            Meta(description="an address to listen on, like 'udp://0.0.0.0:4739' or 'tcp://0.0.0.0:4739'"),
+        ]
+        | None
+    ) = None
+    tls: TlsTable | None = None
 
     kafka: (
         Annotated[str, Meta(description="a broker's host and port, like 'NAME.servicebus.windows.net:9093'")]
@@ -216,6 +225,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     checkpoints: CheckpointsTable = CheckpointsTable()
     sources: tuple[SourceTable, ...] = ()
     serve: ServeTable = ServeTable()
+    sinks: tuple[SinkTable, ...] = ()
     store: StoreTable | None = None  # of alerts; None: they are written to files alone
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]

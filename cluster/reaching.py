@@ -18,6 +18,7 @@ from ingest.kafka import KafkaSettings
 from ingest.kafka_topics import ask
 from ingest.later import Later
 from ingest.object_store import NO_SUCH, Bucket, is_absent, mended
+from ingest.stream_receive import Tls
 
 PATIENCE_S = 100.0  # with all of them; the library for Azure tries for more than a minute
 
@@ -55,6 +56,7 @@ def _check_of(together: Gathered, where: str) -> Callable[[], str]:
     checks: list[tuple[str, Callable[[], str]]] = [
         *((place, partial(_folder, Path(folder))) for place, folder in together.folders),
         *((place, partial(_port, *port)) for place, port in together.ports),
+        *((place, partial(_connections, *port)) for place, port in together.connections),
         *((place, partial(_stream, stream)) for place, stream in together.streams),
         *((place, partial(_bucket, bucket)) for place, bucket in together.buckets),
     ]
@@ -86,12 +88,24 @@ def _folder(folder: Path) -> str:
     return f"{folder}: can be read; {some} files and folders in it"
 
 
-def _port(host: str, port: int) -> str:
-    name = f"udp://{f'[{host}]' if ':' in host else host}:{port}"
+def _connections(host: str, port: int, tls: Tls | None) -> str:
+    """TLS's files were looked at when the configuration was read."""
+    how = "with TLS" if tls else "without TLS"
+    how = "with TLS, exporters need a certificate" if tls and tls.client_authorities else how
+    return f"{_port(host, port, socket.SOCK_STREAM)} ({how})"
+
+
+def _port(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> str:
+    scheme = "udp" if kind == socket.SOCK_DGRAM else "tcp"
+    name = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
         with socket.socket(family, kind, protocol) as made:
+            if (
+                kind == socket.SOCK_STREAM
+            ):  # what is left of connections of before does not keep a server from it
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind(address)
     except OSError as error:
         raise WrongError(f"{name}: {_mend_port(error)}") from None

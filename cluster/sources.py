@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from cluster.config_tables import Configuration, SaslTable, SourceTable
+from cluster.config_tables import Configuration, SaslTable, SourceTable, TlsTable
 from cluster.errors import UserError
 from cluster.secrets import secret
 from cluster.serve_run import now_us
@@ -18,6 +18,7 @@ from ingest.errors import ConfigurationError
 from ingest.kafka import RESERVED, KafkaSettings
 from ingest.live_sources import LiveSources
 from ingest.object_store import EXTRAS, Bucket
+from ingest.stream_receive import Tls
 
 KINDS = ("folder", "ipfix", "kafka")
 _OF_KAFKA = ("topics", "group", "start", "sasl")
@@ -32,9 +33,11 @@ class Gathered:
     buckets: list[tuple[str, Bucket]] = field(default_factory=list)
     ports: list[tuple[str, tuple[str, int]]] = field(default_factory=list)
     streams: list[tuple[str, KafkaSettings]] = field(default_factory=list)
+    connections: list[tuple[str, tuple[str, int, Tls | None]]] = field(default_factory=list)  # by TCP
 
     def __len__(self) -> int:
-        return len(self.folders) + len(self.buckets) + len(self.ports) + len(self.streams)
+        of_network = len(self.ports) + len(self.connections) + len(self.streams)
+        return len(self.folders) + len(self.buckets) + of_network
 
     def add(self, source: SourceTable, where: str, base: Path) -> None:
         """One more. Raises UserError and ConfigurationError."""
@@ -44,9 +47,21 @@ class Gathered:
         elif source.folder is not None:
             self.folders.append((where, placed(source.folder, base)))
         elif source.ipfix is not None:
-            self.ports.append((where, _port(source.ipfix, where)))
+            self._add_port(source.ipfix, _tls(source.tls, base, where), where)
         else:
             self._add_stream(_stream(source, where), where)
+
+    def _add_port(self, said: str, tls: Tls | None, where: str) -> None:
+        scheme, _, address = said.partition("://")
+        if scheme not in ("udp", "tcp") or not address:
+            raise UserError(
+                f"{where}: an address like 'udp://0.0.0.0:4739' or 'tcp://0.0.0.0:4739' was expected, found {said!r}"
+            )
+        host, port = host_and_port(address, where)
+        if scheme == "udp":
+            self.ports.append((where, (host, port)))
+        else:
+            self.connections.append((where, (host, port, tls)))
 
     def _add_bucket(self, bucket: Bucket, where: str) -> None:
         if any(bucket.has(one.url) or one.has(bucket.url) for _, one in self.buckets):
@@ -93,6 +108,7 @@ def finder_of(configuration: Configuration, config: Path) -> LiveSources:
         serve.forget_hours * 3_600,
         tuple(one for _, one in found.streams),
         tuple(one for _, one in found.buckets),
+        tuple(one for _, one in found.connections),
     )
 
 
@@ -123,6 +139,8 @@ def _check(source: SourceTable, where: str) -> None:
     foreign += [(key, "a folder with a URL, like 'abfs://...'") for key in _OF_STORES if not is_store]
     if source.kafka is None and not is_store:
         foreign.append(("options", "kafka = '...' and for a folder with a URL"))
+    if not (source.ipfix or "").startswith("tcp://"):
+        foreign.append(("tls", "ipfix = 'tcp://HOST:PORT'"))
     default = SourceTable()
     for key, whose in foreign:
         if getattr(source, key) != getattr(default, key):
@@ -145,10 +163,15 @@ def _container(url: str) -> str:
     return "/".join(url.split("/")[:3]) if "://" in url else ""
 
 
-def _port(said: str, where: str) -> tuple[str, int]:
-    if not said.startswith("udp://"):
-        raise UserError(f"{where}: an address like 'udp://0.0.0.0:4739' was expected, found {said!r}")
-    return host_and_port(said.removeprefix("udp://"), where)
+def _tls(said: TlsTable | None, base: Path, where: str) -> Tls | None:
+    """TLS with its files, which are looked at now: a wrong one is better said at the start."""
+    if said is None:
+        return None
+    files = (said.certificate, said.key, said.client_authorities)
+    made = Tls(*(placed(file, base) if file else "" for file in files))
+    with _told(f"{where}: tls"):
+        made.context()
+    return made
 
 
 def _stream(source: SourceTable, where: str) -> KafkaSettings:

@@ -1,4 +1,4 @@
-"""IPFIX over UDP (RFC 7011, section 10.3) as a live partition.
+"""IPFIX over UDP or TCP (RFC 7011, sections 10.3 and 10.4) as a live partition.
 
 One thread reads the socket, one writes what came to a journal; `blocks` decodes from the journal what is synced
 there. If they can't keep up, the kernel drops at the socket, and says how many.
@@ -21,6 +21,7 @@ from ingest.positions import VERSION, CollectorPosition, known, unusable
 from ingest.receive import bound, dropped
 from ingest.reception import BATCH, Counts, Reception
 from ingest.records import Rejected
+from ingest.stream_receive import CLOSED, Streams, Tls, listening
 
 BUFFER = 32 << 20  # octets of the socket's buffer, where that is allowed
 IDLE_S = 0.01  # for which the next datagram is waited for
@@ -47,7 +48,7 @@ class CollectorStats(msgspec.Struct, frozen=True):
 
 
 class Collector:
-    """Listens on a UDP port; `journal` is a folder of its own, `now_us` gives the time of a datagram's arrival.
+    """Listens on a port; `journal` is a folder of its own, `now_us` gives the time of a datagram's arrival.
 
     It may be pickled before `blocks` is iterated: then the port and the journal are opened, and
     ConfigurationError is raised if they can't be.
@@ -65,9 +66,13 @@ class Collector:
         *,
         buffer: int = BUFFER,
         journal_bound: int = BOUND,
+        is_stream: bool = False,
+        tls: Tls | None = None,
     ) -> None:
-        self.name = f"udp://{f'[{host}]' if ':' in host else host}:{port}"
-        self._given = (host, port, journal, now_us, buffer, journal_bound)
+        """`is_stream`: a TCP port; `tls`: with TLS."""
+        self.name = f"{'tcp' if is_stream else 'udp'}://{f'[{host}]' if ':' in host else host}:{port}"
+        self._given = (host, port, journal, now_us, buffer, journal_bound, is_stream, tls)
+        self._is_stream = is_stream
         self._folder = journal
         self._open: Reception | None = None
         self._exporters: Exporters | None = None
@@ -75,8 +80,7 @@ class Collector:
         self._stopped = False
 
     def __reduce__(self) -> Any:
-        host, port, journal, now_us, buffer, journal_bound = self._given
-        return _made, (host, port, journal, now_us, buffer, journal_bound)
+        return _made, self._given
 
     @property
     def port(self) -> int:
@@ -96,7 +100,7 @@ class Collector:
     def blocks(self, position: Any = None) -> Iterator[Block]:
         """What is in the journal behind a position, and what comes. Ends after `stop`."""
         at = known(position, CollectorPosition, self.name)
-        exporters = Exporters(self.name, at.second)
+        exporters = Exporters(self.name, at.second, self._is_stream)
         try:
             exporters.restore(at.exporters)
         except (BadTemplateError, ValueError) as error:
@@ -120,7 +124,8 @@ class Collector:
             at = found.at
             block = exporters.take(found.datagrams)
             block.rejected += [Rejected(reason=one, source=self.name, kind="file") for one in problems]
-            self._counts.applied += len(found.datagrams)
+            ends = sum(one.data == CLOSED for one in found.datagrams) if self._is_stream else 0
+            self._counts.applied += len(found.datagrams) - ends
             self._counts.flows += len(block.flows or ())
             block.position = position = _position(at, exporters)
             yield block
@@ -161,19 +166,31 @@ class Collector:
 
     def _opened(self, after: int) -> None:
         if self._open is None:
-            host, port, folder, now_us, buffer, journal_bound = self._given
+            host, port, folder, now_us, buffer, journal_bound, is_stream, tls = self._given
+            context = tls.context() if tls else None
             journal = Journal(folder, journal_bound, after=after)
             try:
-                self._open = Reception(journal, bound(host, port, buffer), now_us, self._counts)
+                made = listening(host, port) if is_stream else bound(host, port, buffer)
+                streams = Streams(made, context) if is_stream else None
+                self._open = Reception(journal, made, now_us, self._counts, streams)
             except BaseException:
                 journal.close()
                 raise
 
 
 def _made(
-    host: str, port: int, journal: Path, now_us: Callable[[], int], buffer: int, bound: int
+    host: str,
+    port: int,
+    journal: Path,
+    now_us: Callable[[], int],
+    buffer: int,
+    bound: int,
+    is_stream: bool,
+    tls: Tls | None,
 ) -> Collector:
-    return Collector(host, port, journal, now_us, buffer=buffer, journal_bound=bound)
+    return Collector(
+        host, port, journal, now_us, buffer=buffer, journal_bound=bound, is_stream=is_stream, tls=tls
+    )
 
 
 def _position(at: At, exporters: Exporters) -> list[Any]:

@@ -15,12 +15,13 @@ from ingest.blocks import Block
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
 from ingest.ipfix_columns import LayoutPart
-from ingest.ipfix_datagrams import DatagramSets
+from ingest.ipfix_datagrams import DatagramSets, StreamSets
 from ingest.ipfix_runs import HEADER, VERSION
 from ingest.ipfix_sets import EXCERPT, Common, Taken
 from ingest.journal_files import Datagram
 from ingest.positions import ExporterState
 from ingest.records import SECOND_US, Rejected
+from ingest.stream_receive import CLOSED, EVERY
 
 MAX_EXPORTERS = 1_024  # the one that was silent for longest is forgotten for a new one
 
@@ -46,7 +47,10 @@ class _Refused:
 class Exporters:
     """An exporter is an address and a port (a transport session, RFC 7011): another port, another exporter."""
 
-    def __init__(self, name: str, second: int = 0) -> None:
+    def __init__(self, name: str, second: int = 0, is_stream: bool = False) -> None:
+        """`is_stream`: they have connections, whose ends come among the messages (`stream_receive.CLOSED`)."""
+        self._sets: type[DatagramSets] = StreamSets if is_stream else DatagramSets
+        self._is_stream = is_stream
         self.second = second  # receive time of the last datagram
         self.lost_before = 0  # records, of exporters that are forgotten
         self._name = name
@@ -87,9 +91,18 @@ class Exporters:
                 self._flush()
                 self.second = second
                 self._expire()
+            if self._is_stream and datagram.data == CLOSED:
+                self._closed(datagram.source)
+                continue
             self._hear(datagram.source)
             self._pending.setdefault(datagram.source, []).append(datagram)
         self._flush()
+        return self._block()
+
+    def end(self) -> Block:
+        """Nothing more comes: what waits for a template waits in vain."""
+        for one in self._known.values():
+            one.sets.end_all()
         return self._block()
 
     def _flush(self) -> None:
@@ -131,9 +144,15 @@ class Exporters:
         if found is None:
             if len(self._known) >= MAX_EXPORTERS:
                 self._forget(next(iter(self._known)))
-            found = _Exporter(DatagramSets(shown(source), self._common))
+            found = _Exporter(self._sets(shown(source), self._common))
         self._known[source] = found
         return found
+
+    def _closed(self, source: Source) -> None:
+        """A connection has ended: its templates are no longer known."""
+        for one in list(self._known) if source == EVERY else [source]:
+            if one in self._known:
+                self._forget(one)
 
     def _forget(self, source: Source) -> None:
         self._flush()

@@ -6,7 +6,7 @@ until a column is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -66,6 +66,38 @@ class Rows:
     def newest_us(self, limit: int | None) -> int | None:
         """See `Part.newest_us`."""
         return newest(self._rows["end_us"], limit)
+
+
+class Columns:
+    """A part made of whole columns, for decoders that make each at once; those that are not there are 0."""
+
+    __slots__ = ("_columns", "_length")
+
+    def __init__(self, columns: Mapping[str, Column], length: int) -> None:
+        self._columns, self._length = columns, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def column(self, name: str) -> Column:
+        """See `Part.column`."""
+        made = self._columns.get(name)
+        return np.zeros(self._length, FLOW[name]) if made is None else made.astype(FLOW[name], copy=False)
+
+    def take(self, index: Index) -> Columns:
+        """See `Part.take`."""
+        return Columns({name: column.take(index) for name, column in self._columns.items()}, len(index))
+
+    def four(self, side: str) -> npt.NDArray[np.uint32] | None:
+        """See `Part.four`."""
+        low = self.column(f"{side}_lo")
+        if self.column(f"{side}_hi").any() or (low >> np.uint64(32) != 0xFFFF).any():
+            return None
+        return low.astype(np.uint32)
+
+    def newest_us(self, limit: int | None) -> int | None:
+        """See `Part.newest_us`."""
+        return newest(self.column("end_us"), limit)
 
 
 class FlowColumns:

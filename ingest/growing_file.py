@@ -14,14 +14,16 @@ from ingest.blocks import Block
 from ingest.compression import CHUNK, GZIP, ZSTD, CutShortError, Octets, chunks, pread
 from ingest.event_columns import joined
 from ingest.event_reader import EventReader, Piece
+from ingest.flow_log_reader import KINDS, FlowLogReader
 from ingest.ipfix import DecoderState, IpfixDecoder
 from ingest.json_growing import grown
 from ingest.positions import GrowingPosition
 from ingest.records import Rejected
-from ingest.sniff import HEAD, sniff
+from ingest.sniff import HEAD, is_binary, sniff
 
+CAPTURE = "capture"
 BEGINS, ENDS = 1_024, 256  # octets by which a file is known again
-_PLAIN = 20  # octets from which on it is told what a file holds; JSON tells at once
+_PLAIN = 20  # octets from which on it is told what a file holds
 
 
 class GrowingFile:
@@ -33,6 +35,7 @@ class GrowingFile:
         self.name = name
         self._decoder = IpfixDecoder.restored(name, at.decoder)
         self._reader = EventReader(name, at.number)
+        self._flow_logs: FlowLogReader | None = None
         self._said: tuple[GrowingPosition, Any] = (at, plain(at))
 
     def position(self) -> Any:
@@ -60,7 +63,7 @@ class GrowingFile:
             if chunk is None and not ends:
                 return  # what is left waits for its rest
             data = rest + (chunk or b"")
-            block, used = self._flows(data, ends) if self.at.content == "flows" else self._events(data, ends)
+            block, used = self._read(data, ends)
             if ends and broken:
                 block.rejected.append(Rejected(reason=broken, source=self.name, kind="file"))
             tail, rest = (tail + data[:used])[-ENDS:], data[used:]
@@ -71,12 +74,19 @@ class GrowingFile:
             if chunk is None:
                 return
 
+    def _read(self, data: bytes, at_end: bool) -> tuple[Block, int]:
+        if self.at.content == "flows":
+            return self._flows(data, at_end)
+        if self.at.content in KINDS:
+            return self._flow_log(data, at_end)
+        return self._events(data, at_end)
+
     def _tell(self, file: int | Octets, at_end: bool) -> bool:
         """Whether it is known what the file holds."""
         head = head_of(file)
-        if len(head) < _PLAIN and head.lstrip()[:1] not in (b"{", b"[") and not at_end:
+        if len(head) < HEAD and not at_end and not is_plain(head):
             return False
-        content: Any = sniff(head).kind
+        content: Any = sniff(head).kind.replace(CAPTURE, "")
         self.at = msgspec.structs.replace(self.at, content=content)
         return bool(content)
 
@@ -92,6 +102,13 @@ class GrowingFile:
             lost=made.lost,
         )
         return block, len(data)
+
+    def _flow_log(self, data: bytes, at_end: bool) -> tuple[Block, int]:
+        if self._flow_logs is None:
+            self._flow_logs = FlowLogReader(self.name, self.at)
+        block, used, told = self._flow_logs.feed(data, self.at.form, at_end)
+        self.at = msgspec.structs.replace(self.at, **told)
+        return block, used
 
     def _events(self, data: bytes, at_end: bool) -> tuple[Block, int]:
         pieces, used, form = grown(data, self.at.form, at_end)
@@ -109,6 +126,24 @@ class GrowingFile:
 def plain(at: GrowingPosition) -> Any:
     """A position in plain MessagePack values."""
     return msgspec.to_builtins(at, builtin_types=(bytes,))
+
+
+def why_not(head: bytes) -> str:
+    """Why a file that begins so can't be read while it grows."""
+    found = sniff(head)
+    if found.kind == CAPTURE:
+        return "the file is a packet capture: it is read by `redshank detect`, and not while it grows"
+    return found.reason
+
+
+def is_plain(head: bytes) -> bool:
+    """Whether it can be told what a file that begins so will hold: of text, with a line or a value that is whole."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:1] in (b"{", b"["):
+        return b"}" in start or b"\x00" in start
+    if len(head) < _PLAIN:
+        return False
+    return b"\n" in start or is_binary(head)
 
 
 def stands_in(file: int | Octets, at: GrowingPosition) -> bool:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ingest.flows import Column, Index, newest
 from ingest.ipfix_elements import number
+from ingest.ipfix_samplers import IDS, Samplers, Told
 from ingest.ipfix_templates import Layout
 from ingest.networks import FOREVER_US
 from ingest.records import FLOW, SECOND_US
@@ -46,12 +47,22 @@ class Gathered:
     are said of them all.
     """
 
-    __slots__ = ("_about", "_ones", "_records")
+    __slots__ = ("_about", "_ones", "_records", "samplers")
 
     def __init__(self) -> None:
         self._records: list[bytes | npt.NDArray[np.uint8]] = []
         self._about: list[npt.NDArray[np.int64]] = []
         self._ones: list[tuple[int, int, int, int, int]] = []
+        self.samplers: list[Samplers] = []
+
+    def sampling(self, layout: Layout, of_all: int, told: Told) -> int:
+        """What is known of a set: one in how many, or less than 0 for the samplers by which each record was chosen."""
+        if not told.rates or layout.names.isdisjoint(IDS):
+            return of_all
+        samplers = told.now(of_all)
+        if not self.samplers or self.samplers[-1] is not samplers:
+            self.samplers.append(samplers)
+        return -len(self.samplers)
 
     def one(self, records: bytes, about: tuple[int, int, int, int, int]) -> None:
         """Add a set."""
@@ -94,10 +105,11 @@ class Gathered:
 class LayoutPart:
     """A part of `FlowColumns`."""
 
-    __slots__ = ("_about", "_counts", "_names", "_records", "_set")
+    __slots__ = ("_about", "_counts", "_names", "_records", "_samplers", "_set")
 
     def __init__(self, layout: Layout, gathered: Gathered) -> None:
         self._names = layout.names
+        self._samplers = gathered.samplers
         self._records: npt.NDArray[Any] = gathered.octets().view(layout.dtype)
         self._counts, *self._about = gathered.about()
         self._set: Index | None = None  # of each record, if they are no longer all that the sets had
@@ -112,6 +124,7 @@ class LayoutPart:
             return self
         part = object.__new__(LayoutPart)
         part._names, part._counts, part._about = self._names, self._counts, self._about
+        part._samplers = self._samplers
         # `take` copies records as a whole, an index would copy them field by field.
         part._records = self._records.take(index)
         part._set = self._of_each(np.arange(len(self._counts))).take(index)
@@ -152,6 +165,7 @@ class LayoutPart:
         if name[:3] in _ADDRESSES:
             return self._address(name[:3], name.endswith("hi"))
         makers: dict[str, Callable[[], Column | None]] = {
+            "seen_at": lambda: None,  # an exporter sees both sides
             "start_us": self._start,
             "end_us": self._end,
             "sampling": self._sampling,
@@ -259,7 +273,19 @@ class LayoutPart:
         else:
             said = self._first(("samplingInterval", "samplerRandomInterval"))
             own = np.zeros(len(self), np.int64) if said is None else said.astype(np.int64)
-        return np.where(own > 0, own, self._of_each(self._about[_SAMPLING]))
+        return np.where(own > 0, own, self._by_sampler(self._of_each(self._about[_SAMPLING])))
+
+    def _by_sampler(self, told: Column) -> Column:
+        """What is told of all records of a set, or of the sampler that each one names."""
+        named = np.unique(told[told < 0]).tolist()
+        if not named:
+            return told
+        ids, made = self._first(IDS), told.copy()
+        assert ids is not None
+        for one in named:
+            which = told == one
+            made[which] = self._samplers[-one - 1].rates(ids[which].astype(np.uint64))
+        return made
 
     def _denied(self) -> Column | None:
         event = self._value("firewallEvent")

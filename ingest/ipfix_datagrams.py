@@ -8,6 +8,7 @@ from typing import Any
 
 from ingest.ipfix_domains import DatagramsState, Domain, DomainState, Message, Waiting
 from ingest.ipfix_runs import Numbers, Run
+from ingest.ipfix_samplers import Told
 from ingest.ipfix_sequence import Recent, Sequence
 from ingest.ipfix_sets import Common, Sets
 from ingest.ipfix_templates import Layouts, Template, Templates
@@ -55,6 +56,20 @@ class MortalTemplates(Templates):
     def _drop(self, number: int) -> None:
         super()._drop(number)
         self.seen_s.pop(number, None)
+
+
+class StreamTemplates(MortalTemplates):
+    """Templates that live as long as their connection, or until they are withdrawn (section 8.1)."""
+
+    __slots__ = ()
+
+    def get(self, number: int) -> Template | None:
+        """The template of a set's id."""
+        return Templates.get(self, number)
+
+    def withdraw(self, number: int) -> None:
+        """See `Templates.withdraw`."""
+        Templates.withdraw(self, number)
 
 
 @dataclass(slots=True)
@@ -131,6 +146,8 @@ class DatagramDomain(Domain):
 class DatagramSets(Sets):
     """One exporter's domains; give it whole messages of one receive time (a second) at a time."""
 
+    templates: type[MortalTemplates] = MortalTemplates
+
     def __init__(self, source: str, common: Common) -> None:
         super().__init__(source, common)
         self.source = source
@@ -174,6 +191,11 @@ class DatagramSets(Sets):
                         domain.wait(kept)
                         self.common.waiting_size += kept.size
 
+    def end_all(self) -> None:
+        """Reject what waits: no template comes for it any more."""
+        self.taken.source = self.source
+        self.end()
+
     def close(self) -> None:
         """Nothing comes of this exporter any more: give back what it had of the common bounds."""
         self.taken.source = self.source
@@ -196,16 +218,17 @@ class DatagramSets(Sets):
         return domain.numbers
 
     def _new_domain(self, number: int) -> Domain:
-        return DatagramDomain(number, MortalTemplates(self.common.layouts, self.now), now=self.now)
+        return DatagramDomain(number, self.templates(self.common.layouts, self.now), now=self.now)
 
     def _restored(self, kept: DomainState) -> Domain:
         beside = kept.datagrams or DatagramsState([], [], 0, 0, None, [], b"")
         made = DatagramDomain(
             kept.number,
-            MortalTemplates(self.common.layouts, self.now),
+            self.templates(self.common.layouts, self.now),
             sampling=kept.sampling,
             init_ms=kept.init_ms,
             begun_ms=kept.begun_ms,
+            samplers=Told(kept.samplers),
             now=self.now,
             numbers=Sequence(kept.next_sequence, beside.newest_s),
             recent=Recent(beside.recent),
@@ -222,3 +245,9 @@ class DatagramSets(Sets):
             message = Message(made, offset, exported_s, sequence, received_s, init_ms)
             made.wait(Waiting(number, data, message))
         return made
+
+
+class StreamSets(DatagramSets):
+    """The same of one connection."""
+
+    templates = StreamTemplates

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ingest.ipfix_runs import Numbers, Run
+from ingest.ipfix_samplers import Told, number_of
 from ingest.ipfix_templates import Layout, Layouts, Templates, one_in, options_values
 
 WAITING_COST = 256  # octets that a waiting set costs beside its data
@@ -42,6 +43,7 @@ class DomainState(msgspec.Struct, array_like=True, frozen=True):
     datagrams: DatagramsState | None = None  # of a domain whose messages come by UDP
     begun_ms: int = 0  # of NetFlow: when the system started, as was told last
     waiting_init_ms: list[int] = []  # of NetFlow: when the system started, of each waiting set's message
+    samplers: list[tuple[int, int]] = []  # of each sampler: one in how many; the one told longest ago first
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class Domain:
     next_sequence: int | None = None  # None: what came last had a number of records that is not known
     missing: int = 0  # of those that were counted as lost, how many may still come late
     begun_ms: int = 0  # of NetFlow: when the system started, as was told last
+    samplers: Told = field(default_factory=Told)
 
     @property
     def counts_messages(self) -> bool:
@@ -113,7 +116,10 @@ class Domain:
         """What options data say of all flows that follow."""
         for values in options_values(layout, records, count):
             self.init_ms = min(values.get("systemInitTimeMilliseconds", self.init_ms), MAX_INIT_MS)
-            self.sampling = one_in(values) or self.sampling
+            rate, number = one_in(values), number_of(values)
+            self.sampling = rate or self.sampling
+            if rate and number is not None:
+                self.samplers.tell(number, rate)
 
     # Sets that wait for their template
 
@@ -152,13 +158,14 @@ class Domain:
             None,
             self.begun_ms,
             [kept.message.init_ms for kept in self.all_waiting()],
+            list(map(list, self.samplers.rates.items())),
         ]
 
     @classmethod
     def restored(cls, kept: DomainState, layouts: Layouts) -> Domain:
         """From what was kept. Raises BadTemplateError."""
         made = cls(kept.number, Templates(layouts), sampling=kept.sampling, init_ms=kept.init_ms)
-        made.begun_ms = kept.begun_ms
+        made.begun_ms, made.samplers = kept.begun_ms, Told(kept.samplers)
         made.next_sequence, made.missing = kept.next_sequence, kept.missing
         for template in kept.templates:
             made.templates.learn(*template)

@@ -137,8 +137,9 @@ class Sets:
             return False
         about = np.empty((5, len(records)), np.int64)
         about[0], about[1], about[2] = records, offset + run.at, run.exported_s
-        about[3], about[4] = domain.sampling, domain.init_ms
-        self.taken.of(layout).many(bodies(data, run, records * layout.length), about)
+        gathered = self.taken.of(layout)
+        about[3], about[4] = gathered.sampling(layout, domain.sampling, domain.samplers), domain.init_ms
+        gathered.many(bodies(data, run, records * layout.length), about)
         self.taken.read += int(records.sum())
         self.taken.lost += lost
         return True
@@ -302,8 +303,9 @@ class Sets:
         self.taken.read += count
         if layout.is_flow:
             init_ms = message.init_ms or domain.init_ms
-            about = (count, message.offset, message.exported_s, domain.sampling, init_ms)
-            self.taken.of(layout).one(records, about)
+            gathered = self.taken.of(layout)
+            sampling = gathered.sampling(layout, domain.sampling, domain.samplers)
+            gathered.one(records, (count, message.offset, message.exported_s, sampling, init_ms))
         else:
             self.taken.filtered[NO_ADDRESSES] = self.taken.filtered.get(NO_ADDRESSES, 0) + count
         return count

@@ -56,7 +56,7 @@ class Journal:
         """`after`: the number of a segment that was known before, should the folder have been emptied."""
         self.lost = 0
         self.problem = ""
-        self._folder, self._bound = folder, bound
+        self._folder, self.bound = folder, bound
         self._segment = min(segment, max(bound // 8, 1 << 12))
         self._mutex = Lock()
         self._batch: list[bytes] = []
@@ -86,10 +86,10 @@ class Journal:
     def append(self, source: tuple[bytes, int], received_us: int, data: bytes | memoryview) -> bool:
         """Put a datagram into the next batch; False: there is no room for it."""
         size = RECORD + len(data)
-        if self.octets + self._batch_size + size > self._bound:
+        if self.octets + self._batch_size + size > self.bound:
             self.lost += 1
             self.problem = self.problem or (
-                f"the journal {self._folder} holds its {self._bound} octets: datagrams are dropped until a "
+                f"the journal {self._folder} holds its {self.bound} octets: datagrams are dropped until a "
                 "checkpoint releases some"
             )
             return False
@@ -176,7 +176,7 @@ class Journal:
     @property
     def is_nearly_full(self) -> bool:
         """A checkpoint should come soon, so that something can be released."""
-        return self.octets > self._bound * NEARLY
+        return self.octets > self.bound * NEARLY
 
     @property
     def end(self) -> At:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingest.json_documents import PIECE
-from ingest.json_records import MAX_LINE, Lines, in_lines, readable
+from ingest.json_records import MAX_LINE, Lines, in_lines, readable, readable_raw
 from ingest.json_values import PROBLEMS, Value, Walk, bad, records_of
 from ingest.positions import GrowingForm
 
@@ -24,7 +24,8 @@ _PAYLOAD = re.compile(
     rb'"(?:records|value)"\s*:\s*\[',
     re.IGNORECASE | re.DOTALL,
 )
-_TOKEN = re.compile(_STRING + rb'("?)|[{}\[\]]', re.DOTALL)
+# What stands up to the next bracket, strings as a whole: a list of ten thousand strings is one step.
+_FLAT = re.compile(rb'[^"{}\[\]]*+(?:' + _STRING + rb'"[^"{}\[\]]*+)*+', re.DOTALL)
 _UNDECIDED = 4  # lines after which it is plain that a file that begins with no JSON is one of lines
 _CUT = "the JSON is cut: the file ends before it does"
 _BROKEN = "the JSON is broken, and what follows is lost"
@@ -52,6 +53,7 @@ class _Growing:
     def __init__(self, data: bytes, form: GrowingForm, at_end: bool) -> None:
         self.data, self.form, self.at_end = data, form, at_end
         self.at = 0
+        self.twice = -1  # where two brackets stand that were tried last
         self.pieces: list[Lines | list[Value]] = []
         self.values: list[Value] = []
 
@@ -132,7 +134,7 @@ class _Growing:
         if data[at] == ord("]"):
             return self._close(at)
         if data[at] in b"{[":
-            end = _end_of(data, at)
+            end = self._end(at)
         else:
             match = _SCALAR.match(data, at)
             if match is None:
@@ -144,6 +146,19 @@ class _Growing:
         self.values.append(msgspec.Raw(data[at:end]))
         self.at = end
         return True
+
+    def _end(self, at: int) -> int | None:
+        """Where an element ends.
+
+        Most records end with two brackets, and the library tells a whole value many times as fast as we find its
+        end. Each such place is looked for and tried once: what it costs is linear, whatever the octets.
+        """
+        if self.twice < at:
+            found = self.data.find(b"}}", at)
+            self.twice = found if found >= 0 else len(self.data)
+            if found >= 0 and readable_raw(self.data[at : found + 2]):
+                return found + 2
+        return _end_of(self.data, at)
 
     def _close(self, at: int) -> bool:
         """Behind the list: if that is the end of the file, elements may come to stand before it yet."""
@@ -195,15 +210,13 @@ class _Growing:
 
 def _end_of(data: bytes, at: int, depth: int = 0) -> int | None:
     """Where the object or array ends that begins here, or is open so many levels deep; None: not yet."""
-    for token in _TOKEN.finditer(data, at):
-        first = data[token.start()]
-        if first == ord('"'):
-            if not token[1]:
-                return None
-        elif first in b"{[":
-            depth += 1
-        else:
-            depth -= 1
-            if depth <= 0:
-                return token.end()
-    return None
+    while True:
+        passed = _FLAT.match(data, at)
+        at = passed.end() if passed else at
+        bracket = data[at : at + 1]
+        if not bracket or bracket == b'"':  # a string that is not whole
+            return None
+        depth += 1 if bracket in b"{[" else -1
+        at += 1
+        if depth <= 0:
+            return at

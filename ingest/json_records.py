@@ -20,6 +20,7 @@ from ingest.records import Rejected
 MAX_LINE = 64 << 20
 _BOM = b"\xef\xbb\xbf"
 _decode = msgspec.json.Decoder().decode
+_check = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Lines(NamedTuple):
@@ -96,6 +97,15 @@ def in_lines(head: bytes) -> bool:
 def readable(line: bytes) -> bool:
     try:
         _decode(line)
+    except PROBLEMS:
+        return False
+    return True
+
+
+def readable_raw(octets: bytes) -> bool:
+    """Whether these are one whole value; nothing is made of it."""
+    try:
+        _check(octets)
     except PROBLEMS:
         return False
     return True

@@ -17,11 +17,10 @@ import msgspec
 
 from ingest.blocks import Block, bad_file, shown, unreadable
 from ingest.compression import CHUNK
-from ingest.growing_file import GrowingFile, head_of, octets, stands_in
+from ingest.growing_file import GrowingFile, head_of, octets, stands_in, why_not
 from ingest.ipfix_templates import BadTemplateError
 from ingest.live_tail import Tail, with_newest
 from ingest.positions import GrowingPosition, known, unusable
-from ingest.sniff import sniff
 from ingest.times import path_us
 
 START = GrowingPosition()
@@ -192,7 +191,7 @@ class _Follower:
     def _quiet(self, now: float) -> Iterator[Block]:
         if self._file is not None and now - self._active >= UNKNOWN_S:
             if not self.reading.at.content and self._seen[2]:
-                yield from self._said_once(sniff(head_of(self._file)).reason)
+                yield from self._said_once(why_not(head_of(self._file)))
             if now - self._active > HELD_S:
                 self.close()
         if now - self._active > self._rest_s:

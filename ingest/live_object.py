@@ -15,7 +15,7 @@ import msgspec
 
 from ingest.blocks import Block, Health
 from ingest.compression import CHUNK, Octets
-from ingest.growing_file import GrowingFile, head_of, octets, stands_in
+from ingest.growing_file import GrowingFile, head_of, octets, stands_in, why_not
 from ingest.ipfix_templates import BadTemplateError
 from ingest.later import Later, if_there_is_room
 from ingest.live_file import REST_S
@@ -23,7 +23,7 @@ from ingest.object_pieces import WINDOW, Fetched, fetched
 from ingest.object_store import Bucket, Stands, mended
 from ingest.positions import GrowingPosition, known, unusable
 from ingest.records import Rejected
-from ingest.sniff import HEAD, sniff
+from ingest.sniff import HEAD
 
 LARGEST = 128 << 20
 ASKED_S = 2.0  # between two looks at an object that has just grown ...
@@ -193,7 +193,7 @@ class _Follower:
         before = self.reading.at.offset
         yield from self.reading.read(found.file, CHUNK, False)
         if not self.reading.at.content and stands.size > HEAD:
-            yield from self._said_once(sniff(head_of(found.file)).reason)
+            yield from self._said_once(why_not(head_of(found.file)))
         self._last = found.rest(self.reading.at, KEPT)
         self._active = now
         self._is_behind = found.reaches < stands.size

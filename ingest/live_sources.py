@@ -19,6 +19,7 @@ from ingest.object_store import Bucket
 from ingest.positions import GrowingPosition, known
 from ingest.records import Rejected
 from ingest.sources import Found
+from ingest.stream_receive import Tls
 
 FORGET_S = 86_400.0
 
@@ -36,6 +37,7 @@ class LiveSources:
     forget_s: float = FORGET_S  # for which such a file may be away before its place is forgotten
     streams: tuple[KafkaSettings, ...] = ()
     buckets: tuple[Bucket, ...] = ()
+    connections: tuple[tuple[str, int, Tls | None], ...] = ()  # host and port by TCP, with TLS or without
     _stores: list[LiveBucket] = field(default_factory=list)
     _topics: list[KafkaTopics] = field(default_factory=list)
     _looking: list[LiveFolder] = field(default_factory=list)
@@ -50,6 +52,18 @@ class LiveSources:
         listeners: list[Partition] = [
             Collector(host, port, self.journal / str(port), self.now_us, journal_bound=self.journal_octets)
             for host, port in self.listen
+        ]
+        listeners += [
+            Collector(
+                host,
+                port,
+                self.journal / f"tcp-{port}",
+                self.now_us,
+                journal_bound=self.journal_octets,
+                is_stream=True,
+                tls=tls,
+            )
+            for host, port, tls in self.connections
         ]
         self._topics = [KafkaTopics(one, positions) for one in self.streams]
         resting = {name: position for name, position in positions.items() if is_at_rest(position)}

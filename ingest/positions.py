@@ -85,6 +85,18 @@ class CollectorPosition(msgspec.Struct, array_like=True, frozen=True):
     exporters: list[ExporterState] = []
 
 
+class CapturePosition(msgspec.Struct, array_like=True, frozen=True):
+    """Behind so many packets of a capture, of which so many were exporters' datagrams."""
+
+    version: Literal[1] = 1
+    kind: Literal["capture"] = "capture"
+    packets: int = 0
+    exports: int = 0
+    ended: bool = False
+    second: int = 0  # of the last datagram
+    exporters: list[ExporterState] = []
+
+
 class KeptDecoder(msgspec.Struct, array_like=True, frozen=True):
     """What the messages of a stream that have a key have said of IPFIX."""
 
@@ -101,6 +113,7 @@ class StreamPosition(msgspec.Struct, array_like=True, frozen=True):
     decoders: list[KeptDecoder] = []  # the one comes last that was heard last
 
 
+Content = Literal["", "flows", "events", "azure_flows", "aws_flows", "zeek_flows", "zeek_json"]
 GrowingForm = Literal["new", "lines", "long", "list", "payload", "over"]
 
 
@@ -118,7 +131,7 @@ class GrowingPosition(msgspec.Struct, array_like=True, frozen=True):
 
     version: Literal[1] = 1
     kind: Literal["growing"] = "growing"
-    content: Literal["", "flows", "events"] = ""  # '': not known yet
+    content: Content = ""  # '': not known yet
     device: int = 0
     inode: int = 0
     offset: int = 0  # in the (unpacked) file
@@ -132,6 +145,8 @@ class GrowingPosition(msgspec.Struct, array_like=True, frozen=True):
         0,
     )  # size and time of change (ns) at which it was left to itself; 0: it is read
     before: list[GrowingPosition] = []  # in files that had the name before and were renamed, the newest last
+    header: list[str] = []  # of a flow log in lines: the separator, and the names of the fields
+    ended: int = 0  # of a file that is read to its end: its size when that was
 
 
 Form = TypeVar("Form", bound=msgspec.Struct)

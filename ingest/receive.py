@@ -35,6 +35,26 @@ class Receiver(Protocol):
         """What came, in order; nothing after `WAIT_S` without any. Raises OSError if the socket is closed."""
         ...
 
+    def end(self) -> list[Arrived]:
+        """What had come and was not whole; nothing is received any more."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What went wrong with senders since it was asked last."""
+        ...
+
+
+class _Heard:
+    """Of datagrams nothing is left at the end, and nothing goes wrong with their senders."""
+
+    def end(self) -> list[Arrived]:
+        """See `Receiver.end`."""
+        return []
+
+    def problems(self) -> list[str]:
+        """See `Receiver.problems`."""
+        return []
+
 
 def bound(host: str, port: int, buffer: int) -> socket.socket:
     """A UDP socket there, with a buffer of so many octets if that is allowed. Raises ConfigurationError."""
@@ -74,7 +94,7 @@ def receiver(made: socket.socket) -> Receiver:
     return One(made)
 
 
-class One:
+class One(_Heard):
     """A call a datagram."""
 
     def __init__(self, made: socket.socket) -> None:
@@ -125,7 +145,7 @@ class _Header(ctypes.Structure):
     )
 
 
-class _Many:
+class _Many(_Heard):
     """One call for many datagrams: the interpreter's lock is given away and waited for once for them all."""
 
     _NAME = 28  # octets of a sockaddr_in6

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from threading import Event, Thread
 
 from ingest.journal import Journal
-from ingest.receive import Arrived, receiver
+from ingest.receive import Arrived, Receiver, receiver
+from ingest.stream_receive import CLOSED
 
 QUEUED = 64 << 20  # octets that wait for the journal
 BATCH = 4 << 20  # octets that are synced together
@@ -43,9 +44,16 @@ class Reception:
     """The socket, the journal and the two threads between them."""
 
     def __init__(
-        self, journal: Journal, made: socket.socket, now_us: Callable[[], int], counts: Counts
+        self,
+        journal: Journal,
+        made: socket.socket,
+        now_us: Callable[[], int],
+        counts: Counts,
+        streams: Receiver | None = None,
     ) -> None:
+        """`streams` receives connections, whose senders can be made to wait: then nothing is dropped."""
         self.journal, self.socket = journal, made
+        self._source, self._can_wait = streams, streams is not None
         self.more = Event()  # something was synced
         self._now_us, self._counts = now_us, counts
         self._queue: deque[_Batch] = deque()
@@ -71,7 +79,8 @@ class Reception:
             raise RuntimeError(f"a collector's thread ended: {self._failed}")
         problem = self.journal.problem
         said, self._said = self._said, problem
-        return [problem] if problem and problem != said else []
+        told = self._source.problems() if self._source else []
+        return [problem, *told] if problem and problem != said else told
 
     def close(self) -> None:
         """Close both, after what the socket holds is in the journal."""
@@ -91,26 +100,36 @@ class Reception:
             self._came.set()
 
     def _receive(self) -> None:
-        source = receiver(self.socket)
+        source = self._source = self._source or receiver(self.socket)
         until = 0.0
         try:
             while True:
                 if self._stop.is_set():
                     until = until or time.monotonic() + DRAIN_S
-                if self._queued - self._taken > QUEUED and not until:
+                if self._must_wait() and not until:
                     self._stop.wait(0.001)
                     continue
                 arrived = source.receive()
                 if arrived:
                     self._put(arrived)
                 if until and (not arrived or time.monotonic() > until):
+                    if arrived := source.end():
+                        self._put(arrived)
                     return
         finally:
             self._done.set()
 
+    def _must_wait(self) -> bool:
+        """Whether what came is better written before more is taken."""
+        waits = self._queued - self._taken
+        if self._can_wait and (waits > self.journal.bound // 8 or self.journal.is_nearly_full):
+            return True
+        return waits > QUEUED
+
     def _put(self, arrived: list[Arrived]) -> None:
         octets = sum(len(data) for _, data in arrived)
-        self._counts.received += len(arrived)
+        ends = sum(data == CLOSED for _, data in arrived) if self._can_wait else 0
+        self._counts.received += len(arrived) - ends
         self._counts.octets += octets
         self._queued += octets
         self._queue.append(_Batch(arrived, self._now_us(), octets))

@@ -87,13 +87,14 @@ FLOW = np.dtype(
         ("octets", "<u8"),
         ("packets_back", "<u8"),
         ("octets_back", "<u8"),
-        ("offset", "<u8"),  # byte offset of the message in its file
+        ("offset", "<u8"),  # in its file: octets before the message; of a flow log, the record or line
         ("sampling", "<u4"),  # one in N; 0 = the export does not say
         ("src_port", "<u2"),
         ("dst_port", "<u2"),
         ("protocol", "u1"),
         ("flags", "u1"),  # TCP control bits seen, 0 = none reported
         ("denied", "?"),  # a flow log said that it was not let through
+        ("seen_at", "u1"),  # at whose interface: 0 = not told, 1 = the source's, 2 = the destination's
     ]
 )
 

@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from ingest.blocks import Block
 from ingest.compression import CutShortError, chunks
-from ingest.event_file import EventFile
-from ingest.flow_file import FlowFile
+from ingest.file_kinds import file_of, position_of
 from ingest.later import AT_ONCE
 from ingest.object_pieces import WINDOW, Piece
 from ingest.object_store import Bucket, Stands, mended
-from ingest.positions import EventPosition, FlowPosition, known
+from ingest.positions import known
 from ingest.records import Rejected
 from ingest.sniff import HEAD, sniff
 from ingest.times import path_us
@@ -26,14 +25,12 @@ from ingest.times import path_us
 TRIES = 6
 PAUSE_S = 0.5  # before the second try, and twice as long before each one after it
 
-Kind = Literal["events", "flows"]
-
 
 class RemoteFile:
     """One object; positions in it are those of a file with its content."""
 
     def __init__(
-        self, bucket: Bucket, name: str, kind: Kind, size: int, lateness_us: int, first_us: int | None
+        self, bucket: Bucket, name: str, kind: str, size: int, lateness_us: int, first_us: int | None
     ) -> None:
         self.name, self.first_us = name, first_us
         self._bucket, self._kind, self._size, self._lateness_us = bucket, kind, size, lateness_us
@@ -42,8 +39,8 @@ class RemoteFile:
         """Nothing: it is read when it is wanted."""
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
-        """See `EventFile.blocks` and `FlowFile.blocks`."""
-        known(position, FlowPosition if self._kind == "flows" else EventPosition, self.name)
+        """See `file_of`: as that of a file."""
+        known(position, position_of(self._kind), self.name)
         return self._blocks(position)
 
     def _blocks(self, position: Any) -> Iterator[Block]:
@@ -55,7 +52,7 @@ class RemoteFile:
                 yield Block(rejected=[_said(self.name, reason)], position=position)
                 return
             path = Path(file.name)
-            inner = FlowFile(path) if self._kind == "flows" else EventFile(path, self._lateness_us)
+            inner = file_of(self._kind, path, self._lateness_us)
             for block in inner.blocks(position):
                 block.rejected = [_renamed(one, inner.name, self.name) for one in block.rejected]
                 yield block
@@ -99,20 +96,19 @@ def _found(bucket: Bucket, name: str, stands: Stands, lateness_us: int) -> Remot
     try:
         begins = _patiently(bucket, name, 0, min(stands.size, 2 * HEAD))
         kind = sniff(next(chunks(Piece(begins, 0, begins), HEAD), b""))
-        if kind.kind not in ("events", "flows"):
+        if not kind.kind:
             return _said(name, kind.reason.replace("the file", "the object"))
-        found: Kind = "flows" if kind.kind == "flows" else "events"
-        first_us = path_us(name) or _first_us(bucket, name, stands.size, found, lateness_us)
+        first_us = path_us(name) or _first_us(bucket, name, stands.size, kind.kind, lateness_us)
     except CutShortError as error:
         return _said(name, str(error))
     except Exception as error:
         return _said(name, f"the object can't be read: it {mended(error)}")
-    return RemoteFile(bucket, name, found, stands.size, lateness_us, first_us)
+    return RemoteFile(bucket, name, kind.kind, stands.size, lateness_us, first_us)
 
 
-def _first_us(bucket: Bucket, name: str, size: int, kind: Kind, lateness_us: int) -> int | None:
+def _first_us(bucket: Bucket, name: str, size: int, kind: str, lateness_us: int) -> int | None:
     """As the file would have it, whose newest record may come first: for that all of it is fetched."""
     with NamedTemporaryFile(prefix="redshank-") as file:
         fetch(bucket, name, size, file)
         path = Path(file.name)
-        return FlowFile(path).first_us if kind == "flows" else EventFile(path, lateness_us).first_us
+        return file_of(kind, path, lateness_us).first_us

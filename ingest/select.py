@@ -97,7 +97,9 @@ class _Some:
 
     def seen_from(self, own: str, peer: str) -> Index:
         """Positions of the flows that bear on the resource at the `own` side."""
-        index = np.flatnonzero(self._holder[own] >= 0)
+        # What two interfaces saw is told twice, and each one's log knows what it let through: only its own counts.
+        elsewhere = self._column("seen_at") == (2 if own == "src" else 1)
+        index = np.flatnonzero((self._holder[own] >= 0) & ~elsewhere)
         is_service = self._service.take(index) > 0
         outgoing = self._forward.take(index) == (own == "src")
         kept = self._listed[peer].take(index) | (is_service & ~outgoing)

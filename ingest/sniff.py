@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from ingest import netflow
+from ingest import aws_flows, azure_flows, netflow, zeek_flows
 
 HEAD = 4096  # octets that are looked at
 
 
 class Kind(NamedTuple):
-    """'flows' or 'events'; or '' with the reason why it can't be read."""
+    """'flows', 'events', 'capture' or a kind of flow log; or '' with the reason why it can't be read."""
 
     kind: str
     reason: str = ""
@@ -45,7 +46,7 @@ def sniff(head: bytes) -> Kind:
     if not head:
         return Kind("", "the file is empty")
     if head[:4] in _PCAP:
-        return Kind("", "the file is a packet capture (pcap); only files of IPFIX messages are read")
+        return Kind("capture")
     for magic, what in _MAGIC.items():
         if head.startswith(magic):
             return Kind("", f"the file is {what}")
@@ -77,19 +78,63 @@ def _text(head: bytes) -> Kind:
         return Kind("", "the file is text in UTF-16; save it as UTF-8")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start[:1] in (b"{", b"["):
-        return Kind("events")
+        return _json(start)
+    flow_log = _flow_text(start)
+    if flow_log is not None:
+        return flow_log
     if _cut_line_first(start):
         return Kind("events")
     if not start:
         return Kind("", "the file is empty but for white space")
-    if b"\x00" in head or _odd(head) > len(head) // 10:
+    if is_binary(head):
         return Kind(
             "",
-            "the file is binary, and of no format that is read (IPFIX, NetFlow; JSON, also in gzip or zstd)",
+            "the file is binary, and of no format that is read (IPFIX, NetFlow; JSON, flow logs as text; all also in "
+            "gzip or zstd)",
         )
     return Kind(
-        "", "the file is text, but no JSON: it begins with " + repr(start[:30].decode("utf-8", "replace"))
+        "",
+        "the file is text, but no JSON and no flow log: it begins with "
+        + repr(start[:30].decode("utf-8", "replace")),
     )
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether it is no text."""
+    return b"\x00" in head or _odd(head) > len(head) // 10
+
+
+_CATEGORY = re.compile(rb'"category"\s*:\s*"([^"\\]*)"', re.IGNORECASE)
+_OF_ZEEK = (b'"id.orig_h"', b'"id.resp_h"', b'"ts"')
+_OF_CONN = (b'"conn_state"', b'"orig_pkts"', b'"history"', b'"missed_bytes"', b'"local_orig"')
+_NO_CONN = "only its log of connections (conn.log) is read"
+
+
+def _json(start: bytes) -> Kind:
+    first = _CATEGORY.search(start)
+    if first and first[1].decode("latin-1") in azure_flows.CATEGORIES:
+        return Kind("azure_flows")
+    line = start.partition(b"\n")[0]
+    if all(name in line for name in _OF_ZEEK):
+        if any(name in line for name in _OF_CONN):
+            return Kind("zeek_json")
+        return Kind("", f"the file is a log of Zeek; {_NO_CONN}")
+    return Kind("events")
+
+
+def _flow_text(start: bytes) -> Kind | None:
+    if start.startswith(b"#separator"):
+        path = re.search(rb"^#path[ \t]+(\S+)", start, re.MULTILINE)
+        if path and path[1] != b"conn":
+            return Kind("", f"the file is Zeek's {path[1].decode('ascii', 'replace')}.log; {_NO_CONN}")
+        names = re.search(rb"^#fields[ \t]+(.*)$", start, re.MULTILINE)
+        lacks = zeek_flows.missing(tuple(names[1].decode("ascii", "replace").split())) if names else ""
+        return Kind("", f"the file is a log of Zeek; {lacks}") if lacks else Kind("zeek_flows")
+    header = aws_flows.HEADER.match(start)
+    if header:
+        lacks = aws_flows.missing(tuple(header[0].decode("ascii").split()))
+        return Kind("", lacks) if lacks else Kind("aws_flows")
+    return Kind("aws_flows") if aws_flows.LINE.match(start) else None
 
 
 def _cut_line_first(start: bytes) -> bool:

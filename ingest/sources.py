@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ingest.blocks import Block, Health, Partition, bad_file, shown
 from ingest.compression import CutShortError, chunks
 from ingest.event_file import EventFile
+from ingest.file_kinds import file_of
 from ingest.flow_file import FlowFile
 from ingest.object_store import Bucket, mended
 from ingest.records import Rejected
@@ -145,7 +146,5 @@ def _add(path: Path, found: Found, lateness_us: int) -> None:
     kind = sniff(head)
     if not kind.kind:
         found.rejected.append(bad_file(path, kind.reason))
-    elif kind.kind == "flows":
-        found.partitions.append(FlowFile(path))
     else:
-        found.partitions.append(EventFile(path, lateness_us))
+        found.partitions.append(file_of(kind.kind, path, lateness_us))

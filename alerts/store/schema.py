@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Integer, MetaData, SmallInteger, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, Integer, MetaData, SmallInteger, String, Table, Text
 
 metadata = MetaData()
 
@@ -43,4 +43,21 @@ HISTORY = Table(
     Column("alert", String),
     Column("rule", Integer),
     Column("detail", Text, nullable=False),
+)
+OUTBOX = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("sink", String, nullable=False),
+    Column("target", String, nullable=False),  # an address of mail; else empty
+    Column("alert", String, nullable=False),
+    Column("kind", String, nullable=False),  # alert, withdrawn, sample
+    Column("grave", SmallInteger, nullable=False),
+    Column("state", String, nullable=False),  # waiting, delivered, dead, held, named, hidden
+    Column("made", Float, nullable=False),  # seconds since 1970, as all times here
+    Column("due", Float, nullable=False),  # not to be tried before
+    Column("tries", Integer, nullable=False),
+    Column("done", Float),  # when it came to its last state
+    Column("error", Text, nullable=False),
+    Column("body", Text, nullable=False),  # the alert as it was told, as JSON; empty once nobody needs it
 )

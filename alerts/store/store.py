@@ -22,7 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.alert import Alert, to_json
+from alerts.formats.times import milliseconds
+from alerts.routing import Route
 from alerts.store.opening import open_engine, reading, writing
+from alerts.store.outbox import Outbox, enqueue
 from alerts.store.schema import ALERTS, HISTORY, RULES
 from alerts.work import Filter, Rule, Scope, State, hiding, matches
 from detections.declare import SEVERITIES
@@ -70,14 +73,31 @@ class AlertStore:
         """Raises AlertStoreError, as every method does where the database fails."""
         self._engine = open_engine(url)
 
+    @property
+    def outbox(self) -> Outbox:
+        """What sinks are to be told of its alerts."""
+        return Outbox(self._engine)
+
     # What a run writes
 
-    def write(self, alerts: Iterable[Alert], now: str) -> None:
-        """Put alerts in, all or none: a newer word replaces an older one, an open hour's never a complete one."""
+    def write(self, alerts: Iterable[Alert], now: str, routes: Sequence[Route] = ()) -> None:
+        """Put alerts in, all or none: a newer word replaces an older one, an open hour's never a complete one.
+
+        What sinks are to be told of them comes into the outbox with them; what a rule hides does not.
+        """
+        waiting = dict[str, int]()
         with writing(self._engine) as connection:
             rules = _rules(connection)
             for alert in alerts:
-                connection.execute(self._upsert(row_of(alert, hiding(rules, alert, now))))
+                row = row_of(alert, hiding(rules, alert, now))
+                if not routes:
+                    connection.execute(self._upsert(row))
+                    continue
+                before = connection.execute(select(_A.body).where(_A.id == alert.id)).scalar()
+                if before == row["body"] or not connection.execute(self._upsert(row)).first():
+                    continue
+                if row["rule"] is None or alert.withdrawn:  # who was told of it is told that it is none
+                    enqueue(connection, alert, routes, seconds(now), waiting)
 
     def _upsert(self, row: dict[str, Any]) -> Any:
         made: Any = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(ALERTS)
@@ -85,7 +105,7 @@ class AlertStore:
         kept = {"id", "state", "assignee"}  # people's work stays
         changed = {name: new[name] for name in row if name not in kept}
         news = or_(new.complete, and_(not_(_A.complete), new.grave > _A.grave))
-        return made.on_conflict_do_update(index_elements=["id"], set_=changed, where=news)
+        return made.on_conflict_do_update(index_elements=["id"], set_=changed, where=news).returning(_A.id)
 
     def forget(self, before: str) -> int:
         """Remove alerts that began before then, with their history; how many."""
@@ -222,6 +242,11 @@ def row_of(alert: Alert, rule: int | None) -> dict[str, Any]:
         "words": words.replace("\0", "\ufffd"),  # PostgreSQL has no text with it
         "body": to_json(alert).decode(),
     }
+
+
+def seconds(now: str) -> float:
+    """A time as the outbox has it."""
+    return (milliseconds(now) or 0) / 1000
 
 
 def _stored(row: Any) -> Stored:

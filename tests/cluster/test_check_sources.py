@@ -48,6 +48,23 @@ def test_folders_and_ports(tmp_path: Path) -> None:
     assert "[[sources]] 7: WRONG: one of folder, ipfix, kafka was expected, found none" in said
 
 
+def test_ports_for_connections(tmp_path: Path) -> None:
+    port, taken = free_port(), free_port()
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", taken))
+        holder.listen()
+        status, said = checked(
+            tmp_path,
+            f'[[sources]]\nipfix = "tcp://127.0.0.1:{port}"\n[[sources]]\nipfix = "tcp://127.0.0.1:{taken}"\n'
+            f'[[sources]]\nipfix = "tcp://127.0.0.1:{port}"\ntls = {{ certificate = "a.pem", key = "a.key" }}\n',
+        )
+    assert status == 3
+    assert f"[[sources]] 1: tcp://127.0.0.1:{port}: the port is free (without TLS)" in said
+    assert f"[[sources]] 2: WRONG: tcp://127.0.0.1:{taken}: the port is taken" in said
+    assert "[[sources]] 3: WRONG: tls: " in said
+    assert "a.pem: no such file" in said
+
+
 def test_with_all_sources_there_all_is_well(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     assert checked(tmp_path, '[[sources]]\nfolder = "in"\n')[0] == 0

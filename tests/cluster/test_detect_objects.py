@@ -16,6 +16,8 @@ from ingest.remote_file import RemoteFile
 from ingest.sources import Files
 from tests.cluster.object_stores import azure_server, s3_server
 from tests.cluster.test_serve import START
+from tests.ingest.test_capture import PACKETS, capture
+from tests.ingest.test_flow_logs import FILES
 from tests.ingest.test_live_files import FORMS
 
 TOR = "185.220.101.1"
@@ -38,6 +40,9 @@ def bodies() -> dict[str, bytes]:
         "y=2026/m=01/d=05/h=08/m=00/PT1H.json": "".join(lines[:20]).encode(),
         "newest-first.json": ("[" + ",".join(line.strip() for line in reversed(lines[20:])) + "]").encode(),
         "flows.ipfix": FORMS["flows"],
+        "flow-log/PT1H.json": FILES["vnet"].replace(b"1663146", b"1767600"),
+        "aws.log": FILES["aws"].replace(b"14185300", b"17676000"),
+        "export.pcap": capture(*PACKETS),
         "packed.json.gz": FORMS["gzip"],
         "notes.md": b"# not telemetry",
         "odd": b"this is no log",

@@ -277,7 +277,12 @@ def write(folder: Path, at: str, vault: int, minutes: int = 0) -> None:
         ("", "has no [[sources]]"),
         ("[[sources]]\n", "one of folder, ipfix, kafka was expected, found none"),
         ('[[sources]]\nfolder = "nowhere"\n', "no such folder"),
-        ('[[sources]]\nipfix = "tcp://0.0.0.0:1"\n', "an address like 'udp://0.0.0.0:4739'"),
+        ('[[sources]]\nipfix = "sctp://0.0.0.0:1"\n', "an address like 'udp://0.0.0.0:4739'"),
+        (
+            '[[sources]]\nipfix = "udp://0.0.0.0:1"\ntls = {certificate="a", key="b"}\n',
+            "tls is for ipfix = 'tcp://HOST:PORT'",
+        ),
+        ('[[sources]]\nipfix = "tcp://0.0.0.0:1"\ntls = {certificate="a", key="b"}\n', "a: no such file"),
         ('[[sources]]\nipfix = "udp://0.0.0.0"\n', "HOST:PORT was expected"),
     ],
 )

@@ -174,7 +174,7 @@ def test_hours_that_are_closed_are_passed_whatever_a_silent_source_was_read_unti
     hour = 3_600_000_000
     assert watermark(5 * hour, 0, [9], 8) == 8 * hour
     assert watermark(9 * hour + 1, 0, [9], 8) == 9 * hour + 1
-    assert watermark(None, 0, [], 8) is None
+    assert (watermark(None, 0, [], 8), watermark(None, 0, [])) == (8 * hour, None)
 
 
 def test_a_servers_address_is_told_apart_from_a_store() -> None:

@@ -127,6 +127,13 @@ def test_where_the_export_says_no_sampling_the_configured_one_holds(inventory: I
     assert found.rows["sampling"].tolist() == [50, 1]
 
 
+def test_what_two_interfaces_saw_counts_at_the_resource_that_it_is_about(inventory: Inventory) -> None:
+    """A flow between two machines is in both ones' logs: twice the packets would hide a guess of a password."""
+    both = [flow(LISTED, WEB, seen_at=2), flow(LISTED, WEB, seen_at=1)]
+    found = selected(inventory, *both)
+    assert [(one[0], one[4]) for one in seen(found)] == [("web", True)]
+
+
 def test_what_a_firewall_denied_is_known_as_denied(inventory: Inventory) -> None:
     found = selected(inventory, flow(OUTSIDE, WEB, denied=True), flow(OUTSIDE, WEB))
     assert found.rows["denied"].tolist() == [True, False]

@@ -55,8 +55,6 @@ def test_ipfix_is_known_cut_or_whole(head: bytes) -> None:
         (codecs.BOM_UTF16_LE + '{"time": 1}'.encode("utf-16-le"), "UTF-16"),
         (codecs.BOM_UTF16_BE + '{"time": 1}'.encode("utf-16-be"), "UTF-16"),
         ('{"time": 1}'.encode("utf-16-be"), "binary"),
-        (b"\xa1\xb2\xc3\xd4" + bytes(20), "pcap"),
-        (b"\x0a\x0d\x0d\x0a" + bytes(20), "pcap"),
         (b"PK\x03\x04" + bytes(20), "ZIP"),
         (b"BZh91AY&SY", "bzip2"),
         (b"\xfd7zXZ\x00" + bytes(9), "xz"),
