@@ -90,7 +90,7 @@ class RayRuntime:
         self._shards = [self._actor(RemoteShard, index, settings) for index in range(settings.shards)]
         wanted = settings.shards if settings.streaming else _files(self._finder, settings.shards)
         several = settings.routers if settings.routers > 1 else 0
-        about: dict[str, Any] = self._here() if getattr(self._finder, "listen", ()) else {}
+        about: dict[str, Any] = self._here() if getattr(self._finder, "ports", 0) else {}
         self._readers = [
             self._actor(RemoteReader, settings, shared, **about) for _ in range(max(wanted, several))
         ]
