@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from cluster.cli_alerts import alerts
+from cluster.cli_console import console
 from cluster.cli_sinks import sample, sinks
 from cluster.errors import UserError
 from ingest.errors import ConfigurationError
@@ -118,6 +119,7 @@ def catalogue(type_: str | None) -> int:
 cli.add_command(alerts)
 alerts.add_command(sample)
 cli.add_command(sinks)
+cli.add_command(console)
 
 
 @alerts.command("export")

@@ -122,6 +122,19 @@ class StoreTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class ConsoleTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The web page over the store."""
+
+    listen: Annotated[str, Meta(description="host and port, like '127.0.0.1:8321'")] | None = None
+    hosts: Annotated[
+        tuple[Annotated[str, Meta(description="a name, like 'redshank.example.com'")], ...],
+        Meta(description="a list of names, like ['redshank.example.com']"),
+    ] = ()
+    https: YesNo = False  # whether a proxy in front of it speaks https
+    certificate: File | None = None
+    key: File | None = None
+
+
 class TlsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How exporters' connections are made safe: files in PEM."""
 
@@ -228,6 +241,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     sinks: tuple[SinkTable, ...] = ()
     store: StoreTable | None = None  # of alerts; None: they are written to files alone
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
+    console: ConsoleTable = ConsoleTable()
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
 
     def enabled(self, type_: str) -> bool:

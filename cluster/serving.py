@@ -15,6 +15,7 @@ from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
+from cluster.consoling import beside
 from cluster.detect import every_of, settings_of
 from cluster.errors import UserError
 from cluster.health import serving
@@ -25,7 +26,7 @@ from cluster.server import Server
 from cluster.sinking import Way, routes, ways
 from cluster.snapshot import Board
 from cluster.sources import finder_of, host_and_port, placed
-from cluster.storing import Stored, Writer
+from cluster.storing import Stored, Writer, opened
 from detections.catalogue import CATALOGUE
 from ingest.sources import Finder
 
@@ -82,6 +83,10 @@ def serve(config: Path) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.stop)
         stack.enter_context(serving(board, host, port, scale=server.scale))
+        stores = opened(configuration) if configuration.console.listen else None
+        where = stack.enter_context(beside(configuration, config, stores.all() if stores else [], board))
+        if where is not None:
+            logger().info("console", address=where)
         logger().info(
             "serving", epoch=begin.last_epoch, shards=settings.shards, health=f"http://{host}:{port}"
         )

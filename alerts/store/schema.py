@@ -19,6 +19,8 @@ ALERTS = Table(
     Column("shown", Boolean, nullable=False),  # neither withdrawn nor hidden by a rule
     Column("rule", Integer),  # that hides it
     Column("state", String, nullable=False),
+    Column("incident", String, nullable=False),
+    Column("changed", String, nullable=False),  # when this word of it was written
     Column("assignee", String),
     Column("words", Text, nullable=False),  # lower case, what --text looks through
     Column("body", Text, nullable=False),  # the alert as JSON
@@ -60,4 +62,28 @@ OUTBOX = Table(
     Column("done", Float),  # when it came to its last state
     Column("error", Text, nullable=False),
     Column("body", Text, nullable=False),  # the alert as it was told, as JSON; empty once nobody needs it
+)
+USERS = Table(
+    "console_users",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("secret", String, nullable=False),  # what Argon2 made of the password
+    Column("made", String, nullable=False),
+)
+TOKENS = Table(
+    "console_tokens",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("digest", String, nullable=False),  # of the token: it is shown once, and nowhere kept
+    Column("made", String, nullable=False),
+    Column("expires", String),
+)
+SESSIONS = Table(
+    "console_sessions",
+    metadata,
+    Column("digest", String, primary_key=True),  # of what the browser holds
+    Column("name", String, nullable=False),
+    Column("expires", String, nullable=False),
 )
