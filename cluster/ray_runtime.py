@@ -62,7 +62,7 @@ class RayRuntime:
         self._finder = finder
         self._settings = settings
         self._store = store
-        self._address = address
+        self._address = address or os.environ.get("RAY_ADDRESS")
         self._actors: list[Any] = []
         self._readers: list[Any] = []
         self.skipped: list[str] = []
@@ -90,7 +90,10 @@ class RayRuntime:
         self._shards = [self._actor(RemoteShard, index, settings) for index in range(settings.shards)]
         wanted = settings.shards if settings.streaming else _files(self._finder, settings.shards)
         several = settings.routers if settings.routers > 1 else 0
-        self._readers = [self._actor(RemoteReader, settings, shared) for _ in range(max(wanted, several))]
+        about: dict[str, Any] = self._here() if getattr(self._finder, "ports", 0) else {}
+        self._readers = [
+            self._actor(RemoteReader, settings, shared, **about) for _ in range(max(wanted, several))
+        ]
         self._aggregator = self._actor(RemoteAggregator, settings, shared)
         if standing is not None:
             self._load(standing, list(parts))
@@ -122,11 +125,20 @@ class RayRuntime:
         )
         self.skipped = self._get(self._router.skipped.remote())
 
-    def _actor(self, kind: type, *given: Any) -> Any:
+    def _here(self) -> dict[str, Any]:
+        """For readers of ports: exporters send to the driver's machine, and its journal is there."""
+        if not self._address:
+            return {}
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        node = self._ray.get_runtime_context().get_node_id()
+        return {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
+
+    def _actor(self, kind: type, *given: Any, **about: Any) -> Any:
         options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
         if self._address:  # over all nodes: by default they would fill the first one
             options["scheduling_strategy"] = "SPREAD"
-        made = self._ray.remote(**options)(kind).remote(*given)
+        made = self._ray.remote(**options | about)(kind).remote(*given)
         self._actors.append(made)
         return made
 

@@ -56,6 +56,7 @@ class Server:
         self.run = run
         self._log = log
         self.sinks: Callable[[], list[SinkNow]] = list
+        self.ports = 0  # that are to be listened on
         self._stored = stored  # whether the store of alerts has them
         self._board = board
         self._lateness_us = lateness_us
@@ -175,7 +176,7 @@ class Server:
             open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
             sources=self._sources(health, now),
-            sources_open=True,
+            sources_open=sum(port.is_open for port in ports) >= self.ports,
             store_fault=self.run.store_fault,
             checkpoint=self.run.checkpoint_now(),
             deaths=self.run.deaths,

@@ -75,6 +75,7 @@ def serve(config: Path) -> int:
         board = Board()
         kept = {name: _kept(configuration, alerts.parent / f"{name}.jsonl") for name in KEPT}
         server = Server(run, log, board, settings.lateness_us, kept, stored.write)
+        server.ports = finder.ports
         if delivery is not None:
             server.sinks = delivery.now
             delivery.start()

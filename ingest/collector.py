@@ -45,6 +45,7 @@ class CollectorStats(msgspec.Struct, frozen=True):
     dropped_at_journal: int = 0  # datagrams
     journal_octets: int = 0
     socket_buffer: int = 0  # octets, as the kernel counts them
+    is_open: bool = False  # it listens
 
 
 class Collector:
@@ -162,6 +163,7 @@ class Collector:
             dropped_at_journal=opened.journal.lost if opened else 0,
             journal_octets=opened.journal.octets if opened else 0,
             socket_buffer=opened.buffer if opened else 0,
+            is_open=opened is not None,
         )
 
     def _opened(self, after: int) -> None:

@@ -45,6 +45,11 @@ class LiveSources:
         default_factory=dict
     )  # files at rest that are not there, and since when
 
+    @property
+    def ports(self) -> int:
+        """How many ports are listened on."""
+        return len(self.listen) + len(self.connections)
+
     def found(self, positions: Mapping[str, Any]) -> Found:
         """What is there to begin with; the positions tell a file again that was renamed meanwhile."""
         about = dict(positions), self.rest_s, self.now_us

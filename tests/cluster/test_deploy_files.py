@@ -220,6 +220,42 @@ def test_the_configuration_is_one(tmp_path: Path) -> None:
     assert load(tmp_path / "redshank.toml", frozenset(CATALOGUE)).inventory.networks
 
 
+def test_the_driver_starts_with_the_configuration_as_it_is(tmp_path: Path) -> None:
+    """It has something to read, and writes only where a volume that all pods mount may be written to."""
+    text = the("ConfigMap", "redshank-config")["data"]["redshank.toml"]
+    (tmp_path / "redshank.toml").write_text(text)
+    configuration = load(tmp_path / "redshank.toml", frozenset(CATALOGUE))
+    driver = the("Deployment", "redshank-driver")["spec"]["template"]["spec"]["containers"][0]
+    mounts = {one["mountPath"]: one for one in driver["volumeMounts"]}
+    assert not mounts["/state"].get("readOnly")
+    written = configuration.serve.alerts, configuration.serve.journal, configuration.checkpoints.store
+    assert all(str(place).startswith("/state/") for place in written)
+    ports = {one["name"]: one["containerPort"] for one in driver["ports"]}
+    assert f"udp://0.0.0.0:{ports['ipfix']}" in {one.ipfix for one in configuration.sources}
+    assert configuration.serve.listen == f"0.0.0.0:{ports['metrics']}", (
+        "the kubelet asks from outside the pod"
+    )
+    workers = [group for group in groups() if group["rayStartParams"].get("num-cpus") != "0"]
+    cores = sum(
+        group["replicas"] * size(group["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"])
+        for group in workers
+    )
+    assert configuration.serve.shards == cores
+
+
+def test_the_unit_and_the_page_that_tells_of_it_agree_on_where_is_written(tmp_path: Path) -> None:
+    """`ProtectSystem=strict` and `DynamicUser` let it write to its own folder and nowhere else."""
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    text = next(one for one in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "redshank.toml" in one)
+    (tmp_path / "redshank.toml").write_text(text)
+    configuration = load(tmp_path / "redshank.toml", frozenset(CATALOGUE))
+    assert configuration.sources
+    state = re.search(r"^StateDirectory=(.*)$", (DEPLOY / "redshank.service").read_text(), re.MULTILINE)
+    assert state is not None
+    written = configuration.serve.alerts, configuration.serve.journal, configuration.checkpoints.store
+    assert all(str(place).startswith(f"/var/lib/{state[1]}/") for place in written)
+
+
 # What all of them say
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,56 @@ def test_killed_nodes_cost_no_alert(tmp_path: Path) -> None:
     told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
     assert told["killed"] >= 1
     assert told["deaths"] >= 1, "the nodes that were killed had work"
+
+
+PORTS = """
+import json, os, socket, sys
+from pathlib import Path
+import ray
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+for _ in range(2):
+    cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+os.environ["RAY_ADDRESS"] = cluster.address
+from ray._private.state import actors
+from actors.settings import Settings
+from cluster.ray_runtime import RayRuntime
+from ingest.enrich import EnrichmentSettings
+from ingest.live_sources import LiveSources
+
+found = {}
+for ports in ((), (("127.0.0.1", int(sys.argv[2])),)):
+    sources = LiveSources((), ports, Path(sys.argv[1]) / "journal", 1 << 20, lambda: 1)
+    runtime = RayRuntime(sources, Settings(shards=3, streaming=True), EnrichmentSettings())
+    runtime.start()
+    runtime.stats()
+    here = ray.get_runtime_context().get_node_id()
+    alive = [one for one in actors().values() if one["State"] == "ALIVE"]
+    nodes = lambda kind: [one["Address"]["NodeID"] for one in alive if kind in one["ActorClassName"]]
+    found[len(ports)] = {"readers": [one == here for one in nodes("RemoteReader")],
+                         "nodes of shards": len(set(nodes("RemoteShard")))}
+    runtime.stop()
+print(json.dumps(found))
+"""
+
+
+def test_ports_are_listened_on_where_the_driver_is_and_shards_are_spread(tmp_path: Path) -> None:
+    """Exporters send to the driver's machine: a port that another node listens on hears nothing, for ever."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        port = str(one.getsockname()[1])
+    done = subprocess.run(
+        [sys.executable, "-c", PORTS, str(tmp_path), port],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["1"]["readers"] == [True] * 3
+    assert False in found["0"]["readers"], "else they are spread, as the shards are"
+    assert found["1"]["nodes of shards"] > 1, "though the cluster is named by RAY_ADDRESS"

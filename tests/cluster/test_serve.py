@@ -79,11 +79,21 @@ ipfix = "udp://127.0.0.1:{self.udp}"
             process = subprocess.Popen([*START, "serve", "--config", str(self.config)], stderr=log)
         try:
             until(lambda: process.poll() is not None or self.ask("/readyz"), self.log)
+            assert process.poll() is not None or "ipfix" not in self.config.read_text() or self.is_bound()
             yield process
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+    def is_bound(self) -> bool:
+        """Whether somebody listens on its port: what is sent before that is lost, and `ready` says that it is not."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            try:
+                one.bind(("127.0.0.1", self.udp))
+            except OSError:
+                return True
+        return False
 
     def ask(self, page: str) -> Any:
         """A page of its health server; None where it says no."""

@@ -441,6 +441,16 @@ def test_a_position_that_is_none_of_a_collector_is_refused_at_once(heard: Listen
             Collector("127.0.0.1", 0, tmp_path, heard.clock).blocks(wrong)
 
 
+def test_it_says_whether_it_listens(tmp_path: Path) -> None:
+    """`/readyz` hangs on it: what an exporter sends to a port that is not open yet is lost."""
+    collector = Collector("127.0.0.1", 0, tmp_path, Clock())
+    assert not collector.stats().is_open
+    next(collector.blocks())
+    assert collector.stats().is_open
+    collector.stop()
+    assert not collector.stats().is_open
+
+
 def test_ipv6_is_heard_too(tmp_path: Path) -> None:
     collector = Collector("::1", 0, tmp_path, Clock())
     try:
