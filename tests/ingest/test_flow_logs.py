@@ -379,6 +379,22 @@ def test_hostile_octets_give_flows_or_reasons_and_nothing_else(
 
 
 @pytest.mark.parametrize(
+    "unit", [b"#\nx\n", b"\t", b"\t" * 19 + b"\n", b"#fields\nx\n", b"9" * 300 + b"\n", b"\n"]
+)
+def test_hostile_text_costs_time_in_proportion(unit: bytes, tmp_path: Path) -> None:
+    """The same of lines."""
+
+    def seconds(octets: int) -> float:
+        path = written(tmp_path / "conn.log", zeek_text() + unit * (octets // len(unit)))
+        begun = time.process_time()
+        assert list(FlowLogFile(path).blocks())
+        return time.process_time() - begun
+
+    seconds(1_000)
+    assert seconds(480_000) < 100 * max(seconds(30_000), 0.01)
+
+
+@pytest.mark.parametrize(
     "unit",
     [b'{"a":1},', b'{"a":{"b":{', b'"\\', b"}}", b'{"category":"FlowLogFlowEvent"}},', b"[", b',"1,2"'],
 )
