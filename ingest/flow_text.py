@@ -108,4 +108,4 @@ class TextFlows:
             return
         rows = FlowRows(fields, offsets, self._source)
         self.columns(rows, {name: at for at, name in enumerate(names)})
-        rows.give(taken, f"{len(names)} as the header says", lambda at: names[at])
+        rows.give(taken, f"{len(names)} as the log's format has", lambda at: names[at])

@@ -281,7 +281,7 @@ def test_a_line_that_is_no_flow_is_said_with_its_number(tmp_path: Path) -> None:
     rows, rejected, _ = read("\n".join(lines).encode(), tmp_path)
     assert len(rows) == 3
     assert [(one.offset, one.reason) for one in rejected] == [
-        (6, "2 fields, expected 16 as the header says"),
+        (6, "2 fields, expected 16 as the log's format has"),
         (5, "srcaddr is no address: 'nobody'"),
     ]
 
