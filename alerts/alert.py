@@ -43,6 +43,7 @@ class Alert(msgspec.Struct, kw_only=True):
     region: str = ""
     complete: bool | UnsetType = UNSET  # false: its hour is open, a later word with this id is to come
     shadow: bool | UnsetType = UNSET  # true: of a detection in shadow, recorded apart
+    sample: bool | UnsetType = UNSET  # true: nothing was seen, it was raised to try the sinks
     withdrawn: str | UnsetType = UNSET  # why it is none after all; it was told before its hour had closed
 
 

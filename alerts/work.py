@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -13,6 +13,14 @@ State = Literal["open", "true", "benign"]
 Order = Literal["newest", "oldest", "severity"]
 STATES = ("open", "true", "benign")
 ORDERS = ("newest", "oldest", "severity")
+
+
+class Key(NamedTuple):
+    """An alert's place in a list."""
+
+    grave: int
+    start: str
+    id: str
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,9 +33,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
     state: State | None = None
     text: str | None = None
+    incident: str | None = None
     hidden: bool = False  # those that a rule hides and withdrawn ones too
     order: Order = "newest"
     limit: int = 50
+    after: Key | None = None  # what follows this one in the order
+    look: int | None = None  # with `text`: how many of what the rest leaves are looked through
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""`redshank check`: a configuration and every file that it names."""
+"""`redshank check`: a configuration, every file that it names, every source and every sink."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ingest.enrich import Enrichment
 
 
 def run(config: Path) -> int:
-    """Say what is there and what is wrong with it; 0 if nothing is, 3 if entries are refused or a source can't be read."""
+    """Say what is there and what is wrong with it; 0 if nothing is, 3 if entries are refused or a source or sink can't
+    be reached."""
     configuration = load(config, frozenset(CATALOGUE))
     enrichment, rejected = Enrichment.build(configuration.enrichment())
     click.echo(f"{config}: read without errors")
@@ -34,7 +35,8 @@ def run(config: Path) -> int:
         click.echo(f"  refused: {one.source}, line {one.offset}: {one.reason}")
     if len(rejected) > 20:
         click.echo(f"  and {len(rejected) - 20:,} more")
-    return 3 if rejected or _wrong_sources(configuration, config) else 0
+    wrong = _wrong_sources(configuration, config) + _wrong_sinks(configuration, config)
+    return 3 if rejected or wrong else 0
 
 
 def _wrong_sources(configuration: Configuration, config: Path) -> int:
@@ -43,4 +45,19 @@ def _wrong_sources(configuration: Configuration, config: Path) -> int:
     for one in reach(configuration, config):
         wrong += one.is_wrong
         click.echo(f"  {one.where}: {'WRONG: ' if one.is_wrong else ''}{one.said}")
+    return wrong
+
+
+def _wrong_sinks(configuration: Configuration, config: Path) -> int:
+    """Reach every sink and send nothing; how many can't be reached."""
+    if not configuration.sinks:
+        return 0
+    from cluster.sink_commands import checked
+    from cluster.sinking import ways
+
+    wrong = 0
+    for way in ways(configuration, config):
+        reached, what = checked(way)
+        click.echo(f"  sink {way.name} ({way.kind}): {'' if reached else 'WRONG: '}{what}")
+        wrong += not reached
     return wrong

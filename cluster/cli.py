@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from cluster.cli_alerts import alerts
+from cluster.cli_console import console
+from cluster.cli_sinks import sample, sinks
 from cluster.errors import UserError
 from ingest.errors import ConfigurationError
 
@@ -34,7 +36,10 @@ def cli() -> None:
     "--state", metavar="DIR|URL", help="Go on from what was learned there; save it there, as the run goes on."
 )
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
-def detect(**options: Any) -> int:
+@click.option(
+    "--deliver", is_flag=True, help="Deliver the alerts to the [[sinks]] of the configuration at the end."
+)
+def detect(deliver: bool, **options: Any) -> int:
     """Read files and folders (IPFIX, Activity Log, Key Vault audit logs) and raise the alerts.
 
     Formats are found by content, gzip and zstd too; '-' is standard input. Exit status: 0 it ran, 1 it could
@@ -52,11 +57,15 @@ def detect(**options: Any) -> int:
         raise click.UsageError("--address is for --runtime ray")
     chosen = Options(**options)
     out, err = Console(emoji=False), Console(stderr=True)
-    stores = stores_of(chosen.config)
+    stores = stores_of(chosen.config, deliver)
     with detecting(chosen, err) as result:
         status = report(result, chosen.alerts, chosen.quiet, out, err)
         store_alerts(stores, result.outcome.alerts)
-        return status
+    if deliver and chosen.config:
+        from cluster.sink_commands import deliver_after
+
+        deliver_after(chosen.config, chosen.quiet)
+    return status
 
 
 @cli.command()
@@ -108,6 +117,9 @@ def catalogue(type_: str | None) -> int:
 
 
 cli.add_command(alerts)
+alerts.add_command(sample)
+cli.add_command(sinks)
+cli.add_command(console)
 
 
 @alerts.command("export")
@@ -158,9 +170,10 @@ def explain(id_: str, alerts: Path, picture: Path | None) -> int:
 @cli.command()
 @click.option("--config", type=click.Path(path_type=Path), required=True, help="Configuration (TOML).")
 def check(config: Path) -> int:
-    """Validate a configuration, read every file that it names and reach every source.
+    """Validate a configuration, read every file that it names, and reach every source and sink; nothing is sent.
 
-    Exit status: 0 all is well; 1 it can't be used; 3 entries of its files are refused, or a source can't be read.
+    Exit status: 0 all is well; 1 it can't be used; 3 entries of its files are refused, or a source or a sink can't
+    be reached.
     """
     from cluster.checking import run
 

@@ -12,7 +12,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 SEVERITIES = click.Choice(["high", "medium", "low", "informational"])
 
 
-def _places(command: F) -> F:
+def places(command: F) -> F:
+    """Where the alerts are."""
     config = click.option("--config", type=click.Path(path_type=Path), help="Configuration with a [store].")
     store = click.option("--store", metavar="URL", help="A store, like sqlite:///redshank.db.")
     return config(store(command))
@@ -31,7 +32,7 @@ def alerts() -> None:
 
 @alerts.command("list")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
-@_places
+@places
 @click.option("--type", "type_", help="Only this type.")
 @click.option("--severity", type=SEVERITIES)
 @click.option("--entity", metavar="ID", help="Only of this entity.")
@@ -67,7 +68,7 @@ def list_(file: Path | None, type_: str | None, severity: str | None, **asked: A
 
 @alerts.command()
 @click.argument("which", nargs=-1, required=True, metavar="[FILE] ID")
-@_places
+@places
 def show(which: tuple[str, ...], config: Path | None, store: str | None) -> int:
     """One alert, whole: evidence, what speaks against it, steps to take. ID may be its beginning."""
     if len(which) > 2:
@@ -90,7 +91,7 @@ def show(which: tuple[str, ...], config: Path | None, store: str | None) -> int:
 @click.argument("state", type=click.Choice(["true", "benign", "open"]))
 @click.option("--reason", default="", help="Why; it stands in the history.")
 @_who
-@_places
+@places
 def mark(**options: Any) -> int:
     """Say that an alert is true or benign ('open' takes it back)."""
     from cluster.working import mark as run
@@ -102,7 +103,7 @@ def mark(**options: Any) -> int:
 @click.argument("id_", metavar="ID")
 @click.argument("to", metavar="NAME")
 @_who
-@_places
+@places
 def assign(**options: Any) -> int:
     """Give an alert to somebody; '' takes it from them."""
     from cluster.working import assign as run
@@ -114,7 +115,7 @@ def assign(**options: Any) -> int:
 @click.argument("id_", metavar="ID")
 @click.argument("text")
 @_who
-@_places
+@places
 def note(**options: Any) -> int:
     """Write something down about an alert."""
     from cluster.working import note as run
@@ -124,7 +125,7 @@ def note(**options: Any) -> int:
 
 @alerts.command()
 @click.argument("id_", metavar="ID")
-@_places
+@places
 def history(**options: Any) -> int:
     """Who did what to an alert, oldest first."""
     from cluster.working import history as run
@@ -143,7 +144,7 @@ def history(**options: Any) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="With --yes: even where it hides alerts that are marked true.")
 @_who
-@_places
+@places
 def suppress(**options: Any) -> int:
     """Hide alerts by a rule, past and coming ones. All that is said must hold; it is tried before it is saved."""
     from cluster.suppressing import suppress as run
@@ -152,7 +153,7 @@ def suppress(**options: Any) -> int:
 
 
 @alerts.command()
-@_places
+@places
 def suppressions(**options: Any) -> int:
     """The rules that hide alerts."""
     from cluster.suppressing import suppressions as run
@@ -163,7 +164,7 @@ def suppressions(**options: Any) -> int:
 @alerts.command()
 @click.argument("rule", type=click.IntRange(1, 2**31 - 1), metavar="RULE")
 @_who
-@_places
+@places
 def unsuppress(**options: Any) -> int:
     """Remove a rule; what it hid is shown again. With several stores --store says which."""
     from cluster.suppressing import unsuppress as run

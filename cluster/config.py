@@ -16,12 +16,13 @@ from typing import Annotated, Any, Literal, cast, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from cluster.config_base import Table
+from cluster.config_sinks import wrong_with
 from cluster.config_tables import (
     Configuration,
     DetectionsTable,
     DetectionTable,
     StoreTable,
-    Table,
     region_key,
 )
 from cluster.errors import UserError
@@ -94,6 +95,7 @@ class _Reader:
             found["store"] = msgspec.structs.replace(found["store"], url=self._store(found["store"].url))
         configuration = Configuration(**found, types=types, regions=regions)
         self._check(configuration)
+        self._check_sinks(configuration, content.get("sinks", []))
         return configuration
 
     # Tables and values
@@ -201,6 +203,23 @@ class _Reader:
                 )
 
         self._check_shadow(configuration)
+
+    def _check_sinks(self, configuration: Configuration, said: list[dict[str, Any]]) -> None:
+        names: set[str] = set()
+        for number, (table, keys) in enumerate(zip(configuration.sinks, said, strict=True)):
+            where = f"[[sinks]] {table.name}"
+            if wrong := wrong_with(table, keys):
+                raise self._error(where, wrong)
+            if table.name in names:
+                raise self._error(f"[[sinks]] {number + 1}", f"another sink is called {table.name!r} too")
+            names.add(table.name)
+            for type_ in table.types:
+                if type_ not in self._types:
+                    raise self._unknown(f"{where} types", "detection", type_, self._types)
+        if names and configuration.store is None:
+            raise self._error(
+                "[[sinks]]", "needs [store], where alerts wait to be delivered: add [store] to the file"
+            )
 
     def _check_shadow(self, configuration: Configuration) -> None:
         for number, type_ in enumerate(configuration.detections.shadow):

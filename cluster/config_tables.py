@@ -6,25 +6,19 @@ The descriptions beside the types are the words of the error messages (`cluster.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from cluster.config_base import File, Severity, Table, YesNo
+from cluster.config_sinks import SinkTable
 from ingest.enrich import EnrichmentSettings
 from ingest.threat_intel import Feed
 
 Days = Annotated[float, Meta(ge=0, le=3650, description="a number of days, 0 to 3650")]
-Severity = Literal["informational", "low", "medium", "high"]
 Cloud = Literal["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"]
 Category = Literal["tor_exit_node", "anonymous_proxy", "command_and_control"]
-YesNo = Annotated[bool, Meta(description="true or false")]
-File = Annotated[Path, Meta(description="the path of a file")]
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file: its keys are the fields, and no others."""
 
 
 class InventoryTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +120,19 @@ class StoreTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_days: Annotated[float, Meta(ge=1, le=36500, description="a number of days, 1 to 36500")] | None = (
         None
     )
+
+
+class ConsoleTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The web page over the store."""
+
+    listen: Annotated[str, Meta(description="host and port, like '127.0.0.1:8321'")] | None = None
+    hosts: Annotated[
+        tuple[Annotated[str, Meta(description="a name, like 'redshank.example.com'")], ...],
+        Meta(description="a list of names, like ['redshank.example.com']"),
+    ] = ()
+    https: YesNo = False  # whether a proxy in front of it speaks https
+    certificate: File | None = None
+    key: File | None = None
 
 
 class TlsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -231,8 +238,10 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     checkpoints: CheckpointsTable = CheckpointsTable()
     sources: tuple[SourceTable, ...] = ()
     serve: ServeTable = ServeTable()
+    sinks: tuple[SinkTable, ...] = ()
     store: StoreTable | None = None  # of alerts; None: they are written to files alone
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
+    console: ConsoleTable = ConsoleTable()
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
 
     def enabled(self, type_: str) -> bool:

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from alerts.output import plain
 from cluster.readiness import not_ready
-from cluster.snapshot import Board, Snapshot, fates
+from cluster.snapshot import Board, SinkNow, Snapshot, fates
 from detections.declare import SEVERITIES
 from ingest.times import undated
 
@@ -72,6 +72,10 @@ def _sources(now: Snapshot, _: float) -> Samples:
     finished = sum(one.finished for one in now.sources)
     yield ("finished",), finished
     yield ("open",), len(now.sources) - finished
+
+
+def _of_sinks(read: Callable[[SinkNow], float | None]) -> Callable[[Snapshot, float], Samples]:
+    return lambda now, _: [((one.name,), read(one)) for one in now.sinks]
 
 
 def _down(now: Snapshot, _: float) -> Samples:
@@ -187,6 +191,43 @@ METRICS = (
         "Calls in flight to each shard.",
         lambda now, _: (((str(shard),), calls) for shard, calls in enumerate(now.queues)),
         ("shard",),
+    ),
+    Told(
+        "redshank_sink_waiting_alerts",
+        "Words on alerts that wait to be delivered to a sink.",
+        _of_sinks(lambda one: one.waiting),
+        ("sink",),
+    ),
+    Told(
+        "redshank_sink_oldest_seconds",
+        "For how long the oldest of them waits.",
+        _of_sinks(lambda one: one.oldest_s),
+        ("sink",),
+        max,
+    ),
+    Told(
+        "redshank_sink_delivered_total",
+        "Words on alerts that a sink has taken.",
+        _of_sinks(lambda one: one.delivered),
+        ("sink",),
+    ),
+    Told(
+        "redshank_sink_failed_tries_total",
+        "Tries that a sink did not take, for now or for good.",
+        _of_sinks(lambda one: one.failed),
+        ("sink",),
+    ),
+    Told(
+        "redshank_sink_dead_alerts",
+        "Words on alerts that were given up until `redshank sinks retry`.",
+        _of_sinks(lambda one: one.dead),
+        ("sink",),
+    ),
+    Told(
+        "redshank_sink_held_alerts",
+        "Alerts that the day's bound holds back, until a later message names them.",
+        _of_sinks(lambda one: one.held),
+        ("sink",),
     ),
     Told(
         "redshank_udp_datagrams_total",

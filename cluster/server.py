@@ -16,7 +16,17 @@ from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
-from cluster.snapshot import RUNNING, STOPPING, Board, FlowsLost, Snapshot, SourceNow, UdpNow, UdpTotal
+from cluster.snapshot import (
+    RUNNING,
+    STOPPING,
+    Board,
+    FlowsLost,
+    SinkNow,
+    Snapshot,
+    SourceNow,
+    UdpNow,
+    UdpTotal,
+)
 from ingest.blocks import Health
 from ingest.collector import CollectorStats
 
@@ -45,6 +55,7 @@ class Server:
     ) -> None:
         self.run = run
         self._log = log
+        self.sinks: Callable[[], list[SinkNow]] = list
         self._stored = stored  # whether the store of alerts has them
         self._board = board
         self._lateness_us = lateness_us
@@ -171,6 +182,7 @@ class Server:
             recoveries=self.run.deaths,
             kept_dropped={name: lines.dropped for name, lines in self._kept.items()},
             queues=runtime.queues(),
+            sinks=self.sinks(),
             udp=self._udp.with_now(_udp(ports)) if ports else None,
             journal_octets=sum(port.journal_octets for port in ports) if ports else None,
         )

@@ -7,6 +7,7 @@ import signal
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actors.settings import MINUTE_US, Settings
 from alerts.kept import KeptLines
@@ -14,6 +15,7 @@ from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
+from cluster.consoling import beside
 from cluster.detect import every_of, settings_of
 from cluster.errors import UserError
 from cluster.health import serving
@@ -21,11 +23,15 @@ from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
 from cluster.serve_run import LiveRuntime, ServeRun
 from cluster.server import Server
+from cluster.sinking import Way, routes, ways
 from cluster.snapshot import Board
 from cluster.sources import finder_of, host_and_port, placed
-from cluster.storing import Stored
+from cluster.storing import Stored, Writer, opened
 from detections.catalogue import CATALOGUE
 from ingest.sources import Finder
+
+if TYPE_CHECKING:
+    from cluster.delivering import Delivery
 
 KEPT = ("withheld", "rejected", "shadow")
 
@@ -37,6 +43,7 @@ def serve(config: Path) -> int:
     configure(configuration.serve.log_level)
     host, port = host_and_port(configuration.serve.listen, f"{config}: [serve] listen")
     finder = finder_of(configuration, config)
+    found = ways(configuration, config)
     with ExitStack() as stack:
         store = Store(
             placed(configuration.checkpoints.store or "state", folder),
@@ -62,18 +69,37 @@ def serve(config: Path) -> int:
         alerts = Path(placed(configuration.serve.alerts, folder))
         _made_ready(alerts, config)
         log = AlertLog(alerts)
-        stored = Stored(configuration, logger().warning)
+        writer = Writer(configuration, routes(configuration))
+        delivery = _delivery(found, writer)
+        stored = Stored(writer, logger().warning, delivery.wake if delivery else lambda: None)
         board = Board()
         kept = {name: _kept(configuration, alerts.parent / f"{name}.jsonl") for name in KEPT}
         server = Server(run, log, board, settings.lateness_us, kept, stored.write)
+        if delivery is not None:
+            server.sinks = delivery.now
+            delivery.start()
+            stack.callback(delivery.stop)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.stop)
         stack.enter_context(serving(board, host, port, scale=server.scale))
+        stores = opened(configuration) if configuration.console.listen else None
+        where = stack.enter_context(beside(configuration, config, stores.all() if stores else [], board))
+        if where is not None:
+            logger().info("console", address=where)
         logger().info(
             "serving", epoch=begin.last_epoch, shards=settings.shards, health=f"http://{host}:{port}"
         )
         server.serve()
     return 0
+
+
+def _delivery(found: list[Way], writer: Writer) -> Delivery | None:
+    """What brings alerts to the sinks."""
+    if not found:
+        return None
+    from cluster.delivering import Delivery
+
+    return Delivery(found, writer.outboxes(), logger().warning)
 
 
 def _made_ready(alerts: Path, config: Path) -> None:

@@ -80,6 +80,20 @@ class UdpTotal:
         return self._now
 
 
+class SinkNow(msgspec.Struct, frozen=True, kw_only=True):
+    """How one sink stands. What waits and what is dead is in the store; the counts are since this process began."""
+
+    name: str
+    kind: str
+    waiting: int = 0
+    oldest_s: float | None = None  # for how long the oldest of them waits
+    dead: int = 0
+    held: int = 0  # by a cap, until a later message names them
+    delivered: int = 0
+    failed: int = 0  # tries
+    fault: str = ""  # why it can't be reached now
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One moment. Counts are those of the run, from its first start on; others are since this process began it."""
 
@@ -107,6 +121,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     kept_dropped: dict[str, int] = {}  # lines that fell out of `withheld`, `rejected` and `shadow`
     # What waits
     queues: list[int] = []  # calls in flight, by shard
+    sinks: list[SinkNow] = []
     udp: UdpNow | None = None
     journal_octets: int | None = None
 

@@ -15,6 +15,8 @@ from cluster.errors import UserError
 from detections.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
+    from alerts.routing import Route
+    from alerts.store.outbox import Outbox
     from alerts.store.regions import Stores
 
 AGAIN_S = 5.0  # after the store has failed
@@ -38,8 +40,9 @@ def opened(configuration: Configuration) -> Stores | None:
 class Writer:
     """The stores of a configuration, with how long alerts are kept there."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._stores = opened(configuration)
+    def __init__(self, configuration: Configuration, routes: Sequence[Route] = ()) -> None:
+        """`routes`: the sinks that are told of what is news."""
+        self._stores, self._routes = opened(configuration), routes
         self._keep_days = configuration.store.keep_days if configuration.store else None
 
     @property
@@ -48,9 +51,13 @@ class Writer:
         return self._stores is not None
 
     def write(self, alerts: Sequence[Alert]) -> None:
-        """Put them in. Raises AlertStoreError."""
+        """Put them in, and into the outbox. Raises AlertStoreError."""
         if self._stores is not None and alerts:
-            self._stores.write(alerts, stamp(now()))
+            self._stores.write(alerts, stamp(now()), self._routes)
+
+    def outboxes(self) -> list[Outbox]:
+        """Where what sinks are to be told waits."""
+        return [store.outbox for store in self._stores.all()] if self._stores is not None else []
 
     def forget(self) -> int:
         """Remove what is older than is kept. Raises AlertStoreError."""
@@ -59,9 +66,19 @@ class Writer:
         return self._stores.forget(stamp(now() - timedelta(days=self._keep_days)))
 
 
-def stores_of(config: Path | None) -> Writer:
-    """Opened before hours are spent. Raises UserError where a store can't be used."""
-    return Writer(load(config, frozenset(CATALOGUE)))
+def stores_of(config: Path | None, deliver: bool = False) -> Writer:
+    """Opened before hours are spent; `deliver`: sinks are told too. Raises UserError where one can't be used."""
+    configuration = load(config, frozenset(CATALOGUE))
+    if not deliver:
+        return Writer(configuration)
+    from cluster.sinking import routes, ways
+
+    if config is None or not configuration.sinks:
+        raise UserError(
+            f"{config or '--deliver'}: has no [[sinks]]: name = '...' and kind = '...' were expected"
+        )
+    ways(configuration, config)  # a password that is not there is known now
+    return Writer(configuration, routes(configuration))
 
 
 def store_alerts(stores: Writer, alerts: Sequence[Alert]) -> None:
@@ -82,8 +99,14 @@ def store_alerts(stores: Writer, alerts: Sequence[Alert]) -> None:
 class Stored:
     """For a server: what a store does not take now is tried again, and is said once."""
 
-    def __init__(self, configuration: Configuration, say: Callable[[str], object]) -> None:
-        self._writer, self._say = Writer(configuration), say
+    def __init__(
+        self,
+        writer: Writer,
+        say: Callable[[str], object],
+        news: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`news` is called when something was written."""
+        self._writer, self._say, self._news = writer, say, news
         self._not_before = self._forget_at = float("-inf")
         self._failed = False
 
@@ -98,6 +121,7 @@ class Stored:
             return False
         try:
             self._writer.write(alerts)
+            self._news()
             if at >= self._forget_at:
                 self._writer.forget()
                 self._forget_at = at + FORGET_S

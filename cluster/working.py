@@ -14,6 +14,7 @@ from rich.console import Console
 from alerts.output import plain, show_table
 from alerts.store.opening import AlertStoreError
 from alerts.store.store import AlertStore, Stored
+from alerts.store.together import page
 from alerts.work import Filter
 from cluster.asked import known_type, moment, now, stamp
 from cluster.config import load
@@ -21,7 +22,6 @@ from cluster.errors import UserError
 from cluster.showing import show_whole
 from cluster.storing import opened
 from detections.catalogue import CATALOGUE
-from detections.declare import SEVERITIES
 
 
 @contextmanager
@@ -51,27 +51,16 @@ def list_store(
     asked["until"] = moment(asked["until"], "--until", -1)
     wanted = Filter(type=known_type(type_), severity=severity, **asked)
     with stores(config, store) as found:
-        pages = [one.page(wanted) for one in found]
+        shown = page(found, wanted)
         hidden = 0 if wanted.hidden else sum(one.suppressed(wanted) for one in found)
-    rows = _merged([row for page in pages for row in page.alerts], wanted)
-    more = any(page.more for page in pages) or len(rows) > wanted.limit
-    rows = rows[: wanted.limit]
+    rows = shown.alerts
     show_table(Console(emoji=False), [row.alert for row in rows])
     for row in rows:
         if work := _work(row):
             click.echo(f"{row.alert.id[:8]}: {work}")
-    last = f"{len(rows):,} shown" + ", there are more (--limit)" * more
+    last = f"{len(rows):,} shown" + ", there are more (--limit)" * shown.more
     click.echo(f"{last}; {hidden:,} suppressed (--all shows them)" if hidden else last)
     return 0
-
-
-def _merged(rows: list[Stored], asked: Filter) -> list[Stored]:
-    def grave(row: Stored) -> int:
-        return SEVERITIES.index(row.alert.severity) if asked.order == "severity" else 0
-
-    return sorted(
-        rows, key=lambda row: (grave(row), row.alert.start, row.alert.id), reverse=asked.order != "oldest"
-    )
 
 
 def _work(row: Stored) -> str:

@@ -1,1 +1,1 @@
-
+"""The web page over a store of alerts."""

@@ -47,6 +47,22 @@ def test_a_layer_imports_only_what_lies_below_it(package: str) -> None:
         assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
 
 
+CONSOLE_MAY = {"alerts", "detections", "console", "ingest"}
+OF_CLUSTER = {"cluster.asked", "cluster.config", "cluster.config_tables", "cluster.errors"}
+NAMES_CONSOLE = {"consoling.py", "console_health.py", "console_people.py"}
+
+
+def test_the_console_is_told_what_it_needs_and_nothing_needs_it() -> None:
+    for path in modules("console"):
+        foreign = (imported(path) & OURS) - CONSOLE_MAY - {"cluster"}
+        assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
+        whole = {n.module for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)}
+        from_cluster = {name for name in whole if name and name.startswith("cluster")}
+        assert from_cluster <= OF_CLUSTER, f"{path.relative_to(ROOT)} imports {from_cluster}"
+    users = {path.name for path in modules("cluster") if "console" in imported(path)}
+    assert users == NAMES_CONSOLE
+
+
 @pytest.mark.parametrize("package", ["ingest", "baselines", "detections", "alerts", "actors", "simulation"])
 def test_ray_stays_in_one_module_of_the_core(package: str) -> None:
     users = [path for path in modules(package) if "ray" in imported(path)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from alerts.alert import Alert
+from alerts.routing import Route
 from alerts.store.store import AlertStore
 
 
@@ -16,13 +17,13 @@ class Stores:
         self._stores = {url: AlertStore(url) for url in dict.fromkeys(urls)}
         self._place = place
 
-    def write(self, alerts: Iterable[Alert], now: str) -> None:
+    def write(self, alerts: Iterable[Alert], now: str, routes: Sequence[Route] = ()) -> None:
         """Each into its region's store, by upsert: writing again what is there changes nothing."""
         by_store: dict[str, list[Alert]] = {}
         for alert in alerts:
             by_store.setdefault(self._place(alert.region), []).append(alert)
         for url, some in by_store.items():
-            self._stores[url].write(some, now)
+            self._stores[url].write(some, now, routes)
 
     def forget(self, before: str) -> int:
         """Remove what began before then, in all of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Integer, MetaData, SmallInteger, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, Integer, MetaData, SmallInteger, String, Table, Text
 
 metadata = MetaData()
 
@@ -19,6 +19,8 @@ ALERTS = Table(
     Column("shown", Boolean, nullable=False),  # neither withdrawn nor hidden by a rule
     Column("rule", Integer),  # that hides it
     Column("state", String, nullable=False),
+    Column("incident", String, nullable=False),
+    Column("changed", String, nullable=False),  # when this word of it was written
     Column("assignee", String),
     Column("words", Text, nullable=False),  # lower case, what --text looks through
     Column("body", Text, nullable=False),  # the alert as JSON
@@ -43,4 +45,45 @@ HISTORY = Table(
     Column("alert", String),
     Column("rule", Integer),
     Column("detail", Text, nullable=False),
+)
+OUTBOX = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("sink", String, nullable=False),
+    Column("target", String, nullable=False),  # an address of mail; else empty
+    Column("alert", String, nullable=False),
+    Column("kind", String, nullable=False),  # alert, withdrawn, sample
+    Column("grave", SmallInteger, nullable=False),
+    Column("state", String, nullable=False),  # waiting, delivered, dead, held, named, hidden
+    Column("made", Float, nullable=False),  # seconds since 1970, as all times here
+    Column("due", Float, nullable=False),  # not to be tried before
+    Column("tries", Integer, nullable=False),
+    Column("done", Float),  # when it came to its last state
+    Column("error", Text, nullable=False),
+    Column("body", Text, nullable=False),  # the alert as it was told, as JSON; empty once nobody needs it
+)
+USERS = Table(
+    "console_users",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("secret", String, nullable=False),  # what Argon2 made of the password
+    Column("made", String, nullable=False),
+)
+TOKENS = Table(
+    "console_tokens",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("digest", String, nullable=False),  # of the token: it is shown once, and nowhere kept
+    Column("made", String, nullable=False),
+    Column("expires", String),
+)
+SESSIONS = Table(
+    "console_sessions",
+    metadata,
+    Column("digest", String, primary_key=True),  # of what the browser holds
+    Column("name", String, nullable=False),
+    Column("expires", String, nullable=False),
 )

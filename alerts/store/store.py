@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    delete,
-    func,
-    insert,
-    not_,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, and_, delete, func, insert, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.alert import Alert, to_json
+from alerts.formats.times import milliseconds
+from alerts.routing import Route
+from alerts.store.asking import batches, conditions, end_of_look, wanted_ids
 from alerts.store.opening import open_engine, reading, writing
+from alerts.store.outbox import Outbox, enqueue
 from alerts.store.schema import ALERTS, HISTORY, RULES
-from alerts.work import Filter, Rule, Scope, State, hiding, matches
+from alerts.work import Filter, Key, Rule, Scope, State, hiding, matches
 from detections.declare import SEVERITIES
 
-BATCH = 500
+STEP_DONE, STEP_NOT_DONE = "step done", "step not done"
 _A = ALERTS.c
 
 
@@ -45,6 +37,7 @@ class Page(NamedTuple):
 
     alerts: list[Stored]
     more: bool
+    looked: Key | None = None  # a search has looked through what comes up to here; None: through all
 
 
 class Change(NamedTuple):
@@ -70,14 +63,36 @@ class AlertStore:
         """Raises AlertStoreError, as every method does where the database fails."""
         self._engine = open_engine(url)
 
+    @property
+    def outbox(self) -> Outbox:
+        """What sinks are to be told of its alerts."""
+        return Outbox(self._engine)
+
+    @property
+    def engine(self) -> Engine:
+        """For what else is read of this store (`alerts.store.counting`, `alerts.store.people`)."""
+        return self._engine
+
     # What a run writes
 
-    def write(self, alerts: Iterable[Alert], now: str) -> None:
-        """Put alerts in, all or none: a newer word replaces an older one, an open hour's never a complete one."""
+    def write(self, alerts: Iterable[Alert], now: str, routes: Sequence[Route] = ()) -> None:
+        """Put alerts in, all or none: a newer word replaces an older one, an open hour's never a complete one.
+
+        What sinks are to be told of them comes into the outbox with them; what a rule hides does not.
+        """
+        waiting = dict[str, int]()
         with writing(self._engine) as connection:
             rules = _rules(connection)
             for alert in alerts:
-                connection.execute(self._upsert(row_of(alert, hiding(rules, alert, now))))
+                row = row_of(alert, hiding(rules, alert, now), now)
+                if not routes:
+                    connection.execute(self._upsert(row))
+                    continue
+                before = connection.execute(select(_A.body).where(_A.id == alert.id)).scalar()
+                if before == row["body"] or not connection.execute(self._upsert(row)).first():
+                    continue
+                if row["rule"] is None or alert.withdrawn:  # who was told of it is told that it is none
+                    enqueue(connection, alert, routes, seconds(now), waiting)
 
     def _upsert(self, row: dict[str, Any]) -> Any:
         made: Any = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(ALERTS)
@@ -85,7 +100,7 @@ class AlertStore:
         kept = {"id", "state", "assignee"}  # people's work stays
         changed = {name: new[name] for name in row if name not in kept}
         news = or_(new.complete, and_(not_(_A.complete), new.grave > _A.grave))
-        return made.on_conflict_do_update(index_elements=["id"], set_=changed, where=news)
+        return made.on_conflict_do_update(index_elements=["id"], set_=changed, where=news).returning(_A.id)
 
     def forget(self, before: str) -> int:
         """Remove alerts that began before then, with their history; how many."""
@@ -98,21 +113,21 @@ class AlertStore:
 
     def page(self, asked: Filter) -> Page:
         """The alerts that a filter asks for."""
-        wanted = select(_A.id).where(*_conditions(asked))
-        if not asked.hidden:
-            wanted = wanted.where(_A.shown)
         columns = select(_A.body, _A.state, _A.assignee, _A.rule)
+        searched = asked.text is not None and asked.look is not None
         with reading(self._engine) as connection:
-            # The ids alone first: an index has them, so whatever must be sorted or skipped is small.
-            ids = list(connection.scalars(_ordered(wanted, asked).limit(asked.limit + 1)))
-            these = _batches(ids[: asked.limit])
+            ids = list(connection.scalars(wanted_ids(asked)))
+            these = batches(ids[: asked.limit])
             rows = [row for some in these for row in connection.execute(columns.where(_A.id.in_(some)))]
+            end = connection.execute(end_of_look(asked)).first() if searched else None
         found = {row.alert.id: row for row in map(_stored, rows)}
-        return Page([found[id_] for id_ in ids[: asked.limit]], len(ids) > asked.limit)
+        looked = None if end is None else Key(*end)
+        return Page([found[id_] for id_ in ids[: asked.limit]], len(ids) > asked.limit, looked)
 
-    def suppressed(self, asked: Filter) -> int:
-        """How many of what a filter asks for are hidden by a rule."""
-        counted = select(func.count()).select_from(ALERTS).where(_A.rule.is_not(None), *_conditions(asked))
+    def suppressed(self, asked: Filter, most: int | None = None) -> int:
+        """How many of what a filter asks for are hidden by a rule; beyond `most` nobody counts."""
+        hidden = select(_A.id).where(_A.rule.is_not(None), *conditions(asked)).limit(most).subquery()
+        counted = select(func.count()).select_from(hidden)
         with reading(self._engine) as connection:
             return int(connection.execute(counted).scalar_one())
 
@@ -144,6 +159,10 @@ class AlertStore:
     def note(self, id_: str, text: str, who: str, now: str) -> None:
         """Write something down about it."""
         self._change(id_, {}, Change(now, who, "note", text))
+
+    def step(self, id_: str, text: str, done: bool, who: str, now: str) -> None:
+        """Say that a step of the remediation is done, or is not."""
+        self._change(id_, {}, Change(now, who, STEP_DONE if done else STEP_NOT_DONE, text))
 
     def _change(self, id_: str, values: dict[str, Any], said: Change) -> None:
         with writing(self._engine) as connection:
@@ -178,7 +197,7 @@ class AlertStore:
                 "detail": f"rule {rule}: {scope}",
             }
             connection.execute(insert(HISTORY).values(said))
-            for some in _batches(ids):
+            for some in batches(ids):
                 connection.execute(update(ALERTS).where(_A.id.in_(some)).values(rule=rule, shown=False))
                 connection.execute(insert(HISTORY), [{**said, "alert": id_} for id_ in some])
         return rule, len(ids)
@@ -204,7 +223,7 @@ class AlertStore:
 _decoder = msgspec.json.Decoder(Alert)
 
 
-def row_of(alert: Alert, rule: int | None) -> dict[str, Any]:
+def row_of(alert: Alert, rule: int | None, now: str = "") -> dict[str, Any]:
     """An alert as a row that nobody has worked on."""
     words = "\n".join((alert.title, alert.description, alert.entity.id, alert.type)).lower()
     return {
@@ -219,9 +238,16 @@ def row_of(alert: Alert, rule: int | None) -> dict[str, Any]:
         "rule": rule,
         "state": "open",
         "assignee": None,
+        "incident": alert.incident.replace("\0", "\ufffd"),
+        "changed": now,
         "words": words.replace("\0", "\ufffd"),  # PostgreSQL has no text with it
         "body": to_json(alert).decode(),
     }
+
+
+def seconds(now: str) -> float:
+    """A time as the outbox has it."""
+    return (milliseconds(now) or 0) / 1000
 
 
 def _stored(row: Any) -> Stored:
@@ -246,39 +272,10 @@ def _rules(connection: Connection) -> list[Rule]:
 
 def _trial(connection: Connection, scope: Scope) -> Trial:
     asked = Filter(type=scope.type, entity=scope.entity)
-    rows = connection.execute(select(_A.body, _A.state).where(_A.shown, *_conditions(asked)))
+    rows = connection.execute(select(_A.body, _A.state).where(_A.shown, *conditions(asked)))
     found = [
         (alert.id, state)
         for alert, state in ((_decoder.decode(b), s) for b, s in rows)
         if matches(scope, alert)
     ]
     return Trial([id_ for id_, _ in found], sum(state == "true" for _, state in found))
-
-
-def _conditions(asked: Filter) -> Iterator[ColumnElement[bool]]:
-    if asked.type is not None:
-        yield _A.type == asked.type
-    if asked.severity is not None:
-        yield _A.grave == SEVERITIES.index(asked.severity)
-    if asked.entity is not None:
-        yield _A.entity == asked.entity.lower()
-    if asked.since is not None:
-        yield _A.start >= asked.since
-    if asked.until is not None:
-        yield _A.start < asked.until
-    if asked.state is not None:
-        yield _A.state == asked.state
-    if asked.text is not None:
-        yield _A.words.contains(asked.text.lower(), autoescape=True)
-
-
-def _ordered(columns: Select[Any], asked: Filter) -> Select[Any]:
-    if asked.order == "oldest":
-        return columns.order_by(_A.start, _A.id)
-    if asked.order == "severity":
-        return columns.order_by(_A.grave.desc(), _A.start.desc(), _A.id.desc())
-    return columns.order_by(_A.start.desc(), _A.id.desc())
-
-
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[at : at + BATCH] for at in range(0, len(ids), BATCH))

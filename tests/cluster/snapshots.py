@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from actors.steps import Counts
-from cluster.snapshot import RUNNING, CheckpointNow, FlowsLost, Snapshot, SourceNow, UdpNow
+from cluster.snapshot import RUNNING, CheckpointNow, FlowsLost, SinkNow, Snapshot, SourceNow, UdpNow
 
 NOW_US = 1_790_000_000_000_000
 
@@ -29,9 +29,9 @@ def snapshot(**changed: Any) -> Snapshot:
         watermark_us=NOW_US - 700_000_000,
         sources=[
             SourceNow(name="edge-1", frontier_us=NOW_US - 90_000_000, lag_s=90.0),
-            SourceNow(name="vaults", frontier_us=NOW_US - 30_000_000, lag_s=30.0),
+            SourceNow(name="vaults", frontier_us=NOW_US - 30_000_000, lag_s=30.0, behind=42),
             SourceNow(name="old.json", finished=True),
-            SourceNow(name="new.json"),
+            SourceNow(name="new.json", fault="it does not answer", down_s=33.0),
         ],
         sources_open=True,
         checkpoint=CheckpointNow(epoch=12, written_us=NOW_US - 9_000_000, took_s=0.5, octets=818_031),
@@ -39,6 +39,19 @@ def snapshot(**changed: Any) -> Snapshot:
         recoveries=1,
         kept_dropped={"rejected": 6},
         queues=[3, 4],
+        sinks=[
+            SinkNow(
+                name="hook",
+                kind="webhook",
+                waiting=4,
+                oldest_s=90.0,
+                dead=2,
+                held=1,
+                delivered=8,
+                failed=5,
+                fault="HTTP 500",
+            )
+        ],
         udp=UdpNow(datagrams=9, octets=9_000, dropped=1, lost=[FlowsLost("10.0.0.1", 256, 7)]),
         journal_octets=4_096,
     )

@@ -100,7 +100,7 @@ def test_a_server_keeps_what_the_store_does_not_take_and_says_it_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    stored = Stored(load(_configured(tmp_path, "[store]\n")), said.append)
+    stored = Stored(Writer(load(_configured(tmp_path, "[store]\n"))), said.append)
     monkeypatch.setattr("cluster.storing.AGAIN_S", 0.0)
     really = Writer.write
 

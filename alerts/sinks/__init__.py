@@ -1,0 +1,1 @@
+"""Where alerts are delivered: a file a kind of sink. Message-making is pure; the senders alone do I/O, and know no clock."""

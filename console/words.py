@@ -1,0 +1,61 @@
+"""What the console says, in the languages that it knows. The English text is the key; alerts keep their own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from console.japanese import TEXTS, TITLES
+
+Language = Literal["en", "ja"]
+LANGUAGES: dict[Language, str] = {"en": "English", "ja": "日本語"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A language."""
+
+    language: Language
+
+    def __call__(self, text: str, **values: object) -> str:
+        """The text in this language; values stand where it names them in braces."""
+        said = TEXTS.get(text, text) if self.language == "ja" else text
+        return said.format(**values) if values else said
+
+
+def language_of(chosen: str, accepted: str) -> Language:
+    """The one that was chosen, or the first that a browser accepts and we know.
+
+    >>> language_of("", "fr, ja;q=0.8, en;q=0.5"), language_of("en", "ja"), language_of("", "")
+    ('ja', 'en', 'en')
+    """
+    if chosen == "ja":
+        return "ja"
+    if chosen == "en":
+        return "en"
+    ranked = sorted(
+        (
+            (_weight(one), -place, one.partition(";")[0].strip().lower()[:2])
+            for place, one in enumerate(accepted.split(",")[:20])
+        ),
+        reverse=True,
+    )
+    for _, _, name in ranked:
+        if name == "ja":
+            return "ja"
+        if name == "en":
+            return "en"
+    return "en"
+
+
+def _weight(one: str) -> float:
+    _, _, said = one.partition("q=")
+    try:
+        return float(said) if said else 1.0
+    except ValueError:
+        return 0.0
+
+
+def type_title(type_: str, title: str, language: Language) -> str:
+    """An alert's title, where we have it in this language."""
+    return TITLES.get(type_, title) if language == "ja" else title

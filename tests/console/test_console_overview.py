@@ -1,0 +1,123 @@
+"""The overview, the detections, an entity and an incident: what they show is what the store has."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from consoles import HOSTILE, NOW, STAMP, VAULT, Console, alert
+
+from alerts.alert import Entity
+from console.settings import DetectionSetting, Health, SourceHealth
+from detections.catalogue import CATALOGUE
+
+HEALTH = Health(
+    phase="running",
+    at=NOW,
+    read=1_234_567,
+    rejected=89,
+    watermark=NOW - timedelta(minutes=12),
+    sources=[SourceHealth(HOSTILE, NOW - timedelta(hours=2), 7_200.0), SourceHealth("quiet", None, None)],
+    faults=["the store of checkpoints is full"],
+    known_since={"key_vault": datetime(2026, 3, 18, tzinfo=UTC)},
+)
+
+
+def tiles(page: str) -> dict[str, tuple[str, str]]:
+    found = re.findall(r'class="tile edge-(\w+)".*?<b>([\d,]+)</b><span class="dim">([\d,]+) open', page)
+    return {name: (number, is_open) for name, number, is_open in found}
+
+
+def test_the_overview_counts_what_came_lately_and_what_of_it_is_open(tmp_path: Path) -> None:
+    some = [alert(0), alert(1), alert(2, "network.rdp_outgoing", severity="low"), alert(24 * 9)]
+    console = Console(tmp_path, some)
+    console.store.mark(some[0].id, "benign", "", "uma", STAMP)
+    page = console.page("/")
+    grave = some[0].severity
+    assert tiles(page)[grave] == ("2", "1")
+    assert tiles(page)["low"] == ("1", "1")
+    assert tiles(console.page("/?span=30d"))[grave] == ("3", "2")
+    assert "2026-03-19 22:00 UTC: 1" in page  # a column, and what it is of
+
+
+def test_where_nothing_came_lately_the_days_up_to_the_newest_alert_are_shown(tmp_path: Path) -> None:
+    console = Console(tmp_path, [alert(24 * 15)])  # 4 March, and today is the 20th
+    page = console.page("/")
+    assert "There were no alerts lately" in page
+    assert sum(int(number) for number, _ in tiles(page).values()) == 1
+    assert "There were no alerts lately" not in console.page("/?span=30d")
+
+
+def test_an_empty_store_has_pages_too(tmp_path: Path) -> None:
+    console = Console(tmp_path)
+    for path in ("/", "/alerts", "/detections", "/rules", "/?span=forever"):
+        console.page(path)
+
+
+def test_how_the_run_stands_is_told_with_what_is_wrong(tmp_path: Path) -> None:
+    page = Console(tmp_path, [alert(0)], health=lambda: HEALTH).page("/")
+    for said in ("1,234,567", "2 h", "the store of checkpoints is full", "2026-03-20 11:48"):
+        assert said in page
+    assert "<script>alert" not in page
+    assert "no state was found" in Console(tmp_path).page("/")
+
+
+def test_detections_say_what_is_off_what_learns_and_how_often_each_spoke(tmp_path: Path) -> None:
+    settings = {type_: DetectionSetting("on", 14.0 if d.learning else None) for type_, d in CATALOGUE.items()}
+    settings["key_vault.tor_access"] = DetectionSetting("off", None)
+    settings["network.ssh_incoming"] = DetectionSetting("shadow", 7.0)
+    console = Console(tmp_path, [alert(0), alert(1)], detections=settings, health=lambda: HEALTH)
+    page = console.page("/detections")
+    parts = {part.split('"', 1)[0]: part for part in page.split('class="detection" id="')[1:]}
+    assert set(parts) == set(CATALOGUE)
+    assert ">off<" in parts["key_vault.tor_access"]
+    assert '"number">2<' in parts["key_vault.tor_access"]
+    assert ">shadow<" in parts["network.ssh_incoming"]
+    assert "learning until 2026-04-01" in parts["key_vault.unusual_user"]
+    assert "learning until" not in parts["key_vault.tor_access"]
+    assert "nobody knows here" in Console(tmp_path).page("/detections")
+
+
+def test_an_entity_has_its_alerts_and_what_they_say_is_usual(tmp_path: Path) -> None:
+    evidence = {"usual_at_this_hour": 4.5, "usual_at_most": 12}
+    mine = [alert(0), alert(5, "key_vault.high_operation_volume", evidence=evidence)]
+    console = Console(tmp_path, [*mine, alert(1, entity=Entity("vault", "/other"))])
+    page = console.client.get("/entity", params={"id": VAULT.upper()}).text
+    assert re.findall(r'href="/alerts/([0-9a-f]{32})" data-row', page) == [one.id for one in mine]
+    assert "At most 12 in 99 of 100 such hours" in page
+    assert console.client.get("/entity", params={"id": "nobody"}).status_code == 404
+    assert console.client.get("/entity").status_code == 404
+
+
+def test_an_incident_is_told_in_the_order_of_time_with_who_is_connected(tmp_path: Path) -> None:
+    later, sooner = alert(0), alert(1, "key_vault.unusual_user", first_seen="2026-03-19T22:03:00Z")
+    hostile = alert(
+        2, evidence={"callers": [{"object_id": HOSTILE, "name": HOSTILE}]}, entity=Entity("vault", HOSTILE)
+    )
+    console = Console(tmp_path, [later, sooner, hostile, alert(3, incident="another")])
+    page = console.page(f"/incidents/{later.incident}")
+    story = re.findall(r'href="/alerts/([0-9a-f]{32})" data-row', page)
+    assert story == [hostile.id, sooner.id, later.id]
+    assert page.count('class="edge ') >= 3
+    assert "185.220.101.4 – uma@example.com: 2" in page
+    assert "<script>alert" not in page
+    console.page("/incidents/nothing", 404)
+
+
+@pytest.mark.parametrize("number", [60, 300])
+def test_a_large_incident_is_cut_and_says_so(tmp_path: Path, number: int) -> None:
+    many = [
+        alert(
+            n,
+            entity=Entity("vault", f"/vaults/v{n}"),
+            evidence={"addresses": [{"address": f"10.0.{n // 200}.{n % 200}"}]},
+        )
+        for n in range(number)
+    ]
+    console = Console(tmp_path, many)
+    page = console.page(f"/incidents/{many[0].incident}")
+    assert f"and {min(number, 200) - 12} more" in page  # of the addresses
+    assert ("These are its first 200 alerts" in page) == (number == 300)
+    assert len(page.encode()) < 300_000
