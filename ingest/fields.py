@@ -28,7 +28,8 @@ Index = npt.NDArray[np.int64]
 class Fields:
     """Rows, each with an end of line, that have the right number of fields; `rows` are their places among all."""
 
-    def __init__(self, data: bytes, separator: bytes, number: int) -> None:
+    def __init__(self, data: bytes, separator: bytes, number: int, comment: bytes = b"") -> None:
+        """`comment`: an octet; rows that begin with it are left out."""
         # In front of the first field there is room for the widest window.
         self._letters = np.frombuffer(b"".join((bytes(MAX_ADDRESS), data)), np.uint8)
         is_end = self._letters == _NEWLINE
@@ -41,9 +42,13 @@ class Fields:
         # A line may end in a carriage return.
         trimmed = ends - ((ends > starts) & (self._letters[ends - 1] == _RETURN))
         good = counts == number
+        empty = trimmed == starts
+        if comment:
+            empty |= self._letters[starts] == comment[0]
+            good &= ~empty
         self.row_count = len(ends)
         self.rows: Index = np.flatnonzero(good)
-        self.odd: Index = np.flatnonzero(~good & (trimmed > starts))  # neither these nor empty
+        self.odd: Index = np.flatnonzero(~good & ~empty)  # neither these nor empty
         self.counts = counts
         self._row_starts, self._row_ends = starts, trimmed
         within = marks if good.all() else marks[np.repeat(good, counts)]

@@ -29,6 +29,7 @@ class TextFlows:
 
     header_line: ClassVar[re.Pattern[bytes]]
     marker: ClassVar[bytes]  # that is in every line of a header
+    comment: ClassVar[bytes] = b""  # with which lines begin that say nothing
     table: Table | None = None
 
     def __init__(self, source: str, number: int = 0, header: list[str] | None = None) -> None:
@@ -96,7 +97,7 @@ class TextFlows:
             lines += b"\n"
         names = self.table.names if self.table else ()
         separator = self.table.separator if self.table else b"\t"
-        fields = Fields(lines, separator, max(len(names), 1))
+        fields = Fields(lines, separator, max(len(names), 1), self.comment)
         offsets = np.arange(self.number + 1, self.number + 1 + fields.row_count)
         self.number += fields.row_count
         missing = self.needed(names)
@@ -107,4 +108,4 @@ class TextFlows:
             return
         rows = FlowRows(fields, offsets, self._source)
         self.columns(rows, {name: at for at, name in enumerate(names)})
-        rows.give(taken, f"{len(names)} as the header says", lambda at: names[at])
+        rows.give(taken, f"{len(names)} as the log's format has", lambda at: names[at])

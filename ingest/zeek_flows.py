@@ -32,8 +32,8 @@ _MOST_S = 1e9
 class ZeekFlows(TextFlows):
     """Tab-separated: lines that begin with # say the separator and the names of the fields."""
 
-    header_line = re.compile(rb"^#[^\n]*$", re.MULTILINE)
-    marker = b"#"
+    header_line = re.compile(rb"^#(?:separator|fields)[^\n]*$", re.MULTILINE)
+    marker = comment = b"#"
 
     def take_header(self, line: bytes) -> None:
         """A line that begins with #."""

@@ -281,7 +281,7 @@ def test_a_line_that_is_no_flow_is_said_with_its_number(tmp_path: Path) -> None:
     rows, rejected, _ = read("\n".join(lines).encode(), tmp_path)
     assert len(rows) == 3
     assert [(one.offset, one.reason) for one in rejected] == [
-        (6, "2 fields, expected 16 as the header says"),
+        (6, "2 fields, expected 16 as the log's format has"),
         (5, "srcaddr is no address: 'nobody'"),
     ]
 
@@ -376,6 +376,22 @@ def test_hostile_octets_give_flows_or_reasons_and_nothing_else(
             told = sum(one.kind == "record" for one in block.rejected)
             flows = 0 if block.flows is None else len(as_rows(block.flows))
             assert block.read == flows + len(block.events) + told + sum(block.filtered.values())
+
+
+@pytest.mark.parametrize(
+    "unit", [b"#\nx\n", b"\t", b"\t" * 19 + b"\n", b"#fields\nx\n", b"9" * 300 + b"\n", b"\n"]
+)
+def test_hostile_text_costs_time_in_proportion(unit: bytes, tmp_path: Path) -> None:
+    """The same of lines."""
+
+    def seconds(octets: int) -> float:
+        path = written(tmp_path / "conn.log", zeek_text() + unit * (octets // len(unit)))
+        begun = time.process_time()
+        assert list(FlowLogFile(path).blocks())
+        return time.process_time() - begun
+
+    seconds(1_000)
+    assert seconds(480_000) < 100 * max(seconds(30_000), 0.01)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.flow_log_reader import KINDS
 from ingest.sniff import HEAD, sniff
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
 
@@ -77,4 +78,4 @@ def test_what_cant_be_read_is_called_by_its_name(head: bytes, said: str) -> None
 @given(st.binary(max_size=200))
 def test_any_octets_are_a_kind_or_have_a_reason(head: bytes) -> None:
     found = sniff(head)
-    assert (found.kind in ("flows", "events")) != bool(found.reason)
+    assert (found.kind in {"flows", "events", "capture", *KINDS}) != bool(found.reason)
