@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import insert, text
 from sqlalchemy.engine import make_url
-from test_alert_store import NOW, alert, server
+from test_alert_store import NOW, alert
 
 from alerts.store import counting, opening, together
 from alerts.store.people import People, Token, User
@@ -18,8 +18,6 @@ from alerts.store.schema import ALERTS
 from alerts.store.store import AlertStore, row_of
 from alerts.work import Filter, Key, Order
 from detections.declare import SEVERITIES
-
-__all__ = ["server"]  # a fixture
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
