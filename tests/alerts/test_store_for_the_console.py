@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import insert, text
 from sqlalchemy.engine import make_url
+from test_alert_store import NOW, alert
 
 from alerts.store import counting, opening, together
 from alerts.store.people import People, Token, User
@@ -17,7 +18,6 @@ from alerts.store.schema import ALERTS
 from alerts.store.store import AlertStore, row_of
 from alerts.work import Filter, Key, Order
 from detections.declare import SEVERITIES
-from tests.alerts.test_alert_store import NOW, alert
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
