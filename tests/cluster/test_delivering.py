@@ -217,6 +217,8 @@ def test_a_slow_sink_keeps_neither_detection_nor_another_sink_waiting(
         ):
             time.sleep(0.02)
         assert len((tmp_path / "out.jsonl").read_bytes().splitlines()) == 50
+        while time.monotonic() < end and not receiver.got:  # its thread may only just have begun
+            time.sleep(0.02)
         assert len(receiver.got) == 1
         assert store.outbox.backlog("hook").waiting == 50
     finally:

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from alerts.alert import make_alert
+from alerts.alert import describe, make_alert
 from detections.declare import Finding
 from detections.key_vault import (
     high_operation_volume,
@@ -86,7 +86,7 @@ def test_a_case_fires_what_it_should_and_nothing_else(case: Case) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case.fires], ids=lambda case: case.name)
 def test_an_alert_can_be_written_and_says_who_from_where_and_what(case: Case) -> None:
     for type_, found in outcome(case).items():
-        text = BY_TYPE[type_].description.format(entity=VAULT, **found.evidence)
+        text = describe(BY_TYPE[type_], VAULT, found)
         assert found.evidence["who"] in text
         assert found.evidence["from"] in text
         assert found.evidence["records"][0]["source"] == "vault.json"
