@@ -64,6 +64,7 @@ class RayRuntime:
         self._store = store
         self._address = address or os.environ.get("RAY_ADDRESS")
         self._actors: list[Any] = []
+        self._turns: dict[type, int] = {}  # by kind of actor, the node that was chosen last
         self._readers: list[Any] = []
         self.skipped: list[str] = []
         self._ray = start(address)
@@ -137,10 +138,22 @@ class RayRuntime:
     def _actor(self, kind: type, *given: Any, **about: Any) -> Any:
         options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
         if self._address:  # over all nodes: by default they would fill the first one
-            options["scheduling_strategy"] = "SPREAD"
+            options["scheduling_strategy"] = self._in_turn(kind)
         made = self._ray.remote(**options | about)(kind).remote(*given)
         self._actors.append(made)
         return made
+
+    def _in_turn(self, kind: type) -> Any:
+        """The next node for an actor of a kind. Ray's own 'SPREAD' may put all of a kind on one; a node without
+        processors, as a head often is, has none of them. Where the node dies, another will do."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        nodes = [one for one in self._ray.nodes() if one["Alive"]]
+        workers = sorted(one["NodeID"] for one in nodes if one["Resources"].get("CPU"))
+        if not workers:
+            return "SPREAD"
+        turn = self._turns[kind] = self._turns.get(kind, -1) + 1
+        return NodeAffinitySchedulingStrategy(workers[turn % len(workers)], soft=True)
 
     def _load(self, standing: Standing, parts: list[Any]) -> None:
         closed, moved = standing.router.get("closed_until") or 0, standing.shards != self._settings.shards
