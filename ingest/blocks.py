@@ -74,6 +74,26 @@ class LivePartition(Partition, Protocol):
         """Close what is open; its blocks end."""
 
 
+class Followed:
+    """What live partitions have in common that are read when they are wanted, and are not ours to tidy up."""
+
+    live = True
+    _stopped = False
+
+    def prefetch(self, position: Any = None) -> None:
+        """Nothing: it is read when it is wanted."""
+
+    def release(self, position: Any) -> None:
+        """Nothing: it is not ours."""
+
+    def stop(self) -> None:
+        """Have `blocks` end at its next step; it closes what is open."""
+        self._stopped = True
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
+
+
 def is_live(partition: Partition) -> TypeGuard[LivePartition]:
     """Whether its end is never known."""
     return bool(getattr(partition, "live", False))

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.blocks import Block, bad_file, shown, unreadable
+from ingest.blocks import Block, Followed, bad_file, shown, unreadable
 from ingest.compression import CHUNK
 from ingest.growing_file import GrowingFile, head_of, octets, stands_in, why_not
 from ingest.ipfix_templates import BadTemplateError
@@ -40,14 +40,12 @@ def untold() -> int:
     return 0
 
 
-class LiveFile:
+class LiveFile(Followed):
     """One file. `blocks` ends when the file is gone, when nobody wrote to it for `rest_s`, or after `stop`.
 
     `now_us` gives the time of day. With it, what was written before the first look counts by when it was written.
     `begins`: where it is read from, if nothing else is said.
     """
-
-    live = True
 
     def __init__(
         self,
@@ -58,7 +56,6 @@ class LiveFile:
     ) -> None:
         self.name = shown(path)
         self._path, self._rest_s, self._now_us, self._begins = path, rest_s, now_us, begins
-        self._stopped = False
         self.first_us = path_us(self.name) or self._first()
 
     def _first(self) -> int | None:
@@ -78,19 +75,6 @@ class LiveFile:
         finally:
             os.close(file)
         return None
-
-    def prefetch(self, position: Any = None) -> None:
-        """Nothing: it is read when it is wanted."""
-
-    def release(self, position: Any) -> None:
-        """Nothing: the file is not ours."""
-
-    def stop(self) -> None:
-        """Have `blocks` end at its next step; it closes the file."""
-        self._stopped = True
-
-    def _is_stopped(self) -> bool:
-        return self._stopped
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
         """What is in the file behind a position, and what is appended; an idle one costs a stat."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.blocks import Block, Health
+from ingest.blocks import Block, Followed, Health
 from ingest.compression import CHUNK, Octets
 from ingest.growing_file import GrowingFile, head_of, octets, stands_in, why_not
 from ingest.ipfix_templates import BadTemplateError
@@ -36,32 +36,16 @@ DOWN_S = 5.0  # for which that may be so before it is said
 KEPT = 1 << 16  # octets behind what was read that are kept, in case the object goes
 
 
-class LiveObject:
+class LiveObject(Followed):
     """One object. `blocks` ends when it is gone, when nothing came to it for `rest_s`, or after `stop`."""
-
-    live = True
 
     def __init__(self, bucket: Bucket, name: str, first_us: int | None, rest_s: float = REST_S) -> None:
         self.name, self.first_us = name, first_us
         self._given = (bucket, name, first_us, rest_s)
-        self._stopped = False
         self._follower: _Follower | None = None
 
     def __reduce__(self) -> Any:
         return LiveObject, self._given
-
-    def prefetch(self, position: Any = None) -> None:
-        """Nothing: it is read when it is wanted."""
-
-    def release(self, position: Any) -> None:
-        """Nothing: the object is not ours."""
-
-    def stop(self) -> None:
-        """Have `blocks` end at its next step."""
-        self._stopped = True
-
-    def _is_stopped(self) -> bool:
-        return self._stopped
 
     def stats(self) -> Health:
         """How it is doing."""

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from ingest import live_file, live_files, live_sources, live_walk
+from ingest import live_file, live_sources
 from ingest.blocks import Block, LivePartition
 from ingest.live_file import LiveFile
 from ingest.live_files import LiveFolder
 from ingest.live_sources import FORGET_S, LiveSources
+from tests.ingest.conftest import TimePasses
 from tests.ingest.test_sources import audits, lines
 
 RECORDS = audits(12)
-TimePasses = Callable[[float], None]
-
-
-@pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
-    """Has so many seconds pass."""
-    now = [1_000.0]
-    monkeypatch.setattr(live_file.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(live_walk, "monotonic", lambda: now[0])
-    monkeypatch.setattr(live_files, "monotonic", lambda: now[0])
-
-    def passing(seconds: float) -> None:
-        now[0] += seconds
-
-    return passing
 
 
 def to_rest(file: LivePartition, passes: TimePasses, position: Any = None) -> tuple[list[Block], Any]:

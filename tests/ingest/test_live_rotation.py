@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest import live_file, live_files, live_tail, live_walk
+from ingest import live_file, live_tail
 from ingest.blocks import Block, LivePartition
 from ingest.live_files import is_at_rest
 from ingest.live_sources import LiveSources
+from tests.ingest.conftest import TimePasses
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
-from tests.ingest.test_files_at_rest import TimePasses, append, uids
+from tests.ingest.test_files_at_rest import append, uids
 from tests.ingest.test_sources import audits, lines
 
 RECORDS = audits(30)
@@ -71,20 +72,6 @@ class Server:
 
     def said(self) -> list[str]:
         return [one.reason for block in self.blocks for one in block.rejected]
-
-
-@pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
-    """Has so many seconds pass."""
-    now = [1_000.0]
-    monkeypatch.setattr(live_file.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(live_walk, "monotonic", lambda: now[0])
-    monkeypatch.setattr(live_files, "monotonic", lambda: now[0])
-
-    def passing(seconds: float) -> None:
-        now[0] += seconds
-
-    return passing
 
 
 @pytest.fixture
