@@ -11,12 +11,10 @@ import msgspec
 
 from ingest.blocks import Block, shown, stuck
 from ingest.compression import CHUNK, NOT_THE_SAME, ChangedError
-from ingest.growing_file import GrowingFile, plain, stands_in
+from ingest.growing_file import GrowingFile, first_us_of, plain, stands_in
 from ingest.ipfix_templates import BadTemplateError
 from ingest.positions import GrowingPosition, known, unusable
 from ingest.times import path_us
-
-PEEKED = 1 << 18  # octets that are looked at for the first event time
 
 
 class FlowLogFile:
@@ -25,23 +23,7 @@ class FlowLogFile:
     def __init__(self, path: Path) -> None:
         self.name = shown(path)
         self._path = path
-        self.first_us = path_us(self.name) or self._first()
-
-    def _first(self) -> int | None:
-        """The least time among the first flows."""
-        try:
-            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None  # said when it is read
-        try:
-            for block in GrowingFile(self.name, GrowingPosition()).read(file, PEEKED, True):
-                if block.flows is not None and len(block.flows):
-                    return int(block.flows.column("end_us").min())
-        except OSError:
-            pass
-        finally:
-            os.close(file)
-        return None
+        self.first_us = path_us(self.name) or first_us_of(self._path, self.name, True)
 
     def prefetch(self, position: Any = None) -> None:
         """Nothing: it is read when it is wanted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -24,6 +25,9 @@ from ingest.sniff import HEAD, is_binary, sniff
 CAPTURE = "capture"
 BEGINS, ENDS = 1_024, 256  # octets by which a file is known again
 _PLAIN = 20  # octets from which on it is told what a file holds
+
+
+PEEKED = 1 << 18  # octets of a file that are looked at for the first event time
 
 
 class GrowingFile:
@@ -121,6 +125,30 @@ class GrowingFile:
         if begins[0] < min(offset, BEGINS):
             begins = _mark(octets(file, 0, min(offset, BEGINS)))
         self.at = msgspec.structs.replace(self.at, offset=offset, begins=begins, ends=_mark(tail))
+
+
+def first_us(name: str, file: int | Octets, size: int, at_end: bool = False) -> int | None:
+    """The least time in what begins something that grows, in blocks of about so many octets; None: nothing is there.
+
+    Raises OSError.
+    """
+    for block in GrowingFile(name, GrowingPosition()).read(file, size, at_end):
+        if len(block.events):
+            return int(block.events.columns["at_us"].min())
+        if block.flows is not None and len(block.flows):
+            return int(block.flows.column("end_us").min())
+    return None
+
+
+def first_us_of(path: str | os.PathLike[str], name: str, at_end: bool = False) -> int | None:
+    """The same of a file; None for one that can't be read: that is said when it is."""
+    with suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return first_us(name, file, PEEKED, at_end)
+        finally:
+            os.close(file)
+    return None
 
 
 def plain(at: GrowingPosition) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ingest.blocks import Health, LivePartition
 from ingest.errors import PositionError
-from ingest.growing_file import GrowingFile
+from ingest.growing_file import first_us as begins_us
 from ingest.later import Later
 from ingest.live_file import REST_S
 from ingest.live_object import LiveObject
@@ -145,12 +145,7 @@ def first_us(bucket: Bucket, name: str, stands: Stands) -> int | None:
         if is_absent(error):
             return None
         raise
-    for block in GrowingFile(name, GrowingPosition()).read(Piece(data, 0, data), PEEKED, False):
-        if len(block.events):
-            return int(block.events.columns["at_us"].min())
-        if block.flows is not None and len(block.flows):
-            return int(block.flows.column("end_us").min())
-    return None
+    return begins_us(name, Piece(data, 0, data), PEEKED)
 
 
 def _is_begun(name: str, position: Any) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 
 from ingest.blocks import Block, Followed, bad_file, shown, unreadable
 from ingest.compression import CHUNK
-from ingest.growing_file import GrowingFile, head_of, octets, stands_in, why_not
+from ingest.growing_file import GrowingFile, first_us_of, head_of, octets, stands_in, why_not
 from ingest.ipfix_templates import BadTemplateError
 from ingest.live_tail import Tail, with_newest
 from ingest.positions import GrowingPosition, known, unusable
@@ -30,7 +30,6 @@ HELD_S = 60.0  # for which a file that does not grow is held open
 MOST_HELD = 200  # files that are held open by a process while they do not grow
 REST_S = 600.0  # after which a file that does not grow is left to itself
 NOT_THERE = (0, 1)  # size and time of change of a file that is yet to come
-PEEKED = 1 << 18  # octets that are looked at for the first event time
 LARGE = 1 << 20  # octets that wait for their rest and are only looked at again when an eighth has come ...
 LARGE_S = 1.0  # ... or after so long
 
@@ -56,25 +55,7 @@ class LiveFile(Followed):
     ) -> None:
         self.name = shown(path)
         self._path, self._rest_s, self._now_us, self._begins = path, rest_s, now_us, begins
-        self.first_us = path_us(self.name) or self._first()
-
-    def _first(self) -> int | None:
-        """The least time in what begins the file, if something is there."""
-        try:
-            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            for block in GrowingFile(self.name, GrowingPosition()).read(file, PEEKED, False):
-                if len(block.events):
-                    return int(block.events.columns["at_us"].min())
-                if block.flows is not None and len(block.flows):
-                    return int(block.flows.column("end_us").min())
-        except OSError:
-            pass  # said when it is read
-        finally:
-            os.close(file)
-        return None
+        self.first_us = path_us(self.name) or first_us_of(self._path, self.name)
 
     def blocks(self, position: Any = None) -> Iterator[Block]:
         """What is in the file behind a position, and what is appended; an idle one costs a stat."""
