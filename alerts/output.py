@@ -31,10 +31,20 @@ def write_alerts(path: Path, alerts: Sequence[Alert]) -> None:
 
 def write_whole(path: Path, body: bytes) -> None:
     """Write a file through a temporary one beside it."""
+    write_pieces(path, [body])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """The same of a file that comes in pieces; where they end in an error, no file is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_bytes(body)
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            file.writelines(pieces)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def write_lines(path: Path, values: Sequence[Any]) -> None:
@@ -59,6 +69,18 @@ def parse_alerts(body: bytes) -> list[Alert]:
 def latest(alerts: Iterable[Alert]) -> list[Alert]:
     """The last word on each, in the order in which they were told first."""
     return list({alert.id: alert for alert in alerts}.values())
+
+
+def worded(alert: Alert) -> Alert:
+    """For receivers without a field for it: that an alert is withdrawn stands in its words."""
+    if not alert.withdrawn:
+        return alert
+    return msgspec.structs.replace(
+        alert,
+        title=f"Withdrawn: {alert.title}",
+        description=f"This is no alert after all: {alert.withdrawn}. It was: {alert.description}",
+        severity="informational",
+    )
 
 
 def short_id(entity: str) -> str:

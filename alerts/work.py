@@ -70,6 +70,24 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return self.expires is None or now < self.expires
 
 
+def words_of(alert: Alert) -> str:
+    """What a search for a text looks through."""
+    return "\n".join((alert.title, alert.description, alert.entity.id, alert.type)).lower()
+
+
+def asked_for(asked: Filter, alert: Alert) -> bool:
+    """Whether an alert of a file is asked for: what only a store knows (state, order, place) is not looked at."""
+    return (
+        (asked.type is None or alert.type == asked.type)
+        and (asked.severity is None or alert.severity == asked.severity)
+        and (asked.entity is None or alert.entity.id.lower() == asked.entity.lower())
+        and (asked.since is None or alert.start >= asked.since)
+        and (asked.until is None or alert.start < asked.until)
+        and (asked.incident is None or alert.incident == asked.incident)
+        and (asked.text is None or asked.text.lower() in words_of(alert))
+    )
+
+
 def matches(scope: Scope, alert: Alert) -> bool:
     """Whether a rule with this scope hides the alert. A scope that says nothing hides nothing."""
     if scope == Scope():

@@ -122,32 +122,6 @@ cli.add_command(sinks)
 cli.add_command(console)
 
 
-@alerts.command("export")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "ocsf", "sentinel", "csv", "cef", "syslog"]),
-    default="json",
-    show_default=True,
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write here; by default to standard output.",
-)
-@click.option("--type", "type_", help="Only this type.")
-@click.option("--severity", type=click.Choice(["high", "medium", "low", "informational"]))
-@click.option("--since", metavar="WHEN", help="A date, a time, or how long ago: 7d, 12h.")
-def alerts_export(
-    file: Path, form: str, out: Path | None, type_: str | None, severity: str | None, since: str | None
-) -> int:
-    """The alerts of FILE ('-' is standard input) as other systems read them."""
-    from cluster.exporting import export
-
-    return export(file, form, out, type_, severity, since)
-
-
 @cli.command()
 @click.argument("id_", metavar="ID")
 @click.option(

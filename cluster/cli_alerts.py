@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,40 +30,93 @@ def alerts() -> None:
     """List and show alerts, of a file or of the store, and work on those of the store."""
 
 
+_FILTERS = (
+    click.option("--type", "type_", help="Only this type."),
+    click.option("--severity", type=SEVERITIES),
+    click.option("--entity", metavar="ID", help="Only of this entity."),
+    click.option("--since", metavar="WHEN", help="A date, a time, or how long ago: 7d, 12h."),
+    click.option("--until", metavar="WHEN"),
+    click.option("--state", type=click.Choice(["open", "true", "benign"])),
+    click.option("--text", help="In title, description, type or entity."),
+)
+
+
+def _filters(order: str) -> Callable[[F], F]:
+    """Which alerts, in which order, by default in this one."""
+    orders = click.Choice(["newest", "oldest", "severity"])
+    more = (
+        click.option("--order", type=orders, default=order, show_default=True),
+        click.option("--all", "hidden", is_flag=True, help="Suppressed and withdrawn ones too."),
+    )
+
+    def added(command: F) -> F:
+        for option in reversed((*_FILTERS, *more)):
+            command = option(command)
+        return command
+
+    return added
+
+
+def _not_of_a_file(names: Iterable[str]) -> None:
+    """Refuse what only a store knows."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{'all' if name == 'hidden' else name} is for the store, not for a file"
+            )
+
+
 @alerts.command("list")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 @places
-@click.option("--type", "type_", help="Only this type.")
-@click.option("--severity", type=SEVERITIES)
-@click.option("--entity", metavar="ID", help="Only of this entity.")
-@click.option("--since", metavar="WHEN", help="A date, a time, or how long ago: 7d, 12h.")
-@click.option("--until", metavar="WHEN")
-@click.option("--state", type=click.Choice(["open", "true", "benign"]))
-@click.option("--text", help="In title, description, type or entity.")
-@click.option(
-    "--order", type=click.Choice(["newest", "oldest", "severity"]), default="newest", show_default=True
-)
+@_filters("newest")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--all", "hidden", is_flag=True, help="Suppressed and withdrawn ones too.")
 def list_(file: Path | None, type_: str | None, severity: str | None, **asked: Any) -> int:
     """The alerts of FILE, or of the store (--config, --store), as a table.
 
-    What follows --severity, and --all, are for the store.
+    What follows --severity, and --limit, are for the store.
     """
     if file is None:
         from cluster.working import list_store
 
         return list_store(type_, severity, **asked)
-    context = click.get_current_context()
-    for name in asked:
-        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"--{'all' if name == 'hidden' else name} is for the store, not for a file"
-            )
+    _not_of_a_file(asked)
     from cluster.asked import known_type
     from cluster.showing import show_list
 
     return show_list(file, known_type(type_), severity)
+
+
+FORMATS = click.Choice(["json", "ocsf", "stix", "sentinel", "csv", "cef", "syslog"])
+
+
+@alerts.command()
+@click.argument(
+    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True), required=False
+)
+@click.option("--format", "form", type=FORMATS, default="json", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write here; by default to standard output.",
+)
+@places
+@_filters("oldest")
+def export(
+    file: Path | None, form: str, out: Path | None, config: Path | None, store: str | None, **said: Any
+) -> int:
+    """The alerts of FILE ('-' is standard input), or of the store (--config, --store), as other systems read them.
+
+    --state, --order and --all are for the store; those of a file stay in its order.
+    """
+    from cluster import exporting
+
+    asked = exporting.filter_of(**said)
+    if file is None:
+        return exporting.export_store(form, out, asked, config, store)
+    _not_of_a_file(("config", "store", "state", "order", "hidden"))
+    return exporting.export_file(file, form, out, asked)
 
 
 @alerts.command()

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-import msgspec
-
-from alerts.alert import Alert
 from alerts.store.outbox import Row
 
 LONGEST = 300  # letters of an error that are kept
@@ -59,15 +56,3 @@ def short(why: str) -> str:
     """An error in one line without what a terminal would obey, whatever the receiver put into it."""
     line = " ".join("".join(one if one.isprintable() else " " for one in why).split())
     return line if len(line) <= LONGEST else line[: LONGEST - 3] + "..."
-
-
-def worded(row: Row) -> Alert:
-    """For receivers without a field for it: that an alert is withdrawn stands in its words."""
-    if not row.alert.withdrawn:
-        return row.alert
-    return msgspec.structs.replace(
-        row.alert,
-        title=f"Withdrawn: {row.alert.title}",
-        description=f"This is no alert after all: {row.alert.withdrawn}. It was: {row.alert.description}",
-        severity="informational",
-    )

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, worded
+from alerts.output import worded
+from alerts.sinks.base import NOTHING_HELD, Held, NotNowError
 from alerts.sinks.texts import chat, chat_title
 from alerts.store.outbox import Row
 
@@ -31,7 +32,7 @@ class Chat:
     def send(self, rows: Sequence[Row], at: float, held: Held = NOTHING_HELD) -> None:
         """Raises NotNowError."""
         for row in rows:
-            alert = worded(row)
+            alert = worded(row.alert)
             kind = "success" if row.alert.withdrawn else KINDS[alert.severity]
             taken = self._to.notify(
                 body=chat(alert), title=chat_title(alert), notify_type=kind, body_format="text"

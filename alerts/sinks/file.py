@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alerts.formats import FORMATS
-from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, worded
+from alerts.output import worded
+from alerts.sinks.base import NOTHING_HELD, Held, NotNowError
 from alerts.store.outbox import Row
 
 
@@ -22,7 +23,7 @@ class LineFile:
 
     def send(self, rows: Sequence[Row], at: float, held: Held = NOTHING_HELD) -> None:
         """Raises NotNowError."""
-        lines = b"".join(self._line(row.alert if self._json else worded(row)) for row in rows)
+        lines = b"".join(self._line(row.alert if self._json else worded(row.alert)) for row in rows)
         try:
             self._append(lines)
         except OSError as error:

@@ -12,8 +12,9 @@ from email.policy import SMTP
 from email.utils import formatdate
 from typing import Literal, NamedTuple
 
+from alerts.output import worded
 from alerts.sinks.addresses import why
-from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, RefusedError, worded
+from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, RefusedError
 from alerts.sinks.texts import Section, html, one_line, subject, text
 from alerts.store.outbox import Row
 
@@ -35,7 +36,7 @@ class Server(NamedTuple):
 
 def message(row: Row, sender: str, at: float, held: Held = NOTHING_HELD) -> EmailMessage:
     """What is sent. Words on one alert hang together in a mail program."""
-    alert = worded(row)
+    alert = worded(row.alert)
     made = EmailMessage(policy=SMTP.clone(max_line_length=78))
     made["Subject"] = subject(alert)
     made["From"] = Address("Redshank", addr_spec=sender)

@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from alerts.formats.sentinel import row as columns
-from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, RefusedError, worded
+from alerts.output import worded
+from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, RefusedError
 from alerts.sinks.http import Poster
 from alerts.store.outbox import Row
 
@@ -49,7 +50,7 @@ def url(to: Workspace) -> str:
 
 def table_row(row: Row) -> dict[str, Any]:
     """An alert's row; one that is withdrawn is dismissed."""
-    found = columns(worded(row))
+    found = columns(worded(row.alert))
     return {**found, "Status": "Dismissed"} if row.alert.withdrawn else found
 
 

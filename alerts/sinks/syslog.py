@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from alerts.formats import cef, syslog
+from alerts.output import worded
 from alerts.sinks.addresses import connect, resolve, why
-from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, RefusedError, worded
+from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, RefusedError
 from alerts.store.outbox import Row
 
 Transport = Literal["udp", "tcp", "tls"]
@@ -30,7 +31,7 @@ class Collector(NamedTuple):
 
 def message(row: Row, form: str) -> bytes:
     """One message without a frame; no line break and no control character is in it."""
-    alert = worded(row)
+    alert = worded(row.alert)
     return cef.text(alert).encode() if form == "cef" else syslog.message(alert)
 
 

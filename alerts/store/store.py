@@ -16,7 +16,7 @@ from alerts.store.asking import batches, conditions, end_of_look, wanted_ids
 from alerts.store.opening import open_engine, reading, writing
 from alerts.store.outbox import Outbox, enqueue
 from alerts.store.schema import ALERTS, HISTORY, RULES
-from alerts.work import Filter, Key, Rule, Scope, State, hiding, matches
+from alerts.work import Filter, Key, Rule, Scope, State, hiding, matches, words_of
 from detections.declare import SEVERITIES
 
 STEP_DONE, STEP_NOT_DONE = "step done", "step not done"
@@ -225,7 +225,6 @@ _decoder = msgspec.json.Decoder(Alert)
 
 def row_of(alert: Alert, rule: int | None, now: str = "") -> dict[str, Any]:
     """An alert as a row that nobody has worked on."""
-    words = "\n".join((alert.title, alert.description, alert.entity.id, alert.type)).lower()
     return {
         "id": alert.id,
         "type": alert.type,
@@ -240,7 +239,7 @@ def row_of(alert: Alert, rule: int | None, now: str = "") -> dict[str, Any]:
         "assignee": None,
         "incident": alert.incident.replace("\0", "\ufffd"),
         "changed": now,
-        "words": words.replace("\0", "\ufffd"),  # PostgreSQL has no text with it
+        "words": words_of(alert).replace("\0", "\ufffd"),  # PostgreSQL has no text with it
         "body": to_json(alert).decode(),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -36,6 +36,16 @@ def page(stores: Sequence[AlertStore], asked: Filter) -> Page:
         rows = [row for row in rows if not _beyond(key_of(row), looked, asked)]
     more = any(one.more for one in pages) or len(rows) > asked.limit
     return Page(rows[: asked.limit], more, looked)
+
+
+def each(stores: Sequence[AlertStore], asked: Filter) -> Iterator[Stored]:
+    """All that a filter asks for, page by page: however many there are, `asked.limit` of each store are in memory."""
+    while True:
+        found = page(stores, asked)
+        yield from found.alerts
+        if not found.more or not found.alerts:
+            return
+        asked = msgspec.structs.replace(asked, after=key_of(found.alerts[-1]))
 
 
 def _beyond(key: Key, end: Key, asked: Filter) -> bool:
