@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from cluster.config_base import File, Severity, Table, YesNo
+from cluster.config_base import File, SaslTable, Severity, Table, Variable, YesNo
 
-Kind = Literal["webhook", "file", "email", "syslog", "chat", "sentinel"]
+Kind = Literal["webhook", "file", "email", "syslog", "chat", "sentinel", "kafka"]
 Name = Annotated[
     str, Meta(description="letters, digits, '-' and '_', at most 60", pattern=r"^[A-Za-z0-9_-]{1,60}$")
 ]
 Text = Annotated[str, Meta(description="a text", min_length=1)]
-Variable = Annotated[str, Meta(description="the name of an environment variable", min_length=1)]
 Count = Annotated[int, Meta(ge=0, le=100_000, description="a whole number, 0 to 100000")]
 Address = Annotated[str, Meta(description="an address of mail, like 'soc@example.com'", min_length=3)]
 
@@ -45,7 +44,7 @@ class SinkTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url_env: Variable | None = None
     url_file: File | None = None
     path: Annotated[str, Meta(description="the path of a file", min_length=1)] | None = None
-    format: Literal["json", "ocsf", "sentinel", "cef", "csv", "syslog"] | None = None
+    format: Literal["json", "ocsf", "stix", "sentinel", "cef", "csv", "syslog"] | None = None
     allow_internal: YesNo = False
     ca_file: File | None = None
     secret_env: Variable | None = None
@@ -84,6 +83,15 @@ class SinkTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     authority: (
         Annotated[str, Meta(description="an address, like 'https://login.microsoftonline.com'")] | None
     ) = None
+    # Kafka
+    servers: Annotated[str, Meta(description="hosts and ports, like 'kafka1:9092, kafka2:9092'")] | None = (
+        None
+    )
+    topic: Annotated[str, Meta(description="the name of a topic", min_length=1)] | None = None
+    sasl: SaslTable | None = None
+    options: (
+        Annotated[Mapping[str, Any], Meta(description="a table of librdkafka's options, by its names")] | None
+    ) = None
 
 
 COMMON = frozenset(
@@ -103,7 +111,7 @@ COMMON = frozenset(
 NEEDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     kind: (frozenset(needs.split()), frozenset(may.split()))
     for kind, needs, may in (
-        ("webhook", "url", "allow_internal ca_file secret_env secret_file token_env token_file"),
+        ("webhook", "url", "format allow_internal ca_file secret_env secret_file token_env token_file"),
         ("file", "path", "format"),
         ("email", "host sender to", "port security user password_env password_file caps ca_file"),
         ("syslog", "address", "format framing ca_file"),
@@ -113,7 +121,14 @@ NEEDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
             "url rule stream tenant client secret_env",
             "secret_file ca_file authority allow_internal",
         ),
+        ("kafka", "servers topic", "format sasl options"),
     )
+}
+
+FORMATS: Mapping[str, tuple[str, ...]] = {  # where not all will do
+    "syslog": ("syslog", "cef"),
+    "webhook": ("json", "ocsf", "stix", "sentinel"),
+    "kafka": ("json", "ocsf", "stix", "sentinel", "cef", "syslog"),  # a message is no file, and has no head
 }
 
 
@@ -132,6 +147,6 @@ def wrong_with(table: SinkTable, said: Mapping[str, object]) -> str | None:
     for key in said:
         if key.endswith("_env") and key.removesuffix("_env") + "_file" in said:
             return f"either {key} or {key.removesuffix('_env')}_file was expected, not both"
-    if table.kind == "syslog" and table.format not in (None, "syslog", "cef"):
-        return f"format is one of syslog, cef for this kind, found {table.format!r}"
+    if table.kind in FORMATS and table.format not in (None, *FORMATS[table.kind]):
+        return f"format is one of {', '.join(FORMATS[table.kind])} for this kind, found {table.format!r}"
     return None

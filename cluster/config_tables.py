@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from cluster.config_base import File, Severity, Table, YesNo
+from cluster.config_base import File, SaslTable, Severity, Table, Variable, YesNo
 from cluster.config_sinks import SinkTable
 from ingest.enrich import EnrichmentSettings
 from ingest.threat_intel import Feed
@@ -143,18 +143,6 @@ class TlsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_authorities: Annotated[
         str, Meta(description="the path of the authorities (PEM) whose certificates exporters must have")
     ] = ""
-
-
-Variable = Annotated[str, Meta(description="the name of an environment variable", min_length=1)]
-
-
-class SaslTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to log in to a Kafka cluster."""
-
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    username: Annotated[str, Meta(description="a name, like '$ConnectionString'", min_length=1)]
-    password_env: Variable | None = None
-    password_file: File | None = None
 
 
 class SourceTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

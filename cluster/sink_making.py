@@ -66,12 +66,14 @@ def _webhook(table: SinkTable, making: Making) -> Sink:
     if token is not None and url.startswith("http:") and not table.allow_internal:
         raise UserError(f"{making.where}: a token is not sent without TLS: https was expected")
     poster = Poster(table.timeout_seconds, table.allow_internal, _ca(table, making))
-    return Webhook(url, poster, secret.encode() if secret else None, token)
+    _ready(table, making)
+    return Webhook(url, poster, secret.encode() if secret else None, token, table.format or "json")
 
 
 def _line_file(table: SinkTable, making: Making) -> Sink:
     from alerts.sinks.file import LineFile
 
+    _ready(table, making)
     return LineFile(making.folder / Path(table.path or "").expanduser(), table.format or "json")
 
 
@@ -151,6 +153,33 @@ def _sentinel(table: SinkTable, making: Making) -> Sink:
     return Sentinel(to, Poster(table.timeout_seconds, table.allow_internal, _ca(table, making)))
 
 
+def _kafka(table: SinkTable, making: Making) -> Sink:
+    from alerts.sinks.kafka import TIMEOUT, Kafka
+    from cluster.sources import brokers, login, told
+    from ingest.kafka import KafkaSettings
+
+    _ready(table, making)
+    options = dict(table.options or {})
+    for name, instead in (("bootstrap.servers", "servers"), (TIMEOUT, "timeout_seconds")):
+        if name in options:
+            raise UserError(f"{making.where} options: {name} can't be set; say {instead} = ...")
+    servers = brokers(table.servers or "", f"{making.where} servers")
+    options = {**login(table.sasl, f"{making.where}: [sinks.sasl]"), **options}
+    settings = KafkaSettings(servers, (table.topic or "",), options=options)
+    with told(making.where):
+        return Kafka(settings, table.timeout_seconds, table.format or "json")
+
+
+def _ready(table: SinkTable, making: Making) -> None:
+    """What its format needs is there. Raises UserError."""
+    from alerts.formats import ready
+
+    try:
+        ready(table.format or "json")
+    except ImportError as error:
+        raise UserError(f"{making.where} format: {error}") from None
+
+
 def _ca(table: SinkTable, making: Making) -> str | None:
     """A file of authorities that OpenSSL can read. Raises UserError."""
     if table.ca_file is None:
@@ -187,4 +216,5 @@ _MAKERS: Mapping[str, Callable[[SinkTable, Making], Sink]] = {
     "syslog": _syslog,
     "chat": _chat,
     "sentinel": _sentinel,
+    "kafka": _kafka,
 }

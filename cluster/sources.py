@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from cluster.config_tables import Configuration, SaslTable, SourceTable, TlsTable
+from cluster.config_base import SaslTable
+from cluster.config_tables import Configuration, SourceTable, TlsTable
 from cluster.errors import UserError
 from cluster.secrets import secret
 from cluster.serve_run import now_us
@@ -123,7 +124,7 @@ def bucket_of(source: SourceTable, where: str) -> Bucket:
     if secrets and EXTRAS.get(source.folder.split("://", 1)[0]) != "azure":
         raise UserError(f"{where}: connection_string and sas are for Azure storage: 'abfs://CONTAINER/...'")
     bucket = Bucket(source.folder.rstrip("/"), {**secrets, **source.options})
-    with _told(where):
+    with told(where):
         bucket.check()
     return bucket
 
@@ -169,16 +170,14 @@ def _tls(said: TlsTable | None, base: Path, where: str) -> Tls | None:
         return None
     files = (said.certificate, said.key, said.client_authorities)
     made = Tls(*(placed(file, base) if file else "" for file in files))
-    with _told(f"{where}: tls"):
+    with told(f"{where}: tls"):
         made.context()
     return made
 
 
 def _stream(source: SourceTable, where: str) -> KafkaSettings:
     assert source.kafka is not None
-    servers = [one.strip() for one in source.kafka.split(",")]
-    for one in servers:
-        host_and_port(one, f"{where}: kafka")
+    servers = brokers(source.kafka, f"{where}: kafka")
     if not source.topics:
         raise UserError(f"{where}: has no topics: a list like ['insights-activity-logs'] was expected")
     if len(set(source.topics)) < len(source.topics):
@@ -186,15 +185,15 @@ def _stream(source: SourceTable, where: str) -> KafkaSettings:
     for name in source.options.keys() & RESERVED.keys():
         instead = f"; say {RESERVED[name]} = '...'" if RESERVED[name] else ""
         raise UserError(f"{where}: options: {name} can't be set, reading depends on it{instead}")
-    options = {**_login(source.sasl, where), **source.options}
-    settings = KafkaSettings(",".join(servers), tuple(source.topics), source.group, source.start, options)
-    with _told(where):
+    options = {**login(source.sasl, f"{where}: [sources.sasl]"), **source.options}
+    settings = KafkaSettings(servers, tuple(source.topics), source.group, source.start, options)
+    with told(where):
         settings.consumer().close()  # refuses options that there are not
     return settings
 
 
 @contextmanager
-def _told(where: str) -> Iterator[None]:
+def told(where: str) -> Iterator[None]:
     """What can't be used is said with its place."""
     try:
         yield
@@ -202,12 +201,21 @@ def _told(where: str) -> Iterator[None]:
         raise UserError(f"{where}: {error}") from None
 
 
-def _login(sasl: SaslTable | None, where: str) -> Mapping[str, Any]:
+def brokers(said: str, where: str) -> str:
+    """'HOST:PORT', or several with commas between, without blanks. Raises UserError."""
+    servers = [one.strip() for one in said.split(",")]
+    for one in servers:
+        host_and_port(one, where)
+    return ",".join(servers)
+
+
+def login(sasl: SaslTable | None, where: str) -> Mapping[str, Any]:
+    """librdkafka's options for it. Raises UserError where the password is not there."""
     if sasl is None:
         return {}
-    password = secret(sasl, "password", f"{where}: [sources.sasl]")
+    password = secret(sasl, "password", where)
     if password is None:
-        raise UserError(f"{where}: [sources.sasl]: has no password_env or password_file")
+        raise UserError(f"{where}: has no password_env or password_file")
     return {
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": sasl.mechanism,

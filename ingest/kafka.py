@@ -6,7 +6,6 @@ on. What is committed to the broker is for people and their tools, which see the
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,13 +18,13 @@ import msgspec
 from ingest.blocks import Block, Health
 from ingest.errors import ConfigurationError
 from ingest.ipfix_templates import BadTemplateError
-from ingest.kafka_words import DOWN_S, UNKNOWN, Watch, mended, words
+from ingest.kafka_words import DOWN_S, QUIET, UNKNOWN, Watch, mended, words
 from ingest.positions import StreamPosition, known, unusable
 from ingest.records import Rejected
 from ingest.stream_messages import Message, StreamReader
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, Producer
 
 BATCH = 200  # messages that are taken at once ...
 BLOCK = 4 << 20  # ... until they are so many octets
@@ -39,19 +38,19 @@ RESERVED = {
     "enable.auto.offset.store": "",
     "enable.partition.eof": "",
 }
+_KEPT_UP = {
+    "metadata.recovery.strategy": "none",  # else a broker that is away is asked without a pause
+    "reconnect.backoff.max.ms": int(LONGEST_S * 1_000),
+}
 _OURS = {
+    **_KEPT_UP,
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "auto.offset.reset": "error",  # what is not there any more is said, not passed over
     "max.poll.interval.ms": 86_400_000,  # a source that is far ahead of others waits for them
     "queued.max.messages.kbytes": 8_192,
-    "metadata.recovery.strategy": "none",  # else a broker that is away is asked without a pause
-    "reconnect.backoff.max.ms": int(LONGEST_S * 1_000),
     "statistics.interval.ms": 1_000,
 }
-_quiet = logging.getLogger("redshank.kafka")
-_quiet.propagate = False  # what is wrong is told with the source
-_quiet.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +83,31 @@ class KafkaSettings:
 
     def consumer(self, **calls: Any) -> Consumer:
         """A consumer; it connects by itself. Raises ConfigurationError for options that there are not."""
+        kinds = self._library()
+        said = {"bootstrap.servers": self.servers, "group.id": self.group, **_OURS, **self.options, **calls}
+        made: Consumer = self._made(kinds.Consumer, said)
+        return made
+
+    def producer(self, **ours: Any) -> Producer:
+        """One that writes; it connects by itself. Raises ConfigurationError for options that there are not."""
+        said = {"bootstrap.servers": self.servers, **_KEPT_UP, **ours, **self.options}
+        made: Producer = self._made(self._library().Producer, said)
+        return made
+
+    def _library(self) -> Any:
         try:
-            from confluent_kafka import Consumer, KafkaException
+            import confluent_kafka
         except ImportError:
             raise ConfigurationError(
                 f"kafka://{self.servers}: needs a package that is not there; install it: "
                 "pip install 'redshank[kafka]'"
             ) from None
-        said = {"bootstrap.servers": self.servers, "group.id": self.group, **_OURS, **self.options, **calls}
+        return confluent_kafka
+
+    def _made(self, kind: Any, said: Mapping[str, Any]) -> Any:
         try:
-            return Consumer(said, logger=_quiet)
-        except (KafkaException, TypeError, ValueError) as error:
+            return kind(said, logger=QUIET)
+        except (self._library().KafkaException, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"kafka://{self.servers}: an option can't be used: {words(error)}"
             ) from None

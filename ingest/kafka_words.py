@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
 
 UNKNOWN = -1  # an offset
 DOWN_S = 5.0  # for which a broker may be away before that is said
+
+QUIET = logging.getLogger("redshank.kafka")
+QUIET.propagate = False  # what is wrong is told with the source, or with the sink
+QUIET.addHandler(logging.NullHandler())
 
 
 class Watch:
@@ -45,9 +50,9 @@ class Watch:
 
 
 _MENDS = {  # by the names of the library's errors, those first that tell most
-    "_AUTHENTICATION": "the login was refused: check [sources.sasl]",
-    "SASL_AUTHENTICATION_FAILED": "the login was refused: check [sources.sasl]",
-    "TOPIC_AUTHORIZATION_FAILED": "this login may not read the topic: give it the right to",
+    "_AUTHENTICATION": "the login was refused: check its sasl",
+    "SASL_AUTHENTICATION_FAILED": "the login was refused: check its sasl",
+    "TOPIC_AUTHORIZATION_FAILED": "this login may not use the topic: give it the right to",
     "GROUP_AUTHORIZATION_FAILED": "this login may not use the group: give it the right to, or name another group",
     "UNKNOWN_TOPIC_OR_PART": "there is no such topic: check its name, or create it",
     "_UNKNOWN_TOPIC": "there is no such topic: check its name, or create it",
@@ -55,6 +60,7 @@ _MENDS = {  # by the names of the library's errors, those first that tell most
     "_SSL": "there is no TLS with it: check the port and the certificates (ssl.ca.location in its options)",
     "_RESOLVE": "its name can't be found: check the host",
     "_TRANSPORT": "it does not answer: check host, port and network, and whether it expects TLS (security.protocol in its options)",
+    "_MSG_TIMED_OUT": "it does not answer: check host, port and network, and whether it expects TLS (security.protocol in its options)",
     "_TIMED_OUT": "it does not answer: check host, port and network, and whether it expects TLS (security.protocol in its options)",
     "_ALL_BROKERS_DOWN": "it does not answer: check host, port and network, and whether it expects TLS (security.protocol in its options)",
 }

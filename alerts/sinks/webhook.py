@@ -6,12 +6,14 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from alerts.alert import to_json
+from alerts.formats import FORMATS
+from alerts.output import worded
 from alerts.sinks.base import NOTHING_HELD, Held
 from alerts.sinks.http import Poster
 from alerts.store.outbox import Row
 
 SIGNATURE, TIMESTAMP, DELIVERY = "X-Redshank-Signature", "X-Redshank-Timestamp", "X-Redshank-Delivery"
+TYPES = {"stix": "application/stix+json;version=2.1"}  # the others are JSON
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:
@@ -23,11 +25,18 @@ def signature(secret: bytes, timestamp: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def headers(row: Row, at: float, body: bytes, secret: bytes | None, token: str | None) -> dict[str, str]:
+def body_of(row: Row, form: str) -> bytes:
+    """The alert in a format of one JSON object."""
+    return FORMATS[form][1](row.alert if form == "json" else worded(row.alert)).rstrip(b"\n")
+
+
+def headers(
+    row: Row, at: float, body: bytes, secret: bytes | None, token: str | None, form: str = "json"
+) -> dict[str, str]:
     """What stands before the body. A try that is made again has the same delivery."""
     timestamp = str(int(at))
     said = {
-        "Content-Type": "application/json",
+        "Content-Type": TYPES.get(form, "application/json"),
         "User-Agent": "redshank",
         TIMESTAMP: timestamp,
         DELIVERY: f"{row.alert.id}-{row.id}",
@@ -46,15 +55,21 @@ class Webhook:
     most = 1
 
     def __init__(
-        self, url: str, poster: Poster, secret: bytes | None = None, token: str | None = None
+        self,
+        url: str,
+        poster: Poster,
+        secret: bytes | None = None,
+        token: str | None = None,
+        form: str = "json",
     ) -> None:
         self._url, self._poster, self._secret, self._token = url, poster, secret, token
+        self._form = form
 
     def send(self, rows: Sequence[Row], at: float, held: Held = NOTHING_HELD) -> None:
         """Raises NotNowError or RefusedError."""
         for row in rows:
-            body = to_json(row.alert)
-            said = headers(row, at, body, self._secret, self._token)
+            body = body_of(row, self._form)
+            said = headers(row, at, body, self._secret, self._token, self._form)
             self._poster.post(self._url, body, said, secret=("Authorization", SIGNATURE))
 
     def check(self) -> str:

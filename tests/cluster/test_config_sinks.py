@@ -13,6 +13,7 @@ from detections.catalogue import CATALOGUE
 
 HOOK = 'name = "h"\nkind = "webhook"\nurl = "https://example.com/a"\n'
 MAIL = 'name = "m"\nkind = "email"\nhost = "mail.example.com"\nsender = "a@example.com"\nto = ["b@example.com"]\n'
+KAFKA = 'name = "k"\nkind = "kafka"\nservers = "a:9092, b:9092"\ntopic = "alerts"\n'
 
 
 def configured(folder: Path, *sinks: str, store: str = "[store]\n") -> Path:
@@ -39,6 +40,10 @@ def made(path: Path, **environment: str) -> list[object]:
         (HOOK + "retries = 3", "no such key"),
         (MAIL + "caps = { hihg = 3 }", "caps: expected messages a day by severity"),
         ('name = "s"\nkind = "syslog"\naddress = "udp://a:514"\nformat = "ocsf"', "format is one of syslog, cef for this kind"),
+        (HOOK + 'format = "csv"', "format is one of json, ocsf, stix, sentinel for this kind, found 'csv'"),
+        (KAFKA + 'format = "csv"', "format is one of json, ocsf, stix, sentinel, cef, syslog for this kind, found 'csv'"),
+        (KAFKA.replace("servers", "url"), "[[sinks]] k: url is for sinks of the kind webhook, sentinel, not kafka"),
+        (KAFKA + '[sinks.sasl]\npassword_env = "HUSH"', "sasl: has no username: a name"),
     ],
 )  # fmt: skip
 def test_a_wrong_key_is_said_before_anything_runs(tmp_path: Path, sink: str, said: str) -> None:
@@ -61,9 +66,16 @@ def test_a_wrong_key_is_said_before_anything_runs(tmp_path: Path, sink: str, sai
         (MAIL.replace('"b@example.com"', '"b@example.com\\r\\nBcc: c@example.com"'), "an address like 'soc@example.com'"),
         (MAIL.replace('["b@example.com"]', "[]"), "m to: has no address"),
         ('name = "s"\nkind = "syslog"\naddress = "http://a"', "udp://HOST:PORT, tcp:// or tls:// was expected"),
+        (KAFKA.replace("a:9092", "a"), "k servers: HOST:PORT was expected, found 'a'"),
+        (KAFKA + '[sinks.options]\n"message.timeout.ms" = 5', "k options: message.timeout.ms can't be set; say timeout_seconds = ..."),
+        (KAFKA + '[sinks.options]\nlingr = 5', "k: kafka://a:9092,b:9092: an option can't be used: "),
+        (KAFKA + '[sinks.sasl]\nusername = "u"', "k: [sinks.sasl]: has no password_env or password_file"),
+        (KAFKA + '[sinks.sasl]\nusername = "u"\npassword_env = "NOT_SET"', "the environment variable NOT_SET is not set"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_used_is_said_and_no_secret(tmp_path: Path, sink: str, said: str) -> None:
+    if sink.startswith(KAFKA[:9]):
+        pytest.importorskip("confluent_kafka", reason="the extra `kafka` is not installed")
     with pytest.raises(UserError) as found:
         made(configured(tmp_path, sink), HUSH="hush", BROKEN="hu\nsh")
     assert said in str(found.value)
