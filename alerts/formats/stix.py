@@ -20,15 +20,18 @@ from stix2.v21 import (
     Identity,
     Incident,
     Indicator,
+    IPv4Address,
+    IPv6Address,
     Note,
     ObservedData,
     Relationship,
     Sighting,
+    UserAccount,
 )
 
 from alerts.alert import Alert
-from alerts.formats.stix_seen import observables
 from alerts.output import is_open, short_id
+from alerts.took_part import Account, Address, accounts, addresses
 from detections.catalogue import CATALOGUE
 
 NAMESPACE = UUID("7cbfdb0d-6a1b-50c5-a4e7-5b0e2f6a7a10")  # of our ids: for ever
@@ -72,7 +75,9 @@ def objects(alert: Alert) -> list[Object]:
         "modified": _modified(alert),
         "revoked": bool(alert.withdrawn),
     }
-    seen = observables(alert)
+    # Ids of observables are hashes of what they are, by the standard's own rule.
+    found = [*map(_account, accounts(alert)), *map(_address, addresses(alert))]
+    seen = list({one.id: one for one in found}.values())
     if seen:
         seen.append(_observed(alert, [one.id for one in seen], own))
     where = _place(alert)
@@ -80,6 +85,17 @@ def objects(alert: Alert) -> list[Object]:
     incident = _incident(alert)
     note = _note(alert, [one.id for one in (sighting, *incident)], own)
     return shared + [_object(one) for one in (*where, *incident, *seen, sighting, note)]
+
+
+def _account(one: Account) -> Any:
+    said: dict[str, Any] = {"user_id": one.id, "account_login": one.name}
+    if one.kind in ("user", "service_principal"):
+        said["is_service_account"] = one.kind == "service_principal"
+    return UserAccount(**{name: value for name, value in said.items() if value != ""})
+
+
+def _address(one: Address) -> Any:
+    return (IPv4Address if one.version == 4 else IPv6Address)(value=str(one))
 
 
 def _observed(alert: Alert, what: list[str], own: dict[str, Any]) -> Any:

@@ -49,8 +49,9 @@ def url(to: Workspace) -> str:
 
 
 def table_row(row: Row) -> dict[str, Any]:
-    """An alert's row; one that is withdrawn is dismissed."""
+    """An alert's row; one that is withdrawn is dismissed. `Type` is the workspace's to say: it is the table's name."""
     found = columns(worded(row.alert))
+    del found["Type"]
     return {**found, "Status": "Dismissed"} if row.alert.withdrawn else found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
+import msgspec
 import pytest
 
 from alerts.alert import Alert, Entity
@@ -38,19 +40,70 @@ def test_every_type_has_its_own_id_and_an_unknown_one_keeps_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "entity", "type_", "key"),
+    ("kind", "entity", "first"),
     [
-        ("principal", "7c6a", "account", "AadUserId"),
-        ("vault", "/s/v", "azure-resource", "ResourceId"),
-        ("resource", "ip:10.0.0.4", "resource", "Name"),
+        ("principal", "7c6a", {"Type": "account", "AadUserId": "7c6a"}),
+        ("principal", "ann@example.com", {"Type": "account", "Name": "ann", "UPNSuffix": "example.com"}),
+        ("vault", "/s/v", {"Type": "azure-resource", "ResourceId": "/s/v"}),
+        ("resource", "ip:10.0.0.4", {"Type": "ip", "Address": "10.0.0.4"}),
     ],
 )
-def test_the_entity_can_be_joined_with_other_tables(kind: str, entity: str, type_: str, key: str) -> None:
+def test_the_entity_can_be_joined_with_other_tables(kind: str, entity: str, first: dict[str, str]) -> None:
     row = json.loads(FORMATS["sentinel"][1](alert("key_vault.tor_access", kind, entity)))
-    assert json.loads(row["Entities"]) == [{"$id": "1", "Type": type_, key: entity}]
+    assert json.loads(row["Entities"]) == [{"$id": "1", **first}]
+    assert row["ResourceId"] == (entity if kind == "vault" else "")
 
 
-def test_a_person_known_by_name_alone_is_an_account_with_that_name() -> None:
-    row = json.loads(FORMATS["sentinel"][1](alert("key_vault.tor_access", "principal", "ann@example.com")))
-    account = {"$id": "1", "Type": "account", "Name": "ann", "UPNSuffix": "example.com"}
-    assert json.loads(row["Entities"]) == [account]
+def test_who_took_part_is_among_the_entities_and_what_is_usual_is_not() -> None:
+    evidence = {
+        "addresses": [{"address": "185.220.101.4"}],
+        "callers": [{"object_id": "7c6a", "name": "ann@example.com", "kind": "user"}],
+        "usual": {"addresses": [{"address": "10.9.9.9"}]},
+    }
+    one = msgspec.structs.replace(alert("key_vault.tor_access", "vault", "/s/v"), evidence=evidence)
+    row = json.loads(FORMATS["sentinel"][1](one))
+    assert json.loads(row["Entities"]) == [
+        {"$id": "1", "Type": "azure-resource", "ResourceId": "/s/v"},
+        {"$id": "2", "Type": "account", "AadUserId": "7c6a", "Name": "ann", "UPNSuffix": "example.com"},
+        {"$id": "3", "Type": "ip", "Address": "185.220.101.4"},
+    ]
+    assert row["CompromisedEntity"] == "v"
+    assert json.loads(row["ExtendedProperties"])["EntityId"] == "/s/v"
+
+
+def test_a_technique_and_its_sub_technique_have_a_column_each() -> None:
+    one = msgspec.structs.replace(
+        alert("key_vault.tor_access", "vault", "/s/v"), techniques=("T1555.006", "T1555.001", "T1078")
+    )
+    row = json.loads(FORMATS["sentinel"][1](one))
+    assert json.loads(row["Techniques"]) == ["T1555", "T1078"]
+    assert json.loads(row["SubTechniques"]) == ["T1555.006", "T1555.001"]
+
+
+# https://learn.microsoft.com/azure/azure-monitor/reference/tables/securityalert, without what begins with '_'
+TABLE = {
+    **dict.fromkeys(
+        ["AlertLink", "AlertName", "AlertSeverity", "AlertType", "CompromisedEntity", "ConfidenceLevel", "Description",
+         "DisplayName", "Entities", "ExtendedLinks", "ExtendedProperties", "ProductComponentName", "ProductName",
+         "ProviderName", "RemediationSteps", "ResourceId", "SourceComputerId", "Status", "SubTechniques",
+         "SystemAlertId", "Tactics", "Techniques", "Type", "VendorName", "VendorOriginalId", "WorkspaceResourceGroup",
+         "WorkspaceSubscriptionId"],
+        "string",
+    ),
+    **dict.fromkeys(["EndTime", "ProcessingEndTime", "StartTime", "TimeGenerated"], "datetime"),
+    "ConfidenceScore": "real",
+    "IsIncident": "bool",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("type_", CATALOGUE)
+def test_every_column_is_one_of_the_table_and_of_its_type(type_: str) -> None:
+    """A column that the table does not have is dropped on the way, and nobody is told."""
+    for name, value in json.loads(FORMATS["sentinel"][1](alert(type_, "vault", "/s/v"))).items():
+        match TABLE[name]:
+            case "string":
+                assert isinstance(value, str)
+            case "bool":
+                assert isinstance(value, bool)
+            case "datetime":
+                assert datetime.fromisoformat(value).tzinfo is not None

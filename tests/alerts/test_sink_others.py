@@ -71,6 +71,7 @@ def test_rows_come_with_a_token_that_is_asked_for_once(azure: Azure) -> None:
     assert first.headers["authorization"] == "Bearer t0"
     assert [one["SystemAlertId"] for one in first.said] == ["aa11", "bb22"]
     assert [one["Status"] for one in second.said] == ["New"]
+    assert not any("Type" in one for one in first.said), "a table of one's own can't have that column"
 
 
 def test_a_token_that_comes_to_its_end_is_asked_for_anew(azure: Azure) -> None:
