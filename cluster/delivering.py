@@ -95,23 +95,24 @@ class Courier:
             self._tell(outbox, rows)
         return bool(rows)
 
-    def _tell(self, outbox: Outbox, rows: list[Row]) -> None:
+    def _tell(self, outbox: Outbox, rows: list[Row]) -> str:
+        """Why the sink can't take more now; '' if it can."""
         held = NOTHING_HELD
         if self.way.route.caps and rows[0].kind == "alert":
             if self._capped(outbox, rows[0]):
                 outbox.hold([rows[0].id], self._clock())
-                return
+                return ""
             held = Held(*outbox.held(self.way.name, rows[0].target, NAMED))
         try:
             self.way.sink.send(rows, self._clock(), held)
         except RefusedError as error:
-            self._refused(outbox, rows, error)
+            return self._refused(outbox, rows, error)
         except NotNowError as error:
-            self._not_now(outbox, rows, str(error), error.asked_s)
+            return self._not_now(outbox, rows, str(error), error.asked_s)
         except Exception as error:  # our fault: it is said, and the alert is not lost by it
-            self._not_now(outbox, rows, short(f"our fault, please report it: {error!r}"))
-        else:
-            self._taken(outbox, rows, held)
+            return self._not_now(outbox, rows, short(f"our fault, please report it: {error!r}"))
+        self._taken(outbox, rows, held)
+        return ""
 
     def _capped(self, outbox: Outbox, row: Row) -> bool:
         now = self._clock()
@@ -129,11 +130,14 @@ class Courier:
             self._say("the sink takes alerts again", sink=self.way.name)
         self._failures, self._not_before = 0, 0.0
 
-    def _refused(self, outbox: Outbox, rows: list[Row], error: RefusedError) -> None:
+    def _refused(self, outbox: Outbox, rows: list[Row], error: RefusedError) -> str:
         if len(rows) > 1:  # one of them may have been refused: each is asked for by itself
-            for row in rows:
-                self._tell(outbox, [row])
-            return
+            for at, row in enumerate(rows, 1):
+                if why := self._tell(outbox, [row]):
+                    # What has gone meanwhile would cost each of the others its timeout.
+                    outbox.failed([one.id for one in rows[at:]], self._not_before, why)
+                    return why
+            return ""
         self._failed += 1
         outbox.bury([rows[0].id], self._clock(), str(error))
         self._say(
@@ -142,8 +146,9 @@ class Courier:
             alert=rows[0].alert.id,
             error=str(error),
         )
+        return ""
 
-    def _not_now(self, outbox: Outbox, rows: list[Row], error: str, asked_s: float = 0.0) -> None:
+    def _not_now(self, outbox: Outbox, rows: list[Row], error: str, asked_s: float = 0.0) -> str:
         now, self._failures = self._clock(), self._failures + 1
         self._failed += 1
         if self._failures == 1:
@@ -155,6 +160,7 @@ class Courier:
                 self._say("given up after many tries", sink=self.way.name, alert=row.alert.id, error=error)
             else:
                 outbox.failed([row.id], now + pause_s(row.tries + 1, self._chance(), asked_s), error)
+        return error
 
     # How it stands
 

@@ -13,7 +13,8 @@ from alerts.formats.times import milliseconds
 VERSION = "1.5.0"
 PRODUCT = {"name": "Redshank", "vendor_name": "Redshank", "version": version("redshank")}
 SEVERITY = {"informational": 1, "low": 2, "medium": 3, "high": 4}
-CREATE, NEW = 1, 1
+CREATE, CLOSE = 1, 3
+NEW, SUPPRESSED = 1, 3
 RULE, LEARNED = (1, "Rule"), (2, "Behavioral")
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -28,14 +29,16 @@ def finding(alert: Alert) -> dict[str, Any]:
     chance = alert.evidence.get("improbability")
     kind, kind_name = RULE if chance is None else LEARNED
     first, last = milliseconds(alert.first_seen), milliseconds(alert.last_seen)
+    activity, status = (CLOSE, SUPPRESSED) if alert.withdrawn else (CREATE, NEW)
     said = {
-        "activity_id": CREATE,
+        "activity_id": activity,
         "category_uid": 2,
         "class_uid": 2004,
-        "type_uid": 2004 * 100 + CREATE,
+        "type_uid": 2004 * 100 + activity,
         "severity_id": SEVERITY[alert.severity],
-        "status_id": NEW,
-        "is_alert": True,
+        "status_id": status,
+        "status_detail": alert.withdrawn or None,
+        "is_alert": not alert.withdrawn,
         # A finding must have a time: that of its last record, else its hour's.
         "time": last or milliseconds(alert.end) or 0,
         "start_time": milliseconds(alert.start),

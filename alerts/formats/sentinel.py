@@ -64,7 +64,7 @@ def row(alert: Alert) -> dict[str, Any]:
         "ProductComponentName": alert.type.partition(".")[0],
         "ProviderName": "Redshank",
         "VendorName": "Redshank",
-        "Status": "New",
+        "Status": "Dismissed" if alert.withdrawn else "New",
         "IsIncident": False,
         "Type": "SecurityAlert",
     }

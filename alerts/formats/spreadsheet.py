@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from alerts.alert import Alert
 from alerts.output import plain
@@ -25,9 +26,17 @@ def line(alert: Alert) -> bytes:
     return _row([_safe(str(said[name] if name in said else getattr(alert, name))) for name in COLUMNS])
 
 
+# Where a list's separator is a semicolon, spreadsheets begin a cell after one. Some read wide signs like narrow ones.
+_FORMULA = re.compile(r"(^|;)(?=\s*[=+\-@＝＋－＠])")
+
+
 def _safe(cell: str) -> str:
-    """A quotation mark before what would be a formula; a line break and the like show as a mark."""
-    return "'" + plain(cell) if cell.lstrip().startswith(("=", "+", "-", "@")) else plain(cell)
+    """A quotation mark before what would be a formula; a line break and the like show as a mark.
+
+    >>> _safe(" =1"), _safe("ann; =1+1"), _safe("a = 1; b-2")
+    ("' =1", "ann;' =1+1", 'a = 1; b-2')
+    """
+    return plain(_FORMULA.sub(r"\1'", cell))
 
 
 def _row(cells: list[str]) -> bytes:

@@ -30,6 +30,7 @@ from stix2.v21 import (
 )
 
 from alerts.alert import Alert
+from alerts.formats.times import instant
 from alerts.output import is_open, short_id
 from alerts.took_part import Account, Address, accounts, addresses
 from detections.catalogue import CATALOGUE
@@ -288,10 +289,4 @@ def _object(one: Any) -> Object:
 
 def _time(*said: str) -> datetime:
     """The first that is a time; STIX can't do without one."""
-    for one in said:
-        try:
-            at = datetime.fromisoformat(one)
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-    return BORN
+    return next((at for one in said if (at := instant(one)) is not None), BORN)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 
 def milliseconds(time: str) -> int | None:
-    """Since 1970, of an RFC 3339 time; None if it is none.
+    """Since 1970, of an RFC 3339 time, of UTC where it does not say; None if it is none.
 
-    >>> milliseconds("1970-01-01T00:00:01.5Z")
-    1500
+    >>> milliseconds("1970-01-01T00:00:01.5Z"), milliseconds("1970-01-01T00:00:01"), milliseconds("yesterday")
+    (1500, 1000, None)
     """
+    found = instant(time)
+    return None if found is None else int(found.timestamp() * 1000)
+
+
+def instant(time: str) -> datetime | None:
+    """The same as a time of UTC."""
     try:
-        return int(datetime.fromisoformat(time).timestamp() * 1000)
-    except ValueError:
+        at = datetime.fromisoformat(time)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
@@ -16,7 +17,10 @@ from alerts.sinks.base import NotNowError, RefusedError
 
 REDIRECTS = 3
 ANSWER = 64 << 10  # octets of an answer that are read
-CHUNKS = 32  # in which it may come: each may take as long as the timeout
+CHUNKS = 32  # in which it may come
+WAITS = (
+    4  # timeouts that a message may take in all, with its redirects: who drips octets holds nobody for ever
+)
 LATER = (408, 425, 429)
 
 
@@ -27,11 +31,54 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class _Deadline:
+    """When all waits end."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+
+    def begin(self, seconds: float) -> None:
+        """From now on."""
+        self._at = time.monotonic() + seconds
+
+    def within(self, timeout: float | None) -> float:
+        """A timeout that ends no later. Raises httpcore.TimeoutException when it is over."""
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise httpcore.TimeoutException
+        return left if timeout is None else min(timeout, left)
+
+
+class _Timed(NetworkStream):
+    """A connection whose waits end with the deadline."""
+
+    def __init__(self, inner: NetworkStream, deadline: _Deadline) -> None:
+        self._inner, self._deadline = inner, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, self._deadline.within(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._deadline.within(timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> NetworkStream:
+        secured = self._inner.start_tls(ssl_context, server_hostname, self._deadline.within(timeout))
+        return _Timed(secured, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
 class _Guarded(SyncBackend):
     """Connects to addresses that were looked at, and to no other."""
 
-    def __init__(self, allow_internal: bool, look_up: Resolve) -> None:
-        self._allow_internal, self._look_up = allow_internal, look_up
+    def __init__(self, allow_internal: bool, look_up: Resolve, deadline: _Deadline) -> None:
+        self._allow_internal, self._look_up, self._deadline = allow_internal, look_up, deadline
 
     def connect_tcp(
         self,
@@ -42,10 +89,13 @@ class _Guarded(SyncBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> NetworkStream:
         """By address; TLS asks for the host's name all the same."""
-        connected = super().connect_tcp
-        return first_that_answers(
-            usable(host, port, self._allow_internal, self._look_up),
-            lambda address: connected(address, port, timeout, local_address, socket_options),
+        connected, within = super().connect_tcp, self._deadline.within
+        return _Timed(
+            first_that_answers(
+                usable(host, port, self._allow_internal, self._look_up),
+                lambda address: connected(address, port, within(timeout), local_address, socket_options),
+            ),
+            self._deadline,
         )
 
 
@@ -59,7 +109,8 @@ class Poster:
         ca_file: str | None = None,
         look_up: Resolve = resolve,
     ) -> None:
-        backend: NetworkBackend = _Guarded(allow_internal, look_up)
+        self._deadline = _Deadline()
+        backend: NetworkBackend = _Guarded(allow_internal, look_up, self._deadline)
         self._context = ssl.create_default_context(cafile=ca_file)
         # Alerts are few: a connection each, so that none is met again that the receiver has dropped.
         self._pool = httpcore.ConnectionPool(
@@ -67,13 +118,27 @@ class Poster:
         )
         self._allow_internal, self._look_up, self._timeout_s = allow_internal, look_up, timeout_s
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], secret: Iterable[str] = ()) -> Answer:
-        """Raises NotNowError or RefusedError. Headers named in `secret` are not sent on to another host."""
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        secret: Iterable[str] = (),
+        hide: Iterable[str] = (),
+    ) -> Answer:
+        """Raises NotNowError or RefusedError.
+
+        Headers named in `secret` are not sent on to another host. What they say, and what `hide` says, stands in no
+        error, even where the answer has it.
+        """
         origin, hidden = urlsplit(url), {name.lower() for name in secret}
+        said = [value for name, value in headers.items() if name.lower() in hidden]
+        hush = [*hide, *said, *(value.rpartition(" ")[2] for value in said)]
+        self._deadline.begin(WAITS * self._timeout_s)
         for _ in range(REDIRECTS + 1):
             status, found, answer = self._once(url, body, headers)
             if status not in (307, 308):
-                return _judged(status, found, answer)
+                return _judged(status, found, answer, hush)
             url = urljoin(url, found.get("location", ""))
             there = urlsplit(url)
             if there.scheme not in ("http", "https") or (origin.scheme, there.scheme) == ("https", "http"):
@@ -134,10 +199,13 @@ def _some(answer: httpcore.Response) -> bytes:
     return found[:ANSWER]
 
 
-def _judged(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+def _judged(status: int, headers: Mapping[str, str], body: bytes, hush: Iterable[str]) -> Answer:
     if 200 <= status < 300:
         return Answer(status, body)
-    said = f"HTTP {status}: {body[:200].decode('utf-8', 'replace')}" if body else f"HTTP {status}"
+    text = body.decode("utf-8", "replace")
+    for one in filter(None, hush):
+        text = text.replace(one, "...")
+    said = f"HTTP {status}: {text[:200]}" if text else f"HTTP {status}"
     if 300 <= status < 400:
         raise RefusedError(
             f"HTTP {status}: redirects to {_shown(headers.get('location', '?'))}: say that url"

@@ -49,10 +49,10 @@ def url(to: Workspace) -> str:
 
 
 def table_row(row: Row) -> dict[str, Any]:
-    """An alert's row; one that is withdrawn is dismissed. `Type` is the workspace's to say: it is the table's name."""
+    """An alert's row. `Type` is the workspace's to say: it is the table's name."""
     found = columns(worded(row.alert))
     del found["Type"]
-    return {**found, "Status": "Dismissed"} if row.alert.withdrawn else found
+    return found
 
 
 class Sentinel:
@@ -90,7 +90,7 @@ class Sentinel:
             said = {"Content-Type": "application/x-www-form-urlencoded"}
             place = f"{self._to.authority.rstrip('/')}/{quote(self._to.tenant, safe='')}/oauth2/v2.0/token"
             try:
-                answer = self._poster.post(place, form.encode(), said)
+                answer = self._poster.post(place, form.encode(), said, hide=(self._to.secret,))
                 token = msgspec.json.decode(answer.body, type=_Token)
             except RefusedError as error:
                 raise NotNowError(f"no token: {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from alerts.alert import Alert, Entity
@@ -36,8 +37,10 @@ LEARNED = {"improbability": 1e-6, "odds": "about 1 in 1,000,000", "usual": {"mea
 @pytest.mark.parametrize("type_", CATALOGUE)
 @pytest.mark.parametrize("evidence", [{}, {"improbability": None, "usual": "none"}, LEARNED])
 def test_every_type_is_valid_by_the_schema(type_: str, evidence: dict[str, Any], validator: Any) -> None:
-    line = FORMATS["ocsf"][1](alert(type_, evidence, CATALOGUE[type_].remediation))
-    assert [e.message for e in validator.iter_errors(json.loads(line))] == []
+    one = alert(type_, evidence, CATALOGUE[type_].remediation)
+    for word in (one, msgspec.structs.replace(one, withdrawn="it was a drill")):
+        line = FORMATS["ocsf"][1](word)
+        assert [e.message for e in validator.iter_errors(json.loads(line))] == []
 
 
 def test_what_is_usual_stands_beside_what_was_seen_and_a_rule_has_none() -> None:

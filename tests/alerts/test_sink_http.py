@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
 import pytest
 
 from alerts.sinks import addresses
@@ -110,3 +115,48 @@ def test_what_a_receiver_says_of_its_error_is_one_harmless_line() -> None:
     assert "hush" not in str(found.value)
     assert str(NotNowError("a\r\nb\x1b[2J" + "c" * 999)).startswith("a b [2Jccc")
     assert len(str(NotNowError("c" * 999))) == 300
+
+
+@contextmanager
+def scripted(answer: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
+    """One connection, answered as it says."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                answer(connection, connection.recv(65_536))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        thread.join(10)
+
+
+def test_an_answer_that_says_our_secrets_back_puts_them_into_no_error() -> None:
+    """Errors stand in the store, in logs and in `sinks status`."""
+
+    def echo(connection: socket.socket, got: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: %d\r\n\r\n" % len(got) + got)
+
+    poster, said = Poster(5.0, allow_internal=True), {"Authorization": "Bearer hush"}
+    with scripted(echo) as url, pytest.raises(RefusedError, match="HTTP 400: POST") as found:
+        Poster(5.0, allow_internal=True).post(
+            url, b"a=hush2", said, secret=("authorization",), hide=("hush2",)
+        )
+    assert "hush" not in str(found.value)
+
+
+def test_a_receiver_that_drips_octets_holds_nobody_for_longer_than_a_few_timeouts() -> None:
+    """The claim on the alert would end meanwhile, and another server send it too."""
+    over = threading.Event()
+
+    def drip(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        while not over.wait(0.05):
+            connection.sendall(b"X")
+
+    with scripted(drip) as url:
+        with pytest.raises(NotNowError, match=r"no answer in 0\.2 s"):
+            Poster(0.2, allow_internal=True).post(url, b"{}", {})
+        over.set()

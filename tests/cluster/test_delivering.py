@@ -10,14 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alerts.routing import Route
-from alerts.sinks.base import NOTHING_HELD, Held
+from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, RefusedError
 from alerts.sinks.file import LineFile
 from alerts.sinks.http import Poster
 from alerts.sinks.webhook import Webhook
@@ -268,3 +268,32 @@ def test_what_a_killed_process_had_stored_is_delivered_by_the_next_one(
     clock = Clock(time.time() + 120)
     drained(courier(AlertStore(url), way(receiver.url), clock).once, clock)
     assert set(receiver.ids()[before:]) == {"aa11", "bb22"}
+
+
+class Leaving:
+    """Refuses many at once, and is gone when it is asked for one."""
+
+    most = 50
+    tries = 0
+
+    def send(self, rows: Sequence[Row], at: float, held: Held = NOTHING_HELD) -> None:
+        self.tries += 1
+        if len(rows) > 1:
+            raise RefusedError("HTTP 413")
+        raise NotNowError("gone")
+
+    def check(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_receiver_that_goes_away_costs_one_timeout_and_not_one_for_each_alert(store: AlertStore) -> None:
+    sink, clock = Leaving(), Clock()
+    write(store, clock, *[an_alert(f"a{number}") for number in range(30)])
+    gone = Way("hook", "webhook", Route(name="hook"), sink, 60.0, 7 * DAY_S)
+    courier(store, gone, clock).once()
+    assert sink.tries == 2
+    backlog = store.outbox.backlog("hook")
+    assert (backlog.waiting, backlog.dead, backlog.error) == (30, 0, "gone")
