@@ -141,9 +141,7 @@ def test_an_answer_that_says_our_secrets_back_puts_them_into_no_error() -> None:
 
     poster, said = Poster(5.0, allow_internal=True), {"Authorization": "Bearer hush"}
     with scripted(echo) as url, pytest.raises(RefusedError, match="HTTP 400: POST") as found:
-        Poster(5.0, allow_internal=True).post(
-            url, b"a=hush2", said, secret=("authorization",), hide=("hush2",)
-        )
+        poster.post(url, b"a=hush2", said, secret=("authorization",), hide=("hush2",))
     assert "hush" not in str(found.value)
 
 
