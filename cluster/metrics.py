@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from alerts.output import plain
 from cluster.readiness import not_ready
-from cluster.snapshot import Board, SinkNow, Snapshot, fates
+from cluster.snapshot import Board, SinkNow, Snapshot, TcpNow, UdpNow, fates
 from detections.declare import SEVERITIES
 from ingest.times import undated
 
@@ -86,9 +86,8 @@ def _behind(now: Snapshot, _: float) -> Samples:
     return (((one.name,), one.behind) for one in now.sources if one.behind is not None)
 
 
-def _udp_lost(now: Snapshot, _: float) -> Samples:
-    lost = now.udp.lost if now.udp else []
-    return (((one.exporter, str(one.domain)), one.flows) for one in lost)
+def _lost(now: UdpNow | TcpNow | None) -> Samples:
+    return (((one.exporter, str(one.domain)), one.flows) for one in (now.lost if now else []))
 
 
 def _seconds(at_us: int | None) -> float | None:
@@ -231,7 +230,7 @@ METRICS = (
     ),
     Told(
         "redshank_udp_datagrams_total",
-        "Datagrams that came.",
+        "Datagrams that came by UDP.",
         _one(lambda now: now.udp.datagrams if now.udp else None),
     ),
     Told(
@@ -244,8 +243,22 @@ METRICS = (
     ),
     Told(
         "redshank_udp_lost_records_total",
-        "Flows that an exporter sent and that never came, by its sequence numbers.",
-        _udp_lost,
+        "Flows that an exporter sent by UDP and that never came, by its sequence numbers.",
+        lambda now, _: _lost(now.udp),
+        ("exporter", "domain"),
+    ),
+    Told(
+        "redshank_tcp_messages_total",
+        "Messages that came by TCP.",
+        _one(lambda now: now.tcp.messages if now.tcp else None),
+    ),
+    Told(
+        "redshank_tcp_bytes_total", "Octets that came by TCP.", _one(lambda now: now.tcp.octets if now.tcp else None)
+    ),
+    Told(
+        "redshank_tcp_lost_records_total",
+        "Flows that an exporter sent by TCP and that never came, by its sequence numbers.",
+        lambda now, _: _lost(now.tcp),
         ("exporter", "domain"),
     ),
     Told(

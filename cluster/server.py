@@ -24,6 +24,7 @@ from cluster.snapshot import (
     SinkNow,
     Snapshot,
     SourceNow,
+    TcpNow,
     UdpNow,
     UdpTotal,
 )
@@ -75,11 +76,12 @@ class Server:
         self._unseen: list[Health] = []  # sources that could not be looked at
         self._down: dict[str, str] = {}  # sources of which nothing can be read, and why
         self._numbers = Numbers(0, 0, 0, 0, 0, {}, {})
-        self._udp = UdpTotal()
+        self._udp, self._tcp = UdpTotal(), UdpTotal()
 
     def _begins_again(self, store_fault: str) -> None:
         self._board.begins_again(store_fault)
         self._udp.begin_again()
+        self._tcp.begin_again()
 
     def stop(self, *_: Any) -> None:
         """Come to an end after a last checkpoint."""
@@ -184,7 +186,8 @@ class Server:
             kept_dropped={name: lines.dropped for name, lines in self._kept.items()},
             queues=runtime.queues(),
             sinks=self.sinks(),
-            udp=self._udp.with_now(_udp(ports)) if ports else None,
+            udp=_told(ports, False, self._udp),
+            tcp=_by_tcp(_told(ports, True, self._tcp)),
             journal_octets=sum(port.journal_octets for port in ports) if ports else None,
         )
 
@@ -217,7 +220,17 @@ class Server:
         self._down = down
 
 
-def _udp(ports: list[Any]) -> UdpNow:
+def _told(ports: list[CollectorStats], by_tcp: bool, total: UdpTotal) -> UdpNow | None:
+    """What came by TCP, or by UDP; None where no port listens so."""
+    mine = [port for port in ports if port.by_tcp == by_tcp]
+    return total.with_now(_came(mine)) if mine else None
+
+
+def _by_tcp(came: UdpNow | None) -> TcpNow | None:
+    return None if came is None else TcpNow(messages=came.datagrams, octets=came.octets, lost=came.lost)
+
+
+def _came(ports: list[CollectorStats]) -> UdpNow:
     lost = [
         FlowsLost(exporter, int(domain), flows)
         for port in ports

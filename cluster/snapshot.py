@@ -55,6 +55,14 @@ class UdpNow(msgspec.Struct, frozen=True, kw_only=True):
     lost: list[FlowsLost] = []
 
 
+class TcpNow(msgspec.Struct, frozen=True, kw_only=True):
+    """What came by TCP since the start. Exporters are made to wait, so nothing is dropped."""
+
+    messages: int = 0
+    octets: int = 0
+    lost: list[FlowsLost] = []
+
+
 class UdpTotal:
     """What came since this process began: ports count from 0 again after each death.
 
@@ -123,6 +131,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     queues: list[int] = []  # calls in flight, by shard
     sinks: list[SinkNow] = []
     udp: UdpNow | None = None
+    tcp: TcpNow | None = None
     journal_octets: int | None = None
 
 

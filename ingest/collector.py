@@ -46,6 +46,7 @@ class CollectorStats(msgspec.Struct, frozen=True):
     journal_octets: int = 0
     socket_buffer: int = 0  # octets, as the kernel counts them
     is_open: bool = False  # it listens
+    by_tcp: bool = False  # what is called datagrams above are messages then
 
 
 class Collector:
@@ -164,6 +165,7 @@ class Collector:
             journal_octets=opened.journal.octets if opened else 0,
             socket_buffer=opened.buffer if opened else 0,
             is_open=opened is not None,
+            by_tcp=self._is_stream,
         )
 
     def _opened(self, after: int) -> None:

@@ -130,7 +130,7 @@ class Reception:
         octets = sum(len(data) for _, data in arrived)
         ends = sum(data == CLOSED for _, data in arrived) if self._can_wait else 0
         self._counts.received += len(arrived) - ends
-        self._counts.octets += octets
+        self._counts.octets += octets - ends * len(CLOSED)
         self._queued += octets
         self._queue.append(_Batch(arrived, self._now_us(), octets))
         self._came.set()

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from actors.steps import Counts
-from cluster.snapshot import RUNNING, CheckpointNow, FlowsLost, SinkNow, Snapshot, SourceNow, UdpNow
+from cluster.snapshot import RUNNING, CheckpointNow, FlowsLost, SinkNow, Snapshot, SourceNow, TcpNow, UdpNow
 
 NOW_US = 1_790_000_000_000_000
 
@@ -53,6 +53,7 @@ def snapshot(**changed: Any) -> Snapshot:
             )
         ],
         udp=UdpNow(datagrams=9, octets=9_000, dropped=1, lost=[FlowsLost("10.0.0.1", 256, 7)]),
+        tcp=TcpNow(messages=4, octets=4_000, lost=[FlowsLost("10.0.0.2", 256, 3)]),
         journal_octets=4_096,
     )
     return msgspec.structs.replace(whole, **changed)

@@ -80,6 +80,9 @@ def test_every_figure_is_told() -> None:
         ("redshank_udp_datagrams_total",): 9,
         ("redshank_udp_dropped_datagrams_total",): 1,
         ("redshank_udp_lost_records_total", "256", "10.0.0.1"): 7,
+        ("redshank_tcp_messages_total",): 4,
+        ("redshank_tcp_bytes_total",): 4_000,
+        ("redshank_tcp_lost_records_total", "256", "10.0.0.2"): 3,
         ("redshank_journal_bytes",): 4_096,
         ("redshank_snapshot_age_seconds",): 2,
         ("redshank_ready",): 1,
@@ -101,6 +104,7 @@ def test_what_is_not_known_is_not_told() -> None:
         "redshank_checkpoint_epoch",
         "redshank_watermark_lag_seconds",
         "redshank_udp_bytes_total",
+        "redshank_tcp_bytes_total",
         "redshank_journal_bytes",
     }
 

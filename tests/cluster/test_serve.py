@@ -220,6 +220,26 @@ def test_flows_by_udp_are_counted_once_over_a_kill(telemetry: Path, tmp_path: Pa
     assert counts["flows_applied"] + counts["late"] == alone["flows_applied"] + alone["late"]
 
 
+def test_what_comes_by_tcp_is_told_as_such_and_not_as_udp(telemetry: Path, tmp_path: Path) -> None:
+    """Whoever watches for drops of datagrams is not told of connections, and the other way round."""
+    messages = list(ipfix_messages(telemetry))[:20]
+    served, port = Served(tmp_path, telemetry), free_port()
+    served.config.write_text(served.config.read_text() + f'[[sources]]\nipfix = "tcp://127.0.0.1:{port}"\n')
+    with served.running(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for message in messages[:5]:
+            out.sendto(message, ("127.0.0.1", served.udp))
+        until(lambda: socket.create_connection(("127.0.0.1", port), 5).close() is None, served.log)
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            connection.sendall(b"".join(messages))
+            until(lambda: served.ask("/status")["tcp"]["messages"] == 20, served.log)
+        until(lambda: served.ask("/status")["udp"]["datagrams"] == 5, served.log)
+        with urllib.request.urlopen(f"http://127.0.0.1:{served.health}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+    assert "redshank_tcp_messages_total 20.0" in lines
+    assert f"redshank_tcp_bytes_total {float(sum(map(len, messages)))}" in lines
+    assert "redshank_udp_datagrams_total 5.0" in lines
+
+
 def ipfix_messages(telemetry: Path) -> Iterator[bytes]:
     """The messages of the first file that is not packed."""
     path = min(path for path in telemetry.rglob("*.ipfix"))
