@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from cluster.config_sinks import SinkTable
 from cluster.errors import UserError
+from cluster.secrets import secret
 
 if TYPE_CHECKING:
     from alerts.sinks.base import Sink
@@ -26,27 +27,9 @@ class Making(NamedTuple):
     cloud: str
     environment: Mapping[str, str]
 
-    def secret(self, key: str, variable: str | None, file: Path | None) -> str | None:
-        """The secret; None where the configuration names none. Raises UserError where it is not there.
-
-        Errors name where it was looked for, and nothing of what was found.
-        """
-        if variable is not None:
-            found, place = self.environment.get(variable, ""), f"the environment variable {variable}"
-        elif file is not None:
-            place = str(file)
-            try:
-                found = file.read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                said = error.strerror if isinstance(error, OSError) else "is no text"
-                raise UserError(f"{self.where} {key}_file: {place}: {said}") from None
-        else:
-            return None
-        if not found.strip():
-            raise UserError(f"{self.where} {key}: {place} is empty or not set")
-        if not found.isprintable():
-            raise UserError(f"{self.where} {key}: {place} holds a line break or another control character")
-        return found
+    def secret(self, table: SinkTable, name: str) -> str | None:
+        """What the table's `name_env` or `name_file` points to; None if it has neither. Raises UserError."""
+        return secret(table, name, self.where, self.environment)
 
 
 def made(table: SinkTable, making: Making) -> Sink:
@@ -59,15 +42,14 @@ def _webhook(table: SinkTable, making: Making) -> Sink:
     from alerts.sinks.webhook import Webhook
 
     url = _url(table.url or "", making.where, "url")
-    secret = making.secret("secret", table.secret_env, table.secret_file)
-    token = making.secret("token", table.token_env, table.token_file)
+    key, token = making.secret(table, "secret"), making.secret(table, "token")
     if token is not None and not token.isascii():
         raise UserError(f"{making.where} token: letters of ASCII were expected")
     if token is not None and url.startswith("http:") and not table.allow_internal:
         raise UserError(f"{making.where}: a token is not sent without TLS: https was expected")
     poster = Poster(table.timeout_seconds, table.allow_internal, _ca(table, making))
     _ready(table, making)
-    return Webhook(url, poster, secret.encode() if secret else None, token, table.format or "json")
+    return Webhook(url, poster, key.encode() if key else None, token, table.format or "json")
 
 
 def _line_file(table: SinkTable, making: Making) -> Sink:
@@ -86,7 +68,7 @@ def _mail(table: SinkTable, making: Making) -> Sink:
     if not table.to:
         raise UserError(f"{making.where} to: has no address")
     security = table.security or "starttls"
-    password = making.secret("password", table.password_env, table.password_file)
+    password = making.secret(table, "password")
     if (table.user is None) != (password is None):
         raise UserError(f"{making.where}: user and password_env (or password_file) go together")
     if password is not None and security == "none":
@@ -125,7 +107,7 @@ def _syslog(table: SinkTable, making: Making) -> Sink:
 def _chat(table: SinkTable, making: Making) -> Sink:
     from alerts.sinks.chat import Chat
 
-    url = making.secret("url", table.url_env, table.url_file)
+    url = making.secret(table, "url")
     try:
         return Chat(url or "")
     except ImportError:
@@ -139,7 +121,6 @@ def _sentinel(table: SinkTable, making: Making) -> Sink:
     from alerts.sinks.sentinel import CLOUDS, Sentinel, Workspace
 
     authority, scope = CLOUDS[making.cloud]
-    secret = making.secret("secret", table.secret_env, table.secret_file)
     to = Workspace(
         _url(table.url or "", making.where, "url"),
         table.rule or "",
@@ -148,7 +129,7 @@ def _sentinel(table: SinkTable, making: Making) -> Sink:
         scope,
         table.tenant or "",
         table.client or "",
-        secret or "",
+        making.secret(table, "secret") or "",
     )
     return Sentinel(to, Poster(table.timeout_seconds, table.allow_internal, _ca(table, making)))
 
@@ -164,7 +145,7 @@ def _kafka(table: SinkTable, making: Making) -> Sink:
         if name in options:
             raise UserError(f"{making.where} options: {name} can't be set; say {instead} = ...")
     servers = brokers(table.servers or "", f"{making.where} servers")
-    options = {**login(table.sasl, f"{making.where}: [sinks.sasl]"), **options}
+    options = {**login(table.sasl, f"{making.where}: [sinks.sasl]", making.environment), **options}
     settings = KafkaSettings(servers, (table.topic or "",), options=options)
     with told(making.where):
         return Kafka(settings, table.timeout_seconds, table.format or "json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -209,11 +210,13 @@ def brokers(said: str, where: str) -> str:
     return ",".join(servers)
 
 
-def login(sasl: SaslTable | None, where: str) -> Mapping[str, Any]:
+def login(
+    sasl: SaslTable | None, where: str, environment: Mapping[str, str] = os.environ
+) -> Mapping[str, Any]:
     """librdkafka's options for it. Raises UserError where the password is not there."""
     if sasl is None:
         return {}
-    password = secret(sasl, "password", where)
+    password = secret(sasl, "password", where, environment)
     if password is None:
         raise UserError(f"{where}: has no password_env or password_file")
     return {

@@ -57,8 +57,8 @@ def test_a_wrong_key_is_said_before_anything_runs(tmp_path: Path, sink: str, sai
     [
         (HOOK.replace("https://", "https://u:hush@"), "h url: holds a name or a password"),
         (HOOK.replace("https", "ftp"), "h url: an address like 'https://example.com/alerts' was expected"),
-        (HOOK + 'secret_env = "NOT_SET"', "h secret: the environment variable NOT_SET is empty or not set"),
-        (HOOK + 'token_env = "BROKEN"', "h token: the environment variable BROKEN holds a line break"),
+        (HOOK + 'secret_env = "NOT_SET"', "h: secret_env: the environment variable NOT_SET is not set"),
+        (HOOK + 'token_env = "BROKEN"', "h: token_env: the environment variable BROKEN holds a line break"),
         (HOOK.replace("https", "http") + 'token_env = "HUSH"', "a token is not sent without TLS"),
         (HOOK + 'ca_file = "c.toml"', "certificates in PEM were expected"),
         (MAIL + 'user = "u"', "user and password_env (or password_file) go together"),

@@ -83,4 +83,4 @@ def test_a_secret_that_is_missing_is_said_before_it_serves(tmp_path: Path, empty
     )
     with served.running() as process:
         assert process.wait(timeout=60) == 1
-    assert "[[sinks]] x url: the environment variable NO is empty or not set" in served.log()
+    assert "[[sinks]] x: url_env: the environment variable NO is not set" in served.log()
