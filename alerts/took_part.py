@@ -31,11 +31,8 @@ def _accounts(alert: Alert) -> Iterator[Account]:
     if alert.entity.kind == "principal" and alert.entity.id:
         yield _account(alert.entity.id, alert.evidence)
     for caller in rows(alert.evidence.get("callers")):
-        if (
-            id_ := text(caller.get("object_id"))
-            or text(caller.get("name"))
-            or text(caller.get("application"))
-        ):
+        known = (text(caller.get(key)) for key in ("object_id", "name", "application"))
+        if id_ := next(filter(None, known), ""):
             yield _account(id_, caller)
 
 

@@ -36,9 +36,7 @@ from alerts.took_part import Account, Address, accounts, addresses
 from detections.catalogue import CATALOGUE
 
 NAMESPACE = UUID("7cbfdb0d-6a1b-50c5-a4e7-5b0e2f6a7a10")  # of our ids: for ever
-BORN = datetime(
-    2026, 1, 1, tzinfo=UTC
-)  # of what has no time of its own, and is the same wherever it is written
+BORN = datetime(2026, 1, 1, tzinfo=UTC)  # of what has no time of its own: the same wherever it is written
 TICK = timedelta(milliseconds=1)
 MOST = 999_999_999  # that STIX counts to
 REMEMBERED = 200_000  # objects of a bundle that are not written twice

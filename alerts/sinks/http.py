@@ -18,9 +18,7 @@ from alerts.sinks.base import NotNowError, RefusedError
 REDIRECTS = 3
 ANSWER = 64 << 10  # octets of an answer that are read
 CHUNKS = 32  # in which it may come
-WAITS = (
-    4  # timeouts that a message may take in all, with its redirects: who drips octets holds nobody for ever
-)
+WAITS = 4  # timeouts that a message may take in all: who drips octets holds nobody for ever
 LATER = (408, 425, 429)
 
 
