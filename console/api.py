@@ -23,6 +23,28 @@ MOST = 500
 Text = Annotated[str, Field(max_length=10_000)]
 
 
+class FaultOut(BaseModel):
+    """Why it was not done, in a line."""
+
+    detail: str
+
+
+FAULTS: dict[int | str, dict[str, Any]] = {
+    status: {"model": FaultOut, "description": why}
+    for status, why in {
+        400: "what is asked for can't be understood or done",
+        401: "no token, or none that holds",
+        403: "a role that may not, or a request from another site",
+        404: "there is no such thing",
+        413: "too much at once",
+        415: "not sent as JSON",
+        421: "called by a name that is none of the console's",
+        422: "a value of another kind was expected",
+        503: "the store can't be used now",
+    }.items()
+}
+
+
 class Work(BaseModel):
     """What people said of an alert."""
 
@@ -120,7 +142,7 @@ def register(app: FastAPI, desk: Desk) -> None:
     bearer = Security(
         HTTPBearer(auto_error=False, description="`redshank console token add NAME` makes a token")
     )
-    router = APIRouter(prefix="/api/v1", dependencies=[bearer], tags=["alerts"])
+    router = APIRouter(prefix="/api/v1", dependencies=[bearer], tags=["alerts"], responses=FAULTS)
     _reading(router, desk)
     _working(router, desk)
     _rules(router, desk)
