@@ -36,7 +36,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-OPEN = ("/signin", "/settings")  # beside /static/
+OIDC_BEGIN, OIDC_BACK = "/signin/oidc", "/signin/oidc/back"
+OPEN = ("/signin", "/settings", OIDC_BEGIN, OIDC_BACK)  # beside /static/
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -111,7 +112,7 @@ class Guard:
         self, scope: Scope, headers: Headers, cookies: dict[str, str], browser: str, body: bytes
     ) -> Visit:
         session = cookies.get(self._name("redshank_session"), "")
-        signs_in = self._settings.people.any()
+        signs_in = self._settings.oidc is not None or self._settings.people.any()
         visit = Visit(None, browser, session, self._tickets.of(browser, session), signs_in, {})
         visit.person = self._person(scope, headers, visit)
         if scope["method"] not in ("GET", "HEAD"):
@@ -138,7 +139,9 @@ class Guard:
         if scope["path"].startswith("/api/"):
             kind, _, token = headers.get("authorization", "").partition(" ")
             return people.of_token(digest(token.strip()), now) if kind.lower() == "bearer" else None
-        return people.of_session(digest(visit.session), now) if visit.session else None
+        if not visit.session:
+            return None
+        return people.of_session(digest(visit.session), now, vouched=self._settings.oidc is not None)
 
     def _sign_in_first(self, scope: Scope) -> Response:
         if scope["path"].startswith("/api/"):

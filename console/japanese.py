@@ -18,6 +18,8 @@ TEXTS: dict[str, str] = {
     "Sign out": "サインアウト",
     "Name": "名前",
     "Password": "パスワード",
+    "Sign in with {name}": "{name} でサインイン",
+    "With a password of this console you can sign in all the same.": "このコンソールのパスワードでのサインインは引き続き利用できます。",
     "Name or password is wrong.": "名前またはパスワードが違います。",
     "Too many wrong tries: wait {seconds} seconds.": "失敗が多すぎます。{seconds} 秒お待ちください。",
     "That did not work": "処理できませんでした",

@@ -67,6 +67,7 @@ class Renderer:
             person=visit.person,
             ticket=visit.ticket,
             signs_in=visit.signs_in,
+            oidc=self._settings.oidc,
             here=here(request),
             path=request.url.path,
             done=request.query_params.get("done", ""),
