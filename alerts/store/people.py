@@ -81,10 +81,10 @@ class People:
         return bool(done)
 
     def remove(self, name: str) -> bool:
-        """Take one out, with the sessions. False: no such user."""
+        """Take one out, with the sessions; of who is no user here, the sessions. False: there is neither."""
         with writing(self._engine) as connection:
-            _end_sessions(connection, [name])
-            return bool(connection.execute(delete(USERS).where(USERS.c.name == name)).rowcount)
+            ended = _end_sessions(connection, [name])
+            return bool(connection.execute(delete(USERS).where(USERS.c.name == name)).rowcount or ended)
 
     # Sessions
 
@@ -143,5 +143,5 @@ class People:
             return bool(connection.execute(delete(TOKENS).where(TOKENS.c.name == name)).rowcount)
 
 
-def _end_sessions(connection: Connection, names: Sequence[str]) -> None:
-    connection.execute(delete(SESSIONS).where(SESSIONS.c.name.in_(names)))
+def _end_sessions(connection: Connection, names: Sequence[str]) -> int:
+    return connection.execute(delete(SESSIONS).where(SESSIONS.c.name.in_(names))).rowcount

@@ -14,16 +14,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 from consoles import Console, alert
 from test_console_people import SECRET
+
+from alerts.store.store import AlertStore
+from cluster import checking
+from cluster.config import load
+from cluster.config_tables import ConsoleTable
+from cluster.consoling import provider_of, settings_of
+from cluster.errors import UserError
+from detections.catalogue import CATALOGUE
 
 pytest.importorskip("authlib", reason="the extra `oidc` is not installed")
 httpx = pytest.importorskip("httpx", reason="the extra `oidc` is not installed")
 from joserfc import jwt  # noqa: E402
 from joserfc.jwk import OctKey, RSAKey  # noqa: E402
 
+from benchmarks.console_pictures import browser  # noqa: E402
 from console.oidc import OidcSettings, Provider  # noqa: E402
+from console.serving import serving  # noqa: E402
 
 HOST = "redshank.example.com"
 ROLES = {
@@ -61,7 +72,13 @@ def issuer() -> Iterator[str]:
 
 
 def settings(issuer: str, **more: Any) -> OidcSettings:
-    said: dict[str, Any] = {"issuer": issuer, "client": "redshank", "secret": "s3cret", "roles": ROLES, **more}
+    said: dict[str, Any] = {
+        "issuer": issuer,
+        "client": "redshank",
+        "secret": "s3cret",
+        "roles": ROLES,
+        **more,
+    }
     return OidcSettings(**said)
 
 
@@ -97,7 +114,9 @@ def signed_in(console: Console, sub: str, after: str = "/alerts?severity=high") 
     return console.client.get(at_the_provider(left.headers["location"], sub))
 
 
-@pytest.mark.parametrize(("group", "role"), [("staff", "viewer"), ("soc", "analyst"), ("0c1e-group", "admin")])
+@pytest.mark.parametrize(
+    ("group", "role"), [("staff", "viewer"), ("soc", "analyst"), ("0c1e-group", "admin")]
+)
 def test_whom_the_provider_knows_comes_in_with_the_role_of_their_group(
     console: Console, issuer: str, group: str, role: str
 ) -> None:
@@ -190,6 +209,29 @@ def test_without_the_provider_its_sessions_are_over(console: Console, issuer: st
     client = later.fresh(HOST)
     client.cookies = console.client.cookies
     assert client.get("/alerts").status_code == 303
+
+
+def test_a_browser_goes_there_and_back_and_stays_signed_in(tmp_path: Path, issuer: str) -> None:
+    known(issuer, "1008", preferred_username="pat@example.com", groups=["soc"])
+    console = Console(tmp_path, [alert()], oidc=Provider(settings(issuer, name="Example ID")))
+    with serving(console.app, "127.0.0.1", 0, None, None) as port:
+        try:
+            with browser() as chromium:
+                page = chromium.new_page(base_url=f"http://127.0.0.1:{port}")
+                page.goto("/alerts?order=oldest")
+                page.get_by_role("link", name="Sign in with Example ID").click()
+                page.locator("input[name=sub]").fill("1008")
+                page.get_by_role("button", name="Authorize").click()
+                page.wait_for_url("**/alerts?order=oldest")
+                assert page.locator(".person").inner_text() == "pat@example.com"
+                page.locator("[data-row]").first.click()
+                page.get_by_role("button", name="Mark true").click()
+                page.wait_for_url("**done=marked_true*")
+                page.get_by_role("button", name="Sign out").click()
+                page.wait_for_url("**/signin")
+        except LookupError as error:
+            pytest.skip(str(error))
+    assert console.store.history(alert().id)[0].who == "pat@example.com"
 
 
 # One that lies
@@ -324,3 +366,89 @@ def test_a_provider_that_is_not_what_was_named_is_not_used(
     answer = console_with(tmp_path, settings(liar.issuer)).client.get("/signin/oidc")
     assert answer.status_code == 503
     assert why in answer.text
+
+
+# What a configuration says of it
+
+SAID = """
+[store]
+url = "sqlite:///a.db"
+[console]
+hosts = ["redshank.example.com"]
+[console.oidc]
+issuer = "https://id.example.com/realms/soc"
+client = "redshank"
+admin = ["soc-leads"]
+"""
+
+
+def provider_of_text(folder: Path, said: str) -> Provider | None:
+    (folder / "redshank.toml").write_text(said)
+    return provider_of(load(folder / "redshank.toml", frozenset(CATALOGUE)))
+
+
+@pytest.mark.parametrize(
+    ("said", "by", "why"),
+    [
+        (
+            "https://id",
+            "http://id",
+            "[console.oidc] issuer: an address with https was expected, found 'http://id.",
+        ),
+        ('admin = ["soc-leads"]', "", "nobody would have a role: name groups, like  admin = ['soc-leads']"),
+        (
+            'admin = ["soc-leads"]',
+            'admin = "soc-leads"',
+            "[console] oidc.admin: expected a list of the provider's groups",
+        ),
+        ("client =", "clint =", "[console] oidc.clint: no such key (did you mean client?)"),
+        ('client = "redshank"', "", "client"),
+        ("client =", 'scopes = "email"\nclient =', "'openid' was expected among them"),
+        ("client =", 'secret_env = "NOT_SET_ANYWHERE"\nclient =', "NOT_SET_ANYWHERE is not set"),
+        ("client =", 'ca_file = "none.pem"\nclient =', "none.pem"),
+    ],
+)
+def test_what_is_wrong_with_a_configuration_is_one_line(tmp_path: Path, said: str, by: str, why: str) -> None:
+    assert said in SAID
+    with pytest.raises(UserError) as error:
+        provider_of_text(tmp_path, SAID.replace(said, by))
+    assert why in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_with_a_provider_others_may_reach_a_console_without_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OIDC_SECRET", "s3cret")
+    more = SAID.replace("client =", 'secret_env = "OIDC_SECRET"\nclient =')
+    provider = provider_of_text(tmp_path, more)
+    assert provider is not None
+    assert provider.settings.secret == "s3cret"
+    assert "s3cret" not in repr(provider.settings)
+    configuration = load(tmp_path / "redshank.toml", frozenset(CATALOGUE))
+    store = AlertStore(f"sqlite:///{tmp_path}/a.db")
+    made = settings_of(configuration, [store], "0.0.0.0", lambda: None)
+    assert made.oidc is not None
+    without = msgspec.structs.replace(configuration, console=ConsoleTable(listen="0.0.0.0:1"))
+    with pytest.raises(UserError, match="it has no users"):
+        settings_of(without, [store], "0.0.0.0", lambda: None)
+
+
+def test_a_check_says_whether_the_provider_answers(
+    liar: Liar, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "redshank.toml").write_text(SAID.replace("https://id.example.com/realms/soc", liar.issuer))
+    assert checking.run(tmp_path / "redshank.toml") == 0
+    assert f"[console.oidc]: {liar.issuer} answers" in capsys.readouterr().out
+    liar.metadata = {"issuer": "https://other.example"}
+    assert checking.run(tmp_path / "redshank.toml") == 3
+    assert "[console.oidc]: WRONG: " in capsys.readouterr().out
+
+
+def test_who_lost_the_role_elsewhere_can_be_signed_out(console: Console, issuer: str) -> None:
+    known(issuer, "1009", preferred_username="ex@example.com", groups=["soc"])
+    signed_in(console, "1009")
+    console.page("/alerts")
+    assert console.people.remove("ex@example.com")
+    assert console.client.get("/alerts").status_code == 303
+    assert not console.people.remove("ex@example.com")
