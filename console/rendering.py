@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from alerts.alert import Alert
 from alerts.explaining_evidence import amount
-from alerts.output import is_open, plain, short_id, told, who
+from alerts.output import is_open, plain, short_id, who
 from console.guard import Visit, visit_of
 from console.settings import Settings
 from console.tickets import cookie_name
@@ -42,7 +42,6 @@ class Renderer:
             url=url,
             entity_url=entity_url,
             who=named,
-            told=lambda alert: cut(plain(told(alert))),
             is_open=is_open,
         )
         self._environment.filters.update(
@@ -63,6 +62,7 @@ class Renderer:
             language=words.language,
             languages=LANGUAGES,
             theme=self.theme(request),
+            told=lambda alert: cut(words.told(alert)),
             title_of=lambda alert: type_title(alert.type, plain(alert.title), words.language),
             person=visit.person,
             ticket=visit.ticket,
