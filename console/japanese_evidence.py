@@ -56,6 +56,7 @@ LABELS: dict[str, str] = {
     "km_h": "速度 (km/h)",
     "known_since": "最初に確認された時刻",
     "last": "最後",
+    "last_activity": "最後の活動",
     "last_seen": "最後の観測",
     "latitude": "緯度",
     "learned_since": "学習の開始",

@@ -19,7 +19,7 @@ from alerts.output import is_open, plain, short_id, who
 from console.guard import Visit, visit_of
 from console.settings import Settings
 from console.tickets import cookie_name
-from console.words import LANGUAGES, Words, language_of, type_title
+from console.words import LANGUAGES, Words, language_of, title_of
 
 THEMES = ("auto", "light", "dark")
 LONGEST = 300  # letters of a text in a list
@@ -63,7 +63,7 @@ class Renderer:
             languages=LANGUAGES,
             theme=self.theme(request),
             told=lambda alert: cut(words.told(alert)),
-            title_of=lambda alert: type_title(alert.type, plain(alert.title), words.language),
+            title_of=lambda alert: title_of(alert, words.language),
             person=visit.person,
             ticket=visit.ticket,
             signs_in=visit.signs_in,

@@ -93,6 +93,11 @@ def _weight(one: str) -> float:
         return 0.0
 
 
+def title_of(alert: Alert, language: Language) -> str:
+    """An alert's title, in this language where we have it."""
+    return type_title(alert.type, plain(alert.title), language)
+
+
 def type_title(type_: str, title: str, language: Language) -> str:
     """An alert's title, where we have it in this language."""
     return TITLES.get(type_, title) if language == "ja" else title

@@ -31,7 +31,7 @@ MADE = {
     *(f"marked {state}" for state in STATES), "assigned", "taken from its assignee", "note", "step done",
     "step not done", "suppressed", "unsuppressed",
     *("starting", "running", "stopping", "delivered", "under way", "read"),
-    *(f"Other alerts of the same {kind}" for kind in get_args(Owner)),
+    *(f"Other alerts of the same {kind}" for kind in get_args(Owner)), "seen", "usual", "usual at most",
 }  # fmt: skip
 
 
