@@ -25,8 +25,8 @@ class Country(NamedTuple):
 
     def name(self, language: str) -> str:
         """For people; its code where nobody knows a name."""
-        known = COUNTRIES.get(self.code)
-        return self.code if known is None else known[3 if language == "ja" else 2]
+        _, _, english, japanese = COUNTRIES.get(self.code, (0, 0, self.code, self.code))
+        return japanese if language == "ja" else english
 
 
 def countries(alerts: Iterable[Alert]) -> list[Country]:

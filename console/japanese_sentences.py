@@ -232,7 +232,7 @@ def _put(text: str, english: str, japanese: str) -> str:
     found = _pattern(english).fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
         return ""
-    values = {name: _part(value) for name, value in found.groupdict().items()}
+    values = {name: phrase(value) for name, value in found.groupdict().items()}
     # Not by format(): what an alert says may look like a field.
     return "".join(said + (values[name] if name else "") for said, name, _ in _pieces(japanese))
 
@@ -244,7 +244,8 @@ def _pieces(template: str) -> list[tuple[str, str | None, str]]:
     return found if found and found[-1][1] is None else [*found, ("", None, "")]
 
 
-def _part(value: str) -> str:
+def phrase(value: str) -> str:
+    """What stands in a sentence or in the evidence; as it is where it is not made of words of ours."""
     low = value[:1].lower() + value[1:]  # at a sentence's beginning
     if (said := _said(low, PARTS)) != low:
         return said

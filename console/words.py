@@ -11,7 +11,7 @@ from alerts.output import plain, told
 from console.japanese import TEXTS, TITLES
 from console.japanese_detections import EXPLANATIONS, STEPS
 from console.japanese_evidence import LABELS, YES_NO
-from console.japanese_sentences import description, sentence
+from console.japanese_sentences import description, phrase, sentence
 from detections.declare import Detection
 
 Language = Literal["en", "ja"]
@@ -57,7 +57,7 @@ class Words:
 
     def value(self, text: str) -> str:
         """What such a part says."""
-        return YES_NO.get(text, text) if self._other else text
+        return (YES_NO.get(text) or phrase(text)) if self._other else text
 
 
 def language_of(chosen: str, accepted: str) -> Language:

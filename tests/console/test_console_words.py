@@ -102,6 +102,8 @@ def test_a_name_in_an_alert_is_never_taken_for_a_part_of_a_sentence() -> None:
     for text in ("", "{n}", "x" * 100_000, ", from " * 2_000, "About {n} an hour.", "\n"):
         assert Words("ja").said(text) == text
     assert Words("en").said("About 3 an hour.") == "About 3 an hour."
+    assert Words("ja").value("less than 1 in 1,000") == "1,000 分の 1 未満"
+    assert Words("en").value("yes") == "yes"
 
 
 def test_an_alert_s_page_is_in_japanese_but_for_what_the_cloud_calls_things(tmp_path: Path) -> None:
