@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, FastAPI, Query, Security
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.requests import Request
 
 from alerts.store.store import AlertStore, Stored
@@ -20,7 +20,10 @@ from detections.catalogue import CATALOGUE
 from detections.page import learning_text
 
 MOST = 500
-Text = Annotated[str, Field(max_length=10_000)]
+Said = Annotated[
+    str, AfterValidator(lambda said: said.replace("\0", "\ufffd"))
+]  # no store has a text with it
+Text = Annotated[Said, Field(max_length=10_000)]
 
 
 class FaultOut(BaseModel):
@@ -89,24 +92,24 @@ class MarkIn(BaseModel):
 class AssignIn(BaseModel):
     """Who looks after it; '' takes it from them."""
 
-    to: Annotated[str, Field(max_length=200)]
+    to: Annotated[Said, Field(max_length=200)]
 
 
 class NoteIn(BaseModel):
     """What is to be written down."""
 
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    text: Annotated[Said, Field(min_length=1, max_length=10_000)]
 
 
 class RuleIn(BaseModel):
     """What is to be hidden: all that is said must hold."""
 
-    type: str | None = None
-    entity: str | None = None
-    principal: str | None = None
-    address: str | None = None
-    application: str | None = None
-    expires: str | None = Field(None, description="a date, a time, or how long from now: 30d")
+    type: Said | None = None
+    entity: Said | None = None
+    principal: Said | None = None
+    address: Said | None = None
+    application: Said | None = None
+    expires: Said | None = Field(None, description="a date, a time, or how long from now: 30d")
     reason: Text = ""
     force: bool = Field(False, description="even where it hides alerts that are marked true (role admin)")
 

@@ -78,6 +78,7 @@ class Guard:
         send = self._with_headers(scope, send, fresh)
         try:
             self._check_host(headers)
+            _check_letters(scope)
             body = await _body(headers, receive)
             visit = await anyio.to_thread.run_sync(
                 lambda: self._visit(scope, headers, cookies, browser or fresh, body)
@@ -211,6 +212,12 @@ def _cookies(headers: Headers) -> dict[str, str]:
         return {name: one.value for name, one in SimpleCookie(headers.get("cookie", "")).items()}
     except CookieError:
         return {}
+
+
+def _check_letters(scope: Scope) -> None:
+    """No store has a text with it."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise RefusedError(400, "the address has the letter NUL, which no name has")
 
 
 def _check_origin(headers: Headers) -> None:

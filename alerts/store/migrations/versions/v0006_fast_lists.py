@@ -38,10 +38,13 @@ def upgrade() -> None:
             f"INSERT INTO tallies SELECT substr(start, 1, {letters}), type, grave, state, count(*) FROM alerts "
             "WHERE shown GROUP BY 1, 2, 3, 4"
         )
-    if op.get_bind().dialect.name == "sqlite":
-        _sqlite()
-    else:
-        _postgresql()
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    (_sqlite if sqlite else _postgresql)()
+    try:
+        with op.get_bind().begin_nested():
+            (_sqlite_texts if sqlite else _postgresql_texts)()
+    except DBAPIError:
+        pass  # not built in, or not ours to add: a search looks through the alerts then, as far as time allows
 
 
 def _counted(row: str, by: int) -> str:
@@ -69,8 +72,9 @@ def _sqlite() -> None:
         ("more", f"UPDATE ON alerts WHEN new.shown AND ({changed})", _counted("new", 1)),
     ):
         op.execute(f"CREATE TRIGGER tallies_{name} AFTER {when} BEGIN {body} END")
-    if op.get_bind().exec_driver_sql("SELECT sqlite_version()").scalar_one() < "3.34":
-        return
+
+
+def _sqlite_texts() -> None:
     # A row's own number is not for ever (VACUUM gives new ones): places are.
     op.execute("CREATE TABLE alerts_place (place INTEGER PRIMARY KEY, id VARCHAR NOT NULL UNIQUE)")
     op.execute("INSERT INTO alerts_place (id) SELECT id FROM alerts ORDER BY start, id")
@@ -135,9 +139,8 @@ def _postgresql() -> None:
         "CREATE TRIGGER tallies_none AFTER TRUNCATE ON alerts "
         "FOR EACH STATEMENT EXECUTE FUNCTION redshank_no_tallies()"
     )
-    try:
-        with op.get_bind().begin_nested():
-            op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-            op.execute("CREATE INDEX alerts_text ON alerts USING gin (words gin_trgm_ops)")
-    except DBAPIError:
-        pass  # not installed, or not ours to add: a search looks through the alerts then, as far as time allows
+
+
+def _postgresql_texts() -> None:
+    op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    op.execute("CREATE INDEX alerts_text ON alerts USING gin (words gin_trgm_ops)")
