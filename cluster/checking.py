@@ -36,6 +36,7 @@ def run(config: Path) -> int:
     if len(rejected) > 20:
         click.echo(f"  and {len(rejected) - 20:,} more")
     wrong = _wrong_sources(configuration, config) + _wrong_sinks(configuration, config)
+    wrong += _wrong_provider(configuration)
     return 3 if rejected or wrong else 0
 
 
@@ -61,3 +62,21 @@ def _wrong_sinks(configuration: Configuration, config: Path) -> int:
         click.echo(f"  sink {way.name} ({way.kind}): {'' if reached else 'WRONG: '}{what}")
         wrong += not reached
     return wrong
+
+
+def _wrong_provider(configuration: Configuration) -> int:
+    """Ask the console's OpenID Connect provider for its endpoints; 1 where that does not work."""
+    from cluster.consoling import provider_of
+
+    provider = provider_of(configuration)
+    if provider is None:
+        return 0
+    from console.oidc import AwayError
+
+    try:
+        provider.metadata()
+    except AwayError as error:
+        click.echo(f"  [console.oidc]: WRONG: {error}")
+        return 1
+    click.echo(f"  [console.oidc]: {provider.settings.issuer} answers")
+    return 0

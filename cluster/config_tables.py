@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from cluster.config_base import File, SaslTable, Severity, Table, Variable, YesNo
+from cluster.config_oidc import OidcTable
 from cluster.config_sinks import SinkTable
 from ingest.enrich import EnrichmentSettings
 from ingest.threat_intel import Feed
@@ -133,6 +134,7 @@ class ConsoleTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True)
     https: YesNo = False  # whether a proxy in front of it speaks https
     certificate: File | None = None
     key: File | None = None
+    oidc: OidcTable | None = None
 
 
 class TlsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

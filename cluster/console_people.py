@@ -87,9 +87,10 @@ def change_user(name: str, role: Role | None, password: bool, config: Path | Non
 def remove_user(name: str, config: Path | None, store: str | None) -> int:
     """Somebody less."""
     with people(config, store) as found:
+        left = found.user(name) is None  # who signs in elsewhere is not one of ours
         if not found.remove(name):
-            raise UserError(f"there is no user {plain(name)}")
-        left = found.any()
+            raise UserError(f"there is no user {plain(name)}, and nobody is signed in under the name")
+        left = left or found.any()
     click.echo(f"{plain(name)} is removed, and signed out")
     if not left:
         click.echo(

@@ -14,11 +14,13 @@ import click
 from cluster.asked import now
 from cluster.config import Configuration, load
 from cluster.errors import UserError
+from cluster.secrets import secret
 from detections.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from alerts.store.store import AlertStore
     from cluster.snapshot import Board
+    from console.oidc import Provider
     from console.settings import DetectionSetting, Health, Settings
 
 LISTEN = "127.0.0.1:8321"
@@ -126,6 +128,8 @@ def settings_of(
         open_to_all = not people.any()
     except AlertStoreError as error:
         raise UserError(str(error)) from None
+    oidc = provider_of(configuration)
+    open_to_all = open_to_all and oidc is None
     if open_to_all and not near:
         raise UserError(
             f"the console would be open to everybody who can reach {host}: it has no users; {USERS}"
@@ -142,7 +146,44 @@ def settings_of(
         https=said.https or said.certificate is not None,
         detections=_detections(configuration) if with_config else None,
         health=health,
+        oidc=oidc,
     )
+
+
+def provider_of(configuration: Configuration) -> Provider | None:
+    """That of `[console.oidc]`; it is not asked for anything yet. Raises UserError."""
+    said, where = configuration.console.oidc, "[console.oidc]"
+    if said is None:
+        return None
+    try:
+        from alerts.store.people import ROLES, Role
+        from console.oidc import OidcSettings, Provider, is_safe
+    except ImportError as error:
+        raise UserError(
+            f"{where} needs more ({error}): install it with  pip install 'redshank[oidc]'"
+        ) from None
+    if not is_safe(said.issuer):
+        raise UserError(f"{where} issuer: an address with https was expected, found {said.issuer[:200]!r}")
+    roles: dict[Role, frozenset[str]] = {role: frozenset(getattr(said, role)) for role in ROLES}
+    if not any(roles.values()):
+        raise UserError(f"{where}: nobody would have a role: name groups, like  admin = ['soc-leads']")
+    if "openid" not in said.scopes.split():
+        raise UserError(f"{where} scopes: 'openid' was expected among them, found {said.scopes[:200]!r}")
+    settings = OidcSettings(
+        issuer=said.issuer,
+        client=said.client,
+        roles=roles,
+        secret=secret(said, "secret", where),
+        name=said.name,
+        scopes=said.scopes,
+        name_claim=said.name_claim,
+        role_claim=said.role_claim,
+        ca_file=_path(said.ca_file),
+    )
+    try:
+        return Provider(settings)
+    except OSError as error:
+        raise UserError(f"{where} ca_file: {said.ca_file} can't be used: {error}") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,8 +14,9 @@ from alerts.store.store import STEP_DONE, STEP_NOT_DONE, AlertStore, Change, Sto
 from alerts.store.together import page
 from alerts.work import Filter
 from console import evidence
-from console.drawing import draw
+from console.drawing import draw, in_words
 from console.naming import Named, named
+from console.words import Words
 
 OTHERS = 10
 SHOWN = ("What is usual", "What speaks against it", "How improbable it is", "Since when that is known")
@@ -46,7 +47,7 @@ class About(NamedTuple):
     of_entity: list[Stored]
 
 
-def about(stores: Sequence[AlertStore], place: AlertStore, row: Stored) -> About:
+def about(stores: Sequence[AlertStore], place: AlertStore, row: Stored, words: Words) -> About:
     """Everything that there is to say of it."""
     alert = row.alert
     history = place.history(alert.id)
@@ -55,7 +56,7 @@ def about(stores: Sequence[AlertStore], place: AlertStore, row: Stored) -> About
         row=row,
         seen=sections["What was seen"],
         words=[sections[heading] for heading in SHOWN],
-        picture=draw(picture(alert)),
+        picture=draw(in_words(picture(alert), words.said)),
         facts=evidence.facts(alert),
         tables=evidence.tables(alert),
         records=evidence.records(alert),

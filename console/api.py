@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, FastAPI, Query, Security
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.requests import Request
 
 from alerts.store.store import AlertStore, Stored
@@ -20,7 +20,32 @@ from detections.catalogue import CATALOGUE
 from detections.page import learning_text
 
 MOST = 500
-Text = Annotated[str, Field(max_length=10_000)]
+Said = Annotated[
+    str, AfterValidator(lambda said: said.replace("\0", "\ufffd"))
+]  # no store has a text with it
+Text = Annotated[Said, Field(max_length=10_000)]
+
+
+class FaultOut(BaseModel):
+    """Why it was not done, in a line."""
+
+    detail: str
+
+
+FAULTS: dict[int | str, dict[str, Any]] = {
+    status: {"model": FaultOut, "description": why}
+    for status, why in {
+        400: "what is asked for can't be understood or done",
+        401: "no token, or none that holds",
+        403: "a role that may not, or a request from another site",
+        404: "there is no such thing",
+        413: "too much at once",
+        415: "not sent as JSON",
+        421: "called by a name that is none of the console's",
+        422: "a value of another kind was expected",
+        503: "the store can't be used now",
+    }.items()
+}
 
 
 class Work(BaseModel):
@@ -67,24 +92,24 @@ class MarkIn(BaseModel):
 class AssignIn(BaseModel):
     """Who looks after it; '' takes it from them."""
 
-    to: Annotated[str, Field(max_length=200)]
+    to: Annotated[Said, Field(max_length=200)]
 
 
 class NoteIn(BaseModel):
     """What is to be written down."""
 
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    text: Annotated[Said, Field(min_length=1, max_length=10_000)]
 
 
 class RuleIn(BaseModel):
     """What is to be hidden: all that is said must hold."""
 
-    type: str | None = None
-    entity: str | None = None
-    principal: str | None = None
-    address: str | None = None
-    application: str | None = None
-    expires: str | None = Field(None, description="a date, a time, or how long from now: 30d")
+    type: Said | None = None
+    entity: Said | None = None
+    principal: Said | None = None
+    address: Said | None = None
+    application: Said | None = None
+    expires: Said | None = Field(None, description="a date, a time, or how long from now: 30d")
     reason: Text = ""
     force: bool = Field(False, description="even where it hides alerts that are marked true (role admin)")
 
@@ -120,7 +145,7 @@ def register(app: FastAPI, desk: Desk) -> None:
     bearer = Security(
         HTTPBearer(auto_error=False, description="`redshank console token add NAME` makes a token")
     )
-    router = APIRouter(prefix="/api/v1", dependencies=[bearer], tags=["alerts"])
+    router = APIRouter(prefix="/api/v1", dependencies=[bearer], tags=["alerts"], responses=FAULTS)
     _reading(router, desk)
     _working(router, desk)
     _rules(router, desk)

@@ -42,6 +42,10 @@ def make_app(settings: Settings) -> FastAPI:
     desk = Desk(settings)
     for pages in (pages_overview, pages_alerts, pages_rules, pages_settings, pages_signin, api, events):
         pages.register(app, desk)
+    if settings.oidc is not None:
+        from console import pages_oidc
+
+        pages_oidc.register(app, desk, settings.oidc)
     app.mount("/static", _Assets(directory=str(files("console") / "static")))
     _faults(app, desk)
     app.add_middleware(Guard, settings=settings, tickets=Tickets())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import log10
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from alerts.explaining_shapes import Bars, Lanes, Picture, Point, described, shown_value, when
+from alerts.explaining_shapes import Bars, Lanes, Panel, Picture, Point, described, shown_value, when
 from console import svg
 
 HEAD, FOOT = 26.0, 26.0
@@ -43,6 +43,21 @@ class Layout(NamedTuple):
 
 WIDE_PAGE = Layout(720.0, 250.0, 76.0, 24.0, "chart wide-only")
 NARROW_PAGE = Layout(330.0, 0.0, 56.0, 40.0, "chart narrow-only")
+
+
+def in_words(shown: Picture, say: Callable[[str], str]) -> Picture:
+    """The same with its names in another language."""
+    return Picture(say(shown.title), shown.about, [_panel_in_words(one, say) for one in shown.panels])
+
+
+def _panel_in_words(panel: Panel, say: Callable[[str], str]) -> Panel:
+    if isinstance(panel, Bars):
+        return panel._replace(
+            title=say(panel.title), bars=[bar._replace(label=say(bar.label)) for bar in panel.bars]
+        )
+    return panel._replace(
+        title=say(panel.title), points=[point._replace(lane=say(point.lane)) for point in panel.points]
+    )
 
 
 def draw(shown: Picture) -> Markup:

@@ -36,7 +36,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-OPEN = ("/signin", "/settings")  # beside /static/
+OIDC_BEGIN, OIDC_BACK = "/signin/oidc", "/signin/oidc/back"
+OPEN = ("/signin", "/settings", OIDC_BEGIN, OIDC_BACK)  # beside /static/
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -77,6 +78,7 @@ class Guard:
         send = self._with_headers(scope, send, fresh)
         try:
             self._check_host(headers)
+            _check_letters(scope)
             body = await _body(headers, receive)
             visit = await anyio.to_thread.run_sync(
                 lambda: self._visit(scope, headers, cookies, browser or fresh, body)
@@ -111,7 +113,7 @@ class Guard:
         self, scope: Scope, headers: Headers, cookies: dict[str, str], browser: str, body: bytes
     ) -> Visit:
         session = cookies.get(self._name("redshank_session"), "")
-        signs_in = self._settings.people.any()
+        signs_in = self._settings.oidc is not None or self._settings.people.any()
         visit = Visit(None, browser, session, self._tickets.of(browser, session), signs_in, {})
         visit.person = self._person(scope, headers, visit)
         if scope["method"] not in ("GET", "HEAD"):
@@ -138,7 +140,9 @@ class Guard:
         if scope["path"].startswith("/api/"):
             kind, _, token = headers.get("authorization", "").partition(" ")
             return people.of_token(digest(token.strip()), now) if kind.lower() == "bearer" else None
-        return people.of_session(digest(visit.session), now) if visit.session else None
+        if not visit.session:
+            return None
+        return people.of_session(digest(visit.session), now, vouched=self._settings.oidc is not None)
 
     def _sign_in_first(self, scope: Scope) -> Response:
         if scope["path"].startswith("/api/"):
@@ -208,6 +212,12 @@ def _cookies(headers: Headers) -> dict[str, str]:
         return {name: one.value for name, one in SimpleCookie(headers.get("cookie", "")).items()}
     except CookieError:
         return {}
+
+
+def _check_letters(scope: Scope) -> None:
+    """No store has a text with it."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise RefusedError(400, "the address has the letter NUL, which no name has")
 
 
 def _check_origin(headers: Headers) -> None:

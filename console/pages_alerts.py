@@ -36,7 +36,7 @@ def register(app: FastAPI, desk: Desk) -> None:
     @app.get("/alerts/{id_}", include_in_schema=False)
     def alert(request: Request, id_: str) -> Response:
         place, row = found(desk, id_)
-        return desk.page(request, "alert.html", about=about(desk.stores, place, row))
+        return desk.page(request, "alert.html", about=about(desk.stores, place, row, desk.words(request)))
 
     @app.post("/alerts/{id_}/{what}", include_in_schema=False)
     def work(request: Request, id_: str, what: str) -> Response:

@@ -19,12 +19,13 @@ from alerts.store.counting import Count
 from alerts.store.store import AlertStore, Stored
 from alerts.store.together import everything
 from alerts.work import STATES, Filter
-from console.asking import listed
+from console import countries, course
+from console.asking import LIMIT, listed
 from console.charts import Bin, binned, columns, small, stamp
 from console.desk import Desk, NotFoundError
 from console.graph import COLUMNS, Graph, timeline
 from console.settings import DetectionSetting, Health
-from console.words import Words
+from console.words import Words, title_of
 from detections.catalogue import CATALOGUE
 from detections.declare import SEVERITIES, Detection
 from detections.page import LAYERS, learning_text, when_text
@@ -33,6 +34,7 @@ SPANS = {"1d": (1, 1), "7d": (7, 1), "30d": (30, 24), "90d": (90, 24)}  # days, 
 MOST_OF_INCIDENT = 200
 MOST_ID = 4_000
 ENTITY_DAYS = 90
+MOST_OF_ENTITY = 200  # alerts that its baselines are drawn from
 COUNTED_DAYS = 30
 
 
@@ -206,7 +208,7 @@ def _learns_until(
 
 
 def _entity(request: Request, desk: Desk, id_: str) -> Response:
-    found = listed(desk.stores, Filter(entity=id_, hidden=True))
+    found = listed(desk.stores, Filter(entity=id_, hidden=True, limit=MOST_OF_ENTITY))
     if not found.rows:
         raise NotFoundError("No alert is about this entity. It may be named in others: search for it.")
     first = found.rows[0].alert
@@ -221,8 +223,13 @@ def _entity(request: Request, desk: Desk, id_: str) -> Response:
         "entity.html",
         id=id_,
         first=first,
-        rows_found=found.rows,
-        more=found.next is not None,
+        rows_found=found.rows[:LIMIT],
+        more=found.next is not None or len(found.rows) > LIMIT,
+        learned_since=course.learned_since(row.alert for row in found.rows),
+        courses=[
+            (some[-1].alert, course.draw(some, title_of(some[-1].alert, words.language), words))
+            for some in course.courses(row.alert for row in found.rows).values()
+        ],
         chart=columns(bins, words("Alerts by severity"), words),
         window=window,
         since=stamp(window.since),
@@ -245,6 +252,8 @@ def _incident(request: Request, desk: Desk, id_: str, rows: list[Stored], more: 
         more=more,
         begun=min(one.first_seen for one in alerts),
         last=max(one.last_seen for one in alerts),
+        countries=(places := countries.countries(alerts)),
+        world=countries.draw(places, words("Where its addresses are"), words.language),
         worst=max((one.severity for one in alerts), key=SEVERITIES.index),
         entities=len({one.entity.id.lower() for one in alerts}),
         tactics=list(dict.fromkeys(tactic for one in alerts for tactic in one.tactics)),

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from alerts.store.people import Role
 from cluster.asked import stamp
 from console.desk import Desk
 from console.guard import set_cookie, visit_of
@@ -52,7 +53,7 @@ def register(app: FastAPI, desk: Desk) -> None:
             wrong = words("Name or password is wrong.")
             return desk.page(request, "signin.html", 401, after=after, wrong=wrong, typed=name)
         throttle.right(keys)
-        return _begun(request, desk, user.name, after)
+        return begun(request, desk, user.name, after)
 
     @app.post("/signout", include_in_schema=False)
     def sign_out(request: Request) -> Response:
@@ -64,13 +65,13 @@ def register(app: FastAPI, desk: Desk) -> None:
         return response
 
 
-def _begun(request: Request, desk: Desk, name: str, after: str) -> Response:
-    """A new session, never one that the browser brought along; the old one ends."""
+def begun(request: Request, desk: Desk, name: str, after: str, role: Role | None = None) -> Response:
+    """A new session, never one that the browser brought along; the old one ends. `role`: of who is no user here."""
     people, now, https = desk.settings.people, desk.now(), desk.settings.https
     if old := visit_of(request).session:
         people.end(digest(old))
     secret = new_secret()
-    people.begin(digest(secret), name, stamp(now + timedelta(hours=SESSION_HOURS)), stamp(now))
+    people.begin(digest(secret), name, stamp(now + timedelta(hours=SESSION_HOURS)), stamp(now), role)
     response = RedirectResponse(after, 303)
     cookie = set_cookie("redshank_session", secret, https, SESSION_HOURS * 3_600)
     response.headers.append("Set-Cookie", cookie)

@@ -15,11 +15,11 @@ from starlette.responses import HTMLResponse, Response
 
 from alerts.alert import Alert
 from alerts.explaining_evidence import amount
-from alerts.output import is_open, plain, short_id, told, who
+from alerts.output import is_open, plain, short_id, who
 from console.guard import Visit, visit_of
 from console.settings import Settings
 from console.tickets import cookie_name
-from console.words import LANGUAGES, Words, language_of, type_title
+from console.words import LANGUAGES, Words, language_of, title_of
 
 THEMES = ("auto", "light", "dark")
 LONGEST = 300  # letters of a text in a list
@@ -42,7 +42,6 @@ class Renderer:
             url=url,
             entity_url=entity_url,
             who=named,
-            told=lambda alert: cut(plain(told(alert))),
             is_open=is_open,
         )
         self._environment.filters.update(
@@ -63,10 +62,12 @@ class Renderer:
             language=words.language,
             languages=LANGUAGES,
             theme=self.theme(request),
-            title_of=lambda alert: type_title(alert.type, plain(alert.title), words.language),
+            told=lambda alert: cut(words.told(alert)),
+            title_of=lambda alert: title_of(alert, words.language),
             person=visit.person,
             ticket=visit.ticket,
             signs_in=visit.signs_in,
+            oidc=self._settings.oidc,
             here=here(request),
             path=request.url.path,
             done=request.query_params.get("done", ""),

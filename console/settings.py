@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from alerts.store.people import People
 from alerts.store.store import AlertStore
+
+if TYPE_CHECKING:
+    from console.oidc import Provider
 
 Mode = Literal["on", "shadow", "off"]
 
@@ -60,4 +63,5 @@ class Settings:
     hosts: frozenset[str] = frozenset()  # names beside addresses by which it is called
     https: bool = False
     detections: Mapping[str, DetectionSetting] | None = None  # None: without a configuration nobody knows
+    oidc: Provider | None = None
     health: Callable[[], Health | None] = lambda: None

@@ -1,11 +1,18 @@
-"""What the console says, in the languages that it knows. The English text is the key; alerts keep their own words."""
+"""What the console says, in the languages that it knows. The English text is the key; alerts are told in English, and
+are said in another language by what their sentences look like."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from alerts.alert import Alert
+from alerts.output import plain, told
 from console.japanese import TEXTS, TITLES
+from console.japanese_detections import EXPLANATIONS, STEPS
+from console.japanese_evidence import LABELS, YES_NO
+from console.japanese_sentences import description, phrase, sentence
+from detections.declare import Detection
 
 Language = Literal["en", "ja"]
 LANGUAGES: dict[Language, str] = {"en": "English", "ja": "日本語"}
@@ -21,6 +28,36 @@ class Words:
         """The text in this language; values stand where it names them in braces."""
         said = TEXTS.get(text, text) if self.language == "ja" else text
         return said.format(**values) if values else said
+
+    @property
+    def _other(self) -> bool:
+        return self.language == "ja"
+
+    def said(self, text: str) -> str:
+        """A sentence of an explanation, or a name in a picture."""
+        return sentence(text) if self._other else text
+
+    def told(self, alert: Alert) -> str:
+        """What an alert says."""
+        text = plain(told(alert))
+        return description(alert.type, text) if self._other else text
+
+    def step(self, text: str) -> str:
+        """A step of a remediation."""
+        return STEPS.get(text, text) if self._other else text
+
+    def explained(self, detection: Detection) -> str:
+        """How a detection judges."""
+        text = detection.explanation.strip()
+        return EXPLANATIONS.get(detection.type, text) if self._other else text
+
+    def label(self, text: str) -> str:
+        """The name of a part of the evidence."""
+        return LABELS.get(text.replace(" ", "_"), text) if self._other else text
+
+    def value(self, text: str) -> str:
+        """What such a part says."""
+        return (YES_NO.get(text) or phrase(text)) if self._other else text
 
 
 def language_of(chosen: str, accepted: str) -> Language:
@@ -54,6 +91,11 @@ def _weight(one: str) -> float:
         return float(said) if said else 1.0
     except ValueError:
         return 0.0
+
+
+def title_of(alert: Alert, language: Language) -> str:
+    """An alert's title, in this language where we have it."""
+    return type_title(alert.type, plain(alert.title), language)
 
 
 def type_title(type_: str, title: str, language: Language) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-HEAD = "0003"  # the newest of `migrations`
+HEAD = "0006"  # the newest of `migrations`
 BUSY_S = 10.0  # that a writer waits for another one
+KEPT, RECYCLE_S = 2, 300  # connections to PostgreSQL that are kept, and for how long
 LOCK = 0x5EDA  # PostgreSQL's, while tables are made
 
 
@@ -39,18 +41,35 @@ def _engine(url: str) -> Engine:
             raise AlertStoreError(
                 f"store {shown(said)}: a URL like sqlite:///alerts.db or postgresql://HOST/NAME was expected"
             )
-        # A connection a time: SQLite's are cheap, and one that a server has dropped is never met again.
-        waits = {"connect_timeout": int(BUSY_S)} if parsed.get_backend_name() == "postgresql" else {}
-        engine = create_engine(parsed, poolclass=NullPool, connect_args=waits)
+        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
     except (ArgumentError, NoSuchModuleError):
         raise AlertStoreError(
             f"store {shown(said)}: a URL like sqlite:///alerts.db or postgresql://HOST/NAME was expected"
         ) from None
     except ImportError as error:
         raise AlertStoreError(f"store {shown(said)}: {error}: install redshank[postgres]") from None
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _connected)
-        event.listen(engine, "begin", _begun)
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    """A connection a time: they are cheap."""
+    engine = create_engine(url, poolclass=NullPool)
+    event.listen(engine, "connect", _connected)
+    event.listen(engine, "begin", _begun)
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    """Each connection is a process of the server: a few are kept, and asked whether they still are before they are used."""
+    engine = create_engine(
+        url,
+        pool_size=KEPT,
+        max_overflow=-1,
+        pool_pre_ping=True,
+        pool_recycle=RECYCLE_S,
+        connect_args={"connect_timeout": int(BUSY_S)},
+    )
+    weakref.finalize(engine, engine.pool.dispose)
     return engine
 
 

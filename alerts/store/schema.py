@@ -25,6 +25,15 @@ ALERTS = Table(
     Column("words", Text, nullable=False),  # lower case, what --text looks through
     Column("body", Text, nullable=False),  # the alert as JSON
 )
+TALLIES = Table(  # how many alerts are shown; triggers keep it
+    "tallies",
+    metadata,
+    Column("period", String, primary_key=True),  # '2026-03-17T10', and '2026-03-17' for the day
+    Column("type", String, primary_key=True),
+    Column("grave", SmallInteger, primary_key=True),
+    Column("state", String, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
 RULES = Table(
     "rules",
     metadata,
@@ -86,4 +95,5 @@ SESSIONS = Table(
     Column("digest", String, primary_key=True),  # of what the browser holds
     Column("name", String, nullable=False),
     Column("expires", String, nullable=False),
+    Column("role", String),  # of somebody whom another system vouches for; None: the user's own
 )

@@ -16,6 +16,7 @@ from alerts.store.asking import batches, conditions, end_of_look, wanted_ids
 from alerts.store.opening import open_engine, reading, writing
 from alerts.store.outbox import Outbox, enqueue
 from alerts.store.schema import ALERTS, HISTORY, RULES
+from alerts.store.texts import few_with
 from alerts.work import Filter, Key, Rule, Scope, State, hiding, matches, words_of
 from detections.declare import SEVERITIES
 
@@ -114,9 +115,10 @@ class AlertStore:
     def page(self, asked: Filter) -> Page:
         """The alerts that a filter asks for."""
         columns = select(_A.body, _A.state, _A.assignee, _A.rule)
-        searched = asked.text is not None and asked.look is not None
         with reading(self._engine) as connection:
-            ids = list(connection.scalars(wanted_ids(asked)))
+            few = None if asked.text is None else few_with(connection, asked.text)
+            searched = asked.text is not None and asked.look is not None and few is None
+            ids = list(connection.scalars(wanted_ids(asked, few)))
             these = batches(ids[: asked.limit])
             rows = [row for some in these for row in connection.execute(columns.where(_A.id.in_(some)))]
             end = connection.execute(end_of_look(asked)).first() if searched else None

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.engine import make_url
 from test_alert_store import NOW, alert
 
-from alerts.store import counting, opening, together
+from alerts.store import counting, opening, texts, together
 from alerts.store.people import People, Token, User
-from alerts.store.schema import ALERTS
+from alerts.store.schema import ALERTS, TALLIES
 from alerts.store.store import AlertStore, row_of
-from alerts.work import Filter, Key, Order
+from alerts.work import Filter, Key, Order, Scope
 from detections.declare import SEVERITIES
 
 
@@ -70,8 +71,13 @@ def test_pages_by_key_have_each_alert_once_and_in_order(url: str, order: Order) 
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest", "severity"])
-def test_a_search_in_steps_finds_what_a_search_of_all_finds(url: str, order: Order) -> None:
+def test_a_search_in_steps_finds_what_a_search_of_all_finds(
+    url: str, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = filled(url)
+    by_index = Filter(text="word3", order=order, look=9)
+    found_at_once = [row.alert.id for row in together.page([store], by_index).alerts]
+    monkeypatch.setattr(texts, "FEW", 3)  # so many that the list is gone through
     whole = [row.alert.id for row in store.page(Filter(text="word3", order=order, limit=1_000)).alerts]
     found, after, steps = [], None, 0
     while True:
@@ -81,7 +87,7 @@ def test_a_search_in_steps_finds_what_a_search_of_all_finds(url: str, order: Ord
         if page.looked is None:
             break
         after = page.looked
-    assert found == whole
+    assert found == whole == found_at_once
     assert steps == 5
 
 
@@ -125,6 +131,90 @@ def test_counts_are_of_what_is_shown(url: str) -> None:
     assert counting.newest(store) == "2026-03-16T10:00:00Z"
 
 
+def recounted(store: AlertStore) -> dict[tuple[str, ...], int]:
+    """The counts, from the alerts themselves."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for row in store.page(Filter(limit=10_000)).alerts:
+        for letters in (counting.HOUR, counting.DAY):
+            found[row.alert.start[:letters], row.alert.type, row.alert.severity, row.state] += 1
+    return dict(found)
+
+
+def tallies(store: AlertStore) -> dict[tuple[str, ...], int]:
+    with opening.reading(store.engine) as connection:
+        rows = connection.execute(select(*TALLIES.c)).all()
+    return {(row[0], row[1], SEVERITIES[row[2]], row[3]): row[4] for row in rows}
+
+
+def test_counts_stay_right_whatever_happens_to_an_alert(url: str) -> None:
+    store = filled(url)
+    one, two, three, four = some()[:4]
+    store.mark(one, "true", "", "uma", NOW)
+    store.mark(one, "open", "", "uma", NOW)
+    store.mark(one, "benign", "", "uma", NOW)
+    store.write([alert(two, "high", start="2026-03-10T10:00:00Z", complete=False)], NOW)  # an older word
+    store.write([alert(three, "informational", start="2026-03-12T11:00:00Z")], NOW)  # moves
+    store.write([alert(four, start="2026-03-10T10:00:00Z", withdrawn="late word")], NOW)
+    assert tallies(store) == recounted(store)
+    rule, hidden = store.suppress(Scope(entity=alert().entity.id), None, "", "uma", NOW)
+    assert hidden == 39
+    assert tallies(store) == {}
+    store.write([alert("ee")], NOW)  # hidden as it comes
+    assert tallies(store) == {}
+    store.unsuppress(rule, "uma", NOW)
+    assert sum(tallies(store).values()) == 2 * 40
+    assert tallies(store) == recounted(store)
+    store.forget("2026-03-13T00:00:00Z")
+    assert tallies(store) == recounted(store) != {}
+
+
+HARD = ("100%", 'a "quoted" one', "it's", "kv_77", "_7", "%", "\\", "日本語の文", "ÄÖÜ", "AND NOT", "x" * 400)
+
+
+@pytest.mark.parametrize("hard", HARD)
+def test_a_search_finds_any_letters_where_they_stand(url: str, hard: str) -> None:
+    store = AlertStore(url)
+    store.write(
+        [alert("aa", description=f"before{hard}after"), alert("bb", description="kva77 100 pct")], NOW
+    )
+    assert [row.alert.id for row in store.page(Filter(text=hard)).alerts] == ["aa"]
+    assert [row.alert.id for row in store.page(Filter(text=hard.upper(), look=10)).alerts] == ["aa"]
+
+
+def test_a_search_follows_what_is_written_anew_and_what_goes(url: str) -> None:
+    store = filled(url)
+
+    def found(text_: str) -> list[str]:
+        return [row.alert.id for row in store.page(Filter(text=text_, hidden=True)).alerts]
+
+    one, two = some()[0], some()[1]
+    store.write([alert(one, start="2026-03-10T10:00:00Z", description="a new sentence")], NOW)
+    store.mark(two, "true", "", "uma", NOW)
+    assert found("a new sent") == [one]
+    assert one not in found("word0")
+    store.forget("2026-03-11T00:00:00Z")
+    assert found("a new sent") == []
+    if url.startswith("sqlite"):
+        with store.engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("VACUUM")  # gives rows other numbers
+    assert found("word6")
+    assert all(row.alert.description == "word6" for row in store.page(Filter(text="word6")).alerts)
+
+
+def test_a_store_without_an_index_of_texts_is_searched_all_the_same(url: str) -> None:
+    store = filled(url)
+    before = store.page(Filter(text="word3")).alerts
+    with opening.writing(store.engine) as connection:
+        if url.startswith("sqlite"):
+            for name in ("in", "out", "other"):
+                connection.execute(text(f"DROP TRIGGER alerts_text_{name}"))
+            connection.execute(text("DROP TABLE alerts_text"))
+        else:
+            connection.execute(text("DROP INDEX alerts_text"))
+    assert store.page(Filter(text="word3")).alerts == before != []
+
+
 def test_news_are_what_was_written_since(url: str) -> None:
     store = filled(url)
     later = "2026-04-02T00:00:00Z"
@@ -147,11 +237,12 @@ def test_a_store_from_before_the_console_is_brought_up_to_date_with_its_incident
             name: value for name, value in row_of(old, None).items() if name not in ("incident", "changed")
         }
         connection.execute(insert(ALERTS).values(row))
-        connection.execute(
-            insert(ALERTS).values({**row, "id": "bb", "body": row["body"].replace("2026031", "2026041")})
-        )
+        other = row["body"].replace("2026031", "2026041").replace('"aa"', '"bb"')
+        connection.execute(insert(ALERTS).values({**row, "id": "bb", "body": other}))
     store = AlertStore(url)
     assert [row.alert.incident for row in store.page(Filter(incident=old.incident)).alerts] == [old.incident]
+    assert tallies(store) == recounted(store) != {}
+    assert len(store.page(Filter(text=old.description[:12])).alerts) == 2
     assert counting.last_change(store, NOW) == old.start
 
 

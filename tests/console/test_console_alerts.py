@@ -75,6 +75,7 @@ def test_a_filter_that_means_nothing_is_told_in_a_line(console: Console, query: 
 def test_a_search_for_what_is_rare_goes_on_where_it_stopped(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("alerts.store.texts.FEW", 0)  # as if there were thousands of them
     monkeypatch.setattr("console.asking.LOOK", 30)
     monkeypatch.setattr("console.asking.SEARCH_S", 0.0)
     rare = alert(119, "network.ssh_outgoing", entity=Entity("resource", "needle"))

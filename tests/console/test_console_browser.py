@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consoles import HOSTILE, VAULT, Console, alert
+from consoles import HOSTILE, STAMP, VAULT, Console, alert
 
 from alerts.alert import Entity
 from benchmarks.console_pictures import browser
@@ -40,7 +40,9 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Console:
         description=HOSTILE + "y" * 10_000, evidence={HOSTILE: HOSTILE, "name": HOSTILE * 20, "against": [HOSTILE]},
     )  # fmt: skip
     types = [alert(number, type_) for number, type_ in enumerate(CATALOGUE)]
-    some = [hostile, *types, *(alert(n) for n in range(30, 100))]
+    busy = {"usual_at_this_hour": 4.5, "usual_at_most": 12, "operations_in_hour": 900, "learned_since": STAMP}
+    counted = [alert(n, "key_vault.high_operation_volume", evidence=busy) for n in (101, 140)]
+    some = [hostile, *types, *(alert(n) for n in range(30, 100)), *counted]
     return Console(tmp_path_factory.mktemp("console"), some, now=now)
 
 

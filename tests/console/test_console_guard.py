@@ -98,3 +98,12 @@ def test_another_site_has_nothing_of_the_api_where_it_needs_no_token(console: Co
     assert "access-control-allow-origin" not in console.client.get("/api/v1/alerts").headers
     assert console.store.find(alert(0).id)[0].state == "open"
     assert console.client.post(path, json=said).json()["work"]["state"] == "benign"
+
+
+@pytest.mark.parametrize(
+    "path", ["/alerts?text=a%00b", "/alerts/%00", "/entity?id=%00", "/api/v1/alerts?entity=%00"]
+)
+def test_a_letter_that_no_store_can_hold_is_refused_in_a_line(console: Console, path: str) -> None:
+    answer = console.client.get(path)
+    assert answer.status_code == 400
+    assert "NUL" in answer.text

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from consoles import HOSTILE, NOW, STAMP, VAULT, Console, alert
 
-from alerts.alert import Entity
+from alerts.alert import Alert, Entity
 from console.settings import DetectionSetting, Health, SourceHealth
+from console.world import COUNTRIES, LAND, NORTH, STEP
 from detections.catalogue import CATALOGUE
 
 HEALTH = Health(
@@ -121,3 +122,65 @@ def test_a_large_incident_is_cut_and_says_so(tmp_path: Path, number: int) -> Non
     assert f"and {min(number, 200) - 12} more" in page  # of the addresses
     assert ("These are its first 200 alerts" in page) == (number == 300)
     assert len(page.encode()) < 300_000
+
+
+def test_an_entity_shows_its_baselines_over_time_and_since_when_it_is_learned(tmp_path: Path) -> None:
+    def busy(number: int, usual: float, seen: float) -> Alert:
+        evidence = {
+            "usual_at_this_hour": usual,
+            "usual_at_most": usual * 3,
+            "operations_in_hour": seen,
+            "learned_since": "2026-01-05T00:00:00Z",
+        }
+        return alert(number, "key_vault.high_operation_volume", evidence=evidence)
+
+    other = alert(9, evidence={"known_since": "2026-01-02T00:00:00Z"})
+    wrong = alert(
+        12, "key_vault.high_operation_volume", evidence={"usual_at_this_hour": "many", "usual": HOSTILE}
+    )
+    mine = [busy(0, 4.5, 90), busy(30, 3.5, 40), busy(60, 0.0, 0), other, wrong]
+    console = Console(tmp_path, mine)
+    page = console.client.get("/entity", params={"id": VAULT}).text
+    assert "Learning since 2026-01-02" in page
+    chart = page.partition("course-chart")[2].partition("</svg>")[0]
+    assert chart.count('class="mark-seen"') == 3
+    assert re.findall(r'<a href="/alerts/([0-9a-f]{32})"', chart) == [mine[2].id, mine[1].id, mine[0].id]
+    assert 'class="course-usual"' in chart
+    assert 'class="course-most"' in chart
+    assert "seen 90, usual 4.5, usual at most 13.5" in chart
+    (tmp_path / "alone").mkdir()
+    alone = Console(tmp_path / "alone", [alert(0, evidence={})])
+    page = alone.client.get("/entity", params={"id": VAULT}).text
+    assert "do not say since when it is learned" in page
+    assert "course-chart" not in page
+
+
+def test_an_incident_says_from_which_countries_it_came(tmp_path: Path) -> None:
+    def from_(number: int, *codes: str) -> Alert:
+        rows = [{"address": f"9.9.{number}.{n}", "country": code} for n, code in enumerate(codes)]
+        return alert(number, evidence={"addresses": rows})
+
+    some = [from_(0, "DE", "JP", "DE"), from_(1, "DE"), from_(2, "ZZ", HOSTILE), from_(3)]
+    console = Console(tmp_path, some)
+    path = f"/incidents/{some[0].incident}"
+    rows = re.findall(r"<tr><td>([^<]*)</td><td>(\d+)</td><td>(\d+)</td></tr>", console.page(path))
+    assert rows[0] == ("Germany", "2", "3")
+    assert ("Japan", "1", "1") in rows
+    assert ("ZZ", "1", "1") in rows
+    page = console.page(path)
+    assert page.partition("chart world")[2].partition("</svg>")[0].count('class="place"') == 2
+    assert "<script>alert" not in page
+    console.client.headers["accept-language"] = "ja"
+    assert "<td>ドイツ</td>" in console.page(path)
+    (tmp_path / "nowhere").mkdir()
+    nowhere = Console(tmp_path / "nowhere", [alert(0, evidence={})])
+    assert "Where its addresses are" not in nowhere.page(path)
+
+
+def test_every_country_of_the_map_is_on_it() -> None:
+    assert len(COUNTRIES) > 200
+    assert len({len(row) for row in LAND}) == 1
+    for code, (north, east, *names) in COUNTRIES.items():
+        assert NORTH - STEP * len(LAND) <= north <= NORTH, code
+        assert -180 <= east <= 180, code
+        assert all(names), code

@@ -1,4 +1,4 @@
-"""The console in another language: no text is left out, and a page is one language but for the alerts' own words."""
+"""The console in another language: no text is left out, and a page is one language but for what is named in it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from alerts.store.people import ROLES
 from alerts.work import ORDERS, STATES
 from console import about, japanese
 from console.graph import COLUMNS
+from console.japanese_detections import DESCRIPTIONS, EXPLANATIONS, STEPS
+from console.japanese_sentences import PARTS, SENTENCES
 from console.settings import Mode
+from console.words import Words
 from detections.catalogue import CATALOGUE
 from detections.declare import SEVERITIES, Owner
-from detections.page import LAYERS
+from detections.page import LAYERS, learning_text, when_text
 
 HERE = Path(about.__file__).parent
 # Texts that a page makes of a value.
@@ -28,7 +31,7 @@ MADE = {
     *(f"marked {state}" for state in STATES), "assigned", "taken from its assignee", "note", "step done",
     "step not done", "suppressed", "unsuppressed",
     *("starting", "running", "stopping", "delivered", "under way", "read"),
-    *(f"Other alerts of the same {kind}" for kind in get_args(Owner)),
+    *(f"Other alerts of the same {kind}" for kind in get_args(Owner)), "seen", "usual", "usual at most",
 }  # fmt: skip
 
 
@@ -49,11 +52,12 @@ def test_every_text_is_there_in_japanese_and_none_is_left_from_before() -> None:
     assert set(japanese.TITLES) == set(CATALOGUE)
 
 
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
 @pytest.mark.parametrize("english", japanese.TEXTS)
 def test_a_translation_says_the_same_values(english: str) -> None:
-    def fields(text: str) -> set[str | None]:
-        return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-
     assert fields(japanese.TEXTS[english]) == fields(english)
 
 
@@ -68,3 +72,49 @@ def test_a_page_in_japanese_is_whole(tmp_path: Path, path: str) -> None:
     assert "アラート" in page
     assert ">Alerts<" not in page
     assert "{number}" not in page.replace("data-many", "").replace("新しいアラート {number} 件", "")
+
+
+@pytest.mark.parametrize("type_", CATALOGUE)
+def test_a_detection_is_whole_in_japanese(type_: str) -> None:
+    detection = CATALOGUE[type_]
+    assert fields(DESCRIPTIONS[type_]) == fields(detection.description)
+    assert fields(EXPLANATIONS[type_]) == set()
+    assert [step for step in detection.remediation if step not in STEPS] == []
+    for said in (learning_text(detection), when_text(detection)):
+        assert Words("ja").said(said) != said
+
+
+def test_no_translation_is_left_of_a_detection_that_is_gone() -> None:
+    assert set(DESCRIPTIONS) == set(EXPLANATIONS) == set(CATALOGUE)
+    steps = {step for detection in CATALOGUE.values() for step in detection.remediation}
+    assert sorted(set(STEPS) - steps) == []
+
+
+@pytest.mark.parametrize("english", [*SENTENCES, *PARTS])
+def test_a_sentence_says_the_same_values_in_japanese(english: str) -> None:
+    assert fields({**SENTENCES, **PARTS}[english]) == fields(english)
+
+
+def test_a_name_in_an_alert_is_never_taken_for_a_part_of_a_sentence() -> None:
+    one = alert(0, description="{from} {n}, from x reached the vault {who} through Tor, from 1.2.3.4 (DE): 3 "
+                "operations were let through, 1 refused.")  # fmt: skip
+    assert Words("ja").told(one).startswith("{from} {n}, from x は Tor を経由して 1.2.3.4 (DE) から")
+    for text in ("", "{n}", "x" * 100_000, ", from " * 2_000, "About {n} an hour.", "\n"):
+        assert Words("ja").said(text) == text
+    assert Words("en").said("About 3 an hour.") == "About 3 an hour."
+    assert Words("ja").value("less than 1 in 1,000") == "1,000 分の 1 未満"
+    assert Words("en").value("yes") == "yes"
+
+
+def test_an_alert_s_page_is_in_japanese_but_for_what_the_cloud_calls_things(tmp_path: Path) -> None:
+    said = "app-1 reached the vault PAYROLL through Tor, from 185.220.101.4 (DE): 3 operations were let through, 0 refused."
+    console = Console(tmp_path, [alert(0, description=said), alert(1, description=said)])
+    console.client.headers["accept-language"] = "ja"
+    page = console.page(f"/alerts/{alert(0).id}")
+    main = re.sub(r"<[^>]*>", " ", page.partition("<main")[2])
+    assert "app-1 は Tor を経由して 185.220.101.4 (DE) からキー コンテナー PAYROLL に接続しました。" in main
+    assert "呼び出し元を突き止めます。" in main
+    left = set(re.findall(r"(?:\b[a-z]{2,} ){3,}", main))
+    assert {one for one in left if not one.startswith("an administrator")} == set()
+    listed = console.page("/alerts")
+    assert "app-1 は Tor を経由して" in listed
