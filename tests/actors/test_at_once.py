@@ -226,7 +226,10 @@ def followed(
 
 def plain(alerts: dict[str, Alert]) -> list[Any]:
     """An incident joins what was told by then."""
-    return [msgspec.to_builtins(msgspec.structs.replace(alerts[id_], incident="")) for id_ in sorted(alerts)]
+    return [
+        msgspec.to_builtins(msgspec.structs.replace(alerts[id_], incident="", joins=msgspec.UNSET))
+        for id_ in sorted(alerts)
+    ]
 
 
 def expected(world: World) -> dict[str, Alert]:
