@@ -12,6 +12,7 @@ import click
 
 from cluster.cli_alerts import alerts
 from cluster.cli_console import console
+from cluster.cli_incidents import incidents
 from cluster.cli_sinks import sample, sinks
 from cluster.errors import UserError
 from ingest.errors import ConfigurationError
@@ -117,6 +118,7 @@ def catalogue(type_: str | None) -> int:
 
 
 cli.add_command(alerts)
+cli.add_command(incidents)
 alerts.add_command(sample)
 cli.add_command(sinks)
 cli.add_command(console)

@@ -10,12 +10,12 @@ from markupsafe import Markup
 from alerts.alert import Alert
 from alerts.explaining import Section, explain
 from alerts.explaining_picture import picture
+from alerts.naming import Named, named
 from alerts.store.store import STEP_DONE, STEP_NOT_DONE, AlertStore, Change, Stored
 from alerts.store.together import page
 from alerts.work import Filter
 from console import evidence
 from console.drawing import draw
-from console.naming import Named, named
 
 OTHERS = 10
 SHOWN = ("What is usual", "What speaks against it", "How improbable it is", "Since when that is known")

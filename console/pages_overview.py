@@ -6,23 +6,26 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from alerts.alert import Alert
 from alerts.explaining_usual import usual_words
+from alerts.incident import tell
 from alerts.store import counting
 from alerts.store.counting import Count
+from alerts.store.incidents import latest_id, was
 from alerts.store.store import AlertStore, Stored
 from alerts.store.together import everything
 from alerts.work import STATES, Filter
 from console.asking import listed
 from console.charts import Bin, binned, columns, small, stamp
 from console.desk import Desk, NotFoundError
-from console.graph import COLUMNS, Graph, timeline
+from console.graph import HEADINGS, GraphPicture, timeline
 from console.settings import DetectionSetting, Health
 from console.words import Words
 from detections.catalogue import CATALOGUE
@@ -99,11 +102,13 @@ def register(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/incidents/{id_}", include_in_schema=False)
     def incident(request: Request, id_: str) -> Response:
+        if (now := latest_id(desk.stores, id_)) != id_:
+            return RedirectResponse(f"/incidents/{quote(now)}", 303)
         asked = Filter(incident=id_, order="oldest", hidden=True)
         rows, more = everything(desk.stores, asked, MOST_OF_INCIDENT)
         if not rows:
-            raise NotFoundError("There is no such incident. It may have become part of an older one.")
-        return _incident(request, desk, id_, rows, more)
+            raise NotFoundError("There is no such incident.")
+        return _incident(request, desk, rows, more)
 
 
 class Window(NamedTuple):
@@ -231,26 +236,24 @@ def _entity(request: Request, desk: Desk, id_: str) -> Response:
     )
 
 
-def _incident(request: Request, desk: Desk, id_: str, rows: list[Stored], more: bool) -> Response:
+def _incident(request: Request, desk: Desk, rows: list[Stored], more: bool) -> Response:
     words = desk.words(request)
     rows.sort(key=lambda row: (row.alert.first_seen, row.alert.id))
     alerts = [row.alert for row in rows]
-    graph = Graph(alerts)
+    incident = tell(alerts)
+    incident.was = was(desk.stores, incident.id)
+    graph = GraphPicture(incident.graph)
     more_words = words("and {number} more", number="{number}")
     return desk.page(
         request,
         "incident.html",
-        id=id_,
+        incident=incident,
         rows_found=rows,
         more=more,
-        begun=min(one.first_seen for one in alerts),
-        last=max(one.last_seen for one in alerts),
-        worst=max((one.severity for one in alerts), key=SEVERITIES.index),
         entities=len({one.entity.id.lower() for one in alerts}),
-        tactics=list(dict.fromkeys(tactic for one in alerts for tactic in one.tactics)),
         timeline=timeline(alerts, words("What happened when"), more_words),
         graph=graph.draw(
-            words("Who is connected with whom"), [words(name) for name, _ in COLUMNS], more_words
+            words("Who is connected with whom"), [words(heading) for heading in HEADINGS], more_words
         )
         if graph.worth_it
         else None,

@@ -63,6 +63,7 @@ class Renderer:
             language=words.language,
             languages=LANGUAGES,
             theme=self.theme(request),
+            type_title=lambda type_, title: type_title(type_, title, words.language),
             title_of=lambda alert: type_title(alert.type, plain(alert.title), words.language),
             person=visit.person,
             ticket=visit.ticket,

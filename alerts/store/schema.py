@@ -25,6 +25,12 @@ ALERTS = Table(
     Column("words", Text, nullable=False),  # lower case, what --text looks through
     Column("body", Text, nullable=False),  # the alert as JSON
 )
+JOINED = Table(
+    "incidents_joined",
+    metadata,
+    Column("id", String, primary_key=True),  # of an incident that ended as part of another one
+    Column("became", String, nullable=False),
+)
 RULES = Table(
     "rules",
     metadata,

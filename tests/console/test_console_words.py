@@ -11,10 +11,11 @@ import pytest
 from consoles import Console, alert
 
 from alerts.explaining import explain
+from alerts.stages import STAGES
 from alerts.store.people import ROLES
 from alerts.work import ORDERS, STATES
 from console import about, japanese
-from console.graph import COLUMNS
+from console.graph import HEADINGS
 from console.settings import Mode
 from detections.catalogue import CATALOGUE
 from detections.declare import SEVERITIES, Owner
@@ -24,7 +25,7 @@ HERE = Path(about.__file__).parent
 # Texts that a page makes of a value.
 MADE = {
     *SEVERITIES, *STATES, *ORDERS, *ROLES, *LAYERS.values(), *get_args(Mode), *get_args(Owner), *about.SHOWN,
-    *(heading for heading, _ in COLUMNS), *(section.heading for section in explain(alert(0))),
+    *HEADINGS, *STAGES, *(section.heading for section in explain(alert(0))),
     *(f"marked {state}" for state in STATES), "assigned", "taken from its assignee", "note", "step done",
     "step not done", "suppressed", "unsuppressed",
     *("starting", "running", "stopping", "delivered", "under way", "read"),
