@@ -7,28 +7,22 @@ from collections.abc import Sequence
 from alerts.alert import Alert
 from alerts.explaining_evidence import seconds
 from alerts.explaining_shapes import Lanes, Mark, Picture, Point
-from alerts.incident import Incident, Step
+from alerts.incident import Incident
 from detections.words import counted
 
 MOST_LANES = 12
 MOST_POINTS = 500
-MOST_TITLE = 34
 
 
 def picture(incident: Incident, alerts: Sequence[Alert]) -> Picture:
-    """When each kind of alert was raised, in the order of the story; names are cut where there is no room."""
+    """When each kind of alert was raised, in the order of the story."""
     known = {one.id: one for one in alerts}
     shown = incident.story[:MOST_LANES]
-    points = [Point(_lane(step), *_span(known[id_])) for step in shown for id_ in step.alerts if id_ in known]
+    points = [Point(step.title, *_span(known[id_])) for step in shown for id_ in step.alerts if id_ in known]
     left = len(incident.story) - len(shown)
     title = "What happened when" + (f" (and {counted(left, 'later step')})" if left else "")
     about = f"{incident.summary.removesuffix('.')}, {incident.severity}"
     return Picture(incident.title, about, [Lanes(title, points[:MOST_POINTS])])
-
-
-def _lane(step: Step) -> str:
-    title = step.title if len(step.title) <= MOST_TITLE else step.title[: MOST_TITLE - 1] + "…"
-    return f"{title}" + (f" ({step.stage})" if step.stage else "")
 
 
 def _span(alert: Alert) -> tuple[float, Mark, float | None]:

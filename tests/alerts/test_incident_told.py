@@ -64,9 +64,7 @@ def test_the_story_goes_forward_whatever_order_alerts_come_in() -> None:
     assert told.story[1].text == "what b saw 2 such alerts, on kv-a and kv-b."
     assert told.stages == ["access", "credentials"]
     assert told.title == "Access, then credentials: uma@example.com"
-    assert (
-        told.summary == "3 alerts on 1 principal and 2 vaults, from 2026-03-19 10:05 to 12:00 UTC."
-    )
+    assert told.summary == "3 alerts on 1 principal and 2 vaults, from 2026-03-19 10:05 to 12:00 UTC."
     assert msgspec.json.encode(told) == msgspec.json.encode(
         tell([ACCESS, read("b", "11:50", "kv-a"), read("c", "12:00", "kv-b")])
     )

