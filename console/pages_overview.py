@@ -1,4 +1,4 @@
-"""The overview, the detections, an entity, an incident."""
+"""The overview, the detections, an entity."""
 
 from __future__ import annotations
 
@@ -6,26 +6,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import quote
 
 from fastapi import FastAPI
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from alerts.alert import Alert
 from alerts.explaining_usual import usual_words
-from alerts.incident import tell
 from alerts.store import counting
 from alerts.store.counting import Count
-from alerts.store.incidents import latest_id, was
-from alerts.store.store import AlertStore, Stored
-from alerts.store.together import everything
+from alerts.store.store import AlertStore
 from alerts.work import STATES, Filter
 from console.asking import listed
 from console.charts import Bin, binned, columns, small, stamp
 from console.desk import Desk, NotFoundError
-from console.graph import HEADINGS, GraphPicture, timeline
 from console.settings import DetectionSetting, Health
 from console.words import Words
 from detections.catalogue import CATALOGUE
@@ -33,7 +28,6 @@ from detections.declare import SEVERITIES, Detection
 from detections.page import LAYERS, learning_text, when_text
 
 SPANS = {"1d": (1, 1), "7d": (7, 1), "30d": (30, 24), "90d": (90, 24)}  # days, and hours of a column
-MOST_OF_INCIDENT = 200
 MOST_ID = 4_000
 ENTITY_DAYS = 90
 COUNTED_DAYS = 30
@@ -99,16 +93,6 @@ def register(app: FastAPI, desk: Desk) -> None:
         if not id_ or len(id_) > MOST_ID:
             raise NotFoundError("An entity is named by its id: /entity?id=...")
         return _entity(request, desk, id_)
-
-    @app.get("/incidents/{id_}", include_in_schema=False)
-    def incident(request: Request, id_: str) -> Response:
-        if (now := latest_id(desk.stores, id_)) != id_:
-            return RedirectResponse(f"/incidents/{quote(now)}", 303)
-        asked = Filter(incident=id_, order="oldest", hidden=True)
-        rows, more = everything(desk.stores, asked, MOST_OF_INCIDENT)
-        if not rows:
-            raise NotFoundError("There is no such incident.")
-        return _incident(request, desk, rows, more)
 
 
 class Window(NamedTuple):
@@ -233,28 +217,4 @@ def _entity(request: Request, desk: Desk, id_: str) -> Response:
         since=stamp(window.since),
         until=stamp(window.until),
         usual=list(usual.values()),
-    )
-
-
-def _incident(request: Request, desk: Desk, rows: list[Stored], more: bool) -> Response:
-    words = desk.words(request)
-    rows.sort(key=lambda row: (row.alert.first_seen, row.alert.id))
-    alerts = [row.alert for row in rows]
-    incident = tell(alerts)
-    incident.was = was(desk.stores, incident.id)
-    graph = GraphPicture(incident.graph)
-    more_words = words("and {number} more", number="{number}")
-    return desk.page(
-        request,
-        "incident.html",
-        incident=incident,
-        rows_found=rows,
-        more=more,
-        entities=len({one.entity.id.lower() for one in alerts}),
-        timeline=timeline(alerts, words("What happened when"), more_words),
-        graph=graph.draw(
-            words("Who is connected with whom"), [words(heading) for heading in HEADINGS], more_words
-        )
-        if graph.worth_it
-        else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -65,21 +66,31 @@ def was(stores: Iterable[AlertStore], incident: str) -> list[str]:
 
 
 def ids(
-    stores: Sequence[AlertStore], since: str | None, until: str | None, most: int | None = None
+    stores: Sequence[AlertStore],
+    since: str | None,
+    until: str | None,
+    most: int | None = None,
+    least: int = 1,
 ) -> list[str]:
-    """The incidents that have an alert which is shown and began in a span of time, the newest first."""
-    found: dict[str, str] = {}
+    """The incidents with `least` alerts that are shown and began in a span of time, the newest first."""
+    newest: dict[str, str] = {}
+    numbers: Counter[str] = Counter()
     for store in stores:
-        newest = func.max(_A.start)
-        rows = select(_A.incident, newest).where(_A.shown, _A.incident != "").group_by(_A.incident)
+        last = func.max(_A.start)
+        rows = select(_A.incident, last, func.count()).where(_A.shown, _A.incident != "")
+        rows = rows.group_by(_A.incident).order_by(last.desc(), _A.incident.desc())
         if since is not None:
             rows = rows.where(_A.start >= since)
         if until is not None:
             rows = rows.where(_A.start < until)
+        if len(stores) == 1:  # of several ones, each may have a part
+            rows = rows.having(func.count() >= least).limit(most)
         with reading(store.engine) as connection:
-            for incident, start in connection.execute(rows.order_by(newest.desc(), _A.incident).limit(most)):
-                found[incident] = max(start, found.get(incident, ""))
-    return sorted(found, key=lambda one: (found[one], one), reverse=True)[:most]
+            for incident, start, number in connection.execute(rows):
+                newest[incident] = max(start, newest.get(incident, ""))
+                numbers[incident] += number
+    found = [one for one in newest if numbers[one] >= least]
+    return sorted(found, key=lambda one: (newest[one], one), reverse=True)[:most]
 
 
 def starting(stores: Sequence[AlertStore], beginning: str, most: int = 2) -> list[str]:

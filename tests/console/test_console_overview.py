@@ -119,6 +119,28 @@ def test_the_id_of_an_incident_that_became_part_of_an_older_one_leads_there(tmp_
     assert "20260319T230000Z-bb" in page
 
 
+def test_the_list_of_incidents_has_those_of_several_alerts_for_people_and_programs(tmp_path: Path) -> None:
+    hostile = {
+        "incident": "20260318T000000Z-cc",
+        "evidence": {"callers": [{"object_id": "x", "name": HOSTILE}]},
+    }
+    alone = alert(3, incident="20260319T200000Z-bb")
+    console = Console(tmp_path, [alert(0), alert(1), alone, alert(30, **hostile), alert(31, **hostile)])
+    page = console.page("/incidents")
+    assert re.findall(r'href="/incidents/([^"]+)" data-row', page) == [
+        alert(0).incident,
+        "20260318T000000Z-cc",
+    ]
+    assert "<script>alert" not in page
+    assert console.page("/incidents?days=nonsense")
+    listed = console.client.get("/api/v1/incidents").json()
+    assert [one["id"] for one in listed] == [alert(0).incident, "20260318T000000Z-cc"]
+    one = console.client.get(f"/api/v1/incidents/{alert(0).incident}").json()
+    assert one["story"][0]["stage"] == "credentials"
+    assert one["graph"]["edges"][0]["source"] == "address:185.220.101.4"
+    assert console.client.get("/api/v1/incidents/nothing").status_code == 404
+
+
 @pytest.mark.parametrize("number", [60, 300])
 def test_a_large_incident_is_cut_and_says_so(tmp_path: Path, number: int) -> None:
     many = [

@@ -59,7 +59,8 @@ def test_a_translation_says_the_same_values(english: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/alerts", "/detections", "/rules", "/rules/new", "/incidents/20260319T230000Z-aa"]
+    "path",
+    ["/", "/alerts", "/incidents", "/detections", "/rules", "/rules/new", "/incidents/20260319T230000Z-aa"],
 )
 def test_a_page_in_japanese_is_whole(tmp_path: Path, path: str) -> None:
     console = Console(tmp_path, [alert(0), alert(1)])
