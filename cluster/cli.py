@@ -13,6 +13,7 @@ import click
 from cluster.cli_alerts import alerts
 from cluster.cli_console import console
 from cluster.cli_incidents import incidents
+from cluster.cli_report import report
 from cluster.cli_sinks import sample, sinks
 from cluster.errors import UserError
 from ingest.errors import ConfigurationError
@@ -119,6 +120,7 @@ def catalogue(type_: str | None) -> int:
 
 cli.add_command(alerts)
 cli.add_command(incidents)
+cli.add_command(report)
 alerts.add_command(sample)
 cli.add_command(sinks)
 cli.add_command(console)

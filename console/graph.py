@@ -98,10 +98,10 @@ def _node(place: _Place, links: bool) -> Markup:
     return svg.element("a", svg.hint(node.name), box, label, href=there)
 
 
-def timeline(alerts: Sequence[Alert], title: str, more: str, there: str = "/alerts/") -> Markup:
+def timeline(alerts: Sequence[Alert], title: str, more: str, there: str | None = "/alerts/") -> Markup:
     """What happened when: a lane for each entity, a span for each alert from its first record to its last.
 
-    `there` and an alert's id are where a span leads.
+    `there` and an alert's id are where a span leads, None: nowhere.
     """
     spans = [(alert, _span(alert)) for alert in alerts]
     begin = min(first for _, (first, _) in spans)
@@ -127,11 +127,11 @@ def timeline(alerts: Sequence[Alert], title: str, more: str, there: str = "/aler
             width = max(9.0, room * (last - first) / (end - begin))
             bar = svg.rect(x, y - 5, width, 10, f"fill-{alert.severity}", rx=5)
             hint = svg.hint(f"{alert.title}, {when(first)}")
-            parts.append(
-                svg.element(
-                    "a", hint, bar, href=f"{there}{alert.id}", aria_label=f"{alert.title}, {when(first)}"
-                )
-            )
+            if there is None:
+                parts.append(svg.element("g", hint, bar))
+                continue
+            label = f"{alert.title}, {when(first)}"
+            parts.append(svg.element("a", hint, bar, href=f"{there}{alert.id}", aria_label=label))
     bottom = 8 + LANE * len(shown)
     if len(lanes) > MOST_LANES:
         parts.append(

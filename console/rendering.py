@@ -25,34 +25,40 @@ THEMES = ("auto", "light", "dark")
 LONGEST = 300  # letters of a text in a list
 
 
+def environment() -> Environment:
+    """Templates, with what they may call."""
+    made = Environment(
+        loader=PackageLoader("console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(
+        asset=asset,
+        url=url,
+        entity_url=entity_url,
+        who=named,
+        told=lambda alert: cut(plain(told(alert))),
+        is_open=is_open,
+    )
+    made.filters.update(
+        moment=moment,
+        plain=plain,
+        cut=cut,
+        amount=amount,
+        short=lambda text: plain(short_id(text)),
+        ago=ago,
+    )
+    return made
+
+
 class Renderer:
     """Makes pages."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._environment = Environment(
-            loader=PackageLoader("console"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.globals.update(
-            asset=asset,
-            url=url,
-            entity_url=entity_url,
-            who=named,
-            told=lambda alert: cut(plain(told(alert))),
-            is_open=is_open,
-        )
-        self._environment.filters.update(
-            moment=moment,
-            plain=plain,
-            cut=cut,
-            amount=amount,
-            short=lambda text: plain(short_id(text)),
-            ago=ago,
-        )
+        self._environment = environment()
 
     def page(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
         """A whole page."""
