@@ -18,16 +18,18 @@ VAULTS = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.KeyVault/vaults
 def alert(id_: str, type_: str, at: str, severity: str = "medium", **more: Any) -> Alert:
     detection = CATALOGUE[type_]
     said: dict[str, Any] = {
+        "title": detection.title,
+        "remediation": (),
         "entity": Entity("principal", "oid-1"),
         "description": f"what {id_} saw",
         "evidence": {"name": "uma@example.com", "addresses": [{"address": "185.220.101.4"}]},
         "incident": "20260319T100000Z-aa",
     }
     return Alert(
-        id=id_, type=type_, title=detection.title, severity=severity,  # type: ignore[arg-type]
+        id=id_, type=type_, severity=severity,  # type: ignore[arg-type]
         tactics=detection.tactics, techniques=detection.techniques, start=f"2026-03-19T{at[:2]}:00:00Z",
         end="2026-03-19T23:00:00Z", first_seen=f"2026-03-19T{at}:00Z", last_seen=f"2026-03-19T{at}:30Z",
-        count=1, remediation=(), **{**said, **more},
+        count=1, **{**said, **more},
     )  # fmt: skip
 
 
