@@ -17,7 +17,7 @@ from actors.signs import family, independent_signs, signs_with
 from actors.verdicts import Verdicts
 from actors.wholes import parts_of_wholes
 from alerts.alert import Alert, hour_of, order
-from alerts.incidents import Incidents
+from alerts.incidents import Incidents, incident_id
 from baselines.population import Tally
 from detections.declare import Verdict
 from detections.words import rfc3339
@@ -219,11 +219,15 @@ class Aggregator:
         """The alert, and what was known under its id."""
         alert = self._verdicts.alert(one, verdict, signs)
         known = self._alerts.get(alert.id)
+        told = self._open.get(alert.id) or known
+        if told is not None and told.incident == incident_id(alert):
+            alert.joins = (told.incident,)  # until now it was an incident by itself
         # What was told as an alert while its hour was open is completed as one.
         if one.type in self.settings.shadow and alert.id not in self._open:
             alert.shadow = True
-        if known is not None:
-            pass  # a newer word on it
+        if known is not None:  # a newer word on it
+            if not known.withdrawn:
+                alert.incident, alert.joins = known.incident, known.joins
         elif alert.shadow:
             self._shadowed += 1
         else:

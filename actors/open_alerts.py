@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from actors.aggregator_state import Raised
+from alerts.alert import Alert
 from detections.declare import SEVERITIES
 
 MOST = 10_000  # more are told with their hour
@@ -26,6 +27,11 @@ class OpenAlerts:
     def __getitem__(self, id_: str) -> Any:
         """The alert as it was told last."""
         return self._told[id_].alert
+
+    def get(self, id_: str) -> Alert | None:
+        """The alert as it was told last, if it was."""
+        told = self._told.get(id_)
+        return None if told is None else told.alert
 
     def of_entity(self, hour: int, kind: str, entity: str) -> list[str]:
         """The types that were told of an entity's hour."""

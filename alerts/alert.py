@@ -44,6 +44,9 @@ class Alert(msgspec.Struct, kw_only=True):
     complete: bool | UnsetType = UNSET  # false: its hour is open, a later word with this id is to come
     shadow: bool | UnsetType = UNSET  # true: of a detection in shadow, recorded apart
     sample: bool | UnsetType = UNSET  # true: nothing was seen, it was raised to try the sinks
+    joins: tuple[str, ...] | UnsetType = (
+        UNSET  # incidents that ended as part of its own: their ids mean it now
+    )
     withdrawn: str | UnsetType = UNSET  # why it is none after all; it was told before its hour had closed
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ COLOURS: dict[Mark, str] = {
 HATCHES: dict[Mark, str] = {"seen": "", "usual": "", "limit": "////", "other": "", "new": ""}
 SHAPES: dict[Mark, str] = {"seen": "o", "usual": "s", "limit": "s", "other": "D", "new": "*"}
 EDGE = "#333333"
+_ALONE = threading.RLock()  # matplotlib's settings are one for all threads; several sinks may draw
 LEAST_SPAN_S = 60.0  # of a time line
 WIDE = 50.0  # largest by smallest: beyond it bars are drawn on a logarithmic scale
 
@@ -44,7 +46,7 @@ WIDE = 50.0  # largest by smallest: beyond it bars are drawn on a logarithmic sc
 def draw(picture: Picture, form: str) -> bytes:
     """The picture in that form, 'svg' or 'png'. Raises ImportError where matplotlib is missing."""
     out = io.BytesIO()
-    with _settings():
+    with _ALONE, _settings():
         told = {"Title": picture.title, "Description": described(picture)}
         figure_of(picture).savefig(out, format=form, dpi=150, metadata=None if form == "svg" else told)
     return _named(out.getvalue(), picture) if form == "svg" else out.getvalue()

@@ -119,13 +119,25 @@ def judge(seed: int, alerts: list[dict[str, Any]], truths: list[dict[str, Any]])
 
 def run(seed: int, days: int, case: Case | None = None) -> Score:
     """One organisation from its making to its score."""
+    case = case or Case()
+    outcome, truths, took = played(seed, days, case)
+    import msgspec
+
+    score = judge(seed, [msgspec.to_builtins(alert) for alert in outcome.alerts], truths)
+    score.entity_days = outcome.entity_days
+    score.seconds = took
+    score.kind, score.strength = case.kind, case.strength
+    return score
+
+
+def played(seed: int, days: int, case: Case) -> tuple[Any, list[dict[str, Any]], float]:
+    """What detection came to on an organisation, the truth about it, and the seconds that it took."""
     from rich.console import Console
 
     from cluster.detect import Options, detect
     from simulation import simulate
     from simulation.kinds import kind_of
 
-    case = case or Case()
     kind = kind_of(case.kind)
     size = kind.quick if case.quick else kind.full
     with tempfile.TemporaryDirectory() as folder:
@@ -135,15 +147,8 @@ def run(seed: int, days: int, case: Case | None = None) -> Score:
         options = Options([str(out / "telemetry")], config=out / "redshank.toml", runtime="loop", quiet=True)
         result = detect(options, Console(stderr=True))
         took = time.perf_counter() - begun
-        import msgspec
-
-        alerts = [msgspec.to_builtins(alert) for alert in result.outcome.alerts]
         truths = [json.loads(line) for line in (out / "truth.jsonl").read_text().splitlines()]
-    score = judge(seed, alerts, truths)
-    score.entity_days = result.outcome.entity_days
-    score.seconds = took
-    score.kind, score.strength = case.kind, case.strength
-    return score
+    return result.outcome, truths, took
 
 
 def table(scores: list[Score]) -> str:

@@ -12,6 +12,8 @@ import click
 
 from cluster.cli_alerts import alerts
 from cluster.cli_console import console
+from cluster.cli_incidents import incidents
+from cluster.cli_report import report
 from cluster.cli_sinks import sample, sinks
 from cluster.errors import UserError
 from ingest.errors import ConfigurationError
@@ -117,6 +119,8 @@ def catalogue(type_: str | None) -> int:
 
 
 cli.add_command(alerts)
+cli.add_command(incidents)
+cli.add_command(report)
 alerts.add_command(sample)
 cli.add_command(sinks)
 cli.add_command(console)

@@ -62,6 +62,7 @@ class SinkTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     to: Annotated[
         tuple[Address, ...], Meta(description="a list of addresses of mail, like ['soc@example.com']")
     ] = ()
+    pictures: YesNo = False
     caps: (
         Annotated[
             Mapping[Severity, Count],
@@ -113,7 +114,7 @@ NEEDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     for kind, needs, may in (
         ("webhook", "url", "format allow_internal ca_file secret_env secret_file token_env token_file"),
         ("file", "path", "format"),
-        ("email", "host sender to", "port security user password_env password_file caps ca_file"),
+        ("email", "host sender to", "port security user password_env password_file caps ca_file pictures"),
         ("syslog", "address", "format framing ca_file"),
         ("chat", "url_env", "url_file"),
         (

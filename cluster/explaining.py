@@ -29,7 +29,7 @@ def check_picture(path: Path | None) -> str | None:
 def explain(id_: str, file: Path, picture: Path | None) -> int:
     """Say what there is to say of an alert, and draw it."""
     if picture is not None:
-        _check_plots()
+        check_plots()
     alerts = read_latest(file)
     alert = one_of(alerts, id_, file)
     _tell(alert, alerts)
@@ -38,7 +38,7 @@ def explain(id_: str, file: Path, picture: Path | None) -> int:
     return 0
 
 
-def _check_plots() -> None:
+def check_plots() -> None:
     """Before anything is told: half an answer helps nobody."""
     try:
         import matplotlib  # noqa: F401
@@ -65,11 +65,17 @@ def _tell(alert: Any, alerts: Any) -> None:
 
 
 def _draw(alert: Any, path: Path) -> None:
-    from alerts.explaining_drawing import draw
     from alerts.explaining_picture import picture
+
+    write_picture(picture(alert), path)
+
+
+def write_picture(shown: Any, path: Path) -> None:
+    """As its name ends. Raises UserError."""
+    from alerts.explaining_drawing import draw
     from alerts.output import write_whole
 
-    body = draw(picture(alert), path.suffix.lower().lstrip("."))
+    body = draw(shown, path.suffix.lower().lstrip("."))
     try:
         write_whole(path, body)
     except OSError as error:

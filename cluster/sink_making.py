@@ -82,7 +82,18 @@ def _mail(table: SinkTable, making: Making) -> Sink:
         table.timeout_seconds,
         _ca(table, making),
     )
-    return Mail(server, table.sender or "")
+    if table.pictures:
+        _check_plots(making)
+    return Mail(server, table.sender or "", table.pictures)
+
+
+def _check_plots(making: Making) -> None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"{making.where} pictures: needs matplotlib ({error}): install it with  pip install 'redshank[plots]'"
+        ) from None
 
 
 def _syslog(table: SinkTable, making: Making) -> Sink:

@@ -10,12 +10,12 @@ from markupsafe import Markup
 from alerts.alert import Alert
 from alerts.explaining import Section, explain
 from alerts.explaining_picture import picture
+from alerts.naming import Named, named
 from alerts.store.store import STEP_DONE, STEP_NOT_DONE, AlertStore, Change, Stored
 from alerts.store.together import page
 from alerts.work import Filter
 from console import evidence
 from console.drawing import draw, in_words
-from console.naming import Named, named
 from console.words import Words
 
 OTHERS = 10

@@ -14,7 +14,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from alerts.store.opening import AlertStoreError
-from console import api, events, pages_alerts, pages_overview, pages_rules, pages_settings, pages_signin
+from console import (
+    api,
+    events,
+    pages_alerts,
+    pages_incidents,
+    pages_overview,
+    pages_rules,
+    pages_settings,
+    pages_signin,
+)
 from console.desk import Desk, WrongError
 from console.guard import Guard
 from console.settings import Settings
@@ -40,7 +49,16 @@ def make_app(settings: Settings) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     desk = Desk(settings)
-    for pages in (pages_overview, pages_alerts, pages_rules, pages_settings, pages_signin, api, events):
+    for pages in (
+        pages_overview,
+        pages_alerts,
+        pages_incidents,
+        pages_rules,
+        pages_settings,
+        pages_signin,
+        api,
+        events,
+    ):
         pages.register(app, desk)
     if settings.oidc is not None:
         from console import pages_oidc

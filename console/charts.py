@@ -48,8 +48,8 @@ def binned(counts: Iterable[Count], since: datetime, until: datetime, hours: int
     return bins
 
 
-def columns(bins: Sequence[Bin], title: str, say: Say) -> Markup:
-    """The alerts of a span, a column for each bin, which leads to its alerts."""
+def columns(bins: Sequence[Bin], title: str, say: Say, links: bool = True) -> Markup:
+    """The alerts of a span, a column for each bin, which leads to its alerts where `links` are wanted."""
     most = _round(max((one.total for one in bins), default=0))
     room, high = WIDTH - LEFT, HEIGHT - FOOT - 8
     step = room / len(bins)
@@ -61,7 +61,7 @@ def columns(bins: Sequence[Bin], title: str, say: Say) -> Markup:
             parts += [svg.text(LEFT - 8, y + 4, f"{most * share:,.0f}", "tick", "end")]
     for number, one in enumerate(bins):
         if one.total:
-            parts.append(_column(one, LEFT + step * number, step, high, most, say))
+            parts.append(_column(one, LEFT + step * number, step, high, most, say, links))
     parts += _days(bins, step)
     total = sum(one.total for one in bins)
     words = say(
@@ -72,7 +72,7 @@ def columns(bins: Sequence[Bin], title: str, say: Say) -> Markup:
     return svg.picture(WIDTH, HEIGHT, title, words, parts, "chart columns-chart")
 
 
-def _column(one: Bin, x: float, step: float, high: float, most: int, say: Say) -> Markup:
+def _column(one: Bin, x: float, step: float, high: float, most: int, say: Say, links: bool) -> Markup:
     gap = min(2.0, step * 0.2)
     top = 8 + high
     parts: list[Markup] = []
@@ -85,6 +85,8 @@ def _column(one: Bin, x: float, step: float, high: float, most: int, say: Say) -
         f"{one.counts[name]} {say(name)}" for name in reversed(SEVERITIES) if one.counts.get(name)
     )
     hint = f"{stamp(one.start)[:16].replace('T', ' ')} UTC: {told}"
+    if not links:
+        return svg.element("g", svg.hint(hint), *parts)
     there = url("/alerts", since=stamp(one.start), until=stamp(one.end))
     return svg.element("a", svg.hint(hint), *parts, href=there)
 

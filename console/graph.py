@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -11,135 +11,98 @@ from markupsafe import Markup
 from alerts.alert import Alert
 from alerts.explaining_evidence import seconds
 from alerts.explaining_shapes import when
+from alerts.incident_graph import COLUMNS, Edge, Graph, Node, column
 from alerts.output import who
 from console import svg
-from console.naming import Kind, Named, named
 from console.rendering import url
-from detections.declare import SEVERITIES
 
 WIDTH, ROW, NODE, HEAD = 960.0, 34.0, 210.0, 24.0
 MOST = 12  # of a column
-COLUMNS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
-    ("Addresses", ("address",)),
-    ("Principals", ("principal", "application")),
-    ("Vaults and resources", ("vault", "resource")),
-)
+HEADINGS = ("Addresses", "Principals", "Vaults and resources")
 LANE_LEFT, LANE = 250.0, 26.0
 MOST_LANES = 20
 
 
-class _Node(NamedTuple):
-    about: Named
+class _Place(NamedTuple):
+    about: Node
     x: float
     y: float
 
 
-class Graph:
+class GraphPicture:
     """Nodes in three columns, in the order in which alerts name them; an edge where one alert names both."""
 
-    def __init__(self, alerts: Sequence[Alert]) -> None:
-        self._nodes: dict[tuple[str, str], _Node] = {}
-        self._edges: dict[tuple[tuple[str, str], tuple[str, str]], tuple[int, int]] = {}
-        self.left = [0] * len(COLUMNS)  # that have no room
-        columns: list[dict[tuple[str, str], Named]] = [{} for _ in COLUMNS]
-        for alert in alerts:
-            for one in _ends(alert):
-                columns[_column(one)].setdefault(_key(one), one)
-        for number, found in enumerate(columns):
-            self.left[number] = max(0, len(found) - MOST)
-            x = (WIDTH - NODE) * number / (len(COLUMNS) - 1)
-            for place, (key, one) in enumerate(list(found.items())[:MOST]):
-                self._nodes[key] = _Node(one, x, HEAD + 12 + ROW * place)
-        for alert in alerts:
-            self._connect(alert)
-
-    def _connect(self, alert: Alert) -> None:
-        """Each with those of the next column that has any."""
-        grave = SEVERITIES.index(alert.severity)
-        here = [
-            [_key(one) for one in named(alert) if _column(one) == n and _key(one) in self._nodes]
-            for n in range(len(COLUMNS))
+    def __init__(self, graph: Graph) -> None:
+        self._places: dict[str, _Place] = {}
+        self._left = [0] * len(COLUMNS)  # that have no room
+        for number in range(len(COLUMNS)):
+            found = [node for node in graph.nodes if column(node.kind) == number]
+            self._left[number] = max(0, len(found) - MOST)
+            for place, node in enumerate(found[:MOST]):
+                self._places[node.id] = _Place(node, _x(number), HEAD + 12 + ROW * place)
+        self._edges = [
+            edge for edge in graph.edges if edge.source in self._places and edge.target in self._places
         ]
-        filled = [keys for keys in here if keys]
-        for left, right in pairwise(filled):
-            for one in left:
-                for other in right:
-                    number, worst = self._edges.get((one, other), (0, 0))
-                    self._edges[one, other] = number + 1, max(worst, grave)
 
     @property
     def worth_it(self) -> bool:
         """Whether there is more than one node."""
-        return len(self._nodes) > 1
+        return len(self._places) > 1
 
-    def draw(self, title: str, headings: Sequence[str], more: str) -> Markup:
-        """The picture."""
-        rows = max(
-            sum(1 for node in self._nodes.values() if _column(node.about) == n) for n in range(len(COLUMNS))
-        )
-        height = HEAD + 12 + ROW * (rows + (1 if any(self.left) else 0))
+    def draw(self, title: str, headings: Sequence[str], more: str, links: bool = True) -> Markup:
+        """The picture; `links`: to the pages of what it shows."""
+        rows = max(Counter(column(place.about.kind) for place in self._places.values()).values(), default=0)
+        height = HEAD + 12 + ROW * (rows + (1 if any(self._left) else 0))
         parts: list[Markup] = []
         for number, heading in enumerate(headings):
-            x = (WIDTH - NODE) * number / (len(COLUMNS) - 1)
-            parts.append(svg.text(x, 14, heading, "heading"))
-            if self.left[number]:
-                parts.append(
-                    svg.text(
-                        x + 8, HEAD + 12 + ROW * MOST + 16, more.format(number=self.left[number]), "tick"
-                    )
-                )
-        parts += [self._edge(pair, number, grave) for pair, (number, grave) in self._edges.items()]
-        parts += [_node(node) for node in self._nodes.values()]
+            parts.append(svg.text(_x(number), 14, heading, "heading"))
+            if left := self._left[number]:
+                said = more.format(number=left)
+                parts.append(svg.text(_x(number) + 8, HEAD + 12 + ROW * MOST + 16, said, "tick"))
+        parts += [self._edge(edge) for edge in self._edges]
+        parts += [_node(place, links) for place in self._places.values()]
         return svg.picture(WIDTH, height, title, self._words(), parts, "chart graph")
 
-    def _edge(self, pair: tuple[tuple[str, str], tuple[str, str]], number: int, grave: int) -> Markup:
-        one, other = self._nodes[pair[0]], self._nodes[pair[1]]
+    def _edge(self, edge: Edge) -> Markup:
+        one, other = self._places[edge.source], self._places[edge.target]
         x1, y1, x2, y2 = one.x + NODE, one.y + 13, other.x, other.y + 13
         bend = (x2 - x1) * 0.45
         path = f"M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
-        said = f"{one.about.name} – {other.about.name}: {number}"
+        said = f"{one.about.name} – {other.about.name}: {edge.alerts}"
         return svg.element(
             "path",
             svg.hint(said),
             d=path,
-            class_=f"edge line-{SEVERITIES[grave]}",
-            stroke_width=min(1 + number * 0.7, 6),
+            class_=f"edge line-{edge.severity}",
+            stroke_width=min(1 + edge.alerts * 0.7, 6),
         )
 
     def _words(self) -> str:
-        told = [
-            f"{self._nodes[a].about.name} – {self._nodes[b].about.name} ({n})"
-            for (a, b), (n, _) in self._edges.items()
-        ]
-        return "; ".join(told[:60])
+        name = {id_: place.about.name for id_, place in self._places.items()}
+        return "; ".join(f"{name[e.source]} – {name[e.target]} ({e.alerts})" for e in self._edges[:60])
 
 
-def _node(node: _Node) -> Markup:
-    name = svg.fitted(node.about.name, NODE - 22)
-    box = svg.rect(node.x, node.y, NODE, 26, f"node node-{node.about.kind}", rx=5)
-    label = svg.text(node.x + 10, node.y + 17, name)
-    field = "entity" if node.about.kind in ("vault", "resource", "principal") else "text"
-    there = url("/entity", id=node.about.id) if field == "entity" else url("/alerts", text=node.about.id)
-    return svg.element("a", svg.hint(node.about.name), box, label, href=there)
+def _x(number: int) -> float:
+    return (WIDTH - NODE) * number / (len(COLUMNS) - 1)
 
 
-def _ends(alert: Alert) -> list[Named]:
-    """Whom an alert connects. An application stands for itself only where nobody is known to use it."""
-    found = named(alert)
-    known = any(one.kind == "principal" for one in found)
-    return [one for one in found if not (known and one.kind == "application")]
+def _node(place: _Place, links: bool) -> Markup:
+    node = place.about
+    name = svg.fitted(node.name, NODE - 22)
+    box = svg.rect(place.x, place.y, NODE, 26, f"node node-{node.kind}", rx=5)
+    label = svg.text(place.x + 10, place.y + 17, name)
+    if not links:
+        return svg.element("g", svg.hint(node.name), box, label)
+    field = "entity" if node.kind in ("vault", "resource", "principal") else "text"
+    there = url("/entity", id=node.entity) if field == "entity" else url("/alerts", text=node.entity)
+    return svg.element("a", svg.hint(node.name), box, label, href=there)
 
 
-def _key(one: Named) -> tuple[str, str]:
-    return one.kind, one.id.lower()
+def timeline(alerts: Sequence[Alert], title: str, more: str, there: str | None = "/alerts/") -> Markup:
+    """What happened when: a lane for each entity, a span for each alert from its first record to its last.
 
-
-def _column(one: Named) -> int:
-    return next(number for number, (_, kinds) in enumerate(COLUMNS) if one.kind in kinds)
-
-
-def timeline(alerts: Sequence[Alert], title: str, more: str) -> Markup:
-    """What happened when: a lane for each entity, a span for each alert from its first record to its last."""
+    `there` and an alert's id are where a span leads, None: nowhere.
+    """
     spans = [(alert, _span(alert)) for alert in alerts]
     begin = min(first for _, (first, _) in spans)
     end = max(begin + 60.0, *(last for _, (_, last) in spans))
@@ -164,11 +127,11 @@ def timeline(alerts: Sequence[Alert], title: str, more: str) -> Markup:
             width = max(9.0, room * (last - first) / (end - begin))
             bar = svg.rect(x, y - 5, width, 10, f"fill-{alert.severity}", rx=5)
             hint = svg.hint(f"{alert.title}, {when(first)}")
-            parts.append(
-                svg.element(
-                    "a", hint, bar, href=f"/alerts/{alert.id}", aria_label=f"{alert.title}, {when(first)}"
-                )
-            )
+            if there is None:
+                parts.append(svg.element("g", hint, bar))
+                continue
+            label = f"{alert.title}, {when(first)}"
+            parts.append(svg.element("a", hint, bar, href=f"{there}{alert.id}", aria_label=label))
     bottom = 8 + LANE * len(shown)
     if len(lanes) > MOST_LANES:
         parts.append(

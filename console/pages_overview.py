@@ -1,4 +1,4 @@
-"""The overview, the detections, an entity, an incident."""
+"""The overview, the detections, an entity."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from alerts.alert import Alert
 from alerts.explaining_usual import usual_words
 from alerts.store import counting
 from alerts.store.counting import Count
-from alerts.store.store import AlertStore, Stored
-from alerts.store.together import everything
+from alerts.store.store import AlertStore
 from alerts.work import STATES, Filter
-from console import countries, course
+from console import course
 from console.asking import LIMIT, listed
 from console.charts import Bin, binned, columns, small, stamp
 from console.desk import Desk, NotFoundError
-from console.graph import COLUMNS, Graph, timeline
 from console.settings import DetectionSetting, Health
 from console.words import Words, title_of
 from detections.catalogue import CATALOGUE
@@ -31,7 +29,6 @@ from detections.declare import SEVERITIES, Detection
 from detections.page import LAYERS, learning_text, when_text
 
 SPANS = {"1d": (1, 1), "7d": (7, 1), "30d": (30, 24), "90d": (90, 24)}  # days, and hours of a column
-MOST_OF_INCIDENT = 200
 MOST_ID = 4_000
 ENTITY_DAYS = 90
 MOST_OF_ENTITY = 200  # alerts that its baselines are drawn from
@@ -98,14 +95,6 @@ def register(app: FastAPI, desk: Desk) -> None:
         if not id_ or len(id_) > MOST_ID:
             raise NotFoundError("An entity is named by its id: /entity?id=...")
         return _entity(request, desk, id_)
-
-    @app.get("/incidents/{id_}", include_in_schema=False)
-    def incident(request: Request, id_: str) -> Response:
-        asked = Filter(incident=id_, order="oldest", hidden=True)
-        rows, more = everything(desk.stores, asked, MOST_OF_INCIDENT)
-        if not rows:
-            raise NotFoundError("There is no such incident. It may have become part of an older one.")
-        return _incident(request, desk, id_, rows, more)
 
 
 class Window(NamedTuple):
@@ -235,32 +224,4 @@ def _entity(request: Request, desk: Desk, id_: str) -> Response:
         since=stamp(window.since),
         until=stamp(window.until),
         usual=list(usual.values()),
-    )
-
-
-def _incident(request: Request, desk: Desk, id_: str, rows: list[Stored], more: bool) -> Response:
-    words = desk.words(request)
-    rows.sort(key=lambda row: (row.alert.first_seen, row.alert.id))
-    alerts = [row.alert for row in rows]
-    graph = Graph(alerts)
-    more_words = words("and {number} more", number="{number}")
-    return desk.page(
-        request,
-        "incident.html",
-        id=id_,
-        rows_found=rows,
-        more=more,
-        begun=min(one.first_seen for one in alerts),
-        last=max(one.last_seen for one in alerts),
-        countries=(places := countries.countries(alerts)),
-        world=countries.draw(places, words("Where its addresses are"), words.language),
-        worst=max((one.severity for one in alerts), key=SEVERITIES.index),
-        entities=len({one.entity.id.lower() for one in alerts}),
-        tactics=list(dict.fromkeys(tactic for one in alerts for tactic in one.tactics)),
-        timeline=timeline(alerts, words("What happened when"), more_words),
-        graph=graph.draw(
-            words("Who is connected with whom"), [words(name) for name, _ in COLUMNS], more_words
-        )
-        if graph.worth_it
-        else None,
     )

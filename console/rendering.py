@@ -15,14 +15,42 @@ from starlette.responses import HTMLResponse, Response
 
 from alerts.alert import Alert
 from alerts.explaining_evidence import amount
-from alerts.output import is_open, plain, short_id, who
+from alerts.output import is_open, plain, short_id, told, who
 from console.guard import Visit, visit_of
 from console.settings import Settings
 from console.tickets import cookie_name
-from console.words import LANGUAGES, Words, language_of, title_of
+from console.words import LANGUAGES, Words, language_of, title_of, type_title
 
 THEMES = ("auto", "light", "dark")
 LONGEST = 300  # letters of a text in a list
+
+
+def environment() -> Environment:
+    """Templates, with what they may call."""
+    made = Environment(
+        loader=PackageLoader("console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(
+        asset=asset,
+        url=url,
+        entity_url=entity_url,
+        who=named,
+        told=lambda alert: cut(plain(told(alert))),
+        is_open=is_open,
+    )
+    made.filters.update(
+        moment=moment,
+        plain=plain,
+        cut=cut,
+        amount=amount,
+        short=lambda text: plain(short_id(text)),
+        ago=ago,
+    )
+    return made
 
 
 class Renderer:
@@ -30,28 +58,7 @@ class Renderer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._environment = Environment(
-            loader=PackageLoader("console"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.globals.update(
-            asset=asset,
-            url=url,
-            entity_url=entity_url,
-            who=named,
-            is_open=is_open,
-        )
-        self._environment.filters.update(
-            moment=moment,
-            plain=plain,
-            cut=cut,
-            amount=amount,
-            short=lambda text: plain(short_id(text)),
-            ago=ago,
-        )
+        self._environment = environment()
 
     def page(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
         """A whole page."""
@@ -63,6 +70,7 @@ class Renderer:
             languages=LANGUAGES,
             theme=self.theme(request),
             told=lambda alert: cut(words.told(alert)),
+            type_title=lambda type_, title: type_title(type_, plain(title), words.language),
             title_of=lambda alert: title_of(alert, words.language),
             person=visit.person,
             ticket=visit.ticket,

@@ -1,4 +1,4 @@
-"""Alerts by mail: a message to each address by itself, in text and HTML, over STARTTLS or TLS."""
+"""Alerts by mail: a message to each address by itself, in text and HTML, over STARTTLS or TLS, pictures in it if wanted."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from email.policy import SMTP
 from email.utils import formatdate
 from typing import Literal, NamedTuple
 
+from alerts.explaining_drawing import draw
+from alerts.explaining_picture import picture
+from alerts.explaining_shapes import described
 from alerts.output import worded
 from alerts.sinks.addresses import why
 from alerts.sinks.base import NOTHING_HELD, Held, NotNowError, RefusedError
@@ -34,8 +37,10 @@ class Server(NamedTuple):
     ca_file: str | None = None
 
 
-def message(row: Row, sender: str, at: float, held: Held = NOTHING_HELD) -> EmailMessage:
-    """What is sent. Words on one alert hang together in a mail program."""
+def message(
+    row: Row, sender: str, at: float, held: Held = NOTHING_HELD, pictures: bool = False
+) -> EmailMessage:
+    """What is sent, with what was seen against what is usual as a picture. Words on one alert hang together."""
     alert = worded(row.alert)
     made = EmailMessage(policy=SMTP.clone(max_line_length=78))
     made["Subject"] = subject(alert)
@@ -46,9 +51,33 @@ def message(row: Row, sender: str, at: float, held: Held = NOTHING_HELD) -> Emai
     made["References"] = f"<{alert.id}@redshank.invalid>"
     made["Auto-Submitted"] = "auto-generated"
     more = held_back(held)
+    drawn = _drawn(row) if pictures and not row.alert.withdrawn else None
+    if isinstance(drawn, str):
+        more, drawn = [*more, ("The picture is missing", [drawn])], None
     made.set_content(text(alert, more))
-    made.add_alternative(html(alert, more), subtype="html")
+    if drawn is None:
+        made.add_alternative(html(alert, more), subtype="html")
+        return made
+    cid = f"picture.{row.id}@redshank.invalid"
+    made.add_alternative(html(alert, more, f"cid:{cid}", drawn.words), subtype="html")
+    page = next(part for part in made.iter_parts() if part.get_content_type() == "text/html")
+    assert isinstance(page, EmailMessage)
+    page.add_related(drawn.png, "image", "png", cid=f"<{cid}>", disposition="inline", filename="alert.png")
     return made
+
+
+class _Drawn(NamedTuple):
+    png: bytes
+    words: str
+
+
+def _drawn(row: Row) -> _Drawn | str:
+    """The picture, or why there is none: a mail without it is better than none."""
+    try:
+        shown = picture(row.alert)
+        return _Drawn(draw(shown, "png"), described(shown))
+    except Exception as error:
+        return one_line(f"it could not be drawn: {type(error).__name__}: {error}", 300)
 
 
 def held_back(held: Held) -> list[Section]:
@@ -73,15 +102,16 @@ class Mail:
 
     most = 1
 
-    def __init__(self, server: Server, sender: str) -> None:
-        self._server, self._sender = server, sender
+    def __init__(self, server: Server, sender: str, pictures: bool = False) -> None:
+        self._server, self._sender, self._pictures = server, sender, pictures
         self._context = ssl.create_default_context(cafile=server.ca_file)
 
     def send(self, rows: Sequence[Row], at: float, held: Held = NOTHING_HELD) -> None:
         """Raises NotNowError or RefusedError."""
         for row in rows:
+            made = message(row, self._sender, at, held, self._pictures)
             with self._connected() as server:
-                self._hand_in(server, row.target, message(row, self._sender, at, held))
+                self._hand_in(server, row.target, made)
 
     def _hand_in(self, server: smtplib.SMTP, target: str, made: EmailMessage) -> None:
         try:

@@ -73,9 +73,12 @@ def text(alert: Alert, more: Sequence[Section] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def html(alert: Alert, more: Sequence[Section] = ()) -> str:
-    """HTML without anything that is loaded from elsewhere."""
+def html(alert: Alert, more: Sequence[Section] = (), image: str = "", shows: str = "") -> str:
+    """HTML without anything that is loaded from elsewhere; `image` is what comes along, `shows` says it in words."""
     parts = [f"<h2>{escape(one_line(f'{alert.severity.upper()}: {alert.title}'))}</h2>"]
+    if image:
+        words = escape(one_line(shows, 2_000))
+        parts.append(f'<p><img src="{escape(image)}" alt="{words}" style="max-width: 100%"></p>')
     for heading, lines in (*more, *sections(alert)):
         kind = "ol" if heading == "Steps to take" else "ul"
         items = "".join(f"<li>{escape(line)}</li>" for line in lines)

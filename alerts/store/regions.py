@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from alerts.alert import Alert
 from alerts.routing import Route
+from alerts.store.joining import ended
 from alerts.store.store import AlertStore
 
 
@@ -20,10 +21,14 @@ class Stores:
     def write(self, alerts: Iterable[Alert], now: str, routes: Sequence[Route] = ()) -> None:
         """Each into its region's store, by upsert: writing again what is there changes nothing."""
         by_store: dict[str, list[Alert]] = {}
-        for alert in alerts:
+        given = list(alerts)
+        for alert in given:
             by_store.setdefault(self._place(alert.region), []).append(alert)
         for url, some in by_store.items():
             self._stores[url].write(some, now, routes)
+        if len(self._stores) > 1 and (became := ended(given)):
+            for store in self._stores.values():
+                store.join(became)
 
     def forget(self, before: str) -> int:
         """Remove what began before then, in all of them."""

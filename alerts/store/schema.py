@@ -34,6 +34,12 @@ TALLIES = Table(  # how many alerts are shown; triggers keep it
     Column("state", String, primary_key=True),
     Column("number", Integer, nullable=False),
 )
+JOINED = Table(
+    "incidents_joined",
+    metadata,
+    Column("id", String, primary_key=True),  # of an incident that ended as part of another one
+    Column("became", String, nullable=False),
+)
 RULES = Table(
     "rules",
     metadata,

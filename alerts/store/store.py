@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from alerts.alert import Alert, to_json
 from alerts.formats.times import milliseconds
 from alerts.routing import Route
+from alerts.store import joining
 from alerts.store.asking import batches, conditions, end_of_look, wanted_ids
 from alerts.store.opening import open_engine, reading, writing
 from alerts.store.outbox import Outbox, enqueue
@@ -22,6 +23,7 @@ from detections.declare import SEVERITIES
 
 STEP_DONE, STEP_NOT_DONE = "step done", "step not done"
 _A = ALERTS.c
+_STORED = _A.body, _A.state, _A.assignee, _A.rule, _A.incident
 
 
 class Stored(NamedTuple):
@@ -81,11 +83,14 @@ class AlertStore:
 
         What sinks are to be told of them comes into the outbox with them; what a rule hides does not.
         """
-        waiting = dict[str, int]()
+        given, waiting = list(alerts), dict[str, int]()
         with writing(self._engine) as connection:
             rules = _rules(connection)
-            for alert in alerts:
+            joining.join(connection, joining.ended(given))
+            current = joining.current(connection, given)
+            for alert in given:
                 row = row_of(alert, hiding(rules, alert, now), now)
+                row["incident"] = current.get(row["incident"], row["incident"])
                 if not routes:
                     connection.execute(self._upsert(row))
                     continue
@@ -108,13 +113,20 @@ class AlertStore:
         with writing(self._engine) as connection:
             old = select(_A.id).where(_A.start < before)
             connection.execute(delete(HISTORY).where(HISTORY.c.alert.in_(old)))
-            return connection.execute(delete(ALERTS).where(_A.start < before)).rowcount
+            number = connection.execute(delete(ALERTS).where(_A.start < before)).rowcount
+            joining.forget(connection)
+        return number
+
+    def join(self, became: dict[str, str]) -> None:
+        """Incidents ended as part of others, of which this store may have alerts too."""
+        with writing(self._engine) as connection:
+            joining.join(connection, became)
 
     # What people see
 
     def page(self, asked: Filter) -> Page:
         """The alerts that a filter asks for."""
-        columns = select(_A.body, _A.state, _A.assignee, _A.rule)
+        columns = select(*_STORED)
         with reading(self._engine) as connection:
             few = None if asked.text is None else few_with(connection, asked.text)
             searched = asked.text is not None and asked.look is not None and few is None
@@ -136,7 +148,7 @@ class AlertStore:
     def find(self, beginning: str, most: int = 2) -> list[Stored]:
         """The alerts whose id begins so."""
         low = beginning.lower()
-        columns = select(_A.body, _A.state, _A.assignee, _A.rule).where(_A.id >= low, _A.id < low + "g")
+        columns = select(*_STORED).where(_A.id >= low, _A.id < low + "g")
         with reading(self._engine) as connection:
             return [_stored(row) for row in connection.execute(columns.limit(most))]
 
@@ -252,7 +264,9 @@ def seconds(now: str) -> float:
 
 
 def _stored(row: Any) -> Stored:
-    return Stored(_decoder.decode(row[0]), row[1], row[2], row[3])
+    alert = _decoder.decode(row[0])
+    alert.incident = row[4]  # it may have become part of an older one since
+    return Stored(alert, row[1], row[2], row[3])
 
 
 def _rules(connection: Connection) -> list[Rule]:

@@ -82,6 +82,17 @@ def test_an_operations_end_is_not_told_of_an_hour_in_which_it_did_not_begin() ->
     ]
 
 
+def test_an_incident_that_was_told_too_early_is_known_by_its_id_when_it_became_part_of_another() -> None:
+    """The id stands in a ticket and in a mail. The hour before was open then: nobody knew what belongs together."""
+    log = Following([event(50, 1, address=TOR), event(61, 2, address=TOR, vault="/v/other")])
+    (first,), (second,) = log.until(50), log.until(61)
+    assert first.incident != second.incident
+    told = {alert.id: alert for alert in log.close(140)}
+    assert told[second.id].incident == told[first.id].incident == first.incident
+    assert told[second.id].joins == (second.incident,)
+    assert told[first.id].joins is msgspec.UNSET
+
+
 def test_a_late_record_that_says_it_all_is_told_at_once() -> None:
     """Where it is quiet no other hour may close for a day: nobody would hear of it until then."""
     log = Following([event(5, 1), event(50, 2, address=TOR)])
@@ -226,7 +237,10 @@ def followed(
 
 def plain(alerts: dict[str, Alert]) -> list[Any]:
     """An incident joins what was told by then."""
-    return [msgspec.to_builtins(msgspec.structs.replace(alerts[id_], incident="")) for id_ in sorted(alerts)]
+    return [
+        msgspec.to_builtins(msgspec.structs.replace(alerts[id_], incident="", joins=msgspec.UNSET))
+        for id_ in sorted(alerts)
+    ]
 
 
 def expected(world: World) -> dict[str, Alert]:

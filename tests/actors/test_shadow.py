@@ -16,7 +16,7 @@ from tests.actors.test_live import Growing, take
 from tests.actors.test_whole import BUSY, part
 
 SHADOW = frozenset({"management.anonymous_ip", "network.ssh_incoming"})
-BESIDE = ("incident", "severity")  # what others' alerts may change of an alert
+BESIDE = ("incident", "joins", "severity")  # what others' alerts may change of an alert
 
 
 def settings(**given: Any) -> Settings:

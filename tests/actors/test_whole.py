@@ -159,7 +159,10 @@ def split(world: World, shards: Sequence[int], late_copies: bool = False) -> tup
 
 def without_incident(alerts: list[Alert]) -> list[Any]:
     """An incident is joined within a run."""
-    return [{k: v for k, v in json.loads(to_json(one)).items() if k != "incident"} for one in alerts]
+    return [
+        {k: v for k, v in json.loads(to_json(one)).items() if k not in ("incident", "joins")}
+        for one in alerts
+    ]
 
 
 QUICK = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])

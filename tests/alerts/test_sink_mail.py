@@ -252,3 +252,38 @@ def test_every_text_of_an_alert_makes_a_message() -> None:
     for alert in (hostile(), hostile(title=""), hostile(evidence={str(n): "x" * 9_999 for n in range(99)})):
         made = message(row(alert, TO), FROM, 0.0).as_bytes()
         assert len(made) < 100_000
+
+
+def test_what_was_seen_is_drawn_in_the_message_where_that_is_wanted(
+    served: tuple[Mailbox, int, Path],
+) -> None:
+    """Inline, so that a mail program shows it and asks nobody for it; whatever strangers' texts are in it."""
+    pytest.importorskip("matplotlib", reason="the extra `plots` is not installed")
+    box, port, ca = served
+    server = Server("localhost", port, "starttls", USER, PASSWORD, 5.0, str(ca))
+    for alert in (an_alert(), hostile()):
+        Mail(server, FROM, pictures=True).send([row(alert, TO)], 0.0)
+        made = box.got[-1][2]
+        html, (drawn,) = (
+            made.get_body(("html",)),
+            [p for p in made.walk() if p.get_content_type() == "image/png"],
+        )
+        assert html is not None
+        assert drawn["Content-ID"] == "<picture.7@redshank.invalid>"
+        assert drawn.get_content_disposition() == "inline"
+        assert drawn.get_content().startswith(b"\x89PNG")
+        page = html.get_content()
+        assert page.count("<img ") == page.count('src="cid:picture.7@redshank.invalid"') == 1
+        assert "<script" not in page
+    Mail(server, FROM, pictures=True).send([row(withdrawn(an_alert()), TO)], 0.0)
+    assert "image/png" not in [part.get_content_type() for part in box.got[-1][2].walk()]
+
+
+def test_a_picture_that_cannot_be_drawn_keeps_no_alert_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> bytes:
+        raise ValueError("no room")
+
+    monkeypatch.setattr("alerts.sinks.mail.draw", fails)
+    made = message(row(an_alert(), TO), FROM, 0.0, pictures=True)
+    assert "it could not be drawn: ValueError: no room" in text_of(made)
+    assert [part.get_content_type() for part in made.iter_parts()] == ["text/plain", "text/html"]

@@ -114,7 +114,9 @@ ipfix = "udp://127.0.0.1:{self.udp}"
     def alerts(self) -> dict[str, dict[str, Any]]:
         """The last word on each alert whose hour has closed, without its incident."""
         told = {one["id"]: one for one in self.lines() if one.get("complete", True)}
-        return {id_: {k: v for k, v in one.items() if k != "incident"} for id_, one in told.items()}
+        return {
+            id_: {k: v for k, v in one.items() if k not in ("incident", "joins")} for id_, one in told.items()
+        }
 
     def lines(self) -> list[dict[str, Any]]:
         """All that was ever said of alerts."""
@@ -144,7 +146,7 @@ def expected(telemetry: Path) -> dict[str, dict[str, Any]]:
     ]
     subprocess.run([*START, *words, "--alerts", str(out)], check=False, stdout=subprocess.DEVNULL)
     told = [json.loads(line) for line in out.read_text().splitlines()]
-    return {one["id"]: {k: v for k, v in one.items() if k != "incident"} for one in told}
+    return {one["id"]: {k: v for k, v in one.items() if k not in ("incident", "joins")} for one in told}
 
 
 def test_files_that_come_while_it_is_killed_raise_what_detect_raises(

@@ -99,12 +99,47 @@ def test_an_incident_is_told_in_the_order_of_time_with_who_is_connected(tmp_path
     )
     console = Console(tmp_path, [later, sooner, hostile, alert(3, incident="another")])
     page = console.page(f"/incidents/{later.incident}")
-    story = re.findall(r'href="/alerts/([0-9a-f]{32})" data-row', page)
-    assert story == [hostile.id, sooner.id, later.id]
+    listed = re.findall(r'href="/alerts/([0-9a-f]{32})" data-row', page)
+    assert listed == [hostile.id, sooner.id, later.id]
+    story = re.findall(r'<a href="/alerts/([0-9a-f]{32})">\s*<time', page)
+    assert story == listed, "each was an hour apart"
     assert page.count('class="edge ') >= 3
     assert "185.220.101.4 – uma@example.com: 2" in page
     assert "<script>alert" not in page
     console.page("/incidents/nothing", 404)
+
+
+def test_the_id_of_an_incident_that_became_part_of_an_older_one_leads_there(tmp_path: Path) -> None:
+    """It stands in a ticket and in a mail."""
+    console = Console(tmp_path, [alert(0), alert(1, incident="20260319T230000Z-bb")])
+    console.store.write([alert(2, joins=("20260319T230000Z-bb",))], "2026-03-20T12:00:00Z")
+    answer = console.client.get("/incidents/20260319T230000Z-bb")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/incidents/20260319T230000Z-aa")
+    page = console.page("/incidents/20260319T230000Z-aa")
+    assert {alert(n).id for n in range(3)} == set(re.findall(r'href="/alerts/([0-9a-f]{32})" data-row', page))
+    assert "20260319T230000Z-bb" in page
+
+
+def test_the_list_of_incidents_has_those_of_several_alerts_for_people_and_programs(tmp_path: Path) -> None:
+    hostile = {
+        "incident": "20260318T000000Z-cc",
+        "evidence": {"callers": [{"object_id": "x", "name": HOSTILE}]},
+    }
+    alone = alert(3, incident="20260319T200000Z-bb")
+    console = Console(tmp_path, [alert(0), alert(1), alone, alert(30, **hostile), alert(31, **hostile)])
+    page = console.page("/incidents")
+    assert re.findall(r'href="/incidents/([^"]+)" data-row', page) == [
+        alert(0).incident,
+        "20260318T000000Z-cc",
+    ]
+    assert "<script>alert" not in page
+    assert console.page("/incidents?days=nonsense")
+    listed = console.client.get("/api/v1/incidents").json()
+    assert [one["id"] for one in listed] == [alert(0).incident, "20260318T000000Z-cc"]
+    one = console.client.get(f"/api/v1/incidents/{alert(0).incident}").json()
+    assert one["story"][0]["stage"] == "credentials"
+    assert one["graph"]["edges"][0]["source"] == "address:185.220.101.4"
+    assert console.client.get("/api/v1/incidents/nothing").status_code == 404
 
 
 @pytest.mark.parametrize("number", [60, 300])

@@ -11,10 +11,11 @@ import pytest
 from consoles import Console, alert
 
 from alerts.explaining import explain
+from alerts.stages import STAGES
 from alerts.store.people import ROLES
 from alerts.work import ORDERS, STATES
 from console import about, japanese
-from console.graph import COLUMNS
+from console.graph import HEADINGS
 from console.japanese_detections import DESCRIPTIONS, EXPLANATIONS, STEPS
 from console.japanese_sentences import PARTS, SENTENCES
 from console.settings import Mode
@@ -27,7 +28,7 @@ HERE = Path(about.__file__).parent
 # Texts that a page makes of a value.
 MADE = {
     *SEVERITIES, *STATES, *ORDERS, *ROLES, *LAYERS.values(), *get_args(Mode), *get_args(Owner), *about.SHOWN,
-    *(heading for heading, _ in COLUMNS), *(section.heading for section in explain(alert(0))),
+    *HEADINGS, *STAGES, *(section.heading for section in explain(alert(0))),
     *(f"marked {state}" for state in STATES), "assigned", "taken from its assignee", "note", "step done",
     "step not done", "suppressed", "unsuppressed",
     *("starting", "running", "stopping", "delivered", "under way", "read"),
@@ -62,7 +63,8 @@ def test_a_translation_says_the_same_values(english: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/alerts", "/detections", "/rules", "/rules/new", "/incidents/20260319T230000Z-aa"]
+    "path",
+    ["/", "/alerts", "/incidents", "/detections", "/rules", "/rules/new", "/incidents/20260319T230000Z-aa"],
 )
 def test_a_page_in_japanese_is_whole(tmp_path: Path, path: str) -> None:
     console = Console(tmp_path, [alert(0), alert(1)])

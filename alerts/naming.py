@@ -1,4 +1,4 @@
-"""Whom and what an alert's evidence names: what a rule may be about, and what an incident hangs together by."""
+"""Whom and what an alert's evidence names: what a rule may be about, what an incident hangs together by, and its graph."""
 
 from __future__ import annotations
 
