@@ -212,7 +212,9 @@ class _Reader:
             if wrong := wrong_with_feed(table, keys):
                 raise self._error(f"[threat_intel] feeds[{number}]", wrong)
         if (again := twice(feeds)) is not None:
-            raise self._error(f"[threat_intel] feeds[{again}]", "the same feed is named twice in one category")
+            raise self._error(
+                f"[threat_intel] feeds[{again}]", "the same feed is named twice in one category"
+            )
 
     def _check_sinks(self, configuration: Configuration, said: list[dict[str, Any]]) -> None:
         names: set[str] = set()

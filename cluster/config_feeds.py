@@ -10,9 +10,20 @@ from msgspec import Meta
 from cluster.config_base import File, Table
 
 Category = Literal["tor_exit_node", "anonymous_proxy", "command_and_control"]
-Address = Annotated[str, Meta(description="an address, like 'https://example.com/tor.txt'", pattern="^https?://[^/]")]
+Address = Annotated[
+    str, Meta(description="an address, like 'https://example.com/tor.txt'", pattern="^https?://[^/]")
+]
 Variable = Annotated[str, Meta(description="the name of an environment variable", min_length=1)]
-FAR = ("refresh_minutes", "user", "password_env", "password_file", "token_env", "token_file", "token_header", "ca_file")
+FAR = (
+    "refresh_minutes",
+    "user",
+    "password_env",
+    "password_file",
+    "token_env",
+    "token_file",
+    "token_header",
+    "ca_file",
+)
 
 
 class FeedTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,17 +33,22 @@ class FeedTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: Address | None = None
     taxii: Address | None = None
     category: Category
-    name: Annotated[str, Meta(description="a name, at most 60 characters", min_length=1, max_length=60)] | None = None
+    name: (
+        Annotated[str, Meta(description="a name, at most 60 characters", min_length=1, max_length=60)] | None
+    ) = None
     # Of those that are asked for over the network
-    refresh_minutes: Annotated[float, Meta(ge=0.01, le=10080, description="a number of minutes, 0.01 to 10080")] = 60
+    refresh_minutes: Annotated[
+        float, Meta(ge=0.01, le=10080, description="a number of minutes, 0.01 to 10080")
+    ] = 60
     user: Annotated[str, Meta(description="a text", min_length=1)] | None = None
     password_env: Variable | None = None
     password_file: File | None = None
     token_env: Variable | None = None
     token_file: File | None = None
-    token_header: Annotated[
-        str, Meta(description="the name of a header, like 'Auth-Key'", pattern="^[A-Za-z0-9-]+$")
-    ] | None = None
+    token_header: (
+        Annotated[str, Meta(description="the name of a header, like 'Auth-Key'", pattern="^[A-Za-z0-9-]+$")]
+        | None
+    ) = None
     ca_file: File | None = None
 
 
@@ -41,7 +57,8 @@ class ThreatIntelTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     feeds: tuple[FeedTable, ...] = ()
     history: (
-        Annotated[str, Meta(description="the folder or URL of a state, whose feeds are used as they were")] | None
+        Annotated[str, Meta(description="the folder or URL of a state, whose feeds are used as they were")]
+        | None
     ) = None
 
 

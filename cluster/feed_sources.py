@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,7 +73,7 @@ class FeedSource:
 def signature(path: str) -> dict[str, str]:
     """By what a file tells that it was changed."""
     try:
-        about = os.stat(path)
+        about = Path(path).stat()
     except OSError:
         return {}
     return {"file": f"{about.st_ino} {about.st_size} {about.st_mtime_ns}"}

@@ -19,7 +19,9 @@ from ingest.threat_intel_feeds import address_or_network
 KEPT_US = 400 * 24 * HOUR_US  # after an entry's end: as long as an entity that is quiet
 MOST_PAST = 1_000_000  # ended entries of a feed; beyond that those are forgotten that ended first
 
-Line = tuple[str, int, int]  # address or network as the feed has it, and the time for which it says that it holds
+Line = tuple[
+    str, int, int
+]  # address or network as the feed has it, and the time for which it says that it holds
 
 
 class History(msgspec.Struct):
@@ -82,7 +84,7 @@ class Histories(msgspec.Struct):
 
     def packed(self) -> bytes:
         """For a checkpoint."""
-        return msgspec.msgpack.encode(self, order="deterministic")
+        return msgspec.msgpack.encode(self)
 
 
 class _Versioned(msgspec.Struct):
