@@ -16,8 +16,8 @@ from cluster.feed_http import FeedError
 from cluster.feed_sources import FeedSource, Said
 from ingest.enrich import EnrichmentSettings
 from ingest.errors import ConfigurationError
-from ingest.feed_history import Histories, History, unpacked
-from ingest.networks import ALWAYS_US
+from ingest.feed_history import EMPTY, Histories, History, unpacked
+from ingest.networks import ALWAYS_US, Network
 from ingest.records import HOUR_US, Rejected
 from ingest.threat_intel import Entry, Indicators
 
@@ -31,6 +31,7 @@ class Feeds:
         self._histories = Histories() if kept is None else unpacked(kept)
         self._is_first = kept is None
         self._refused: dict[str, list[Rejected]] = {}
+        self._networks: dict[str, dict[str, Network]] = {}  # by feed and value, of what it says now
 
     def begin(self, at_us: int) -> None:
         """Read all. What is new counts from that time on; where nothing is kept, for all time.
@@ -66,6 +67,7 @@ class Feeds:
         history = self._histories.feeds.setdefault(source.key, History(source.feed.category, source.name))
         history.name, history.tokens = source.name, said.tokens
         self._refused[source.key] = said.refused
+        self._networks[source.key] = {entry.indicator.value: entry.network for entry in said.entries}
         return history.take(said.entries, at_us)
 
     def tokens(self, source: FeedSource) -> dict[str, str]:
@@ -83,7 +85,10 @@ class Feeds:
 
     def entries(self) -> list[Entry]:
         """Of all feeds, with the times for which they count."""
-        return [entry for history in self._histories.feeds.values() for entry in history.entries()]
+        entries: list[Entry] = []
+        for key, history in self._histories.feeds.items():
+            entries += history.entries(self._networks.get(key, EMPTY))
+        return entries
 
     def indicators(self) -> Indicators:
         """The same, to be looked up."""

@@ -7,11 +7,12 @@ record's time alone: not on when it is read, by whom, or how often. What stands 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from ingest.errors import ConfigurationError
-from ingest.networks import ALWAYS_US, FOREVER_US
+from ingest.networks import ALWAYS_US, FOREVER_US, Network
 from ingest.records import HOUR_US
 from ingest.threat_intel import Entry, Indicator
 from ingest.threat_intel_feeds import address_or_network
@@ -19,6 +20,7 @@ from ingest.threat_intel_feeds import address_or_network
 KEPT_US = 400 * 24 * HOUR_US  # after an entry's end: as long as an entity that is quiet
 MOST_PAST = 1_000_000  # ended entries of a feed; beyond that those are forgotten that ended first
 
+EMPTY: Mapping[str, Network] = MappingProxyType({})
 Line = tuple[
     str, int, int
 ]  # address or network as the feed has it, and the time for which it says that it holds
@@ -64,11 +66,11 @@ class History(msgspec.Struct):
         self.forgotten += len(self.past) - len(kept)
         self.past = kept
 
-    def entries(self) -> list[Entry]:
-        """All that it says and has said, each with the time for which it counts."""
+    def entries(self, known: Mapping[str, Network] = EMPTY) -> list[Entry]:
+        """All that it says and has said, each with the time for which it counts; `known`: values that were read."""
         held = [(v, max(start, since), end) for (v, start, end), since in self.standing.items()]
         held += [(value, start_us, end_us) for (value, end_us), start_us in self.past.items()]
-        networks = {value: address_or_network(value) for value, _, _ in held}
+        networks = {value: known.get(value) or address_or_network(value) for value, _, _ in held}
         return [
             Entry(Indicator(value, self.category, self.name), networks[value], start_us, end_us)
             for value, start_us, end_us in held

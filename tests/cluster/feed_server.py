@@ -51,7 +51,9 @@ class FeedServer:
             return 404, {}, b""
         body = self.files[there.path]
         tag = f'"{sha256(body).hexdigest()[:8]}"'
-        return (304, {"ETag": tag}, b"") if headers.get("if-none-match") == tag else (200, {"ETag": tag}, body)
+        return (
+            (304, {"ETag": tag}, b"") if headers.get("if-none-match") == tag else (200, {"ETag": tag}, body)
+        )
 
     def _page(self, query: dict[str, str], headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         if headers.get("accept") != TAXII:

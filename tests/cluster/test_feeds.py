@@ -117,7 +117,9 @@ def test_a_token_is_shown_to_its_server_and_to_no_other(
         assert values(begun(tmp_path, line).indicators()) == [NEW]
         assert "authorization" not in other.asked[0][1]
     monkeypatch.setenv("FEED_TOKEN", "wrong")
-    with pytest.raises(ConfigurationError, match="HTTP 401: check the user and password, or the token") as raised:
+    with pytest.raises(
+        ConfigurationError, match="HTTP 401: check the user and password, or the token"
+    ) as raised:
         begun(tmp_path, line)
     assert "wrong" not in str(raised.value)
 
@@ -198,7 +200,10 @@ def test_a_feed_that_was_taken_out_ends_with_the_hours_that_were_read(tmp_path: 
     [
         ('url = "ftp://x/y"', "an address, like 'https://example.com/tor.txt'"),
         ('url = "https://x/y", taxii = "https://x/y"', "one of path, url and taxii was expected"),
-        ('url = "https://x/y", token_env = "A", user = "b"', "either a user or a token was expected, not both"),
+        (
+            'url = "https://x/y", token_env = "A", user = "b"',
+            "either a user or a token was expected, not both",
+        ),
         ('url = "https://x/y", password_env = "A"', "has a password and no user"),
         ('url = "https://x/y", token_header = "Auth-Key"', "has token_header, but neither"),
         ('path = "redshank.toml", refresh_minutes = 5', "refresh_minutes is for feeds with url or taxii"),
