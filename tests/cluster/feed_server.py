@@ -74,7 +74,7 @@ def feed_server() -> Iterator[FeedServer]:
     one = FeedServer()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, found, body = one.answer(self.path, headers)
             one.asked.append((self.path, headers, status))

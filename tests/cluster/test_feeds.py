@@ -148,7 +148,7 @@ def test_a_feed_that_is_away_is_asked_the_more_rarely(tmp_path: Path, server: Fe
     watch = FeedWatch(begun(tmp_path, f'url = "{server.url}/tor.txt", refresh_minutes = 1'))
     server.status, server.asked = 503, []
     begin = next(one.due_s for one in watch._watched)
-    for second in range(0, 7_200):
+    for second in range(7_200):
         watch.look(begin + second)
     assert len(server.asked) == 10, "after 0, 10, 30, 70 ... seconds, then each hour"
     assert watch.health()[0].fault == "HTTP 503"
