@@ -163,7 +163,8 @@ def captured(rate: int, seconds: float) -> Outcome:
         process.returncode = 0
         told = subprocess.run(["nfdump", "-R", folder, "-I"], capture_output=True, text=True, check=True)
     flows, most = re.search(r"^Flows: (\d+)", told.stdout, re.M), re.search(r"VmHWM:\s+(\d+) kB", status)
-    assert flows and most, told.stdout
+    if not (flows and most):
+        raise SystemExit(f"nfdump says {told.stdout[:500]!r}")
     cpu = used.ru_utime + used.ru_stime
     return Outcome(sent, took, int(flows[1]), most=int(most[1]) << 10, cpu=cpu)
 

@@ -76,6 +76,7 @@ class Run:
     ) -> None:
         self.runtime = runtime
         self.rejected: list[Rejected] = []
+        self.about: dict[str, Any] = {}  # what else checkpoints say of the run
         self.deaths = 0
         self._store = store
         self._begin = begin
@@ -258,6 +259,7 @@ class Run:
             "seen": self._begin.seen,
             "delivered": delivered,
             "not_after_us": self._begin.not_after_us,
+            **self.about,
         }
         written_us = time.time_ns() // 1_000
         manifest = Manifest(epoch, about, packed_place(standing), parts, written_us)

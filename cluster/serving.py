@@ -23,7 +23,7 @@ from cluster.feeds import feeds_of, unread_us
 from cluster.health import serving
 from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
-from cluster.serve_run import LiveRuntime, ServeRun
+from cluster.serve_run import SCALED, LiveRuntime, ServeRun, scaled
 from cluster.server import Server
 from cluster.sinking import Way, routes, ways
 from cluster.snapshot import Board
@@ -56,8 +56,10 @@ def serve(config: Path) -> int:
         begin = beginning(store, SERVE)
         for note in begin.notes:
             logger().warning(note)
+        configured = configuration.serve.shards or os.cpu_count() or 1
+        asked = scaled(begin.manifest, configured)
         settings = replace(
-            settings_of(configuration, configuration.serve.shards or os.cpu_count() or 1, None),
+            settings_of(configuration, asked or configured, None),
             checkpoints=True,
             streaming=True,
             silence_us=int(configuration.serve.silence_minutes * MINUTE_US),
@@ -74,6 +76,9 @@ def serve(config: Path) -> int:
         say = logger().warning
         run = ServeRun(runtime, store, begin, every_of(configuration), say, finder.journal_octets)
         run.keep_feeds(feeds.packed())
+        run.configured = configured
+        if asked:
+            run.about[SCALED] = [configured, asked]
         alerts = Path(placed(configuration.serve.alerts, folder))
         _made_ready(alerts, config)
         log = AlertLog(alerts)
@@ -101,6 +106,8 @@ def serve(config: Path) -> int:
         logger().info(
             "serving", epoch=begin.last_epoch, shards=settings.shards, health=f"http://{host}:{port}"
         )
+        if asked:
+            logger().info("shards as `redshank scale` asked for", shards=asked, configured=configured)
         server.serve()
     return 0
 
