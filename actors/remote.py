@@ -248,6 +248,7 @@ class RemoteRouter:
     def release(self, standing: Standing) -> None:
         """See `Conductor.release`."""
         self._conductor.release(standing)
+        self._finder.know(positions_of(standing))
 
     def renew(self, indicators: list[Any]) -> None:
         """See `Router.renew`."""

@@ -165,6 +165,7 @@ class LocalRuntime:
     def release(self, standing: Standing) -> None:
         """A checkpoint holds: live sources need not keep what stands before it."""
         self._conductor.release(standing)
+        self._finder.know(positions_of(standing))
 
     def fresh(self) -> Fresh:
         """What is to be told now."""
