@@ -5,13 +5,15 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
-from urllib.parse import urlencode, urljoin, urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-import httpcore
 import msgspec
 
 from ingest.threat_intel_feeds import MAX_BYTES
+
+if TYPE_CHECKING:
+    import httpcore
 
 REDIRECTS = 5
 PATIENCE_S = 30.0  # for each piece of an answer
@@ -64,6 +66,8 @@ class Getter:
         raise FeedError(f"redirects more than {REDIRECTS} times")
 
     def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
+        import httpcore
+
         limits = dict.fromkeys(("connect", "read", "write", "pool"), PATIENCE_S)
         sent = {"Host": urlsplit(url).netloc.rpartition("@")[2], "User-Agent": "redshank", **headers}
         try:
@@ -130,7 +134,7 @@ class _Page(msgspec.Struct):
 
     objects: list[dict[str, Any]] = []
     more: bool = False
-    next: str = ""
+    next: str | int | None = None
 
 
 def fetch_taxii(getter: Getter, collection: str, tokens: Mapping[str, str]) -> Content | None:
@@ -139,23 +143,24 @@ def fetch_taxii(getter: Getter, collection: str, tokens: Mapping[str, str]) -> C
     What is new in it (an indicator's revocation too) is an object that was added. Then all is read again: objects
     that were taken out of it are told of in no other way.
     """
-    url = f"{collection.rstrip('/')}/objects/"
+    place, _, query = collection.partition("?")
+    url, own = f"{place.rstrip('/')}/objects/", dict(parse_qsl(query))
     since = tokens.get(ADDED_LAST, "")
     if since:
-        page, _ = _page(getter, url, {"added_after": since, "limit": "1"})
+        page, _ = _page(getter, url, {**own, "added_after": since, "limit": "1"})
         if not page.objects:
             return None
     objects: list[dict[str, Any]] = []
     more: dict[str, str] = {}
     for _ in range(PAGES):
-        page, last = _page(getter, url, {"match[type]": TYPES, **more})
+        page, last = _page(getter, url, {**own, "match[type]": TYPES, **more})
         objects += page.objects
         since = max(since, last)
         if not page.more:
             body = msgspec.json.encode({"type": "bundle", "objects": objects})
             return Content(body, {ADDED_LAST: since} if since else {})
         if page.next:
-            more = {"next": page.next}
+            more = {"next": str(page.next)}
         elif last and more.get("added_after") != last:
             more = {"added_after": last}
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,11 +34,12 @@ class FeedSource:
         place = str(table.path or table.url or table.taxii)
         self.is_far = table.path is None
         self.shown = shown(place) if self.is_far else place
-        self.key = f"{table.category} {self.shown}"
+        secret_part = "" if place == self.shown else f" {blake2b(place.encode(), digest_size=8).hexdigest()}"
+        self.key = f"{table.category} {self.shown}{secret_part}"
         self.feed = Feed(self.shown.rstrip("/"), table.category, table.name or "")
         self.name = self.feed.name or Path(self.feed.path).name
         self._url = place
-        self._getter = Getter(_headers(table, where), str(table.ca_file) if table.ca_file else None)
+        self._getter = _getter(table, where) if self.is_far else None
 
     @property
     def refresh_s(self) -> float:
@@ -58,7 +60,7 @@ class FeedSource:
         return Said(entries, refused, content.tokens)
 
     def _content(self, tokens: Mapping[str, str]) -> Content | None:
-        if self.is_far:
+        if self._getter is not None:
             by = fetch if self.table.taxii is None else fetch_taxii
             return by(self._getter, self._url, tokens)
         found = signature(self._url)
@@ -77,6 +79,14 @@ def signature(path: str) -> dict[str, str]:
     except OSError:
         return {}
     return {"file": f"{about.st_ino} {about.st_size} {about.st_mtime_ns}"}
+
+
+def _getter(table: FeedTable, where: str) -> Getter:
+    ca_file = str(table.ca_file) if table.ca_file else None
+    try:
+        return Getter(_headers(table, where), ca_file)
+    except OSError as error:  # of `ssl`, too
+        raise UserError(f"{where}: ca_file: {ca_file} can't be used: {error.strerror or error}") from None
 
 
 def _headers(table: FeedTable, where: str) -> dict[str, str]:

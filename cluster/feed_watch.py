@@ -35,9 +35,9 @@ class _Watched:
             return None
         try:
             said = self._ask()
-        except FeedError as error:
+        except Exception as error:  # whatever it is: if the thread ended, nobody would look at any of them
             self.since_s = self.since_s if self.fault else now_s
-            self.fault = str(error)
+            self.fault = str(error) if isinstance(error, FeedError) else f"{type(error).__name__}: {error}"
             self.due_s = now_s + min(SHORTEST_S * 2.0 ** min(self.failed, 20), LONGEST_S)
             self.failed += 1
             return None

@@ -102,6 +102,33 @@ def test_a_collection_is_read_page_by_page_and_a_revocation_ends_what_was_listed
     assert found.lookup(NEW, at_us)[0].feed == "ours"
 
 
+def test_two_lists_of_one_server_are_two_feeds(tmp_path: Path, server: FeedServer) -> None:
+    """Their addresses may differ in the query alone, which is shown nowhere."""
+    server.files["/list"] = OLD.encode()
+    lines = [f'{{ category = "tor_exit_node", url = "{server.url}/list?of={of}" }}' for of in ("a", "b")]
+    config = tmp_path / "redshank.toml"
+    config.write_text(f"[threat_intel]\nfeeds = [{', '.join(lines)}]\n")
+    made = Feeds(sources_of(load(config)))
+    made.begin(0)
+    assert len({source.key for source in made.sources}) == 2
+    assert not any("of=" in source.key + source.shown for source in made.sources)
+
+
+def test_a_feed_that_is_our_own_fault_does_not_end_the_looking(
+    tmp_path: Path, server: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files["/tor.txt"] = OLD.encode()
+    watch = FeedWatch(begun(tmp_path, f'url = "{server.url}/tor.txt"'))
+    one = watch._watched[0]
+
+    def fails(tokens: Any) -> None:
+        raise ZeroDivisionError("x")
+
+    monkeypatch.setattr(one.source, "ask", fails)
+    watch.look(one.due_s)
+    assert watch.health()[0].fault == "ZeroDivisionError: x"
+
+
 def test_a_token_is_shown_to_its_server_and_to_no_other(
     tmp_path: Path, server: FeedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +234,7 @@ def test_a_feed_that_was_taken_out_ends_with_the_hours_that_were_read(tmp_path: 
         ('url = "https://x/y", password_env = "A"', "has a password and no user"),
         ('url = "https://x/y", token_header = "Auth-Key"', "has token_header, but neither"),
         ('path = "redshank.toml", refresh_minutes = 5', "refresh_minutes is for feeds with url or taxii"),
+        ('url = "https://x/y", ca_file = "redshank.toml"', "ca_file: "),
         ('url = "https://x/y", token_env = "UNSET_TOKEN"', "the environment variable UNSET_TOKEN is not set"),
     ],
 )
