@@ -13,6 +13,7 @@ from cluster.feeds import feeds_of, sources_of
 from cluster.reaching import reach
 from cluster.storing import opened
 from detections.catalogue import CATALOGUE
+from detections.words import counted
 from ingest.enrich import Enrichment
 from ingest.records import Rejected
 
@@ -47,7 +48,9 @@ def _wrong_feeds(configuration: Configuration, config: Path, rejected: list[Reje
     """Ask those that are far, and say what they answer; how many can't be had."""
     if configuration.threat_intel.history is not None:
         feeds = feeds_of(configuration, config, None, None, 0)
-        click.echo(f"  as an earlier run read them: {len(feeds.entries()):,} indicators, with their times")
+        click.echo(
+            f"  as an earlier run read them: {counted(len(feeds.entries()), 'indicator')}, with their times"
+        )
         return 0
     wrong = 0
     for source in sources_of(configuration):
@@ -59,7 +62,7 @@ def _wrong_feeds(configuration: Configuration, config: Path, rejected: list[Reje
             continue
         if said is not None:
             rejected += said.refused
-            click.echo(f"  feed {source.shown}: can be read; {len(said.entries):,} indicators")
+            click.echo(f"  feed {source.shown}: can be read; {counted(len(said.entries), 'indicator')}")
     return wrong
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ PATIENCE_S = 30.0  # for each piece of an answer
 WHOLE_S = 600.0  # for an answer as a whole
 TAXII = "application/taxii+json;version=2.1"
 PAGES = 10_000  # of a collection
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 ADDED_LAST = "x-taxii-date-added-last"
 # An indicator may stand for the addresses that it is based on.
 TYPES = "indicator,relationship,observed-data,ipv4-addr,ipv6-addr"
@@ -80,9 +82,9 @@ class Getter:
         except httpcore.TimeoutException:
             raise FeedError(f"no answer in {PATIENCE_S:g} s") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise FeedError(str(error) or type(error).__name__) from None
+            raise FeedError(_ERRNO.sub("", str(error)) or type(error).__name__) from None
         except (httpcore.UnsupportedProtocol, OSError, ValueError) as error:
-            raise FeedError(f"can't be asked ({error})") from None
+            raise FeedError(f"can't be asked ({_ERRNO.sub('', str(error))})") from None
 
 
 def _body(answer: httpcore.Response) -> bytes:

@@ -98,7 +98,7 @@ feeds = [{{ url = "{server.url}/tor.txt", category = "tor_exit_node" }},
         )
         done = redshank("check", "--config", str(tmp_path / "redshank.toml"))
     assert done.returncode == 3
-    assert f"feed {server.url}/tor.txt: can be read; 1 indicators" in done.stdout
+    assert f"feed {server.url}/tor.txt: can be read; 1 indicator" in done.stdout
     assert f"feed {server.url}/nowhere: WRONG: HTTP 404: check its address" in done.stdout
     assert f"refused: {server.url}/tor.txt, line 2: 'nonsense' is no address or network" in done.stdout
     assert "secret" not in done.stdout + done.stderr
