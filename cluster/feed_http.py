@@ -91,15 +91,20 @@ def _body(answer: httpcore.Response) -> bytes:
     end, body = time.monotonic() + WHOLE_S, bytearray()
     for chunk in answer.iter_stream():
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise FeedError(f"is larger than {MAX_BYTES >> 20} MB")
-        if time.monotonic() > end:
-            raise FeedError(f"was not whole in {WHOLE_S:g} s")
+        _bounded(len(body), end)
     return bytes(body)
 
 
+def _bounded(size: int, end: float) -> None:
+    """Raises FeedError for what is too large, or takes too long: all others wait for it."""
+    if size > MAX_BYTES:
+        raise FeedError(f"is larger than {MAX_BYTES >> 20} MB")
+    if time.monotonic() > end:
+        raise FeedError(f"was not whole in {WHOLE_S:g} s")
+
+
 def _judged(answer: Answer) -> Answer:
-    if answer.status in (200, 206, 304):
+    if answer.status in (200, 304):
         return answer
     hint = {
         401: ": check the user and password, or the token",
@@ -137,6 +142,7 @@ class _Page(msgspec.Struct):
     objects: list[dict[str, Any]] = []
     more: bool = False
     next: str | int | None = None
+    size: int = 0  # octets of it
 
 
 def fetch_taxii(getter: Getter, collection: str, tokens: Mapping[str, str]) -> Content | None:
@@ -154,9 +160,12 @@ def fetch_taxii(getter: Getter, collection: str, tokens: Mapping[str, str]) -> C
             return None
     objects: list[dict[str, Any]] = []
     more: dict[str, str] = {}
+    end, size = time.monotonic() + WHOLE_S, 0
     for _ in range(PAGES):
         page, last = _page(getter, url, {**own, "match[type]": TYPES, **more})
         objects += page.objects
+        size += page.size
+        _bounded(size, end)
         since = max(since, last)
         if not page.more:
             body = msgspec.json.encode({"type": "bundle", "objects": objects})
@@ -173,6 +182,8 @@ def fetch_taxii(getter: Getter, collection: str, tokens: Mapping[str, str]) -> C
 def _page(getter: Getter, url: str, query: Mapping[str, str]) -> tuple[_Page, str]:
     answer = getter.get(f"{url}?{urlencode(query)}", {"Accept": TAXII, "Accept-Encoding": "identity"})
     try:
-        return msgspec.json.decode(answer.body, type=_Page), answer.headers.get(ADDED_LAST, "")
+        page = msgspec.json.decode(answer.body, type=_Page)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise FeedError(f"answers with what is no envelope of TAXII 2.1 ({str(error)[:100]})") from None
+    page.size = len(answer.body)
+    return page, answer.headers.get(ADDED_LAST, "")

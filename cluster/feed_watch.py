@@ -65,6 +65,9 @@ class FeedWatch:
         self.feeds = feeds
         now_s = time.monotonic()
         self._watched = [_Watched(one, feeds.tokens(one), now_s) for one in feeds.sources]
+        for one in self._watched:
+            if one.source in feeds.unasked:
+                one.due_s = now_s
         self._news: dict[FeedSource, Said] = {}  # of each the newest
         self._lock, self._end = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="feeds", daemon=True)
@@ -131,5 +134,6 @@ def renew(
         feeds.restore(before)
     indicators = feeds.indicators()
     run.do(lambda: run.runtime.renew(indicators))
-    for source in news:
-        say("a feed has changed", source=source.shown, counts_from=rfc3339(at_us))
+    for source, said in news.items():
+        told = {"indicators": len(said.entries), "refused": len(said.refused)}
+        say("a feed has changed", source=source.shown, counts_from=rfc3339(at_us), **told)

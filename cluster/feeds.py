@@ -28,19 +28,24 @@ class Feeds:
     def __init__(self, sources: Sequence[FeedSource], kept: bytes | None = None) -> None:
         self.sources = sources
         self.notes: list[str] = []
+        self.unasked: list[FeedSource] = []  # as yet
         self._histories = Histories() if kept is None else unpacked(kept)
         self._is_first = kept is None
         self._refused: dict[str, list[Rejected]] = {}
         self._networks: dict[str, dict[str, Network]] = {}  # by feed and value, of what it says now
 
-    def begin(self, at_us: int) -> None:
+    def begin(self, at_us: int, is_watched: bool = False) -> None:
         """Read all. What is new counts from that time on; where nothing is kept, for all time.
 
-        Raises ConfigurationError for one that can't be read and of which nothing is kept.
+        `is_watched`: they will be asked again and again, so a start need not wait for a server of which something is
+        kept. Raises ConfigurationError for one that can't be read and of which nothing is kept.
         """
         at_us = ALWAYS_US if self._is_first else at_us
         for source in self.sources:
             history = self._histories.feeds.get(source.key)
+            if is_watched and source.is_far and history is not None:
+                self.unasked.append(source)
+                continue
             try:
                 said = source.ask(history.tokens if history and source.is_far else {})
                 if said is not None:
@@ -114,13 +119,14 @@ def feeds_of(
     store: Store | None,
     manifest: Manifest | None,
     at_us: int,
+    is_watched: bool = False,
 ) -> Feeds:
     """The feeds, read; `at_us`: before that the state has read records. Raises UserError, ConfigurationError."""
     if configuration.threat_intel.history is not None:
         return _as_they_were(configuration, config)
     kept = _kept(store, manifest) if store is not None and manifest is not None else None
     feeds = Feeds(sources_of(configuration), kept)
-    feeds.begin(at_us)
+    feeds.begin(at_us, is_watched)
     return feeds
 
 

@@ -66,9 +66,7 @@ def serve(config: Path) -> int:
             outage_us=int(configuration.serve.outage_minutes * MINUTE_US),
         )
         standing = place_of(begin.manifest) if begin.manifest is not None else None
-        feeds = feeds_of(configuration, config, store, begin.manifest, unread_us(standing))
-        for note in feeds.notes:
-            logger().warning(note)
+        feeds = feeds_of(configuration, config, store, begin.manifest, unread_us(standing), is_watched=True)
         runtime = _runtime(configuration, finder, settings, feeds.settings(configuration.enrichment()), store)
         stack.callback(runtime.stop)
         for one in runtime.rejected:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from cluster import feed_http
 from cluster.config import load
-from cluster.feed_watch import FeedWatch
+from cluster.feed_watch import FeedWatch, renew
 from cluster.feeds import Feeds, sources_of
 from ingest.errors import ConfigurationError
 from ingest.feed_history import Histories
@@ -244,3 +245,88 @@ def test_a_feed_that_makes_no_sense_is_refused_with_its_place(tmp_path: Path, li
     with pytest.raises(UserError, match=r"\[threat_intel\] feeds\[0\]") as raised:
         feeds(tmp_path, line)
     assert told in str(raised.value)
+
+
+class Slow:
+    """A run whose checkpoints take so long."""
+
+    def __init__(self, clock: list[int], takes_us: list[int]) -> None:
+        self.clock, self.takes_us = clock, takes_us
+        self.kept: list[bytes] = []
+        self.told: list[Indicators] = []
+        self.runtime = self
+
+    def keep_feeds(self, body: bytes) -> None:
+        self.kept.append(body)
+
+    def checkpoint(self) -> None:
+        self.clock[0] += self.takes_us.pop(0)
+
+    def do(self, what: Any) -> None:
+        what()
+
+    def renew(self, indicators: Indicators) -> None:
+        self.told.append(indicators)
+
+
+@pytest.mark.parametrize(
+    ("minute", "takes", "hour"),
+    [(10, [1], 1), (54, [1], 1), (56, [1], 2), (54, [6, 1], 2), (0, [59.5, 1], 2), (30, [29.5, 60, 1], 3)],
+)
+def test_the_hour_from_which_a_feed_counts_is_kept_well_before_it_begins(
+    tmp_path: Path, minute: int, takes: list[float], hour: int
+) -> None:
+    """Else some of the run would judge that hour by the old feed, and after a death by the new one."""
+    (tmp_path / "tor.txt").write_text(OLD)
+    made, noon = begun(tmp_path, 'path = "tor.txt"'), 1_000 * HOUR_US
+    (tmp_path / "tor.txt").write_text(NEW)
+    clock, says = [noon + minute * 60_000_000], list[Any]()
+    run: Any = Slow(clock, [int(one * 60_000_000) for one in takes])
+    source = made.sources[0]
+    said = source.ask({})
+    assert said is not None
+    renew(run, made, {source: said}, lambda *words, **about: says.append(about), lambda: clock[0])
+    at_us = noon + hour * HOUR_US
+    assert run.takes_us == []
+    for found in (*run.told, Feeds([], run.kept[-1]).indicators()):
+        listed = [found.categories(one, at_us + more) != () for more in (-1, 0) for one in (OLD, NEW)]
+        assert listed == [True, False, False, True]
+    assert len(run.told) == 1
+    assert says[0]["source"] == str(tmp_path / "tor.txt")
+
+
+def test_a_feed_that_says_the_same_again_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "tor.txt").write_text(OLD)
+    made = begun(tmp_path, 'path = "tor.txt"')
+    source = made.sources[0]
+    said = source.ask({})
+    assert said is not None
+    run: Any = Slow([0], [])
+    renew(run, made, {source: said}, lambda *words: None, lambda: 0)
+    assert run.told == []
+
+
+def test_a_start_waits_for_no_server_of_which_something_is_kept(tmp_path: Path, server: FeedServer) -> None:
+    """One that does not answer would hold up a server that begins again after a fault."""
+    server.files["/tor.txt"] = OLD.encode()
+    line = f'url = "{server.url}/tor.txt"'
+    kept, server.asked = begun(tmp_path, line).packed(), []
+    server.files["/tor.txt"] = NEW.encode()
+    made = feeds(tmp_path, line, kept)
+    made.begin(5 * HOUR_US, is_watched=True)
+    assert (values(made.indicators()), server.asked) == ([OLD], [])
+    watch = FeedWatch(made)
+    watch.look(watch._watched[0].due_s)
+    assert [said.entries[0].indicator.value for said in watch.take().values()] == [NEW]
+
+
+def test_a_collection_without_an_end_is_given_up(
+    tmp_path: Path, server: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would fill the memory, and all other feeds would wait."""
+    page = b'{"more": true, "next": "1", "objects": [{"type": "%s"}]}' % (b"x" * 1_000)
+    monkeypatch.setattr(server, "answer", lambda path, headers: (200, {}, page))
+    monkeypatch.setattr(feed_http, "MAX_BYTES", 20_000)
+    with pytest.raises(ConfigurationError, match="is larger than"):
+        begun(tmp_path, f'taxii = "{server.url}/api/collections/1/"')
+    assert len(server.asked) < 25
