@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint docs lock clean bench
+.PHONY: install demo test fuzz lint docs lock clean bench
+
+# Inputs for each of the decoders that `make fuzz` tries.
+RUNS ?= 20000
 
 install: $(STAMP)
 
@@ -22,6 +25,9 @@ demo: $(STAMP)
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz --runs $(RUNS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

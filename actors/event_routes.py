@@ -86,7 +86,14 @@ class EventRoutes:
     def _add(self, who: Who, enriched: Who) -> None:
         self._whos.append(enriched)
         self._routes.principal.append(self._shard("principal", who.principal))
-        self._routes.timed.append(bool(who.address and self._enrichment.indicators.of_address(who.address)))
+        self._routes.timed.append(self._is_timed(who))
+
+    def _is_timed(self, who: Who) -> bool:
+        return bool(who.address and self._enrichment.indicators.of_address(who.address))
+
+    def renew(self) -> None:
+        """Threat intelligence is another: look again who of those that are known was ever on a list."""
+        self._routes.timed = array("b", map(self._is_timed, self._whos))
 
     def _shard(self, kind: str, entity: str) -> int:
         return shard_of(group_of(entity_key(kind, entity)), len(self._batches)) if entity else -1

@@ -12,6 +12,7 @@ from actors.saving import Store
 from actors.settings import Settings
 from actors.steps import Place, RunState, SourceState
 from ingest.blocks import Partition
+from ingest.threat_intel import Indicators
 
 REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
 
@@ -157,6 +158,9 @@ class FarFeed:
     def release(self, places: list[Place]) -> None:
         """See `Router.release`; nobody waits for it."""
         self._actor.release.remote(places)
+
+    def renew(self, indicators: Indicators) -> None:
+        """The driver tells it."""
 
     def states(self, most: int) -> list[SourceState]:
         """See `Router.states`."""

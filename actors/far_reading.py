@@ -18,6 +18,7 @@ from ingest.event_columns import PARTS, EventColumns
 from ingest.parts import MAX_PARTS, Parts, What, Where, Who
 from ingest.records import Rejected
 from ingest.select import Selected, prepared
+from ingest.threat_intel import Indicators
 
 DEPTH = 3  # blocks of a partition that are read ahead
 
@@ -77,6 +78,10 @@ class FarReader:
         self._open[number] = _Sent(partition.blocks(position))
         if is_live(partition):
             self._live[number] = partition
+
+    def renew(self, indicators: Indicators) -> None:
+        """See `Enrichment.renew`."""
+        self._enrichment.renew(indicators)
 
     def release(self, number: int, position: Any) -> None:
         """See `LivePartition.release`."""

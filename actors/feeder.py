@@ -16,6 +16,7 @@ from actors.steps import Counts, Drained, Mark, Place, Reject, RunState, Send, S
 from ingest.blocks import Partition
 from ingest.enrich import Enrichment
 from ingest.records import Rejected
+from ingest.threat_intel import Indicators
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -103,6 +104,10 @@ class Feeder:
     def release(self, places: Iterable[Place]) -> None:
         """See `Router.release`."""
         self.router.release(places)
+
+    def renew(self, indicators: Indicators) -> None:
+        """See `Router.renew`."""
+        self.router.renew(indicators)
 
     def stats(self) -> list[Any]:
         """See `Router.stats`."""

@@ -31,6 +31,7 @@ from alerts.alert import Alert
 from ingest.blocks import Health, Partition
 from ingest.enrich import Enrichment
 from ingest.sources import Finder
+from ingest.threat_intel import Indicators
 
 
 def _shared(enrichment: list[Any]) -> Enrichment:
@@ -40,11 +41,22 @@ def _shared(enrichment: list[Any]) -> Enrichment:
     return built
 
 
+def _told(indicators: list[Any]) -> Indicators:
+    """The same of what feeds say now."""
+    with building():
+        told: Indicators = ray.get(indicators[0])
+    return told
+
+
 class RemoteReader(FarReader):
     """A `FarReader` as an actor."""
 
     def __init__(self, settings: Settings, enrichment: list[Any]) -> None:
         super().__init__(settings, _shared(enrichment))
+
+    def hear(self, indicators: list[Any]) -> None:
+        """See `Enrichment.renew`."""
+        self.renew(_told(indicators))
 
 
 class RemoteShard:
@@ -118,6 +130,10 @@ class RemoteAggregator:
         """See `Aggregator.remember`."""
         self._aggregator.remember(told)
 
+    def renew(self, indicators: list[Any]) -> None:
+        """See `Enrichment.renew`."""
+        self._aggregator.organisation.enrichment.renew(_told(indicators))
+
     def checkpoint(self, store: Store, prefix: str, lasting: bool, *after: Any) -> list[Any]:
         """Write what changed; the parts."""
         return write_aggregator(store, prefix, self._aggregator, lasting)
@@ -171,6 +187,10 @@ class RemoteFeeder:
     def release(self, places: list[Place]) -> None:
         """See `Router.release`."""
         self._feeder.release(places)
+
+    def renew(self, indicators: list[Any]) -> None:
+        """See `Router.renew`."""
+        self._feeder.renew(_told(indicators))
 
     def states(self, most: int) -> list[SourceState]:
         """See `Router.states`."""
@@ -228,6 +248,11 @@ class RemoteRouter:
     def release(self, standing: Standing) -> None:
         """See `Conductor.release`."""
         self._conductor.release(standing)
+        self._finder.know(positions_of(standing))
+
+    def renew(self, indicators: list[Any]) -> None:
+        """See `Router.renew`."""
+        self._conductor.router.renew(_told(indicators))
 
     def sources(self, most: int) -> list[SourceState]:
         """See `Router.states`."""

@@ -39,6 +39,7 @@ from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
 from ingest.records import HOUR_US, NETWORK, Event, Rejected
 from ingest.select import Selected, prepared
+from ingest.threat_intel import Indicators
 
 NO_BOUND = 1 << 62
 
@@ -83,6 +84,11 @@ class Router(Sources):
         if self._readers:
             before, now = self.sent_until_us, self.watermark_us()
             self.sent_until_us = now if before is None else min(before, now)
+
+    def renew(self, indicators: Indicators) -> None:
+        """See `Enrichment.renew`."""
+        self.enrichment.renew(indicators)
+        self._events.renew()
 
     # The stream
 

@@ -31,6 +31,7 @@ from actors.steps import (
 from actors.unlisted import Unlisted
 from ingest.blocks import Partition, is_live
 from ingest.records import HOUR_US
+from ingest.threat_intel import Indicators
 
 MOST_AHEAD_US = 4 * HOUR_US
 TURN = 25  # steps in one order
@@ -44,6 +45,7 @@ class Feed(Protocol):
     def advance(self, order: Order) -> Any: ...  # gives a `Fed`, or a promise of one
     def add(self, partitions: list[Partition], places: list[Place]) -> None: ...
     def release(self, places: list[Place]) -> None: ...
+    def renew(self, indicators: Indicators) -> None: ...
     def states(self, most: int) -> list[SourceState]: ...
     def stats(self) -> list[Any]: ...
     def close(self) -> None: ...
@@ -249,6 +251,11 @@ class Routers:
         active = [place for place in places if not place.resting]
         for router in self._routers:
             router.feed.release(active)
+
+    def renew(self, indicators: Indicators) -> None:
+        """See `Router.renew`."""
+        for router in self._routers:
+            router.feed.renew(indicators)
 
     def stats(self) -> list[Any]:
         """What live sources say of themselves."""

@@ -14,6 +14,7 @@ from actors.shard import Shard
 from ingest.records import Rejected
 
 SHARD, AGGREGATOR, LASTING, REJECTED = "shard", "aggregator", "lasting", "rejected"  # kinds of parts
+FEEDS = "feeds"  # what the driver keeps of threat intelligence: one part, replaced as a whole
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
 _rejected = msgspec.msgpack.Decoder(list[Rejected])

@@ -1,6 +1,6 @@
 """The benchmarks, all or one.
 
-    python -m benchmarks [throughput|collect|latency|peers|memory|quality|recovery|state|scaling ...] [--scale S] [--compare OLD.json]
+    python -m benchmarks [throughput|collect|latency|peers|memory|overload|quality|recovery|state|scaling ...] [--scale S] [--compare OLD.json]
 
 Without a name all of them run, within ten minutes on two cores; what there is no time for is left out. Each writes
 its rows, with the machine, the versions, the commit and the command, to build/bench/NAME.json, and a picture beside
@@ -22,6 +22,7 @@ from benchmarks import (
     collect,
     latency,
     memory,
+    overload,
     peers,
     quality_rows,
     recovery,
@@ -36,7 +37,7 @@ from benchmarks.running import CommandError
 
 ALL: dict[str, Callable[[Lab], Iterator[Row]]] = {
     one.NAME: one.rows
-    for one in (throughput, collect, latency, peers, memory, quality_rows, recovery, state, scaling)
+    for one in (throughput, collect, latency, peers, memory, overload, quality_rows, recovery, state, scaling)
 }
 OUT = Path("build/bench")
 WIDTH = 150

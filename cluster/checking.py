@@ -8,10 +8,14 @@ import click
 
 from cluster.config import Configuration, load
 from cluster.detect import settings_of
+from cluster.feed_http import FeedError
+from cluster.feeds import feeds_of, sources_of
 from cluster.reaching import reach
 from cluster.storing import opened
 from detections.catalogue import CATALOGUE
+from detections.words import counted
 from ingest.enrich import Enrichment
+from ingest.records import Rejected
 
 
 def run(config: Path) -> int:
@@ -28,6 +32,7 @@ def run(config: Path) -> int:
     if configuration.inventory.networks:
         click.echo(f"  networks whose addresses count as ours: {len(configuration.inventory.networks)}")
     click.echo(f"  feeds of threat intelligence: {len(configuration.threat_intel.feeds)}")
+    wrong = _wrong_feeds(configuration, config, rejected)
     if urls := configuration.stores():
         opened(configuration)
         click.echo(f"  stores of alerts: {len(urls)}, can be used")
@@ -35,9 +40,31 @@ def run(config: Path) -> int:
         click.echo(f"  refused: {one.source}, line {one.offset}: {one.reason}")
     if len(rejected) > 20:
         click.echo(f"  and {len(rejected) - 20:,} more")
-    wrong = _wrong_sources(configuration, config) + _wrong_sinks(configuration, config)
+    wrong += _wrong_sources(configuration, config) + _wrong_sinks(configuration, config)
     wrong += _wrong_provider(configuration)
     return 3 if rejected or wrong else 0
+
+
+def _wrong_feeds(configuration: Configuration, config: Path, rejected: list[Rejected]) -> int:
+    """Ask those that are far, and say what they answer; how many can't be had."""
+    if configuration.threat_intel.history is not None:
+        feeds = feeds_of(configuration, config, None, None, 0)
+        click.echo(
+            f"  as an earlier run read them: {counted(len(feeds.entries()), 'indicator')}, with their times"
+        )
+        return 0
+    wrong = 0
+    for source in sources_of(configuration):
+        try:
+            said = source.ask({}) if source.is_far else None
+        except FeedError as error:
+            wrong += 1
+            click.echo(f"  feed {source.shown}: WRONG: {error}")
+            continue
+        if said is not None:
+            rejected += said.refused
+            click.echo(f"  feed {source.shown}: can be read; {counted(len(said.entries), 'indicator')}")
+    return wrong
 
 
 def _wrong_sources(configuration: Configuration, config: Path) -> int:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from cluster.config_base import Table
+from cluster.config_feeds import twice, wrong_with_feed
 from cluster.config_sinks import wrong_with
 from cluster.config_tables import (
     Configuration,
@@ -95,6 +96,7 @@ class _Reader:
             found["store"] = msgspec.structs.replace(found["store"], url=self._store(found["store"].url))
         configuration = Configuration(**found, types=types, regions=regions)
         self._check(configuration)
+        self._check_feeds(configuration, content.get("threat_intel", {}).get("feeds", []))
         self._check_sinks(configuration, content.get("sinks", []))
         return configuration
 
@@ -203,6 +205,16 @@ class _Reader:
                 )
 
         self._check_shadow(configuration)
+
+    def _check_feeds(self, configuration: Configuration, said: list[dict[str, Any]]) -> None:
+        feeds = configuration.threat_intel.feeds
+        for number, (table, keys) in enumerate(zip(feeds, said, strict=True)):
+            if wrong := wrong_with_feed(table, keys):
+                raise self._error(f"[threat_intel] feeds[{number}]", wrong)
+        if (again := twice(feeds)) is not None:
+            raise self._error(
+                f"[threat_intel] feeds[{again}]", "the same feed is named twice in one category"
+            )
 
     def _check_sinks(self, configuration: Configuration, said: list[dict[str, Any]]) -> None:
         names: set[str] = set()

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from cluster.config_base import File, SaslTable, Severity, Table, Variable, YesNo
+from cluster.config_feeds import ThreatIntelTable
 from cluster.config_oidc import OidcTable
 from cluster.config_sinks import SinkTable
 from ingest.enrich import EnrichmentSettings
@@ -19,7 +20,6 @@ from ingest.threat_intel import Feed
 
 Days = Annotated[float, Meta(ge=0, le=3650, description="a number of days, 0 to 3650")]
 Cloud = Literal["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"]
-Category = Literal["tor_exit_node", "anonymous_proxy", "command_and_control"]
 
 
 class InventoryTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,19 +36,6 @@ class GeoTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where addresses are."""
 
     database: File | None = None
-
-
-class FeedTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One feed of threat intelligence."""
-
-    path: File
-    category: Category
-
-
-class ThreatIntelTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All feeds."""
-
-    feeds: tuple[FeedTable, ...] = ()
 
 
 class FlowsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -266,8 +253,9 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
         return list(dict.fromkeys([rest, *self.regions.values()]))
 
     def enrichment(self) -> EnrichmentSettings:
-        """What enrichment reads."""
-        feeds = tuple(Feed(str(feed.path), feed.category) for feed in self.threat_intel.feeds)
+        """What enrichment reads; feeds over the network are added by `cluster.feeds`."""
+        near = (feed for feed in self.threat_intel.feeds if feed.path is not None)
+        feeds = tuple(Feed(str(feed.path), feed.category, feed.name or "") for feed in near)
         return EnrichmentSettings(
             inventory=self.inventory.path,
             networks=self.inventory.networks,

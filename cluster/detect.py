@@ -28,12 +28,14 @@ from actors.settings import MINUTE_US, Settings
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
 from cluster.earlier import take_over
+from cluster.feeds import feeds_of, unread_us
 from cluster.inputs import STDIN, inputs_of, seen, seen_objects
 from cluster.local import LocalRuntime
 from cluster.reporting import Result
-from cluster.run import Beginning, Every, Run, Runtime, beginning
+from cluster.run import Beginning, Every, Run, Runtime, beginning, place_of
 from cluster.sources import bucket_for
 from detections.catalogue import CATALOGUE
+from ingest.enrich import EnrichmentSettings
 from ingest.sources import Files
 
 DAY_US = 86_400_000_000
@@ -111,14 +113,22 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     begin = _beginning(options, configuration, paths, objects, store, console)
     settings = settings_of(configuration, _shards(options), begin.not_after_us)
 
+    standing = place_of(begin.manifest) if begin.manifest is not None else None
+    feeds = feeds_of(configuration, options.config, store, begin.manifest, unread_us(standing))
+    for note in feeds.notes:
+        _say(console, note)
+    about = feeds.settings(configuration.enrichment())
+
     def runtime(checkpoints: bool) -> Runtime:
         told = replace(settings, checkpoints=checkpoints, lasts=place is not None)
         finder = Files(tuple(path for path in paths if "://" not in path), told.lateness_us, buckets)
-        return _runtime(options, finder, told, configuration, store)
+        return _runtime(options, finder, told, about, store)
 
     spare = (lambda: runtime(False)) if place is None and store is not None else None
     every, say = every_of(configuration), partial(_say, console)
     run = Run(runtime(store is not None), store, begin, every, say, spare)
+    if place is not None:
+        run.keep_feeds(feeds.packed())
     stack.callback(lambda: run.runtime.stop())
     return run
 
@@ -173,6 +183,7 @@ def _fingerprint(options: Options, configuration: Configuration, paths: list[str
     said: list[Any] = [
         sorted(path if "://" in path else os.path.realpath(path) for path in paths),
         repr(configuration.enrichment()),
+        repr(configuration.threat_intel),
     ]
     # Sets have another order in each process.
     said += [sorted(settings.disabled), sorted(settings.shadow)]
@@ -185,13 +196,13 @@ def _shards(options: Options) -> int:
 
 
 def _runtime(
-    options: Options, finder: Files, settings: Settings, configuration: Configuration, store: Store | None
+    options: Options, finder: Files, settings: Settings, about: EnrichmentSettings, store: Store | None
 ) -> Runtime:
     if options.runtime == "loop":
-        return LocalRuntime(finder, settings, configuration.enrichment(), store)
+        return LocalRuntime(finder, settings, about, store)
     from cluster.ray_runtime import RayRuntime
 
-    return RayRuntime(finder, settings, configuration.enrichment(), store, options.address)
+    return RayRuntime(finder, settings, about, store, options.address)
 
 
 def _run(run: Run, options: Options, console: Console) -> Result:

@@ -22,6 +22,7 @@ from alerts.alert import Alert
 from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder, Found
+from ingest.threat_intel import Indicators
 
 
 class LoopPorts:
@@ -157,9 +158,14 @@ class LocalRuntime:
         """Have so many shards from the next start on."""
         self._settings = replace(self._settings, shards=shards)
 
+    def renew(self, indicators: Indicators) -> None:
+        """See `Enrichment.renew`."""
+        self._conductor.router.renew(indicators)
+
     def release(self, standing: Standing) -> None:
         """A checkpoint holds: live sources need not keep what stands before it."""
         self._conductor.release(standing)
+        self._finder.know(positions_of(standing))
 
     def fresh(self) -> Fresh:
         """What is to be told now."""

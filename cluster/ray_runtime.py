@@ -28,6 +28,7 @@ from cluster.errors import LostError, UserError
 from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
+from ingest.threat_intel import Indicators
 
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")  # Ray's messages have them wherever they go
 PATIENCE_S = 10.0  # with readers that are to end
@@ -66,6 +67,7 @@ class RayRuntime:
         self._actors: list[Any] = []
         self._turns: dict[type, int] = {}  # by kind of actor, the node that was chosen last
         self._readers: list[Any] = []
+        self._feeders: list[Any] = []
         self.skipped: list[str] = []
         self._ray = start(address)
         self._share()
@@ -98,7 +100,7 @@ class RayRuntime:
         self._aggregator = self._actor(RemoteAggregator, settings, shared)
         if standing is not None:
             self._load(standing, list(parts))
-        feeders = [
+        self._feeders = [
             self._actor(
                 RemoteFeeder,
                 number,
@@ -118,7 +120,7 @@ class RayRuntime:
             self._shards,
             self._aggregator,
             self._readers,
-            feeders,
+            self._feeders,
             standing,
             epoch,
             self._store,
@@ -175,6 +177,15 @@ class RayRuntime:
     def scale(self, shards: int) -> None:
         """Have so many shards from the next start on."""
         self._settings = replace(self._settings, shards=shards)
+
+    def renew(self, indicators: Indicators) -> None:
+        """See `Enrichment.renew`: of all actors, and of those that are begun after a death."""
+        self._built.renew(indicators)
+        self._share()
+        told = [self._ray.put(indicators)]
+        readers = [reader.hear.remote(told) for reader in self._readers]
+        others = [one.renew.remote(told) for one in (self._aggregator, self._router, *self._feeders)]
+        self._get([*readers, *others])
 
     def release(self, standing: Standing) -> None:
         """A checkpoint holds: live sources need not keep what stands before it."""
@@ -327,7 +338,7 @@ def start(address: str | None) -> Any:
             else:
                 # "local": without it Ray joins whatever cluster it last heard of, a dead one too.
                 ray.init("local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+    except Exception as error:  # a bare one where a machine is so busy that its processes don't come up
         where = f"--address {address}" if address else "a local Ray"
         hint = (
             "; if the cluster asks for a token, set RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH" if address else ""

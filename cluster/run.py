@@ -13,6 +13,7 @@ from actors.conductor import Marked, Progress, Standing
 from actors.outcome import Outcome
 from actors.saving import (
     AGGREGATOR,
+    FEEDS,
     LASTING,
     SHARD,
     PartError,
@@ -75,6 +76,7 @@ class Run:
     ) -> None:
         self.runtime = runtime
         self.rejected: list[Rejected] = []
+        self.about: dict[str, Any] = {}  # what else checkpoints say of the run
         self.deaths = 0
         self._store = store
         self._begin = begin
@@ -92,6 +94,7 @@ class Run:
         self._marked: list[Marked] = []  # checkpoints whose parts are being written
         self._marked_at = time.monotonic()
         self._deaths_since = 0  # ... the run last got further
+        self._feeds: bytes | None = None  # what is to be kept of them with the next checkpoint
         self._merging = Merging(say)
 
     def start(self) -> None:
@@ -192,6 +195,10 @@ class Run:
 
     # Checkpoints
 
+    def keep_feeds(self, body: bytes) -> None:
+        """The next checkpoint, and those after it, have this of the feeds."""
+        self._feeds = body
+
     def _is_time(self) -> bool:
         if not self._saves or self._marked:
             return False
@@ -212,7 +219,9 @@ class Run:
     def _commit(self, marked: Marked) -> None:
         further = self._manifest is None or _pack(self._standing.run) != _pack(marked.standing.run)
         parts = [*self._earlier(marked.standing), *self._told_of(marked), *marked.parts]
+        parts = self._with_feeds(parts, marked.epoch)
         self._hold(marked.epoch, marked.standing, parts)
+        self._feeds = None
         if further:  # else a run that always dies at one place would begin again for ever
             self._deaths_since = 0
         assert self._manifest is not None
@@ -225,6 +234,13 @@ class Run:
             return []
         self._manifest.parts = self._merging.take(self.runtime, self._manifest.parts, self._epoch)
         return still_needed(self._manifest.parts, self._standing.shards, standing.shards)
+
+    def _with_feeds(self, parts: list[Part], epoch: int) -> list[Part]:
+        if self._feeds is None:
+            return parts
+        assert self._store is not None
+        name = f"{epoch:012d}-{self._tag}-{FEEDS}"
+        return [*(part for part in parts if part.kind != FEEDS), self._store.write(name, self._feeds, FEEDS)]
 
     def _told_before(self, parts: Sequence[Part]) -> list[Rejected]:
         """The rejected records up to the checkpoint."""
@@ -243,6 +259,7 @@ class Run:
             "seen": self._begin.seen,
             "delivered": delivered,
             "not_after_us": self._begin.not_after_us,
+            **self.about,
         }
         written_us = time.time_ns() // 1_000
         manifest = Manifest(epoch, about, packed_place(standing), parts, written_us)
@@ -260,7 +277,7 @@ class Run:
             return
         held = self._merging.take(self.runtime, self._manifest.parts, self._epoch, wait=True)
         standing = msgspec.structs.replace(self._standing, run=None, rejected=0, said=[])
-        parts = [part for part in held if part.kind == SHARD]
+        parts = [part for part in held if part.kind in (SHARD, FEEDS)]
         lasting = [part for part in held if part.kind == LASTING]
         parts += [msgspec.structs.replace(part, kind=AGGREGATOR) for part in lasting]
         self._hold(self._epoch + 1, standing, parts, delivered=True)

@@ -8,22 +8,25 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from actors.conductor import Marked, Standing
+from actors.keys import GROUPS
 from actors.outcome import Fresh
 from actors.saving import REJECTED
 from actors.steps import SourceState
 from alerts.alert import Alert
-from cluster.checkpoints import Part, Store, StoreError
+from cluster.checkpoints import Manifest, Part, Store, StoreError
 from cluster.errors import LostError, UserError
 from cluster.observed import checkpoint_now
 from cluster.run import Beginning, Every, Run, Runtime
 from cluster.snapshot import CheckpointNow
 from ingest.blocks import Health
 from ingest.records import Rejected
+from ingest.threat_intel import Indicators
 
 T = TypeVar("T")
 STEPS = 20  # of the stream, until what was gathered is sent and alerts are told
 NOTHING_LOST = "nothing is lost, the next start goes on from the last checkpoint"
 LONGEST_S = 60.0  # between two tries to begin again
+SCALED = "scaled"  # in a manifest's `run`: shards that the configuration asked for, and those asked for since
 
 
 class LiveRuntime(Runtime, Protocol):
@@ -31,6 +34,7 @@ class LiveRuntime(Runtime, Protocol):
 
     def look(self) -> list[Health]: ...
     def scale(self, shards: int) -> None: ...
+    def renew(self, indicators: Indicators) -> None: ...
     def release(self, standing: Standing) -> None: ...
     def fresh(self) -> Fresh: ...
     def taken(self, ids: list[str]) -> None: ...
@@ -59,6 +63,7 @@ class ServeRun(Run):
         self.journal_bound = journal_bound
         self.store_fault = ""  # why the store can't be used now
         self.stop_wanted = threading.Event()
+        self.configured = 0  # how many shards the configuration asks for
         # Whoever serves puts here what is to be done with what can't be read, and when it begins again.
         self.keep: Callable[[list[Rejected]], None] = lambda rejected: None
         self.begins_again: Callable[[str], None] = lambda store_fault: None
@@ -144,9 +149,18 @@ class ServeRun(Run):
     def scale(self, shards: int) -> None:
         """Go on with so many shards: key groups move with their state."""
         self.checkpoint()
+        self.about[SCALED] = [self.configured, shards]
         self.begins_again("")
         self.runtime.scale(shards)
         self.start()
+
+
+def scaled(manifest: Manifest | None, configured: int) -> int | None:
+    """How many shards a server before was told to go on with; None: none, or the configuration has changed since."""
+    said = manifest.run.get(SCALED) if manifest is not None else None
+    if not isinstance(said, list) or len(said) != 2 or said[0] != configured:
+        return None
+    return said[1] if type(said[1]) is int and 0 < said[1] <= GROUPS else None
 
 
 def now_us() -> int:

@@ -14,6 +14,7 @@ from actors.steps import Counts, SourceState
 from alerts.alert import Alert
 from alerts.kept import KeptLines
 from alerts.log import AlertLog
+from cluster.feed_watch import FeedWatch, renew
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
 from cluster.snapshot import (
@@ -58,6 +59,7 @@ class Server:
         self._log = log
         self.sinks: Callable[[], list[SinkNow]] = list
         self.ports = 0  # that are to be listened on
+        self.feeds: FeedWatch | None = None
         self._stored = stored  # whether the store of alerts has them
         self._board = board
         self._lateness_us = lateness_us
@@ -118,6 +120,8 @@ class Server:
         if now - self._posted >= POST_S:
             self._posted = now
             self.run.do(lambda: self._post(RUNNING))
+        if self.feeds is not None and (news := self.feeds.take()):
+            renew(self.run, self.feeds.feeds, news, logger().info)
         if self._shards:
             shards, self._shards = self._shards, 0
             self.run.scale(shards)
@@ -161,7 +165,8 @@ class Server:
         now, runtime, said = now_us(), self.run.runtime, self._numbers
         said_of = runtime.stats()
         ports = [one for one in said_of if isinstance(one, CollectorStats)]
-        told = [one for one in (*said_of, *self._unseen) if isinstance(one, Health)]
+        unseen = [*self._unseen, *(self.feeds.health() if self.feeds is not None else ())]
+        told = [one for one in (*said_of, *unseen) if isinstance(one, Health)]
         health = {one.name: one for one in sorted(told, key=lambda one: bool(one.fault))}
         self._tell_faults(health)
         if any(port.journal_octets > self.run.journal_bound / 2 for port in ports):

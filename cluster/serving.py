@@ -12,22 +12,25 @@ from typing import TYPE_CHECKING
 from actors.settings import MINUTE_US, Settings
 from alerts.kept import KeptLines
 from alerts.log import AlertLog
-from cluster.beginning import SERVE, beginning
+from cluster.beginning import SERVE, beginning, place_of
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
 from cluster.consoling import beside
 from cluster.detect import every_of, settings_of
 from cluster.errors import UserError
+from cluster.feed_watch import FeedWatch
+from cluster.feeds import feeds_of, unread_us
 from cluster.health import serving
 from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
-from cluster.serve_run import LiveRuntime, ServeRun
+from cluster.serve_run import SCALED, LiveRuntime, ServeRun, scaled
 from cluster.server import Server
 from cluster.sinking import Way, routes, ways
 from cluster.snapshot import Board
 from cluster.sources import finder_of, host_and_port, placed
 from cluster.storing import Stored, Writer, opened
 from detections.catalogue import CATALOGUE
+from ingest.enrich import EnrichmentSettings
 from ingest.sources import Finder
 
 if TYPE_CHECKING:
@@ -53,19 +56,27 @@ def serve(config: Path) -> int:
         begin = beginning(store, SERVE)
         for note in begin.notes:
             logger().warning(note)
+        configured = configuration.serve.shards or os.cpu_count() or 1
+        asked = scaled(begin.manifest, configured)
         settings = replace(
-            settings_of(configuration, configuration.serve.shards or os.cpu_count() or 1, None),
+            settings_of(configuration, asked or configured, None),
             checkpoints=True,
             streaming=True,
             silence_us=int(configuration.serve.silence_minutes * MINUTE_US),
             outage_us=int(configuration.serve.outage_minutes * MINUTE_US),
         )
-        runtime = _runtime(configuration, finder, settings, store)
+        standing = place_of(begin.manifest) if begin.manifest is not None else None
+        feeds = feeds_of(configuration, config, store, begin.manifest, unread_us(standing), is_watched=True)
+        runtime = _runtime(configuration, finder, settings, feeds.settings(configuration.enrichment()), store)
         stack.callback(runtime.stop)
         for one in runtime.rejected:
             logger().warning("refused", source=one.source, reason=one.reason)
         say = logger().warning
         run = ServeRun(runtime, store, begin, every_of(configuration), say, finder.journal_octets)
+        run.keep_feeds(feeds.packed())
+        run.configured = configured
+        if asked:
+            run.about[SCALED] = [configured, asked]
         alerts = Path(placed(configuration.serve.alerts, folder))
         _made_ready(alerts, config)
         log = AlertLog(alerts)
@@ -76,6 +87,9 @@ def serve(config: Path) -> int:
         kept = {name: _kept(configuration, alerts.parent / f"{name}.jsonl") for name in KEPT}
         server = Server(run, log, board, settings.lateness_us, kept, stored.write)
         server.ports = finder.ports
+        server.feeds = watch = FeedWatch(feeds)
+        watch.start()
+        stack.callback(watch.stop)
         if delivery is not None:
             server.sinks = delivery.now
             delivery.start()
@@ -90,6 +104,8 @@ def serve(config: Path) -> int:
         logger().info(
             "serving", epoch=begin.last_epoch, shards=settings.shards, health=f"http://{host}:{port}"
         )
+        if asked:
+            logger().info("shards as `redshank scale` asked for", shards=asked, configured=configured)
         server.serve()
     return 0
 
@@ -113,12 +129,14 @@ def _made_ready(alerts: Path, config: Path) -> None:
         raise UserError(f"{config}: [serve] alerts: {alerts} can't be written: {error.strerror}") from None
 
 
-def _runtime(configuration: Configuration, finder: Finder, settings: Settings, store: Store) -> LiveRuntime:
+def _runtime(
+    configuration: Configuration, finder: Finder, settings: Settings, about: EnrichmentSettings, store: Store
+) -> LiveRuntime:
     if configuration.serve.runtime == "loop":
-        return LocalRuntime(finder, settings, configuration.enrichment(), store)
+        return LocalRuntime(finder, settings, about, store)
     from cluster.ray_runtime import RayRuntime
 
-    return RayRuntime(finder, settings, configuration.enrichment(), store, configuration.serve.address)
+    return RayRuntime(finder, settings, about, store, configuration.serve.address)
 
 
 def _kept(configuration: Configuration, path: Path) -> KeptLines:

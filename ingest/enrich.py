@@ -27,11 +27,13 @@ class EnrichmentSettings(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Path | None = None
     networks: tuple[str, ...] = ()
     feeds: tuple[Feed, ...] = ()
+    listed: tuple[Entry, ...] = ()  # of feeds that were read already, with the times for which each counts
+    refused: tuple[Rejected, ...] = ()  # in them
     database: Path | None = None  # None: the one that comes with the package
 
 
 class Enrichment:
-    """Inventory, threat intelligence and geography together; it changes nothing and keeps nothing of events."""
+    """Inventory, threat intelligence and geography together; it keeps nothing of events."""
 
     def __init__(self, inventory: Inventory, indicators: Indicators, geography: Geography) -> None:
         self.inventory = inventory
@@ -48,8 +50,15 @@ class Enrichment:
         """From files; with what was refused of them. Raises ConfigurationError for one that is of no use."""
         inventory, rejected = _inventory(settings)
         indicators, refused = Indicators.read(settings.feeds)
+        if settings.listed:
+            indicators = Indicators([*indicators.entries, *settings.listed])
         geography = Geography.open(settings.database)
-        return cls(inventory, indicators, geography), [*rejected, *refused]
+        return cls(inventory, indicators, geography), [*rejected, *refused, *settings.refused]
+
+    def renew(self, indicators: Indicators) -> None:
+        """From now on with these, which say the same as the ones before of every time that was asked about."""
+        self.indicators = indicators
+        self._about = lru_cache(CACHED)(self._look_up)
 
     def event(self, event: Event) -> Event:
         """The event with `country`, `latitude`, `longitude` and `listed` of its caller's address.

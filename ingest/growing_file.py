@@ -123,8 +123,8 @@ class GrowingFile:
     def _advance(self, file: int | Octets, used: int, tail: bytes) -> None:
         offset, begins = self.at.offset + used, self.at.begins
         if begins[0] < min(offset, BEGINS):
-            begins = _mark(octets(file, 0, min(offset, BEGINS)))
-        self.at = msgspec.structs.replace(self.at, offset=offset, begins=begins, ends=_mark(tail))
+            begins = mark(octets(file, 0, min(offset, BEGINS)))
+        self.at = msgspec.structs.replace(self.at, offset=offset, begins=begins, ends=mark(tail))
 
 
 def first_us(name: str, file: int | Octets, size: int, at_end: bool = False) -> int | None:
@@ -176,9 +176,9 @@ def is_plain(head: bytes) -> bool:
 
 def stands_in(file: int | Octets, at: GrowingPosition) -> bool:
     """Whether what was read up to a position stands in a file: then it is the same one."""
-    if _mark(octets(file, 0, at.begins[0])) != at.begins:
+    if mark(octets(file, 0, at.begins[0])) != at.begins:
         return False
-    return _mark(octets(file, at.offset - at.ends[0], at.offset)) == at.ends
+    return mark(octets(file, at.offset - at.ends[0], at.offset)) == at.ends
 
 
 def head_of(file: int | Octets) -> bytes:
@@ -200,7 +200,8 @@ def octets(file: int | Octets, begin: int, end: int) -> bytes:
     return b"".join(parts)
 
 
-def _mark(data: bytes) -> tuple[int, int]:
+def mark(data: bytes) -> tuple[int, int]:
+    """By what some octets are known again."""
     return len(data), crc32(data)
 
 

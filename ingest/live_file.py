@@ -62,7 +62,8 @@ class LiveFile(Followed):
         at = self._begins if position is None else known(position, GrowingPosition, self.name)
         at = msgspec.structs.replace(at, rests=(0, 0))
         try:
-            follower = _Follower(self._path, GrowingFile(self.name, at), self._rest_s, self._now_us)
+            reading = GrowingFile(self.name, at)
+            follower = _Follower(self._path, reading, self._rest_s, self._now_us, self._begins)
         except BadTemplateError as error:
             raise unusable(self.name, error) from None
         return self._blocks(follower)
@@ -92,8 +93,16 @@ _held: dict[_Follower, None] = {}  # those that hold a file open and read nothin
 class _Follower:
     """Which file it is that is read under a path."""
 
-    def __init__(self, path: Path, reading: GrowingFile, rest_s: float, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        reading: GrowingFile,
+        rest_s: float,
+        now_us: Callable[[], int],
+        begins: GrowingPosition = START,
+    ) -> None:
         self.reading = reading
+        self._begins = begins  # where a file that has the name now is read from, if that stands in it
         self.quiet_us = 0  # the time of day of the last change, if that was before the first look
         self.is_over = False  # the file is gone
         self.rests = False  # nobody has written to it for long
@@ -185,6 +194,7 @@ class _Follower:
                 return False
             else:
                 yield from self._replaced(now, device, inode)
+                self._skip(opened)
         except BaseException:
             os.close(opened)
             raise
@@ -214,6 +224,13 @@ class _Follower:
             before = self.reading.at.before
         self.reading = GrowingFile(old.name, GrowingPosition(device=device, inode=inode, before=before))
         yield from self._tailed(now)
+
+    def _skip(self, file: int) -> None:
+        """Read on where what was read under another name ends, if the file is a copy of that."""
+        at, begins = self.reading.at, self._begins
+        if begins.offset and stands_in(file, begins):
+            at = msgspec.structs.replace(begins, device=at.device, inode=at.inode, before=at.before)
+            self.reading = GrowingFile(self.reading.name, at)
 
     def _renamed(self, file: int, now: float) -> Iterator[Block]:
         """What was read so far has the name no longer."""

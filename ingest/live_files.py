@@ -9,12 +9,14 @@ from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
-from ingest.blocks import LivePartition, shown
+from ingest.blocks import LivePartition, bad_file, shown
 from ingest.errors import PositionError
+from ingest.live_copies import Copies, told
 from ingest.live_file import REST_S, START, LiveFile, untold
 from ingest.live_tail import has_more, is_read_before
 from ingest.live_walk import BEGINS, LONGEST_S, Changes, Seen, Walk, Which
 from ingest.positions import GrowingPosition, known
+from ingest.records import Rejected
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 MOVED_S = 2 * LONGEST_S  # for which a file that went is looked for under another name
@@ -42,6 +44,9 @@ class LiveFolder:
         self._went: dict[Which, tuple[Seen, float]] = {}  # lately, and when
         self._read: dict[Which, tuple[str, GrowingPosition]] = {}
         self._left: dict[Which, GrowingPosition] = {}  # those that had lost their names before
+        self._copies = Copies()
+        self._names = frozenset(positions)  # under which files are read on
+        self.said: list[Rejected] = []  # of files, for whoever looks
         for name, position in positions.items():
             try:
                 at = known(position, GrowingPosition, name)
@@ -50,6 +55,7 @@ class LiveFolder:
             for one in at.before:
                 self._left[one.device, one.inode] = one
             self._read[at.device, at.inode] = name, at
+        self.know(positions)
 
     def look(self, resting: Mapping[str, Any] = NOTHING) -> list[LivePartition]:
         """The files that are new since the last look, in the order of names, and those at rest that have changed.
@@ -59,8 +65,11 @@ class LiveFolder:
         self._resting = resting
         changes, now = self._walk.look(), monotonic()
         self._note(changes, now)
-        new = [path for path in changes.came if not self._is_moved(path) and not self._was_read(path)]
-        files = [(path, self._begins(path) if path in new else START) for path in [*new, *changes.stirred]]
+        came = [path for path in changes.came if not self._is_moved(path) and not self._was_read(path)]
+        self._copies.forget_but(self._walk.files)
+        new = {*came, *self._copies.waiting()}.difference(changes.stirred)
+        files = [(path, self._begins(path, now)) for path in new]
+        files += [(path, self._again(path, now)) for path in changes.stirred]
         about = self._rest_s, self._now_us
         return [
             LiveFile(Path(path), *about, at)
@@ -97,12 +106,28 @@ class LiveFolder:
         except OSError:
             return False
 
-    def _begins(self, path: str) -> GrowingPosition | None:
-        """Where to begin; None: it had lost its name before the checkpoint, and nothing was written to it since."""
+    def _begins(self, path: str, now: float) -> GrowingPosition | None:
+        """Where to begin; None: it had lost its name before the checkpoint, and nothing was written to it since. Or it
+        can't be told yet whether it is a copy of what is read already."""
         at = self._left.pop(self._walk.files[path].which, None)
         if at is None or not is_read_before(Path(path), at):
-            return START
+            return START if _name(path) in self._names else self._copied(path, now)
         return at if has_more(Path(path), at) else None
+
+    def _again(self, path: str, now: float) -> GrowingPosition | None:
+        """The same of one at rest that stirs: another file may have its name now, say the next one that was packed."""
+        at = known(self._resting[_name(path)], GrowingPosition, path)
+        return START if (at.device, at.inode) == self._walk.files[path].which else self._copied(path, now)
+
+    def _copied(self, path: str, now: float) -> GrowingPosition | None:
+        at = self._copies.judge(path, now)
+        if at is not None and at.offset:
+            self.said.append(bad_file(Path(path), told(at)))
+        return at
+
+    def know(self, positions: Mapping[str, Any]) -> None:
+        """A checkpoint has these places: what is copied or packed later is known by them."""
+        self._copies.know(positions, monotonic())
 
     def _was_read(self, path: str) -> bool:
         """Whether it was read under another name before the checkpoint."""

@@ -99,7 +99,15 @@ class LiveSources:
         found.rejected = [
             Rejected(reason=_left(resting[name]), source=name, kind="file") for name in found.gone
         ]
+        for folder in self._looking:
+            found.rejected += folder.said
+            folder.said = []
         return found
+
+    def know(self, positions: Mapping[str, Any]) -> None:
+        """A checkpoint has these places."""
+        for folder in self._looking:
+            folder.know(positions)
 
     def _gone(self, missing: list[str]) -> list[str]:
         """Those that are missing for long: a disk that is away for a while has not lost its files."""

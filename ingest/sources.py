@@ -59,6 +59,9 @@ class Finder(Protocol):
     def look(self, resting: Mapping[str, Any]) -> Found:
         """What has come since; `resting` are the positions of the sources at rest, by name: those that stir come, too."""
 
+    def know(self, positions: Mapping[str, Any]) -> None:
+        """A checkpoint holds, with these positions of all sources."""
+
 
 @dataclass(frozen=True, slots=True)
 class Files:
@@ -78,6 +81,9 @@ class Files:
     def look(self, resting: Mapping[str, Any]) -> Found:
         """Nothing comes."""
         return Found()
+
+    def know(self, positions: Mapping[str, Any]) -> None:
+        """Nothing hangs on it."""
 
 
 def discover(paths: Sequence[str | Path], lateness_us: int) -> Found:

@@ -90,11 +90,17 @@ class Taken:
 
 def read_feed(feed: Feed) -> tuple[list[Entry], list[Rejected]]:
     """A feed's entries, and what was refused. Raises ConfigurationError if the file can't be read at all."""
+    return read_content(feed, file_content(feed.path))
+
+
+def read_content(feed: Feed, content: bytes) -> tuple[list[Entry], list[Rejected]]:
+    """The same of what a feed holds, wherever it came from."""
     if feed.category not in CATEGORIES:
         raise ConfigurationError(
             f"{feed.path}: no such category: {feed.category!r} ({', '.join(CATEGORIES)})"
         )
-    text = _text(feed.path)
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if wide else "utf-8-sig", "replace")
     taken = Taken(feed)
     if text.lstrip()[:1] in ("{", "["):
         _read_json(text, taken)
@@ -118,7 +124,8 @@ def address_or_network(value: str) -> Network:
     return parse_network(value)
 
 
-def _text(path: str) -> str:
+def file_content(path: str) -> bytes:
+    """A feed's file. Raises ConfigurationError if it can't be read, or is too large."""
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -126,8 +133,7 @@ def _text(path: str) -> str:
         raise ConfigurationError(f"{path}: the feed can't be read: {error.strerror}") from None
     if len(content) > MAX_BYTES:
         raise ConfigurationError(f"{path}: the feed is larger than {MAX_BYTES >> 20} MB")
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if wide else "utf-8-sig", "replace")
+    return content
 
 
 def _read_json(text: str, taken: Taken) -> None:

@@ -26,7 +26,7 @@ from ingest.inventory import Inventory
 from ingest.inventory_file import Claims
 from ingest.networks import parse_network
 from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, SUCCESS, Event
-from ingest.sources import Block, Found, Partition
+from ingest.sources import Block, Files, Found, Partition
 from ingest.threat_intel import Entry, Indicator, Indicators
 
 START = 490_000
@@ -164,7 +164,7 @@ class Replayed(LocalRuntime):
     def __init__(
         self, partitions: Sequence[Partition], settings: Settings, saved: Saved | None = None
     ) -> None:
-        self._enrichment = enrichment()
+        self._enrichment, self._finder = enrichment(), Files((), 0)
         self._settings = replace(settings, checkpoints=True)
         self._store = saved.store if saved else Kept()
         self._parts = list(saved.parts) if saved else []

@@ -163,7 +163,7 @@ def test_a_misspelt_name_is_said_with_the_right_one(folder: Path, text: str, tol
         ("[inventory]\npath = ''", "[inventory] path: expected the path of a file, found ''"),
         ("[threat_intel]\nfeeds = 'tor.txt'", "[threat_intel] feeds: expected a list of tables, found 'tor.txt'"),
         ("[threat_intel]\nfeeds = ['tor.txt']", "[threat_intel] feeds[0]: expected a table, found 'tor.txt'"),
-        ("[threat_intel]\nfeeds = [{category = 'tor_exit_node'}]", "[threat_intel] feeds[0]: has no path: the path of a file was expected"),
+        ("[threat_intel]\nfeeds = [{category = 'tor_exit_node'}]", "[threat_intel] feeds[0]: one of path, url and taxii was expected"),
         ("[threat_intel]\nfeeds = [{path = 'inventory.csv', category = 'tor'}]", "[threat_intel] feeds[0].category: expected one of tor_exit_node, anonymous_proxy, command_and_control, found 'tor'"),
         ("[regions]\nwesteurope = 3", "[regions] westeurope: expected a store: a path or an address, found 3"),
         ("[flows]\n\nsampling = ", "line 3, its end: not valid TOML: Invalid value"),

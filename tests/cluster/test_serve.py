@@ -264,6 +264,13 @@ def test_it_goes_on_with_more_shards_while_it_runs(telemetry: Path, tmp_path: Pa
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
     assert "scaled" in served.log()
+    with served.running():
+        assert until(lambda: served.ask("/status"), served.log)["queues"] == [0] * 3, "it is still asked for"
+    served.config.write_text(served.config.read_text().replace("shards = 2", "shards = 1"))
+    with served.running():
+        assert until(lambda: served.ask("/status"), served.log)["queues"] == [0], (
+            "the file's newer word counts"
+        )
 
 
 @pytest.mark.parametrize("runtime", ["loop", "ray"])

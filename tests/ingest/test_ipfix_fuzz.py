@@ -8,15 +8,18 @@ from collections.abc import Callable
 from itertools import pairwise
 from types import FrameType
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.exporters import Exporters
 from ingest.ipfix import IpfixDecoder
 from ingest.ipfix_sets import MAX_ALL_WAITING, MAX_DOMAINS, MAX_WAITING
 from ingest.ipfix_templates import MAX_SPECIFIERS, MAX_TEMPLATES
+from ingest.journal_files import Datagram
 from ingest.records import FLOW
 from simulation.wire.ipfix import Exporter
 from tests.ingest.ipfix_messages import (
@@ -283,8 +286,30 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "a record of many fields that never ends": lambda n: message(
         template(256, ((371, 65535),) * n), a_set(256, b"\x01" * (n + 3)) * 3
     ),
+    "fields of no octets": lambda n: message(template(256, (*FOUR, *((371, 0),) * n)), a_set(256, TALK * n)),
+    "fields longer than any record": lambda n: message(template(256, ((371, 65534),) * n), a_set(256, TALK * n)),
+    "sets whose length points outside": lambda n: message(struct.pack("!HH", 2, 65_000), TALK) * n,
+    "field counts that point outside": lambda n: message(a_set(2, struct.pack("!HH", 256, 65_535) + TALK)) * n,
+    "a flood of templates": lambda n: b"".join(
+        message(a_set(2, b"".join(one_field(256 + (i * 40 + j) % 60_000) for j in range(40)))) for i in range(n)
+    ),
+    "a flood of domains": lambda n: b"".join(message(template(256, FOUR), domain=i) for i in range(n)),
     "records of one octet": lambda n: message(template(256, ((371, 65535),)), a_set(256, bytes(8 * n))),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_twice_as_hostile_datagrams_cost_no_more_than_about_twice(kind: str) -> None:
+    """By UDP anybody can send them; what is kept of an exporter has its bounds."""
+
+    def taken(size: int) -> None:
+        octets, exporters = HOSTILE[kind](size), Exporters("udp")
+        for at in range(0, len(octets), 1_400):
+            body = octets[at : at + 1_400]
+            exporters.take([Datagram((bytes(16), 1), EXPORTED_S * 1_000_000, crc32(body), body)])
+
+    small, large = (steps(lambda size=size: taken(size)) for size in (300, 600))
+    assert large < 2.6 * small
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

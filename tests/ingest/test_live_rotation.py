@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import zstandard
 
 from ingest import live_file, live_tail
 from ingest.blocks import Block, LivePartition
+from ingest.event_reader import EventReader
+from ingest.json_records import Lines
 from ingest.live_files import is_at_rest
 from ingest.live_sources import LiveSources
+from ingest.records import Rejected
 from tests.ingest.conftest import TimePasses
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
 from tests.ingest.test_files_at_rest import append, uids
@@ -28,6 +33,7 @@ class Server:
         self.folder, self.passes = folder, passes
         self.places: dict[str, Any] = {}
         self.blocks: list[Block] = []
+        self.told: list[Rejected] = []  # of files, by who looks for them
         self.begin()
 
     def begin(self) -> None:
@@ -37,7 +43,9 @@ class Server:
         self.found = LiveSources(
             (str(self.folder),), (), self.folder / "journal", 1 << 20, lambda: 0, RESTS_S
         )
-        self.open = {one.name: self._blocks(one) for one in self.found.found(places).partitions}
+        found = self.found.found(places)
+        self.told += found.rejected
+        self.open = {one.name: self._blocks(one) for one in found.partitions}
         self.look()
 
     def _blocks(self, file: LivePartition) -> Any:
@@ -49,7 +57,9 @@ class Server:
     def look(self) -> list[Block]:
         """All that is there now."""
         some: list[Block] = []
-        for file in self.found.look(self.resting()).partitions:
+        found = self.found.look(self.resting())
+        self.told += found.rejected
+        for file in found.partitions:
             self.open.setdefault(file.name, self._blocks(file))
         for name, blocks in list(self.open.items()):
             for block in blocks:
@@ -210,3 +220,125 @@ def test_only_so_many_renamed_files_are_remembered(log: Path, passes: TimePasses
     (place,) = server.places.values()
     assert len(msgspec.convert(place, live_file.GrowingPosition).before) == live_tail.MOST_BEFORE
     assert len(msgspec.msgpack.encode(place)) < 100 * live_tail.MOST_BEFORE
+
+
+# Copies and packed files
+
+COMMANDS = {"packed": "gz", "packed by zstd": "zst", "copied": "copy"}
+
+
+def pack(path: Path, how: str, content: bytes | None = None) -> Path:
+    """What rotation makes of a file beside it."""
+    data = path.read_bytes() if content is None else content
+    made = path.with_name(f"{path.name}.{COMMANDS[how]}")
+    if how == "packed":
+        made.write_bytes(gzip.compress(data))
+    elif how == "copied":
+        made.write_bytes(data)
+    else:
+        made.write_bytes(zstandard.compress(data))
+    return made
+
+
+def uids_of(records: list[dict[str, Any]]) -> list[int]:
+    """Those of records, each once for each time that it is there."""
+    found = EventReader("x").read(Lines(lines(records))).events
+    return sorted(found.columns["uid"].tolist())
+
+
+def checkpoint(server: Server) -> None:
+    """One holds."""
+    server.found.know(msgspec.msgpack.decode(msgspec.msgpack.encode(server.places)))
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize("how", COMMANDS)
+def test_a_rotated_file_that_is_packed_or_copied_is_counted_once(
+    log: Path, passes: TimePasses, how: str, restart: bool
+) -> None:
+    """Flows and late records would count twice, every night."""
+    server = Server(log.parent, passes)
+    server.look()
+    older = rotate(log)
+    log.write_bytes(lines(RECORDS[10:20]))
+    passes(5)
+    server.look()
+    checkpoint(server)
+    pack(older, how)
+    older.unlink()
+    if restart:
+        server.begin()
+    for _ in range(4):
+        passes(5)
+        server.look()
+        checkpoint(server)
+    append(log, lines(RECORDS[20:22]))
+    passes(5)
+    server.look()
+    assert sorted(uids(server.blocks)) == uids_of(RECORDS[:22])
+    said = [one.reason for one in server.told if "are not read again" in one.reason]
+    assert len(said) == 1
+    checkpoint(server)
+    server.begin()
+    passes(5)
+    server.look()
+    assert sorted(uids(server.blocks)) == uids_of(RECORDS[:22])
+    assert len([one for one in server.told if "are not read again" in one.reason]) == 1
+
+
+def test_the_next_night_s_packed_file_under_the_same_name_is_known_too(log: Path, passes: TimePasses) -> None:
+    """`x.log.1.gz` is another file each night."""
+    server = Server(log.parent, passes)
+    server.look()
+    for night in range(3):
+        packed = log.with_name("x.log.1.gz")
+        if packed.exists():
+            packed.rename(log.with_name(f"x.log.{night + 1}.gz"))
+        older = rotate(log)
+        log.write_bytes(lines(RECORDS[10 + 5 * night : 15 + 5 * night]))
+        passes(5)
+        server.look()
+        checkpoint(server)
+        packed.write_bytes(gzip.compress(older.read_bytes()))
+        older.unlink()
+        for _ in range(4):
+            passes(5)
+            server.look()
+            checkpoint(server)
+        passes(RESTS_S + 70)
+        server.look()
+        server.look()
+        checkpoint(server)
+    assert sorted(uids(server.blocks)) == uids_of(RECORDS[:25])
+
+
+def test_a_packed_file_that_holds_more_than_was_read_is_read_on_behind_it(
+    log: Path, passes: TimePasses
+) -> None:
+    """Nothing is lost for being taken for a copy."""
+    server = Server(log.parent, passes)
+    server.look()
+    checkpoint(server)
+    made = pack(log, "packed", lines(RECORDS[:14]))
+    for _ in range(3):
+        passes(5)
+        server.look()
+    assert sorted(uids(server.blocks)) == uids_of(RECORDS[:10]), "the other one may yet come to hold it"
+    for _ in range(14):
+        passes(5)
+        server.look()
+    assert made.exists()
+    assert sorted(uids(server.blocks)) == uids_of(RECORDS[:14])
+
+
+def test_a_file_that_only_begins_alike_is_read_whole(log: Path, passes: TimePasses) -> None:
+    server = Server(log.parent, passes)
+    server.look()
+    checkpoint(server)
+    pack(log, "packed", lines([*RECORDS[:3], *RECORDS[12:25]]))
+    pack(log, "copied", lines(RECORDS[:2]))  # shorter: it may be being written, for a minute
+    for _ in range(16):
+        passes(5)
+        server.look()
+    expected = [*RECORDS[:10], *RECORDS[:3], *RECORDS[12:25], *RECORDS[:2]]
+    assert sorted(uids(server.blocks)) == uids_of(expected)

@@ -1,0 +1,1 @@
+"""Everything that takes bytes from somebody else, fuzzed."""
