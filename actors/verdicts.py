@@ -45,6 +45,9 @@ class Verdicts:
             period = self._settings.learning(detection)
             self._keep(one, "learning", f"still learning: {period.days:g} days are needed" if period else "")
             return None
+        if one.excused:
+            self._keep(one, "withheld", one.excused)
+            return None
         if detection.address_rule and (moved := self._moved(one)):
             self._keep(one, "withheld", f"{moved} was not held by this resource for the whole hour")
             return None
