@@ -68,7 +68,9 @@ class EntityState:
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ValueError(f"no saved entity ({error})") from None
         last_hour = last_hour_of(packed)
-        return cls(said.kind, said.entity, said.since_us, last_hour, said.events, read, said.region, said.words)
+        return cls(
+            said.kind, said.entity, said.since_us, last_hour, said.events, read, said.region, said.words
+        )
 
 
 def check_packed(packed: bytes) -> tuple[msgspec.Raw, msgspec.Raw]:

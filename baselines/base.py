@@ -73,7 +73,7 @@ class Model(base.Base, abc.ABC):
 
         Models without keys have nothing to make up: what is like it is learned at its full weight from now on.
         """
-        return None
+        return
 
     @abc.abstractmethod
     def state(self) -> list[Any]:

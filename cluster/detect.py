@@ -33,6 +33,8 @@ from cluster.local import LocalRuntime
 from cluster.reporting import Result
 from cluster.run import Beginning, Every, Run, Runtime, beginning
 from cluster.sources import bucket_for
+from cluster.storing import opened
+from cluster.teaching import marks_of
 from detections.catalogue import CATALOGUE
 from ingest.sources import Files
 
@@ -120,6 +122,8 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     every, say = every_of(configuration), partial(_say, console)
     run = Run(runtime(store is not None), store, begin, every, say, spare)
     stack.callback(lambda: run.runtime.stop())
+    if options.keeps:  # else it is a comparison of configurations
+        run.marked = marks_of(opened(configuration), partial(_say, console), takes_in=place is not None)
     return run
 
 

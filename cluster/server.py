@@ -107,6 +107,7 @@ class Server:
             self._unseen = self.run.do(self.run.runtime.look)
             took_s = time.monotonic() - now  # the longer, the more files there are
             self._look_at = now + max(LOOK_S, took_s / LOOKING)
+            self.run.teach(progress.untold_hour)
         if progress.counts.read != self._read:
             self._read, self._came = progress.counts.read, now
         lately = now - self._came < LATELY_S

@@ -27,6 +27,7 @@ from cluster.sinking import Way, routes, ways
 from cluster.snapshot import Board
 from cluster.sources import finder_of, host_and_port, placed
 from cluster.storing import Stored, Writer, opened
+from cluster.teaching import marks_of
 from detections.catalogue import CATALOGUE
 from ingest.sources import Finder
 
@@ -76,6 +77,7 @@ def serve(config: Path) -> int:
         kept = {name: _kept(configuration, alerts.parent / f"{name}.jsonl") for name in KEPT}
         server = Server(run, log, board, settings.lateness_us, kept, stored.write)
         server.ports = finder.ports
+        run.marked = marks_of(opened(configuration), say)
         if delivery is not None:
             server.sinks = delivery.now
             delivery.start()

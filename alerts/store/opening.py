@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-HEAD = "0003"  # the newest of `migrations`
+HEAD = "0005"  # the newest of `migrations`
 BUSY_S = 10.0  # that a writer waits for another one
 LOCK = 0x5EDA  # PostgreSQL's, while tables are made
 
