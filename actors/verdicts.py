@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from actors.judging import MOST_LEARNING
@@ -12,6 +13,7 @@ from actors.settings import Settings
 from alerts.alert import Alert, make_alert, stepped
 from detections.catalogue import CATALOGUE
 from detections.declare import AtOnce, Detection, Verdict
+from detections.expected import Expected, told
 from ingest.records import HOUR_US
 
 COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
@@ -30,6 +32,7 @@ class Verdicts:
     ) -> None:
         self._settings, self._organisation = settings, organisation
         self._keep, self._note = keep, note
+        self._expected = Expected(settings.expected)
         self._learning: dict[str, int] = {}  # by type, in the hour that is being closed
 
     def begin(self) -> None:
@@ -59,9 +62,20 @@ class Verdicts:
 
     def _confirm(self, detection: Detection, one: Found) -> Verdict:
         confirm = detection.confirm
-        if confirm is None:
-            return Verdict()
-        return self._asked(one, lambda: confirm(one.finding, self._organisation), Verdict())
+        said = Verdict()
+        if confirm is not None:
+            said = self._asked(one, lambda: confirm(one.finding, self._organisation), said)
+        return said if said.withheld else self._doubted(one, said)
+
+    def _doubted(self, one: Found, verdict: Verdict) -> Verdict:
+        """One step lower where all who did it are expected to."""
+        actors = self._expected.all_of(one.type, one.kind, one.entity, one.finding)
+        if not actors:
+            return verdict
+        rows = [{"kind": actor.kind, "id": actor.id, "name": actor.name} for actor in actors]
+        evidence = {**verdict.evidence, "expected_actors": rows}
+        against = (*verdict.against, *told(actors))
+        return replace(verdict, steps=verdict.steps - 1, against=against, evidence=evidence)
 
     def _asked(self, one: Found, ask: Callable[[], T], otherwise: T) -> T:
         """A detection's error is ours; the finding stands without the wider view."""

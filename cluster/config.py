@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from cluster.config_base import Table
+from cluster.config_expected import wrong_with as wrong_actor
 from cluster.config_sinks import wrong_with
 from cluster.config_tables import (
     Configuration,
@@ -173,6 +174,8 @@ class _Reader:
     def _check(self, configuration: Configuration) -> None:
         self._check_detections(configuration)
         self._check_networks(configuration)
+        if wrong := wrong_actor(configuration.expected.actors, self._types):
+            raise self._error(f"[[expected.actors]] {wrong[0] + 1}", wrong[1])
         inventory, database = configuration.inventory.path, configuration.geo.database
         try:
             where = "[inventory] path"

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from cluster.config_base import File, Severity, Table, YesNo
+from cluster.config_expected import ExpectedTable
 from cluster.config_sinks import SinkTable
 from ingest.enrich import EnrichmentSettings
 from ingest.threat_intel import Feed
@@ -242,6 +243,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     store: StoreTable | None = None  # of alerts; None: they are written to files alone
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
     console: ConsoleTable = ConsoleTable()
+    expected: ExpectedTable = ExpectedTable()
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
 
     def enabled(self, type_: str) -> bool:

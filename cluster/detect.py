@@ -71,6 +71,7 @@ def settings_of(configuration: Configuration, shards: int, not_after_us: int | N
         disabled=frozenset(disabled),
         shadow=frozenset(configuration.detections.shadow) - disabled,
         learning_days=configuration.detections.learning_days,
+        expected=configuration.expected.all(),
         parameters={type_: dict(configuration.parameters(type_)) for type_ in CATALOGUE},
     )
 

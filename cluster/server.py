@@ -174,6 +174,7 @@ class Server:
             entities=said.entities,
             alerts=said.raised,
             shadow=said.shadow,
+            expected=said.expected,
             open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
             sources=self._sources(health, now),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from detections.declare import Finding, Severity, Verdict
-from detections.key_vault.callers import caller_of
+from detections.key_vault.callers import actors_of, caller_of
 from detections.organisation import Organisation
 from detections.view import Act, View
 from detections.words import odds, rfc3339, rounded
@@ -172,6 +172,7 @@ def finding(
         addresses=_distinct(act.event.address for act in acts),
         vaults=_distinct(act.event.vault for act in acts if act.event.layer == KEY_VAULT),
         held=tuple(sorted(set(held))),
+        actors=() if view.brief else actors_of(acts),
     )
 
 
