@@ -97,6 +97,6 @@ class Expected:
 def told(actors: Sequence[Actor]) -> tuple[str, ...]:
     """What speaks against an alert, in words."""
     return tuple(
-        f"{one.name} ({one.id}) is expected to act so" + (f": it {one.reason}" if one.reason else "")
+        f"{one.name} ({one.id}) is expected to act so" + (f": {one.reason}" if one.reason else "")
         for one in actors
     )
