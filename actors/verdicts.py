@@ -13,6 +13,7 @@ from actors.settings import Settings
 from alerts.alert import Alert, make_alert, stepped
 from detections.catalogue import CATALOGUE
 from detections.declare import AtOnce, Detection, Verdict
+from detections.doubts import doubts
 from detections.expected import Expected, told
 from ingest.records import HOUR_US
 
@@ -68,7 +69,11 @@ class Verdicts:
         return said if said.withheld else self._doubted(one, said)
 
     def _doubted(self, one: Found, verdict: Verdict) -> Verdict:
-        """One step lower where all who did it are expected to."""
+        """With what the organisation says against it; one step lower where all who did it are expected to."""
+        if one.kind != "resource" and not CATALOGUE[one.type].cloud_app_security:  # these ask it themselves
+            nothing: tuple[str, ...] = ()
+            said = self._asked(one, lambda: doubts(one.finding, self._organisation), nothing)
+            verdict = replace(verdict, against=tuple(dict.fromkeys((*verdict.against, *said))))
         actors = self._expected.all_of(one.type, one.kind, one.entity, one.finding)
         if not actors:
             return verdict

@@ -31,6 +31,7 @@ from ingest.errors import ConfigurationError as UnusableFile
 from ingest.geography import Geography
 from ingest.inventory_file import check_header
 from ingest.networks import parse_network
+from ingest.systems import Systems
 
 
 class ConfigurationError(UnusableFile, UserError):
@@ -184,6 +185,8 @@ class _Reader:
             where = "[geo] database"
             if database is not None:
                 Geography.open(database)
+            where = "[networks] database"
+            Systems.open(configuration.networks.database)
         except UnusableFile as error:
             raise self._error(where, str(error)) from None
 

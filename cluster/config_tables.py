@@ -38,6 +38,12 @@ class GeoTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database: File | None = None
 
 
+class NetworksTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose networks addresses are in."""
+
+    database: File | None = None
+
+
 class FeedTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One feed of threat intelligence."""
 
@@ -231,6 +237,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     cloud: Cloud = "AzureCloud"
     inventory: InventoryTable = InventoryTable()
     geo: GeoTable = GeoTable()
+    networks: NetworksTable = NetworksTable()
     threat_intel: ThreatIntelTable = ThreatIntelTable()
     flows: FlowsTable = FlowsTable()
     detections: DetectionsTable = DetectionsTable()
@@ -285,6 +292,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
             networks=self.inventory.networks,
             feeds=feeds,
             database=self.geo.database,
+            systems=self.networks.database,
         )
 
 

@@ -161,7 +161,7 @@ def _beginning(
     begin = Beginning()
     if store is not None:
         about = configuration.enrichment()
-        files = [*paths, about.inventory, about.database, *(feed.path for feed in about.feeds)]
+        files = [*paths, about.inventory, about.database, about.systems, *(feed.path for feed in about.feeds)]
         begin = beginning(store, _fingerprint(options, configuration, paths), seen(files) + objects)
     for note in begin.notes:
         _say(console, note)
