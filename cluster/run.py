@@ -103,7 +103,8 @@ class Run:
         """Begin where the checkpoint stands, or at the beginning."""
         router = place_of(self._manifest).router if self._manifest is not None else {}
         first = untold_hour(router.get("closed_until"), router.get("open_hours", ()))
-        self._marks = self.marked(first) or []
+        new = self.marked(first)
+        self._marks = self._marks if new is None else new
         self._try(self._start, lambda: None)
 
     def _start(self) -> None:

@@ -59,9 +59,7 @@ MARKS = Table(
     Column("made", String, nullable=False),
     Column("who", String, nullable=False),
     Column("expires", String),
-    Column(
-        "since", Integer
-    ),  # the first hour (since 1970) that is judged by it, said by the run that takes it in
+    Column("since", Integer),  # the first hour (since 1970) that is judged by it; its run says so
 )
 OUTBOX = Table(
     "outbox",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from cluster.teaching import marks_of
 from simulation.acts import CLI, DAY_US, MINUTE_US, Identity, Vaulted
 from simulation.wire.key_vault import record
 from tests.alerts.test_alert_store import NOW, alert
+from tests.cluster.test_serve import START as COMMAND
 from tests.cluster.test_serve import Served, until
 
 START = 1_767_225_600_000_000  # 2026-01-01
@@ -145,8 +147,14 @@ def test_a_server_learns_it_while_it_runs_and_after_a_kill(tmp_path: Path) -> No
         store.mark(first["id"], "benign", "", "uma", NOW)
         until(lambda: marks(store.engine)[0].since, server.log)
     since = marks(store.engine)[0].since  # it was killed: whatever it knew is gone
-    written(server.folder / "in", 22, END)
     with server.running() as process:
+        subprocess.run(
+            [*COMMAND, "scale", "3", "--config", str(server.config)], check=True, capture_output=True
+        )
+        until(
+            lambda: "scaled" in server.log(), server.log
+        )  # new shards, which know nothing of marks by themselves
+        written(server.folder / "in", 22, END)
         until(
             lambda: server.read() >= END * 6 and not (server.ask("/status") or {}).get("open_hours"),
             server.log,
