@@ -332,7 +332,7 @@ def start(address: str | None) -> Any:
             else:
                 # "local": without it Ray joins whatever cluster it last heard of, a dead one too.
                 ray.init("local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+    except Exception as error:  # of a start that takes too long Ray says so by a bare one
         where = f"--address {address}" if address else "a local Ray"
         hint = (
             "; if the cluster asks for a token, set RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH" if address else ""
