@@ -337,5 +337,5 @@ def start(address: str | None) -> Any:
         hint = (
             "; if the cluster asks for a token, set RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH" if address else ""
         )
-        raise UserError(f"{where}: could not be reached ({str(error).splitlines()[0]}){hint}") from None
+        raise UserError(f"{where}: could not be reached ({_in_a_line(error)}){hint}") from None
     return ray
