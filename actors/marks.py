@@ -78,8 +78,10 @@ class Marks:
 
 def excuse(found: Iterable[Found], words: Iterable[Word], holding: Holding) -> None:
     """Say of each finding that is what was marked that it is, and let the baselines learn it as anything else."""
+    if not holding:
+        return
     marked = [word for word in words if (word.type, word.hour) in holding]
-    for one in found if marked else ():
+    for one in found:
         same = [word for word in marked if word.type == one.type]
         if same and _is_that(one, same):
             mark = holding[same[-1].type, same[-1].hour]
