@@ -57,6 +57,7 @@ class Aggregator:
         self._dropped: list[str] = []  # since the last checkpoint
         self._raised: dict[str, int] = {}  # by severity
         self._shadowed = 0  # alerts of detections in shadow
+        self._expected = 0  # alerts told lower, for all who did it are expected to
         self._faulted = 0  # faults since this process began
 
     def report(self, report: Report, layers_since: dict[str, int] | None = None) -> list[Alert]:
@@ -185,6 +186,7 @@ class Aggregator:
             dict(self._raised),
             dict(self._filtered),
             self._shadowed,
+            self._expected,
         )
 
     def taken(self, ids: list[str]) -> None:
@@ -232,6 +234,7 @@ class Aggregator:
             self._shadowed += 1
         else:
             self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
+            self._expected += "expected_actors" in alert.evidence
         self._know(Raised(alert, one.hour, self._verdicts.links(one)))
         return alert, known
 
@@ -263,6 +266,7 @@ class Aggregator:
             filtered=dict(sorted(self._filtered.items())),
             entities=sum(self._entities.values()),
             entity_days=self._entity_days,
+            expected=self._expected,
         )
 
     def _take_late(self) -> list[Alert]:
@@ -306,6 +310,7 @@ class Aggregator:
             self._open.state(),
             self._raised,
             self._shadowed,
+            self._expected,
         )
         self._unsaved, self._saved_kept, self._saved_late = [], len(self._kept), len(self._late)
         self._dropped = []
@@ -342,7 +347,7 @@ class Aggregator:
         self._late = run.late if run.streaming else [*self._late, *run.late]
         self._faults, self._kept_total, self._applied = run.faults, run.kept_total, run.applied
         self._filtered, self._entity_days = run.filtered, run.entity_days
-        self._raised, self._shadowed = run.numbers, run.shadowed
+        self._raised, self._shadowed, self._expected = run.numbers, run.shadowed, run.expected
         self._saved_kept, self._saved_late = len(self._kept), len(self._late)
 
 

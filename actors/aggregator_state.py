@@ -18,7 +18,7 @@ from alerts.incidents import Incidents
 from baselines.population import Population
 
 VERSION = 2
-USES = ("address", "application", "country", "hop", "vault")  # tables of who used what
+USES = ("address", "application", "country", "hop", "system", "vault")  # tables of who used what
 
 
 class Kept(msgspec.Struct, kw_only=True):
@@ -58,6 +58,7 @@ class RunChanges(msgspec.Struct, array_like=True):
     early: list[Raised] = []  # all that was told of open hours
     numbers: dict[str, int] = {}  # alerts raised, by severity
     shadowed: int = 0  # alerts of detections in shadow
+    expected: int = 0  # alerts told lower, for all who did it are expected to
 
 
 class LearnedChanges(msgspec.Struct, array_like=True):

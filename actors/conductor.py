@@ -101,6 +101,7 @@ class Progress(msgspec.Struct):
     waiting: bool = False  # no source has anything for now
     watermark_us: int = 0
     open_hours: int = 0
+    untold_hour: int = 0  # of this hour and later ones nothing was told yet
 
 
 class Conductor:
@@ -170,6 +171,7 @@ class Conductor:
             waiting,
             router.watermark_us(),
             len(router.open_hours),
+            untold_hour(router.closed_until, router.open_hours),
         )
 
     def add(
@@ -218,6 +220,11 @@ class Conductor:
         state = self.router.state(), self.days.state(), run, told, list(self._said), self._shards
         self._marked.append(Marked(self._epoch, Standing(*state), parts, self._drained))
         self._epoch += 1
+
+
+def untold_hour(closed_until: int | None, open_hours: Iterable[int]) -> int:
+    """The first hour of which nothing was told yet: neither closed nor open."""
+    return max([closed_until or 0, *(hour + 1 for hour in open_hours)])
 
 
 def begins(standing: Standing | None) -> dict[str, Any]:

@@ -7,16 +7,30 @@ from typing import Any
 
 import msgspec
 
+from actors.marks import Word
 from baselines import codec
 
 MAX_UNFINISHED = 1_000  # operations whose end has not come yet
 MAX_RECENT = 2_000  # acts of the last hour that the next hour's sequences may need
 
 VERSION = 3
+
+
+class _About(msgspec.Struct, array_like=True):
+    """What is said of an entity beside its models."""
+
+    kind: str
+    entity: str
+    since_us: int
+    events: int
+    region: str
+    words: list[Word] = []  # not there in what earlier versions wrote
+
+
 _HOUR = 8  # octets
 _encode = msgspec.msgpack.Encoder().encode
 _outer = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, msgspec.Raw]).decode
-_about = msgspec.msgpack.Decoder(tuple[str, str, int, int, str]).decode
+_about = msgspec.msgpack.Decoder(_About).decode
 _models = msgspec.msgpack.Decoder(list[tuple[str, Any]]).decode
 
 
@@ -31,13 +45,15 @@ class EntityState:
     events: int = 0
     models: dict[str, Any] = field(default_factory=dict)
     region: str = ""
+    words: list[Word] = field(default_factory=list)  # what its latest findings held back
 
     def pack(self) -> bytes:
         """All of it. The last hour stands first, to be read without the rest (`last_hour_of`)."""
+        words = [self.words] if self.words else []
         return self.last_hour.to_bytes(_HOUR, "big", signed=True) + _encode(
             (
                 VERSION,
-                [self.kind, self.entity, self.since_us, self.events, self.region],
+                [self.kind, self.entity, self.since_us, self.events, self.region, *words],
                 [[name, codec.pack(model)] for name, model in sorted(self.models.items())],
             )
         )
@@ -47,11 +63,14 @@ class EntityState:
         """The entity again. Raises ValueError for what is no entity of this version."""
         about, models = check_packed(packed)
         try:
-            kind, entity, since_us, events, region = _about(about)
+            said = _about(about)
             read = {name: codec.unpack(model) for name, model in _models(models)}
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ValueError(f"no saved entity ({error})") from None
-        return cls(kind, entity, since_us, last_hour_of(packed), events, read, region)
+        last_hour = last_hour_of(packed)
+        return cls(
+            said.kind, said.entity, said.since_us, last_hour, said.events, read, said.region, said.words
+        )
 
 
 def check_packed(packed: bytes) -> tuple[msgspec.Raw, msgspec.Raw]:

@@ -124,6 +124,7 @@ class Found(msgspec.Struct, array_like=True):
     region: str = ""
     brief: bool = False  # one of many while learning: it is only counted
     early: bool = False  # its hour is open: what is known by now
+    excused: str = ""  # it is what was marked benign: no alert
 
 
 class Fault(msgspec.Struct, array_like=True):

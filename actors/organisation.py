@@ -51,10 +51,15 @@ class OrganisationView:
                 self._roles[key] = [principal, at_us, data or {}]
                 self._changed_roles.add(key)
             else:
-                self._use(self._uses[kind], key, principal, hour)
-                self._changed.add((kind, key))
+                self._learn(kind, key, principal, hour)
+                if kind == "address" and (system := self.enrichment.systems.of(key).number):
+                    self._learn("system", system, principal, hour)
         if new_day:
             self._forget()
+
+    def _learn(self, kind: str, key: str, principal: str, hour: int) -> None:
+        self._use(self._uses[kind], key, principal, hour)
+        self._changed.add((kind, key))
 
     def watch(self, tally: Tally) -> None:
         """The counts of the hour that is being closed, for its findings to be held against."""
@@ -112,6 +117,14 @@ class OrganisationView:
     def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for a country."""
         return self._users("country", country, excluding, before_hours)
+
+    def system_of(self, address: str) -> tuple[str, str]:
+        """The autonomous system, its number and its name, that an address is in."""
+        return self.enrichment.systems.of(address)
+
+    def users_of_system(self, system: str, excluding: str = "", before_hours: int = 24) -> int:
+        """The same for an autonomous system."""
+        return self._users("system", system, excluding, before_hours)
 
     def _users(self, kind: str, key: str, excluding: str, before_hours: int) -> int:
         until, since = self.hour - before_hours, self.hour - WINDOW_HOURS

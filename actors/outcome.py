@@ -22,6 +22,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     filtered: dict[str, int]
     entities: int
     entity_days: int  # days on which each entity was active, of all entities
+    expected: int = 0  # alerts told lower, for all who did it are expected to
 
 
 class Numbers(msgspec.Struct):
@@ -35,6 +36,7 @@ class Numbers(msgspec.Struct):
     raised: dict[str, int]  # alerts by severity
     filtered: dict[str, int]
     shadow: int = 0  # alerts of detections in shadow
+    expected: int = 0  # alerts told lower, for all who did it are expected to
 
 
 class Fresh(msgspec.Struct):

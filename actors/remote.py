@@ -18,6 +18,7 @@ from actors.conductor import Conductor, Progress, Standing, begins, positions_of
 from actors.far_calls import FarFeed, RayPorts, ShardCalls
 from actors.far_reading import FarPartition, FarReader, SharedParts
 from actors.feeder import Fed, Feeder, Order
+from actors.marks import Mark
 from actors.memory import building, settle
 from actors.messages import Close, Rows, pack_found, pack_report, unpack_batch, unpack_found, unpack_report
 from actors.outcome import Fresh, Outcome
@@ -77,6 +78,10 @@ class RemoteShard:
     def close(self, hour: int, layers_since: dict[str, int], population: Any, *after: Any) -> bytes:
         """Close an hour; the report, packed."""
         return pack_report(self._shard.close(Close(hour, layers_since, population)))
+
+    def teach(self, marks: list[Mark]) -> None:
+        """What analysts have marked."""
+        self._shard.teach(marks)
 
     def leftovers(self) -> bytes:
         """What was counted since the last close, packed."""

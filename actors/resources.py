@@ -16,7 +16,8 @@ import numpy.typing as npt
 from actors.entity import EntityState
 from actors.judging import HELD_WEIGHT, HOURS_TO_HOLD, HOURS_TO_KNOW, MOST_LEARNING, Judge
 from actors.keys import entity_key, group_of
-from actors.messages import Report
+from actors.marks import Marks, Word, excuse, remembered
+from actors.messages import Found, Report
 from actors.settings import Settings
 from actors.shard_checks import ABOUT
 from actors.shard_state import ResourceRows, within
@@ -41,8 +42,10 @@ UNMET = -(1 << 40)  # ... and of one of which only the name is known
 class Resources:
     """All resources of a shard."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, marks: Marks | None = None) -> None:
         self.judge = Judge(KIND, settings)
+        self._marks = marks or Marks()
+        self._words: dict[int, list[Word]] = {}  # what the latest findings of each held back
         self.ids: list[str] = []
         self._number: dict[str, int] = {}  # id in lower case -> its place in `ids`
         self._rank = np.zeros(0, np.int64)  # place of each in the order of ids
@@ -126,6 +129,7 @@ class Resources:
         for entity in sorted(wanted):
             view = self._view(traffic, entity)
             found, faults = self.judge.ask(wanted[entity], view)
+            self._excuse(entity, found, traffic.hour)
             own = {peer.own_address for peers in (*view.peers.values(), view.malicious) for peer in peers}
             for one in found:
                 one.own_addresses = tuple(sorted(own))
@@ -134,6 +138,16 @@ class Resources:
             report.found += found
             report.faults += faults
         return held
+
+    def _excuse(self, entity: int, found: list[Found], hour: int) -> None:
+        """What was marked benign raises no alert, and is learned as anything else."""
+        if not found:
+            return
+        words = self._words.get(entity, [])
+        holding = self._marks.holding(entity_key(KIND, self.ids[entity]), hour)
+        excuse(found, words, holding)
+        if words := remembered(words, found, holding):
+            self._words[entity] = words
 
     def _suspects(self, detection: Detection, traffic: Traffic, report: Report) -> tuple[Ints, Ints]:
         """The entities to be judged, and those of which it is known that a finding would come of it.
@@ -248,6 +262,8 @@ class Resources:
             table.forget(owners)
         for number in owners.tolist() if self._others else ():
             self._others.pop(number, None)
+        for number in owners.tolist() if self._words else ():
+            self._words.pop(number, None)
 
     def _note(self, owners: Ints) -> None:
         """They have changed."""
@@ -261,7 +277,8 @@ class Resources:
             if last_hour != UNMET:
                 models = {name: t.model(number) for name, t in self._tables.items() if t.has(number)}
                 models.update(self._others.get(number, {}))
-                yield EntityState(KIND, id_, since_us, last_hour, events, models)
+                words = self._words.get(number, [])
+                yield EntityState(KIND, id_, since_us, last_hour, events, models, words=words)
 
     def mark(self) -> None:
         """All have changed: they are in a store of other parts."""
@@ -283,9 +300,14 @@ class Resources:
             for place, number in enumerate(changed.tolist() if self._others else ())
             for name, model in sorted(self._others.get(number, {}).items())
         ]
+        words = [
+            (place, self._words[number])
+            for place, number in enumerate(changed.tolist() if self._words else ())
+            if number in self._words
+        ]
         ids = [self.ids[number] for number in changed.tolist()]
         return ResourceRows(
-            ids, self.groups(changed).tobytes(), self._about[changed].tobytes(), tables, others
+            ids, self.groups(changed).tobytes(), self._about[changed].tobytes(), tables, others, words
         )
 
     def groups(self, owners: Ints) -> npt.NDArray[np.int16]:
@@ -315,3 +337,6 @@ class Resources:
         for place, name, model in saved.others:
             if numbers[place] >= 0:
                 self._others.setdefault(int(numbers[place]), {})[name] = codec.unpack(model)
+        for place, words in saved.words:
+            if numbers[place] >= 0:
+                self._words[int(numbers[place])] = words

@@ -8,6 +8,7 @@ from typing import Any
 
 from detections.catalogue import CATALOGUE, catalogue_hash
 from detections.declare import Detection, Learning
+from detections.expected import SHIPPED, Actor
 
 MINUTE_US = 60_000_000
 
@@ -32,6 +33,7 @@ class Settings:
     shadow: frozenset[str] = frozenset()  # these run and learn; their alerts are recorded apart
     learning_days: float | None = None  # in place of what the detections declare
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)  # type -> its own table
+    expected: tuple[Actor, ...] = SHIPPED  # whose doing is no surprise: a doubt, and a step lower
     routers: int = field(default=1, repr=False)  # each reads a share of the sources; no alert hangs on it
     catalogue: str = field(default_factory=catalogue_hash)
 

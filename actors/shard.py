@@ -17,6 +17,7 @@ from actors.entity import MAX_RECENT, MAX_UNFINISHED, EntityState
 from actors.event_window import EventWindow
 from actors.judging import Judge
 from actors.keys import entity_key, group_of
+from actors.marks import Mark, Marks, excuse, make_up, remembered
 from actors.messages import Batch, Close, Fault, Found, Report, Rows
 from actors.part_table import KINDS, PartTable
 from actors.recent import NOT_RECENT, Recent, new_state, owner_keys, packed_recent, unpacked_recent
@@ -55,7 +56,8 @@ class Shard:
         # What the hour that an entity was active in last leaves to its next one; acts, to the next hour alone.
         self._recent: dict[str, Recent] = {}
         self._unfinished: dict[str, dict[int, set[int]]] = {kind: {} for kind in KINDS}
-        self.resources = Resources(settings)
+        self.marks = Marks()
+        self.resources = Resources(settings, self.marks)
         self.judges = {kind: Judge(kind, settings) for kind in ("principal", "vault")}
         detections = {kind: judge.detections for kind, judge in self.judges.items()}
         self.sightings = Sightings(self.parts, detections if settings.streaming else {})
@@ -67,6 +69,10 @@ class Shard:
         self._filtered: dict[str, int] = {}
         self._late: list[Found] = []
         self._faults: list[Fault] = []
+
+    def teach(self, marks: Sequence[Mark]) -> None:
+        """All marks that there are, each before an hour is closed that it holds for."""
+        self.marks.set(marks)
 
     # Records in
 
@@ -150,9 +156,10 @@ class Shard:
             frozenset(),
         )  # they might take back what is found without them
         found, faults = judge.at_once(view, closed)
+        excuse(found, state.words, self.marks.holding(key, place.hour))
         for one in found:
             one.region = state.region
-        return found, faults
+        return [one for one in found if not one.excused], faults
 
     # The hour's close
 
@@ -240,7 +247,12 @@ class Shard:
         report.entity_days += state.last_hour // 24 != view.hour // 24
         judge = self.judges[state.kind]
         judge.prepare(state.models)
+        holding = self.marks.holding(entity_key(state.kind, state.entity), view.hour)
+        if holding:
+            make_up(state.models, state.words, holding, state.last_hour)
         found, faults = judge.judge(view)
+        excuse(found, state.words, holding)
+        state.words = remembered(state.words, found, holding)
         for one in found:
             one.region = state.region
         report.faults += faults + judge.learn(view, found, tally)

@@ -85,6 +85,8 @@ def _check_resources(rows: ResourceRows) -> None:
         _check_counts(name, counts)
     for place, _, _ in rows.others:
         _that(0 <= place < number, "a model is of no resource")
+    for place, _ in rows.words:
+        _that(0 <= place < number, "a finding is of no resource")
 
 
 def _check_counts(name: str, counts: Numbers) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.keys import GROUPS
+from actors.marks import Word
 from actors.shard_checks import EVENT_COLUMNS as EVENT_COLUMNS
 from actors.shard_checks import check
 from ingest.records import Event
@@ -44,6 +45,7 @@ class ResourceRows(msgspec.Struct, array_like=True):
     about: bytes = b""
     tables: list[tuple[str, int, bytes, bytes]] = []  # name, version, which of the resources, their rows
     others: list[tuple[int, str, Any]] = []  # models that are no columns: resource, name, model
+    words: list[tuple[int, list[Word]]] = []  # what the latest findings of a resource held back
 
 
 class TrafficRows(msgspec.Struct, array_like=True):
@@ -200,6 +202,7 @@ def _some(block: ResourceRows, places: npt.NDArray[np.int64]) -> ResourceRows:
         about[places].tobytes(),
         tables,
         [(int(new[at]), name, model) for at, name, model in block.others if new[at] >= 0],
+        [(int(new[at]), words) for at, words in block.words if new[at] >= 0],
     )
 
 
@@ -220,6 +223,7 @@ def _joined(blocks: list[ResourceRows]) -> ResourceRows:
             has.setdefault(kind, []).append(mask)
             rows.setdefault(kind, []).append(some)
         out.others += [(first + at, name, model) for at, name, model in block.others]
+        out.words += [(first + at, words) for at, words in block.words]
         first += len(block.ids)
     out.tables = [(*kind, b"".join(has[kind]), b"".join(rows[kind])) for kind in kinds]
     return out

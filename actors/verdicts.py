@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from actors.judging import MOST_LEARNING
@@ -12,6 +13,8 @@ from actors.settings import Settings
 from alerts.alert import Alert, make_alert, stepped
 from detections.catalogue import CATALOGUE
 from detections.declare import AtOnce, Detection, Verdict
+from detections.doubts import doubts
+from detections.expected import Expected, told
 from ingest.records import HOUR_US
 
 COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
@@ -30,6 +33,7 @@ class Verdicts:
     ) -> None:
         self._settings, self._organisation = settings, organisation
         self._keep, self._note = keep, note
+        self._expected = Expected(settings.expected)
         self._learning: dict[str, int] = {}  # by type, in the hour that is being closed
 
     def begin(self) -> None:
@@ -45,6 +49,9 @@ class Verdicts:
             period = self._settings.learning(detection)
             self._keep(one, "learning", f"still learning: {period.days:g} days are needed" if period else "")
             return None
+        if one.excused:
+            self._keep(one, "withheld", one.excused)
+            return None
         if detection.address_rule and (moved := self._moved(one)):
             self._keep(one, "withheld", f"{moved} was not held by this resource for the whole hour")
             return None
@@ -56,9 +63,24 @@ class Verdicts:
 
     def _confirm(self, detection: Detection, one: Found) -> Verdict:
         confirm = detection.confirm
-        if confirm is None:
-            return Verdict()
-        return self._asked(one, lambda: confirm(one.finding, self._organisation), Verdict())
+        said = Verdict()
+        if confirm is not None:
+            said = self._asked(one, lambda: confirm(one.finding, self._organisation), said)
+        return said if said.withheld else self._doubted(one, said)
+
+    def _doubted(self, one: Found, verdict: Verdict) -> Verdict:
+        """With what the organisation says against it; one step lower where all who did it are expected to."""
+        if one.kind != "resource" and not CATALOGUE[one.type].cloud_app_security:  # these ask it themselves
+            nothing: tuple[str, ...] = ()
+            said = self._asked(one, lambda: doubts(one.finding, self._organisation), nothing)
+            verdict = replace(verdict, against=tuple(dict.fromkeys((*verdict.against, *said))))
+        actors = self._expected.all_of(one.type, one.kind, one.entity, one.finding)
+        if not actors:
+            return verdict
+        rows = [{"kind": actor.kind, "id": actor.id, "name": actor.name} for actor in actors]
+        evidence = {**verdict.evidence, "expected_actors": rows}
+        against = (*verdict.against, *told(actors))
+        return replace(verdict, steps=verdict.steps - 1, against=against, evidence=evidence)
 
     def _asked(self, one: Found, ask: Callable[[], T], otherwise: T) -> T:
         """A detection's error is ours; the finding stands without the wider view."""

@@ -100,8 +100,13 @@ def make_alert(
 
 def hour_of(alert: Alert) -> int:
     """The hour that it covers, in hours since 1970; -1 where its start is no time."""
+    return hour_of_time(alert.start)
+
+
+def hour_of_time(text: str) -> int:
+    """The hour, since 1970, of a time in RFC 3339; -1 where it is none."""
     try:
-        return int(datetime.fromisoformat(alert.start).timestamp() * 1_000_000 // HOUR_US)
+        return int(datetime.fromisoformat(text).timestamp() * 1_000_000 // HOUR_US)
     except (ValueError, OverflowError):
         return -1
 

@@ -106,6 +106,21 @@ def hiding(rules: Sequence[Rule], alert: Alert, now: str) -> int | None:
     return next((rule.id for rule in rules if rule.holds(now) and matches(rule.scope, alert)), None)
 
 
+def named(value: Any, names: frozenset[str]) -> set[str]:
+    """The texts that stand in the evidence under some names."""
+    found, left = set[str](), [value]
+    while left:
+        match left.pop():
+            case dict() as table:
+                found |= {
+                    one for name, one in table.items() if name in names and isinstance(one, str) and one
+                }
+                left += table.values()
+            case list() | tuple() as items:
+                left += items
+    return found
+
+
 def _words(value: Any) -> Iterator[str]:
     """Every text that stands in the evidence by itself, keys included: what is counted by name stands as one."""
     left = [value]

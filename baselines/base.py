@@ -68,6 +68,13 @@ class Model(base.Base, abc.ABC):
     def learn_one(self, x: dict[str, Any], w: float = 1.0) -> None:
         """Learn one observation; `w` < 1 for one that is suspicious: slowly, yet not never."""
 
+    def make_up(self, key: str, hour: int, w: float) -> None:
+        """Learn the rest, of weight `w`, of a key that was learned slowly in a past hour, and is no suspicion any more.
+
+        Models without keys have nothing to make up: what is like it is learned at its full weight from now on.
+        """
+        return
+
     @abc.abstractmethod
     def state(self) -> list[Any]:
         """All that was learned, as MessagePack values (no classes, no floats that are not finite)."""

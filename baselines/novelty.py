@@ -161,6 +161,15 @@ class Novelty(Model):
         else:
             entry[:] = before + weight, min(hour, first), last, times + 1
 
+    def make_up(self, key: str, hour: int, w: float) -> None:
+        """The key's weight as if that observation had counted more; what was let go meanwhile comes again."""
+        entry = self._keys.get(key)
+        if entry is None:
+            self.learn_one({"key": key, "hour": hour}, w)
+            return
+        self._chance = None
+        entry[0] += w * self._kept(entry[2] - hour)
+
     def _rank(self, key: str) -> float:
         """Orders keys by weight at whatever time: all halve alike. It never falls while a key is known."""
         entry = self._keys[key]

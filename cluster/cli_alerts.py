@@ -143,10 +143,26 @@ def show(which: tuple[str, ...], config: Path | None, store: str | None) -> int:
 @click.argument("id_", metavar="ID")
 @click.argument("state", type=click.Choice(["true", "benign", "open"]))
 @click.option("--reason", default="", help="Why; it stands in the history.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="WHAT",
+    help="Hide its like by a rule: of the same type, entity, principal, address, application (address=IP where it "
+    "names several); more than one: all of it must hold.",
+)
+@click.option(
+    "--expires", metavar="WHEN", help="Until when it is benign, and the rule hides: 30d, 12h, a date."
+)
+@click.option("--yes", is_flag=True, help="With --scope: do not ask.")
+@click.option("--force", is_flag=True, help="With --yes: even where it hides alerts that are marked true.")
 @_who
 @places
 def mark(**options: Any) -> int:
-    """Say that an alert is true or benign ('open' takes it back)."""
+    """Say that an alert is true or benign ('open' takes it back).
+
+    The baselines learn what is marked benign. With --scope its like is hidden too; that is tried before it is saved.
+    """
     from cluster.working import mark as run
 
     return run(**options)

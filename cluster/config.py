@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from cluster.config_base import Table
+from cluster.config_expected import wrong_with as wrong_actor
 from cluster.config_feeds import twice, wrong_with_feed
 from cluster.config_sinks import wrong_with
 from cluster.config_tables import (
@@ -31,6 +32,7 @@ from ingest.errors import ConfigurationError as UnusableFile
 from ingest.geography import Geography
 from ingest.inventory_file import check_header
 from ingest.networks import parse_network
+from ingest.systems import Systems
 
 
 class ConfigurationError(UnusableFile, UserError):
@@ -175,6 +177,8 @@ class _Reader:
     def _check(self, configuration: Configuration) -> None:
         self._check_detections(configuration)
         self._check_networks(configuration)
+        if wrong := wrong_actor(configuration.expected.actors, self._types):
+            raise self._error(f"[[expected.actors]] {wrong[0] + 1}", wrong[1])
         inventory, database = configuration.inventory.path, configuration.geo.database
         try:
             where = "[inventory] path"
@@ -183,6 +187,8 @@ class _Reader:
             where = "[geo] database"
             if database is not None:
                 Geography.open(database)
+            where = "[networks] database"
+            Systems.open(configuration.networks.database)
         except UnusableFile as error:
             raise self._error(where, str(error)) from None
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from cluster.config_base import File, SaslTable, Severity, Table, Variable, YesNo
+from cluster.config_expected import ExpectedTable
 from cluster.config_feeds import ThreatIntelTable
 from cluster.config_oidc import OidcTable
 from cluster.config_sinks import SinkTable
@@ -34,6 +35,12 @@ class InventoryTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class GeoTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where addresses are."""
+
+    database: File | None = None
+
+
+class NetworksTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose networks addresses are in."""
 
     database: File | None = None
 
@@ -207,6 +214,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     cloud: Cloud = "AzureCloud"
     inventory: InventoryTable = InventoryTable()
     geo: GeoTable = GeoTable()
+    networks: NetworksTable = NetworksTable()
     threat_intel: ThreatIntelTable = ThreatIntelTable()
     flows: FlowsTable = FlowsTable()
     detections: DetectionsTable = DetectionsTable()
@@ -219,6 +227,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     store: StoreTable | None = None  # of alerts; None: they are written to files alone
     regions: Mapping[str, str] = {}  # region, lower case without spaces -> its store; 'default' for the rest
     console: ConsoleTable = ConsoleTable()
+    expected: ExpectedTable = ExpectedTable()
     types: Mapping[str, DetectionTable] = {}  # type -> [detections."type"]
 
     def enabled(self, type_: str) -> bool:
@@ -261,6 +270,7 @@ class Configuration(Table, frozen=True, kw_only=True, forbid_unknown_fields=True
             networks=self.inventory.networks,
             feeds=feeds,
             database=self.geo.database,
+            systems=self.networks.database,
         )
 
 

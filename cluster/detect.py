@@ -34,6 +34,8 @@ from cluster.local import LocalRuntime
 from cluster.reporting import Result
 from cluster.run import Beginning, Every, Run, Runtime, beginning, place_of
 from cluster.sources import bucket_for
+from cluster.storing import opened
+from cluster.teaching import marks_of
 from detections.catalogue import CATALOGUE
 from ingest.enrich import EnrichmentSettings
 from ingest.sources import Files
@@ -71,6 +73,7 @@ def settings_of(configuration: Configuration, shards: int, not_after_us: int | N
         disabled=frozenset(disabled),
         shadow=frozenset(configuration.detections.shadow) - disabled,
         learning_days=configuration.detections.learning_days,
+        expected=configuration.expected.all(),
         parameters={type_: dict(configuration.parameters(type_)) for type_ in CATALOGUE},
     )
 
@@ -130,6 +133,8 @@ def prepared(options: Options, console: Console, stack: ExitStack) -> Run:
     if place is not None:
         run.keep_feeds(feeds.packed())
     stack.callback(lambda: run.runtime.stop())
+    if options.keeps:  # else it is a comparison of configurations
+        run.marked = marks_of(opened(configuration), partial(_say, console), takes_in=place is not None)
     return run
 
 
@@ -166,7 +171,7 @@ def _beginning(
     begin = Beginning()
     if store is not None:
         about = configuration.enrichment()
-        files = [*paths, about.inventory, about.database, *(feed.path for feed in about.feeds)]
+        files = [*paths, about.inventory, about.database, about.systems, *(feed.path for feed in about.feeds)]
         begin = beginning(store, _fingerprint(options, configuration, paths), seen(files) + objects)
     for note in begin.notes:
         _say(console, note)

@@ -9,6 +9,7 @@ from typing import Any
 from actors.aggregator import Aggregator
 from actors.conductor import Conductor, Marked, Progress, Standing, begins, positions_of
 from actors.feeder import Feeder
+from actors.marks import Mark
 from actors.memory import building
 from actors.messages import Batch, Close
 from actors.outcome import Fresh, Outcome
@@ -147,6 +148,11 @@ class LocalRuntime:
     def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress:
         """Take so many steps of the stream; `mark`: take a checkpoint on the way; `now_us`: for live sources."""
         return self._conductor.advance(steps, mark, now_us)
+
+    def teach(self, marks: Sequence[Mark]) -> None:
+        """What analysts have marked, all of it, before an hour is closed that it holds for."""
+        for shard in self._shards:
+            shard.teach(marks)
 
     def look(self) -> list[Health]:
         """Take in sources that have come; how those are doing that could not be looked at."""

@@ -152,6 +152,11 @@ METRICS = (
         _one(lambda now: now.shadow),
     ),
     Told(
+        "redshank_expected_alerts_total",
+        "Alerts told a step lower, since all who did it are expected to.",
+        _one(lambda now: now.expected),
+    ),
+    Told(
         "redshank_checkpoint_epoch",
         "Number of the newest checkpoint.",
         _one(lambda now: now.checkpoint.epoch if now.checkpoint else None),

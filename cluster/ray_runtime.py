@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from actors.conductor import Marked, Progress, Standing
+from actors.marks import Mark
 from actors.memory import building
 from actors.outcome import Fresh, Outcome
 from actors.saving import Store, compact
@@ -168,6 +169,10 @@ class RayRuntime:
         """Take so many steps of the stream; `mark`: begin a checkpoint on the way; `now_us`: for live sources."""
         progress: Progress = self._get(self._router.advance.remote(steps, mark, now_us))
         return progress
+
+    def teach(self, marks: Sequence[Mark]) -> None:
+        """What analysts have marked, all of it, before an hour is closed that it holds for."""
+        self._get([shard.teach.remote(list(marks)) for shard in self._shards])
 
     def look(self) -> list[Health]:
         """Take in sources that have come; how those are doing that could not be looked at."""
@@ -343,5 +348,5 @@ def start(address: str | None) -> Any:
         hint = (
             "; if the cluster asks for a token, set RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH" if address else ""
         )
-        raise UserError(f"{where}: could not be reached ({str(error).splitlines()[0]}){hint}") from None
+        raise UserError(f"{where}: could not be reached ({_in_a_line(error)}){hint}") from None
     return ray

@@ -129,6 +129,8 @@ def summary(
     if outcome.shadow:
         where = f"kept in {shadow}" if shadow else "--alerts FILE keeps them beside it"
         yield f"in shadow: {counted(len(outcome.shadow), 'alert')} ({severity_line(outcome.shadow)}), {where}"
+    if outcome.expected:
+        yield f"{counted(outcome.expected, 'alert')} told a step lower: all who did it are expected to ([expected])"
     for fault in outcome.faults[:5]:
         yield f"OUR FAULT: {fault.name} failed on {fault.entity}: {fault.error}; please report it"
     alerts_number, incidents = counted(len(outcome.alerts), "alert"), counted(_incidents(outcome), "incident")

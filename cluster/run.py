@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import msgspec
 
-from actors.conductor import Marked, Progress, Standing
+from actors.conductor import Marked, Progress, Standing, untold_hour
+from actors.marks import Mark
 from actors.outcome import Outcome
 from actors.saving import (
     AGGREGATOR,
@@ -54,6 +55,7 @@ class Runtime(Protocol):
     def written(self, marked: Marked, wait: bool = False) -> Marked | None: ...
     def compact(self, name: str, parts: Sequence[Any], closed_until: int, whole: bool) -> Any: ...
     def compacted(self, promise: Any) -> Any: ...
+    def teach(self, marks: Sequence[Mark]) -> None: ...
     def finish(self) -> Outcome: ...
     def stop(self) -> None: ...
 
@@ -96,9 +98,16 @@ class Run:
         self._deaths_since = 0  # ... the run last got further
         self._feeds: bytes | None = None  # what is to be kept of them with the next checkpoint
         self._merging = Merging(say)
+        # What analysts have marked, given the first hour that new marks may hold from; None: nothing new.
+        self.marked: Callable[[int], list[Mark] | None] = lambda first: None
+        self._marks: list[Mark] = []
 
     def start(self) -> None:
         """Begin where the checkpoint stands, or at the beginning."""
+        router = place_of(self._manifest).router if self._manifest is not None else {}
+        first = untold_hour(router.get("closed_until"), router.get("open_hours", ()))
+        new = self.marked(first)
+        self._marks = self._marks if new is None else new
         self._try(self._start, lambda: None)
 
     def _start(self) -> None:
@@ -119,6 +128,8 @@ class Run:
             raise UserError(
                 f"{self._where()}/{error}; use the version that wrote it, or another place for the state"
             ) from None
+        if self._marks:
+            self.runtime.teach(self._marks)
         self._begun = True
         self._marked_at = time.monotonic()
         self._read_at_mark = standing.run.counts.read if standing is not None and standing.run else 0

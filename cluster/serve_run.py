@@ -130,6 +130,13 @@ class ServeRun(Run):
         self._say(f"the store can't be used: {error}; trying again")
         self._wait_to_begin(error)
 
+    def teach(self, first: int) -> None:
+        """Have the shards know what was marked since; of hours from `first` on nothing was told yet."""
+        new = self.marked(first)
+        if new is not None:
+            self._marks = new  # whatever dies now: they are told at the next beginning
+            self.do(lambda: self.runtime.teach(new))
+
     def hurry(self) -> None:
         """Take the next checkpoint at once."""
         self._marked_at = float("-inf")

@@ -111,6 +111,7 @@ class Server:
             self._unseen = self.run.do(self.run.runtime.look)
             took_s = time.monotonic() - now  # the longer, the more files there are
             self._look_at = now + max(LOOK_S, took_s / LOOKING)
+            self.run.teach(progress.untold_hour)
         if progress.counts.read != self._read:
             self._read, self._came = progress.counts.read, now
         lately = now - self._came < LATELY_S
@@ -180,6 +181,7 @@ class Server:
             entities=said.entities,
             alerts=said.raised,
             shadow=said.shadow,
+            expected=said.expected,
             open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
             sources=self._sources(health, now),

@@ -29,6 +29,7 @@ from cluster.sinking import Way, routes, ways
 from cluster.snapshot import Board
 from cluster.sources import finder_of, host_and_port, placed
 from cluster.storing import Stored, Writer, opened
+from cluster.teaching import marks_of
 from detections.catalogue import CATALOGUE
 from ingest.enrich import EnrichmentSettings
 from ingest.sources import Finder
@@ -90,6 +91,7 @@ def serve(config: Path) -> int:
         server.feeds = watch = FeedWatch(feeds)
         watch.start()
         stack.callback(watch.stop)
+        run.marked = marks_of(opened(configuration), say)
         if delivery is not None:
             server.sinks = delivery.now
             delivery.start()

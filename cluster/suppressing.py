@@ -8,12 +8,20 @@ from typing import Any
 
 import click
 
+from alerts.alert import Alert
 from alerts.output import plain
-from alerts.store.store import Trial
-from alerts.work import Scope
+from alerts.store.store import AlertStore, Trial
+from alerts.work import Scope, matches, named
 from cluster.asked import known_type, moment, now, stamp
 from cluster.working import doer, stores
 from detections.words import counted
+
+# What evidence calls those whom a rule may name.
+NAMES = {
+    "principal": frozenset({"object_id", "principal"}),
+    "address": frozenset({"address", "peer"}),
+    "application": frozenset({"application"}),
+}
 
 
 def suppress(
@@ -29,20 +37,66 @@ def suppress(
 ) -> int:
     """Try a rule on what is there, ask, and save it in every store that is meant."""
     scope = _scope(type_, said)
-    until, by = moment(expires, "--expires", 1), doer(who)
+    until, by = deadline(expires), doer(who)
+    with stores(config, store) as found:
+        return 0 if saved(found, scope, until, reason, by, yes, force) else 1
+
+
+def deadline(expires: str | None) -> str | None:
+    """When it is over. Raises BadParameter for what is over already."""
+    until = moment(expires, "--expires", 1)
     if until is not None and until <= stamp(now()):
         raise click.BadParameter(f"{expires!r}: is over already", param_hint="--expires")
-    with stores(config, store) as found:
-        trials = [one.try_rule(scope) for one in found]
-        if not _wanted(trials, yes, force):
-            click.echo("Nothing was saved.")
-            return 1
-        for one in found:
-            rule, hidden = one.suppress(scope, until, reason, by, stamp(now()))
-            click.echo(
-                f"rule {rule}: {counted(hidden, 'alert')} hidden" + (f", until {until}" if until else "")
+    return until
+
+
+def saved(
+    found: list[AlertStore], scope: Scope, until: str | None, reason: str, by: str, yes: bool, force: bool
+) -> bool:
+    """Try a rule, ask, and save it; whether it was saved."""
+    trials = [one.try_rule(scope) for one in found]
+    if not _wanted(trials, yes, force):
+        click.echo("Nothing was saved.")
+        return False
+    for one in found:
+        rule, hidden = one.suppress(scope, until, reason, by, stamp(now()))
+        click.echo(f"rule {rule}: {counted(hidden, 'alert')} hidden" + (f", until {until}" if until else ""))
+    return True
+
+
+def scope_of(alert: Alert, said: tuple[str, ...]) -> Scope:
+    """What an alert's like has in common with it. Raises BadParameter where the alert does not say what is meant."""
+    values: dict[str, str] = {}
+    for one in said:
+        name, _, value = one.partition("=")
+        name, value = name.strip().lower(), value.strip()
+        if name not in Scope.__struct_fields__:
+            raise click.BadParameter(
+                f"{one!r}: {', '.join(Scope.__struct_fields__)} were expected", param_hint="--scope"
             )
-    return 0
+        values[name] = value or _only(alert, name)
+    scope = Scope(**values)
+    if not matches(scope, alert):
+        raise click.BadParameter(f"{scope}: the alert itself is not of that kind", param_hint="--scope")
+    return scope
+
+
+def _only(alert: Alert, name: str) -> str:
+    """The one value that an alert has of that name."""
+    if name in ("type", "entity"):
+        return alert.type if name == "type" else alert.entity.id
+    if name == "principal" and alert.entity.kind == "principal":
+        return alert.entity.id
+    found = sorted(named(alert.evidence, NAMES[name]))
+    if len(found) != 1:
+        many = (
+            f"the alert names several: {', '.join(map(plain, found[:5]))}"
+            if found
+            else "the alert names none"
+        )
+        hint = f"; say which: --scope {name}={plain(found[0])}" if found else ""
+        raise click.BadParameter(f"{name}: {many}{hint}", param_hint="--scope")
+    return found[0]
 
 
 def _scope(type_: str | None, said: dict[str, str | None]) -> Scope:

@@ -99,12 +99,31 @@ def doer(who: str | None) -> str:
         raise click.UsageError("this system does not say who you are: --as NAME was expected") from None
 
 
-def mark(id_: str, state: Any, reason: str, who: str | None, config: Path | None, store: str | None) -> int:
-    """Say whether it is true."""
+def mark(
+    id_: str,
+    state: Any,
+    reason: str,
+    scopes: tuple[str, ...],
+    expires: str | None,
+    yes: bool,
+    force: bool,
+    who: str | None,
+    config: Path | None,
+    store: str | None,
+) -> int:
+    """Say whether it is true; hide its like where that is asked for."""
+    from cluster.suppressing import deadline, saved, scope_of
+
+    if (scopes or expires is not None) and state != "benign":
+        raise click.UsageError(f"--scope and --expires are for what is benign, not for what is {state}")
+    until, by = deadline(expires), doer(who)
     with stores(config, store) as found:
         place, row = one_alert(found, id_)
-        place.mark(row.alert.id, state, reason, doer(who), stamp(now()))
-    click.echo(f"{row.alert.id[:8]}: marked {state}")
+        scope = scope_of(row.alert, scopes) if scopes else None
+        if scope is not None and not saved(found, scope, until, reason, by, yes, force):
+            return 1
+        place.mark(row.alert.id, state, reason, by, stamp(now()), until)
+    click.echo(f"{row.alert.id[:8]}: marked {state}" + (f" until {until}" if until else ""))
     return 0
 
 

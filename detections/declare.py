@@ -40,6 +40,9 @@ class Finding(msgspec.Struct, kw_only=True, array_like=True):
     resources: tuple[str, ...] = ()
     # (baseline name, key) that must be learned slowly, since it is suspicious ('' = the whole observation).
     held: tuple[tuple[str, str], ...] = ()
+    # Who did it: of each its application, '' where a person acts through it, and its principal, in lower case. ()
+    # where that is not known of all.
+    actors: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

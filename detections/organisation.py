@@ -29,6 +29,12 @@ class Organisation(Protocol):
     def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for a country."""
 
+    def system_of(self, address: str) -> tuple[str, str]:
+        """The autonomous system (its number and its name) that an address is in; '' where that is not known."""
+
+    def users_of_system(self, system: str, excluding: str = "", before_hours: int = 24) -> int:
+        """The same for an autonomous system."""
+
     def country_last_seen(self, country: str, excluding: str = "") -> int | None:
         """Hour in which someone (else) last acted from the country, before this hour; None: never."""
 

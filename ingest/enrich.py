@@ -13,6 +13,7 @@ from ingest.geography import Geography
 from ingest.inventory import Inventory
 from ingest.parts import Who
 from ingest.records import Event, Rejected
+from ingest.systems import Systems
 from ingest.threat_intel import Entry, Feed, Indicators
 
 CACHED = 65_536  # callers' addresses of which all is remembered
@@ -30,20 +31,28 @@ class EnrichmentSettings(msgspec.Struct, frozen=True, kw_only=True):
     listed: tuple[Entry, ...] = ()  # of feeds that were read already, with the times for which each counts
     refused: tuple[Rejected, ...] = ()  # in them
     database: Path | None = None  # None: the one that comes with the package
+    systems: Path | None = None  # a database of autonomous systems
 
 
 class Enrichment:
     """Inventory, threat intelligence and geography together; it keeps nothing of events."""
 
-    def __init__(self, inventory: Inventory, indicators: Indicators, geography: Geography) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        indicators: Indicators,
+        geography: Geography,
+        systems: Systems | None = None,
+    ) -> None:
         self.inventory = inventory
         self.indicators = indicators
         self.geography = geography
+        self.systems = systems or Systems()
         self._about: Callable[[str], _About | None] = lru_cache(CACHED)(self._look_up)
 
     def __reduce__(self) -> Any:
         """For another process: what remembers look-ups begins anew there."""
-        return Enrichment, (self.inventory, self.indicators, self.geography)
+        return Enrichment, (self.inventory, self.indicators, self.geography, self.systems)
 
     @classmethod
     def build(cls, settings: EnrichmentSettings) -> tuple[Enrichment, list[Rejected]]:
@@ -53,7 +62,8 @@ class Enrichment:
         if settings.listed:
             indicators = Indicators([*indicators.entries, *settings.listed])
         geography = Geography.open(settings.database)
-        return cls(inventory, indicators, geography), [*rejected, *refused, *settings.refused]
+        systems = Systems.open(settings.systems)
+        return cls(inventory, indicators, geography, systems), [*rejected, *refused, *settings.refused]
 
     def renew(self, indicators: Indicators) -> None:
         """From now on with these, which say the same as the ones before of every time that was asked about."""

@@ -61,6 +61,21 @@ HISTORY = Table(
     Column("rule", Integer),
     Column("detail", Text, nullable=False),
 )
+MARKS = Table(
+    "marks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),  # the order in which they were made
+    Column("alert", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("entity", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("start", String, nullable=False),  # of the alert
+    Column("state", String, nullable=False),
+    Column("made", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("expires", String),
+    Column("since", Integer),  # the first hour (since 1970) that is judged by it; its run says so
+)
 OUTBOX = Table(
     "outbox",
     metadata,

@@ -14,6 +14,7 @@ from alerts.formats.times import milliseconds
 from alerts.routing import Route
 from alerts.store import joining
 from alerts.store.asking import batches, conditions, end_of_look, wanted_ids
+from alerts.store.marks import write_mark
 from alerts.store.opening import open_engine, reading, writing
 from alerts.store.outbox import Outbox, enqueue
 from alerts.store.schema import ALERTS, HISTORY, RULES
@@ -161,9 +162,16 @@ class AlertStore:
 
     # What people do
 
-    def mark(self, id_: str, state: State, reason: str, who: str, now: str) -> None:
-        """Say whether an alert is true."""
-        self._change(id_, {"state": state}, Change(now, who, f"marked {state}", reason))
+    def mark(
+        self, id_: str, state: State, reason: str, who: str, now: str, expires: str | None = None
+    ) -> None:
+        """Say whether an alert is true; runs learn what is benign, until `expires`."""
+        said = Change(now, who, f"marked {state}", reason)
+        with writing(self._engine) as connection:
+            self._change_in(connection, id_, {"state": state}, said)
+            body = connection.execute(select(_A.body).where(_A.id == id_)).scalar()
+            if body is not None:
+                write_mark(connection, _decoder.decode(body), state, who, now, expires)
 
     def assign(self, id_: str, to: str, who: str, now: str) -> None:
         """Give it to somebody; to nobody where `to` is empty."""
@@ -180,9 +188,12 @@ class AlertStore:
 
     def _change(self, id_: str, values: dict[str, Any], said: Change) -> None:
         with writing(self._engine) as connection:
-            if values:
-                connection.execute(update(ALERTS).where(_A.id == id_).values(values))
-            connection.execute(insert(HISTORY).values(alert=id_, **said._asdict()))
+            self._change_in(connection, id_, values, said)
+
+    def _change_in(self, connection: Connection, id_: str, values: dict[str, Any], said: Change) -> None:
+        if values:
+            connection.execute(update(ALERTS).where(_A.id == id_).values(values))
+        connection.execute(insert(HISTORY).values(alert=id_, **said._asdict()))
 
     # Rules
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from detections.expected import MOST_ACTORS
 from detections.management.clients import PUBLIC
+from detections.view import Act
 from ingest.records import Event
 
 # Microsoft's own services that read vaults without a person behind them, and what each is known to do there.
@@ -60,6 +63,15 @@ def _named_person(application: str, principal: str, name: str, kind: str) -> boo
     if "@" in name or "@" in principal:
         return True
     return application in PUBLIC and principal.lower() != application
+
+
+def actors_of(acts: Iterable[Act]) -> tuple[tuple[str, str], ...]:
+    """For `Finding.actors`."""
+    done = {(is_person(event), event.application, event.principal) for event in (act.event for act in acts)}
+    actors = {
+        ("" if person else application.lower(), principal.lower()) for person, application, principal in done
+    }
+    return tuple(sorted(actors)) if len(actors) <= MOST_ACTORS else ()
 
 
 def who(event: Event) -> str:

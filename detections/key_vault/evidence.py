@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from detections.declare import Finding, Severity, Verdict
-from detections.key_vault.callers import caller_of
+from detections.doubts import OTHERS, used_by
+from detections.key_vault.callers import actors_of, caller_of
 from detections.organisation import Organisation
 from detections.view import Act, View
 from detections.words import odds, rfc3339, rounded
@@ -172,6 +173,7 @@ def finding(
         addresses=_distinct(act.event.address for act in acts),
         vaults=_distinct(act.event.vault for act in acts if act.event.layer == KEY_VAULT),
         held=tuple(sorted(set(held))),
+        actors=() if view.brief else actors_of(acts),
     )
 
 
@@ -184,10 +186,6 @@ def common_address(found: Finding, organisation: Organisation) -> Verdict:
     """Says, as counter-evidence, that others in the organisation use the address."""
     excluding = found.principals[0] if len(found.principals) == 1 else ""
     others = {address: organisation.users_of_address(address, excluding) for address in found.addresses[:10]}
-    against = tuple(
-        f"{count} others in the organisation used {address} in the last 30 days"
-        for address, count in others.items()
-        if count >= 3
-    )
+    against = tuple(used_by(count, address) for address, count in others.items() if count >= OTHERS)
     unknown = sorted(address for address, count in others.items() if not count)
     return Verdict(against=against, evidence={"addresses_new_to_organisation": unknown})

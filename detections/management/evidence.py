@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from detections.declare import Finding
+from detections.key_vault.callers import actors_of
 from detections.management.clients import client_of
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
@@ -74,5 +75,6 @@ def finding(hour: Hour, acts: Sequence[Act], **more: Any) -> Finding:
         "principals": (hour.entity,),
         "addresses": tuple(w["address"] for w in where),
         "vaults": tuple(sorted({a.event.vault for a in acts} - {""}))[:20],
+        "actors": () if hour.brief else actors_of(acts),
     }
     return Finding(**{**keywords, **more})

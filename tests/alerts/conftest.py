@@ -62,6 +62,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> AlertStore:
     made = AlertStore(url)
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
-        connection.execute(text("TRUNCATE alerts, rules, history, outbox RESTART IDENTITY"))
+        connection.execute(text("TRUNCATE alerts, rules, history, marks, outbox RESTART IDENTITY"))
     engine.dispose()
     return made

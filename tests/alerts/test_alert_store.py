@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from alerts.alert import Alert, Entity
+from alerts.alert import Alert, Entity, hour_of_time
+from alerts.store.marks import marks, stand, take_in
 from alerts.store.opening import AlertStoreError
 from alerts.store.regions import Stores
 from alerts.store.store import AlertStore
@@ -142,3 +143,25 @@ def test_a_store_of_a_newer_version_and_one_that_is_none_are_refused(tmp_path: P
     with pytest.raises(AlertStoreError, match="was expected") as told:
         AlertStore("https://uma:geheim@example.com/x")
     assert "geheim" not in str(told.value)
+
+
+def test_marks_are_kept_for_runs_in_the_order_in_which_they_were_made(store: AlertStore) -> None:
+    """A run learns what people said; from which hour on is said once, whoever asks later."""
+    store.write([alert("aa11"), alert("bb22", start="2026-03-20T10:00:00Z")], NOW)
+    engine = store.engine
+    assert stand(engine) == (0, 0, 0)
+    store.mark("aa11", "benign", "", "uma", NOW, "2026-05-01T00:00:00Z")
+    first = hour_of_time("2026-03-18T00:00:00Z")
+    take_in(engine, first)
+    store.mark("bb22", "benign", "", "kim", NOW)
+    store.mark("aa11", "open", "", "kim", NOW)
+    store.mark("none", "true", "", "kim", NOW)  # of no alert: nothing to learn
+    assert stand(engine) == (3, 1, 3)
+    take_in(engine, first + 5)
+    assert [(one.state, one.who, one.expires, one.since) for one in marks(engine)] == [
+        ("benign", "uma", "2026-05-01T00:00:00Z", first),
+        ("benign", "kim", None, hour_of_time("2026-03-20T11:00:00Z")),  # not before its own alert
+        ("open", "kim", None, first + 5),
+    ]
+    store.forget("2027-01-01T00:00:00Z")
+    assert len(marks(engine)) == 3  # a replay needs them longer than people need the alerts

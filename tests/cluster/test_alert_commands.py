@@ -116,3 +116,54 @@ def test_a_server_keeps_what_the_store_does_not_take_and_says_it_once(
         "the store of alerts can be used again",
     ]
     assert len(AlertStore(str(tmp_path / "redshank.db")).find("aa11")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("true", "--expires", "3d"), "are for what is benign"),
+        (("open", "--scope", "type"), "are for what is benign"),
+        (
+            ("benign", "--scope", "region"),
+            "'region': type, entity, principal, address, application were expected",
+        ),
+        (("benign", "--scope", "application"), "the alert names none"),
+        (("benign", "--scope", "address=1.2.3.4"), "is not of that kind"),
+        (
+            ("benign", "--scope", "address"),
+            "the alert names several: 192.0.2.7, 192.0.2.8; say which: --scope address=192.0.2.7",
+        ),
+        (("benign", "--expires", "2020-01-01"), "is over already"),
+    ],
+)
+def test_a_mark_with_a_scope_that_does_not_fit_saves_nothing(
+    url: str, words: tuple[str, ...], why: str
+) -> None:
+    rows = [{"address": "192.0.2.7"}, {"address": "192.0.2.8"}]
+    AlertStore(url).write([alert("cc33", evidence={"addresses": rows})], NOW)
+    done = run(url, "mark", "cc", *words)
+    assert done.exit_code == 2
+    assert why in " ".join(done.stderr.split())
+    assert "cc33: marked" not in run(url, "list").stdout
+    assert "There are no rules" in run(url, "suppressions").stdout
+
+
+def test_a_mark_hides_its_like_once_that_was_tried(url: str) -> None:
+    """One word for what an analyst does ten times a day; else the rule is written by hand, and wider than it need be."""
+    rows = [{"address": "192.0.2.7", "object_id": "Eve"}]
+    AlertStore(url).write(
+        [alert("cc33", evidence={"callers": rows}), alert("dd44", evidence={"x": rows})], NOW
+    )
+    scopes = ("--scope", "type", "--scope", "address", "--scope", "principal")
+    refused = run(url, "mark", "cc", "benign", *scopes, input="n\n")
+    assert "would have hidden 2, 0 of them marked true" in refused.stdout
+    assert "Nothing was saved" in refused.stdout
+    assert "cc33: marked" not in run(url, "list").stdout
+    run(url, "mark", "dd", "true")
+    assert run(url, "mark", "cc", "benign", *scopes, "--yes").exit_code == 2  # it would hide what is true
+    done = run(url, "mark", "cc", "benign", *scopes, "--yes", "--force", "--expires", "30d")
+    assert done.exit_code == 0
+    assert "would have hidden 2, 1 of them marked true\nrule 1: 2 alerts hidden, until 2" in done.stdout
+    rule = run(url, "suppressions").stdout
+    assert f"type {TYPE}, principal Eve, address 192.0.2.7, until 2" in rule
+    assert "2 suppressed" in run(url, "list").stdout

@@ -10,7 +10,7 @@ from alembic import op
 from sqlalchemy.exc import DBAPIError
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 _TURN = 0x5EDB
 _PERIODS = (13, 10)  # letters of a start: its hour, its day
