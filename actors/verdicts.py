@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from actors.judging import MOST_LEARNING
@@ -12,6 +13,7 @@ from actors.settings import Settings
 from alerts.alert import Alert, make_alert, stepped
 from detections.catalogue import CATALOGUE
 from detections.declare import AtOnce, Detection, Verdict
+from detections.sign_ins import said_of
 from ingest.records import HOUR_US
 
 COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
@@ -55,10 +57,18 @@ class Verdicts:
         return verdict
 
     def _confirm(self, detection: Detection, one: Found) -> Verdict:
-        confirm = detection.confirm
-        if confirm is None:
-            return Verdict()
-        return self._asked(one, lambda: confirm(one.finding, self._organisation), Verdict())
+        confirm, verdict = detection.confirm, Verdict()
+        if confirm is not None:
+            verdict = self._asked(one, lambda: confirm(one.finding, self._organisation), verdict)
+        if verdict.withheld:
+            return verdict
+        said = self._asked(
+            one, lambda: said_of(one.finding, self._organisation, detection.vouched_for), Verdict()
+        )
+        # What was known of the caller already and a sign-in are one doubt, not two.
+        steps = verdict.steps if verdict.steps < 0 else verdict.steps + said.steps
+        against, evidence = (*verdict.against, *said.against), {**verdict.evidence, **said.evidence}
+        return replace(verdict, against=against, evidence=evidence, steps=steps)
 
     def _asked(self, one: Found, ask: Callable[[], T], otherwise: T) -> T:
         """A detection's error is ours; the finding stands without the wider view."""
