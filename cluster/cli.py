@@ -100,11 +100,14 @@ def scale(shards: int, config: Path) -> int:
 @click.option(
     "--strength", default="loud", show_default=True, help="Of the attacks: loud, moderate or faint."
 )
-def simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str, strength: str) -> int:
+@click.option("--sign-ins", is_flag=True, help="With Entra's sign-in logs beside the others.")
+def simulate(
+    out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str, strength: str, sign_ins: bool
+) -> int:
     """Make an organisation's telemetry with attacks in it, in the real wire formats."""
     from cluster.simulating import run
 
-    return run(out, days, seed, attacks, kind, strength)
+    return run(out, days, seed, attacks, kind, strength, sign_ins)
 
 
 @cli.command()
