@@ -111,6 +111,20 @@ def simulate(
 
 
 @cli.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it here; else it is printed.")
+def inventory(inputs: tuple[Path, ...], out: Path | None) -> int:
+    """Who held which address when, from the Activity Log and from answers of Azure Resource Graph.
+
+    Gives a file for [inventory] path. Earlier inventories (CSV) may be among the inputs: their lines are kept. Exit
+    status 3: it was made, and something could not be read.
+    """
+    from cluster.inventorying import run
+
+    return run(inputs, out)
+
+
+@cli.command()
 @click.argument("type_", metavar="[TYPE]", required=False)
 def catalogue(type_: str | None) -> int:
     """The detections: what, why, learning period, remediation."""
