@@ -112,7 +112,9 @@ def simulate(
 
 @cli.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it here; else it is printed.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it here; else it is printed."
+)
 def inventory(inputs: tuple[Path, ...], out: Path | None) -> int:
     """Who held which address when, from the Activity Log and from answers of Azure Resource Graph.
 

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ingest.compression import chunks
 from ingest.errors import ConfigurationError
 from ingest.holding_records import of_activity, thing_of
@@ -63,7 +65,7 @@ def read(paths: Sequence[Path]) -> Holders:
     holdings = Holdings()
     for one in in_order(told):
         holdings.take(one)
-    found.lines = sorted({*found.lines, *map(_line, holdings.spans())})
+    found.lines = sorted({*found.lines, *map(_line, holdings.spans())}, key=_by_address_and_time)
     return found
 
 
@@ -169,6 +171,10 @@ def _line(span: Span) -> tuple[str, ...]:
     return span.address, span.holder, start, end, span.managed_by, span.region
 
 
+def _by_address_and_time(line: tuple[str, ...]) -> tuple[str, ...]:
+    return line[0], line[2], *line
+
+
 def _rfc3339(at_us: int) -> str:
     return datetime.fromtimestamp(at_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + (
         f".{at_us % 1_000_000:06d}Z" if at_us % 1_000_000 else "Z"
@@ -187,6 +193,6 @@ def _rejected(path: Path, number: int, value: object, reason: str) -> Rejected:
 
 def _reject(found: Holders, one: Rejected) -> None:
     if len(found.rejected) < MAX_REJECTED:
-        found.rejected.append(one)
+        found.rejected.append(msgspec.structs.replace(one, kind="inventory"))
     else:
         found.left_out["records that could not be read, beyond the first thousand"] += 1
