@@ -62,8 +62,11 @@ def _write(out: Path, text: str) -> None:
 
 def _say(found: holding_files.Holders) -> None:
     for reason, number in sorted(found.left_out.items()):
-        click.echo(f"  left out: {number:,} {reason}", err=True)
+        click.echo(f"  left out: {reason}: {number:,}", err=True)
     for one in found.rejected[:SHOWN]:
-        click.echo(f"  refused: {one.source}, {one.offset}: {one.reason}: {one.excerpt[:80]}", err=True)
+        click.echo(
+            f"  refused: {one.source}, record {one.offset}: {one.reason}: {one.excerpt[:80]}".rstrip(": "),
+            err=True,
+        )
     if len(found.rejected) > SHOWN:
         click.echo(f"  refused: {len(found.rejected) - SHOWN:,} more", err=True)

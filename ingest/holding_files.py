@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.compression import chunks
+from ingest.compression import CutShortError, chunks
 from ingest.errors import ConfigurationError
 from ingest.holding_records import of_activity, thing_of
 from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing, in_order
@@ -33,6 +33,7 @@ from ingest.times import epoch_us
 COLUMNS = (*REQUIRED, *OPTIONAL)
 _NAMED = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d)[-_:]?(\d\d)(?:[-_:]?(\d\d))?Z")
 _TIMES = ("time", "timestamp", "snapshottime")
+OF_GRAPH, _OF_LINES = {"id", "type", "properties"}, set(REQUIRED[:2])
 MAX_REJECTED = 1_000
 
 Told = Changed | Deleted | Picture
@@ -57,7 +58,7 @@ class Holders:
 
 
 def read(paths: Sequence[Path]) -> Holders:
-    """What files tell together. Raises ConfigurationError for one that can't be read."""
+    """What files tell together. One that can't be read is rejected, and the others count."""
     found = Holders()
     told: list[Told] = []
     for path in paths:
@@ -77,7 +78,10 @@ def is_csv(path: Path) -> bool:
 def header(path: Path) -> set[str]:
     """The names of a CSV file's columns."""
     line = _begin(path).removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("utf-8", "replace")
-    return {name.strip().lower() for name in next(csv.reader([line]), [])}
+    try:
+        return {name.strip().lower() for name in next(csv.reader([line.rstrip("\r")]), [])}
+    except csv.Error:
+        return set()
 
 
 def _begin(path: Path) -> bytes:
@@ -89,44 +93,62 @@ def _chunks(path: Path) -> Iterator[bytes]:
         yield from chunks(path)
     except OSError as error:
         raise ConfigurationError(f"{path}: can't be read: {error.strerror or error}") from None
+    except CutShortError as error:
+        raise ConfigurationError(f"{path}: breaks off: {error}") from None
 
 
 def _of_file(path: Path, found: Holders) -> Iterator[Told]:
-    """What one file tells, its rows as pictures by time."""
+    """What one file tells, its rows as pictures by time. Of one that breaks off counts what stands before."""
     pictures: dict[int, list[Thing]] = {}
-    for number, value, default_us in _values(path):
-        if isinstance(value, Rejected) or not isinstance(value, dict):
-            _reject(
-                found,
-                value if isinstance(value, Rejected) else _rejected(path, number, value, "is no object"),
-            )
-            continue
-        fields = folded(value)
-        at_us = _time(fields, default_us)
-        thing = thing_of(fields)
-        if at_us is None:
-            _reject(found, _rejected(path, number, value, "has no time that can be read"))
-        elif thing is not None:
-            pictures.setdefault(at_us, []).append(thing)
-            found.told += 1
-        elif {"ip", "resource_id"} <= fields.keys():
-            found.lines.append(tuple(text(fields.get(name)) for name in COLUMNS))
-            found.told += 1
-        else:
-            one = of_activity(fields)
-            if isinstance(one, str):
-                found.left_out[one] += 1
-            else:
-                found.told += 1
+    try:
+        for number, value, default_us in _values(path):
+            one = _of_value(path, number, value, default_us, found)
+            if isinstance(one, Picture):
+                pictures.setdefault(one.at_us, []).extend(one.things)
+            elif one is not None:
                 yield one
+    except ConfigurationError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        _reject(found, Rejected(reason=f"the file {reason}", source=str(path)))
     for at_us, things in pictures.items():
         yield Picture(at_us, tuple(things))
+
+
+def _of_value(path: Path, number: int, value: Any, default_us: int, found: Holders) -> Told | None:
+    """What a row or record tells; None: nothing, or it is an inventory's line, and the file's findings say so."""
+    if isinstance(value, Rejected) or not isinstance(value, dict):
+        wrong = value if isinstance(value, Rejected) else _rejected(path, number, value, "is no object")
+        _reject(found, wrong)
+        return None
+    fields = folded(value)
+    at_us = _time(fields, default_us)
+    if at_us is None:
+        _reject(found, _rejected(path, number, value, "has no time that can be read"))
+        return None
+    found.told += 1
+    thing = thing_of(fields)
+    if thing is not None:
+        return Picture(at_us, (thing,))
+    if fields.keys() >= _OF_LINES:
+        found.lines.append(tuple(text(fields.get(name)) for name in COLUMNS))
+        return None
+    one = of_activity(fields)
+    if not isinstance(one, str):
+        return one
+    found.told -= 1
+    found.left_out[one] += 1
+    return None
 
 
 def _values(path: Path) -> Iterator[tuple[int, Any, int]]:
     """Each row or record with its number, and the time of its picture where it has none itself."""
     named = _named_us(path)
     if is_csv(path):
+        if not any(names <= header(path) for names in (OF_GRAPH, _OF_LINES)):
+            raise ConfigurationError(
+                f"{path}: is neither JSON nor CSV with the columns {', '.join(sorted(OF_GRAPH))} (Azure Resource "
+                f"Graph) or {', '.join(REQUIRED)} (an inventory)"
+            )
         for number, row in enumerate(_rows(path)):
             yield number, row, named
         return

@@ -34,4 +34,4 @@ def _tells(path: Path) -> bool:
     """Whether it is no inventory's own CSV file; one that can't be read is said to be so by whoever reads it."""
     if not path.is_file():
         return False
-    return not holding_files.is_csv(path) or {"id", "type", "properties"} <= holding_files.header(path)
+    return not holding_files.is_csv(path) or holding_files.header(path) >= holding_files.OF_GRAPH
