@@ -17,7 +17,10 @@ SHOWN = 10  # things that could not be read, of each kind
 
 def run(inputs: Sequence[Path], out: Path | None) -> int:
     """Write the inventory to a file, or to standard output; what it was made of is said on standard error."""
-    found = holding_files.read(_files(inputs))
+    for path in inputs:
+        if not path.exists():
+            raise UserError(f"{path}: there is no such file or folder")
+    found = holding_files.read(inputs)
     if not found.lines:
         _say(found)
         raise UserError(
@@ -38,16 +41,6 @@ def run(inputs: Sequence[Path], out: Path | None) -> int:
         err=True,
     )
     return 3 if found.rejected else 0
-
-
-def _files(inputs: Sequence[Path]) -> list[Path]:
-    """All files, of folders those beneath them."""
-    files: list[Path] = []
-    for path in inputs:
-        if not path.exists():
-            raise UserError(f"{path}: there is no such file or folder")
-        files += sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    return files
 
 
 def _write(out: Path, text: str) -> None:

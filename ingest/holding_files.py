@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +59,23 @@ class Holders:
 
 
 def read(paths: Sequence[Path]) -> Holders:
-    """What files tell together. One that can't be read is rejected, and the others count."""
+    """What files, and those beneath folders, tell together. One that can't be read is rejected, and the others count."""
     found = Holders()
     told: list[Told] = []
-    for path in paths:
+    for path in chain.from_iterable(map(_files, paths)):
         told += _of_file(path, found)
     holdings = Holdings()
     for one in in_order(told):
         holdings.take(one)
     found.lines = sorted({*found.lines, *map(_line, holdings.spans())}, key=_by_address_and_time)
     return found
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = (file for file in path.rglob("*") if file.is_file() and file.suffix != ".part")
+    return sorted(file for file in files if not file.name.startswith("."))
 
 
 def is_csv(path: Path) -> bool:

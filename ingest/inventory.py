@@ -68,7 +68,8 @@ class Inventory:
     def read(cls, path: Path | str, networks: Iterable[str] = ()) -> tuple[Inventory, list[Rejected]]:
         """From a CSV file: ip (address or CIDR), resource_id, start, end and optional managed_by, region.
 
-        Or from one that tells of a cloud's network: `ingest.inventory_forms`. Times are RFC 3339, empty = open. Raises ConfigurationError where the file as a whole is of no use.
+        Times are RFC 3339, empty = open. Or from what tells of a cloud's network: `ingest.inventory_forms`. Raises
+        ConfigurationError where the file as a whole is of no use.
         """
         claims, rejected = inventory_forms.read(Path(path))
         inventory = cls(claims, networks)
