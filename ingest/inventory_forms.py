@@ -1,4 +1,4 @@
-"""The forms that an inventory may have: its own CSV file, or files that tell of the cloud's network."""
+"""The forms that an inventory may have: its own CSV file, or a file that tells of the cloud's network."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def check(path: Path) -> None:
 def _tells(path: Path) -> bool:
     """Whether it is no inventory's own CSV file; one that can't be read is said to be so by whoever reads it."""
     if not path.is_file():
-        return path.is_dir()
+        return False
     return not holding_files.is_csv(path) or holding_files.header(path) >= holding_files.OF_GRAPH

@@ -51,16 +51,6 @@ def test_an_answer_of_resource_graph_may_stand_in_the_configuration(folder: Path
     assert interval.start_us is not None, "the file's name says since when"
 
 
-def test_a_folder_in_the_configuration_comes_to_the_same(folder: Path, tmp_path: Path) -> None:
-    config, out = tmp_path / "redshank.toml", tmp_path / "inventory.csv"
-    config.write_text('[inventory]\npath = "told"\n')
-    run(folder, "--out", out)
-    path = load(config).inventory.path
-    assert path is not None
-    made, named = (Inventory.read(each)[0].intervals(FAR) for each in (out, path))
-    assert made == named != ()
-
-
 def test_what_cant_be_read_is_said_and_the_rest_is_written(folder: Path) -> None:
     (folder / "a.bin").write_bytes(bytes(range(256)))
     (folder / "README.md").write_text("# These\n")
