@@ -118,7 +118,7 @@ def said_of(found: Finding, organisation: Organisation, vouching: bool) -> Verdi
         theirs = since is not None and since <= found.first_us - DAY_US
         vouched = vouched and one.strong and (theirs or one.managed)
         if one.strong:
-            against.append(str(row["said"]))
+            against.append(str(row["said"]) if alone else f"{principal} {row['said']}")
     if not rows:
         return Verdict()
     return Verdict(against=tuple(against), evidence={"sign_ins": rows}, steps=-1 if vouched else 0)
@@ -151,13 +151,13 @@ def _row(found: Finding, principal: str, one: SignIn, since: int | None) -> dict
 
 def _sentence(found: Finding, one: SignIn) -> str:
     how = [
-        "with a second factor" if one.mfa else "without a second factor",
+        *([f"with{'' if one.mfa else 'out'} a second factor"] if one.kind == "user" else []),
         *(["on a managed device"] if one.managed else []),
         *([f"at {one.risk} risk"] if one.risk else []),
     ]
     to = f" to {one.to}" if one.to else ""
-    kind = "signed in" if one.interactive else "got a token without anybody there"
-    return f"{kind}{to} from {one.address} {_ago(found.first_us - one.at_us)} before, {', '.join(how)}"
+    did = "signed in" if one.interactive or one.kind != "user" else "a program renewed the sign-in"
+    return ", ".join([f"{did}{to} from {one.address} {_ago(found.first_us - one.at_us)} before", *how])
 
 
 def _ago(gap_us: int) -> str:

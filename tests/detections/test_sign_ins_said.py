@@ -138,3 +138,26 @@ def test_the_number_of_shards_changes_nothing(shards: int) -> None:
 def test_sign_ins_alone_raise_nothing() -> None:
     flood = [quito(n / 10, AWAY) for n in range(500)]
     assert Office().run([*habits(30), *flood]) == Office().run(habits(30))
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "said"),
+    [
+        (
+            "user",
+            {"mfa": True},
+            "a program renewed the sign-in from 190.152.1.1 12 minutes before, with a second factor",
+        ),
+        (
+            "user",
+            {"interactive": True},
+            "signed in from 190.152.1.1 12 minutes before, without a second factor",
+        ),
+        ("service_principal", {"to": "x"}, "signed in to x from 190.152.1.1 12 minutes before"),
+    ],
+)
+def test_a_program_and_an_application_are_not_taken_for_a_person(
+    kind: str, how: dict[str, Any], said: str
+) -> None:
+    (row,) = from_quito(signed_in(AWAY, 18, **QUITO, kind=kind, details=how)).evidence["sign_ins"]
+    assert row["said"] == said
