@@ -13,6 +13,7 @@ import msgspec
 
 from actors.messages import Fault, Found
 from actors.repeats import Repeats
+from actors.sign_ins import Principal, check
 from alerts.alert import Alert
 from alerts.incidents import Incidents
 from baselines.population import Population
@@ -71,6 +72,7 @@ class LearnedChanges(msgspec.Struct, array_like=True):
     population: Any
     incidents: Any
     repeats: dict[str, list[int]] = {}
+    sign_ins: list[tuple[str, Principal | None]] = []  # those that changed
 
 
 class Changes(msgspec.Struct, array_like=True):
@@ -111,6 +113,7 @@ def unpack(body: bytes) -> Changes:
 def _check(learned: LearnedChanges) -> None:
     """What must hold beside the types."""
     _that(0 <= learned.hour < 1 << 31, "an hour is out of range")
+    check(learned.sign_ins)
     for kind, _, users in learned.uses:
         _that(kind in USES, f"{kind!r} is nothing that is used")
         _that(
@@ -138,6 +141,8 @@ def merged(parts: Iterable[Changes], whole: bool) -> Changes:
     roles = dict(pair for part in given for pair in part.learned.roles)
     learned.uses = [(*key, users) for key, users in uses.items() if not whole or users is not None]
     learned.roles = [(key, role) for key, role in roles.items() if not whole or role is not None]
+    sign_ins = dict(pair for part in given for pair in part.learned.sign_ins)
+    learned.sign_ins = [(key, known) for key, known in sign_ins.items() if not whole or known is not None]
     runs = [part.run for part in given if part.run is not None]
     if not runs:
         return Changes(VERSION, learned)

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.keys import entity_key, group_of, shard_of
-from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, VAULT, Batch, Routed
+from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, SIGNED_IN, VAULT, Batch, Routed
 from ingest.enrich import Enrichment
 from ingest.event_columns import OWN, PARTS, EventColumns
 from ingest.parts import MAX_PARTS, Numbers, Parts, Who
-from ingest.records import KEY_VAULT, MANAGEMENT, Event
+from ingest.records import KEY_VAULT, MANAGEMENT, SIGN_IN, Event
 
-LAYERS = (MANAGEMENT, KEY_VAULT)
+LAYERS = (MANAGEMENT, KEY_VAULT, SIGN_IN)
 Codes = npt.NDArray[np.int32]  # of records: one row each, with the numbers of its parts as in `PARTS`
 
 
@@ -124,10 +124,11 @@ class EventRoutes:
     def add(self, events: EventColumns, codes: Codes, source: str) -> None:
         """Take records of hours that are open."""
         principal, vault = self._routes.owners(codes)
+        role = np.where(self.layers(codes) == LAYERS.index(SIGN_IN), SIGNED_IN, PRINCIPAL).astype(np.uint8)
         for shard in np.unique(np.concatenate([principal, vault])).tolist():
             if shard >= 0:
                 # The first owner's shard counts the record.
-                owners = (principal == shard) * np.uint8(PRINCIPAL | COUNTED)
+                owners = (principal == shard) * (role | np.uint8(COUNTED))
                 owners |= (vault == shard) * np.uint8(VAULT)
                 owners |= ((vault == shard) & (principal < 0)) * np.uint8(COUNTED)
                 self._add_rows(shard, events, codes, owners, source)
@@ -176,7 +177,7 @@ class EventRoutes:
         """Shard -> what it owns of the event."""
         owners: dict[int, int] = {}
         whose = (
-            (PRINCIPAL, self._shard("principal", event.principal)),
+            (SIGNED_IN if event.layer == SIGN_IN else PRINCIPAL, self._shard("principal", event.principal)),
             (VAULT, self._shard("vault", event.vault)),
         )
         for role, shard in whose:

@@ -17,12 +17,13 @@ from ingest.records import TRAFFIC, Event
 PRINCIPAL = 1
 VAULT = 2
 COUNTED = 4
+SIGNED_IN = 8  # the principal's, by whom it only was a sign-in
 
 Rows = npt.NDArray[np.void]
 
 
 class Routed(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """An event on its way to a shard: `owners` is a sum of PRINCIPAL, VAULT and COUNTED."""
+    """An event on its way to a shard: `owners` is a sum of PRINCIPAL, VAULT, SIGNED_IN and COUNTED."""
 
     event: Event
     owners: int

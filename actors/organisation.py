@@ -10,8 +10,10 @@ from typing import Any
 
 from actors.aggregator_state import USES, LearnedChanges
 from actors.repeats import Repeats
+from actors.sign_ins import SignIns, sign_in_of
 from baselines.population import Population, Tally
 from detections.organisation import Indicator
+from detections.sign_ins import SignIn
 from ingest.enrich import Enrichment
 
 KEEP_HOURS = 90 * 24
@@ -37,6 +39,7 @@ class OrganisationView:
         self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in USES}
         self._roles: dict[str, list[Any]] = {}
         self.repeats = Repeats()
+        self._sign_ins = SignIns()
         self._now = Tally()
         self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
         self._changed_roles: set[str] = set()
@@ -50,6 +53,8 @@ class OrganisationView:
             if kind == "role":
                 self._roles[key] = [principal, at_us, data or {}]
                 self._changed_roles.add(key)
+            elif kind == "sign_in":
+                self._sign_ins.add(principal, sign_in_of(data or {}))
             else:
                 self._learn(kind, key, principal, hour)
                 if kind == "address" and (system := self.enrichment.systems.of(key).number):
@@ -85,6 +90,7 @@ class OrganisationView:
 
     def _forget(self) -> None:
         self.repeats.forget(self.hour)
+        self._sign_ins.forget(self.hour)
         horizon = self.hour - KEEP_HOURS
         for kind, table in self._uses.items():
             old = [key for key, users in table.items() if _last(users) < horizon]
@@ -109,10 +115,14 @@ class OrganisationView:
 
         Whoever is to be counted then acted from there a day before that hour for the first time, or earlier.
         """
-        if any(waiting <= hour - 24 for waiting in self.closing):
+        if not self.settled(hour - 24):
             return None
         users = self._uses["address"].get(address, {})
         return sum(first <= hour - 24 for name, (first, _, _) in users.items() if name != excluding.lower())
+
+    def settled(self, hour: int) -> bool:
+        """Whether all that shards have told of an hour and of those before it is taken in."""
+        return all(waiting > hour for waiting in self.closing)
 
     def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for a country."""
@@ -188,6 +198,22 @@ class OrganisationView:
         """Mean count of entity-hours that were not zero."""
         return self.population.typical(baseline)
 
+    def sign_ins(self, principal: str, address: str) -> tuple[SignIn, ...]:
+        """The principal's last sign-ins from an address, in the order of time."""
+        return self._sign_ins.of(principal, address)
+
+    def signs_in_since(self, principal: str, address: str) -> int | None:
+        """When the principal first signed in from the address; None: never."""
+        return self._sign_ins.since(principal, address)
+
+    def last_sign_in(self, principal: str, until_us: int) -> SignIn | None:
+        """The principal's last sign-in up to a time, from wherever."""
+        return self._sign_ins.last(principal, until_us)
+
+    def sign_in_days(self, principal: str, since_us: int, until_us: int) -> list[int]:
+        """The days between two times on which the principal signed in."""
+        return self._sign_ins.days(principal, since_us, until_us)
+
     def role_definition(self, role: str) -> dict[str, Any] | None:
         """What is known of a custom role that was made in the last 30 days."""
         known = self._roles.get(role.lower())
@@ -212,13 +238,21 @@ class OrganisationView:
         roles = [(role, self._roles.get(role)) for role in sorted(self._changed_roles)]
         self._changed, self._changed_roles = set(), set()
         return LearnedChanges(
-            self.hour, self.layers_since, uses, roles, self.population.state(), None, self.repeats.state()
+            self.hour,
+            self.layers_since,
+            uses,
+            roles,
+            self.population.state(),
+            None,
+            self.repeats.state(),
+            self._sign_ins.changes(),
         )
 
     def mark(self) -> None:
         """All of it is to be among the next changes."""
         self._changed = {(kind, key) for kind, table in self._uses.items() for key in table}
         self._changed_roles = set(self._roles)
+        self._sign_ins.mark()
 
     def load(self, saved: LearnedChanges) -> None:
         """Take saved changes in, on top of what is known."""
@@ -229,6 +263,7 @@ class OrganisationView:
             _set(self._roles, role, known)
         self.population = Population.restore(saved.population)
         self.repeats = Repeats(saved.repeats)
+        self._sign_ins.load(saved.sign_ins)
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.keys import entity_key
-from actors.messages import PRINCIPAL, VAULT, Told
+from actors.messages import PRINCIPAL, SIGNED_IN, VAULT, Told
 from ingest.event_columns import PARTS
 from ingest.parts import Numbers, Parts, What, packed_details, put_together, taken_apart
 from ingest.records import DENIED, FAILURE, STARTED, SUCCESS, Event
@@ -19,11 +19,19 @@ from ingest.records import DENIED, FAILURE, STARTED, SUCCESS, Event
 Ints = npt.NDArray[Any]
 Columns = Mapping[str, Ints] | npt.NDArray[np.void]
 
-KINDS = {"principal": PRINCIPAL, "vault": VAULT}
+# What a shard keeps windows of, by what an event's owners say; and the kind of entity whose they are.
+KINDS = {"principal": PRINCIPAL, "vault": VAULT, "sign_in": SIGNED_IN}
+ENTITIES = {"principal": "principal", "vault": "vault", "sign_in": "principal"}
 _RANK = {STARTED: 0, SUCCESS: 1, FAILURE: 2, DENIED: 3}
 _JOINED = ("principal", "name", "kind", "application", "address", "client", "region")
 _UNKNOWN = -1  # an entity's number, until somebody asks
 _MOST = 1 << 62
+
+
+def window_key(kind: str, event: Event) -> str:
+    """The key of the entity in whose window of a kind an event belongs."""
+    entity = ENTITIES[kind]
+    return entity_key(entity, getattr(event, entity))
 
 
 def act_key(event: Event) -> tuple[Any, ...]:
@@ -82,7 +90,7 @@ class PartTable:
         self.parts = Parts()
         self._acts = _Column(_of_what), _Column(_of_who), _Column(_of_where)
         self._vaults = _Column(lambda where: where.vault)
-        self._owners = {"principal": array("i"), "vault": array("i")}
+        self._owners = {entity: array("i") for entity in set(ENTITIES.values())}
         self._joined: dict[tuple[int, int], int] = {}
         self._joined_all: dict[tuple[tuple[int, int, int], ...], tuple[int, int, int]] = {}
 
@@ -100,6 +108,7 @@ class PartTable:
 
     def owners(self, kind: str, rows: Columns) -> Ints:
         """The numbers of the entities of a kind whose records the rows are."""
+        kind = ENTITIES[kind]
         codes = rows["who" if kind == "principal" else "where"]
         if not len(codes):
             return np.empty(0, np.int32)

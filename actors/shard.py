@@ -19,7 +19,7 @@ from actors.judging import Judge
 from actors.keys import entity_key, group_of
 from actors.marks import Mark, Marks, excuse, make_up, remembered
 from actors.messages import Batch, Close, Fault, Found, Report, Rows
-from actors.part_table import KINDS, PartTable
+from actors.part_table import ENTITIES, KINDS, PartTable
 from actors.recent import NOT_RECENT, Recent, new_state, owner_keys, packed_recent, unpacked_recent
 from actors.resources import Resources
 from actors.settings import Settings
@@ -28,6 +28,7 @@ from actors.shard_state import ALL, Changes, EntityChange
 from actors.sightings import Judged, Place, Sightings
 from actors.traffic_window import TrafficWindow
 from baselines.population import Seasons, Tally
+from detections import sign_ins
 from detections.catalogue import catalogue_hash
 from detections.facts import facts_of
 from detections.view import Act, Flat, Hour
@@ -55,10 +56,10 @@ class Shard:
         self._told: dict[int, Numbers] = {}  # ... and of parts of events
         # What the hour that an entity was active in last leaves to its next one; acts, to the next hour alone.
         self._recent: dict[str, Recent] = {}
-        self._unfinished: dict[str, dict[int, set[int]]] = {kind: {} for kind in KINDS}
+        self.judges = {kind: Judge(kind, settings) for kind in dict.fromkeys(ENTITIES.values())}
+        self._unfinished: dict[str, dict[int, set[int]]] = {kind: {} for kind in self.judges}
         self.marks = Marks()
         self.resources = Resources(settings, self.marks)
-        self.judges = {kind: Judge(kind, settings) for kind in ("principal", "vault")}
         detections = {kind: judge.detections for kind, judge in self.judges.items()}
         self.sightings = Sightings(self.parts, detections if settings.streaming else {})
         self._passed = 0  # no record of an hour before this one comes any more
@@ -191,7 +192,8 @@ class Shard:
 
     def _close_events(self, hour: int, report: Report, tally: Tally) -> None:
         recent: dict[str, Recent] = {}
-        for kind in KINDS:
+        self._close_sign_ins(hour, report)
+        for kind in self.judges:
             window = self.events.pop((hour, kind), None)
             if window is None:
                 continue
@@ -207,6 +209,18 @@ class Shard:
                     self._unfinished[kind][number] = set(sorted(open_now[number])[:MAX_UNFINISHED])
         self._recent = recent
         self._make_room()
+
+    def _close_sign_ins(self, hour: int, report: Report) -> None:
+        """Nobody judges them, and who only signs in is no entity: they are for the organisation's view."""
+        window = self.events.pop((hour, "sign_in"), None)
+        if window is None:
+            return
+        closed, _ = window.close({})
+        self._count(window)
+        for at, number in enumerate(closed.entities.tolist()):
+            principal = self.parts.entities[number].split(":", 1)[1]
+            facts = sign_ins.facts_of(principal, closed.acts(at))
+            report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts]
 
     def _close_entity(
         self, kind: str, key: str, closed: ClosedHour, at: int, hour: int, report: Report, tally: Tally

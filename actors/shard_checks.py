@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from actors.entity import check_packed
 from actors.keys import GROUPS
-from actors.messages import COUNTED, PRINCIPAL, VAULT
-from actors.part_table import KINDS
+from actors.messages import COUNTED, PRINCIPAL, SIGNED_IN, VAULT
+from actors.part_table import ENTITIES, KINDS
 from actors.traffic_window import COLUMNS
 from baselines.seasonal_count import SeasonalCount
 from baselines.seasonal_table import ROW
@@ -54,7 +54,8 @@ def check(changes: Changes) -> None:
 def _check_entity(entity: EntityChange) -> None:
     _that(0 <= entity.group < GROUPS, "a key group is out of range")
     _that(
-        entity.key.split(":", 1)[0] in KINDS and ":" in entity.key, f"{entity.key!r} is no key of an entity"
+        entity.key.split(":", 1)[0] in ENTITIES.values() and ":" in entity.key,
+        f"{entity.key!r} is no key of an entity",
     )
     _that(min(entity.unfinished, default=0) >= 0, "an operation's number is negative")
     _that(0 <= entity.recent_hour < MOST_HOURS, "an hour is out of range")
@@ -122,7 +123,8 @@ def _check_events(rows: EventRows) -> None:
     mine = KINDS[rows.kind]
     for shape, owners in rows.told:
         _that(
-            0 < owners <= PRINCIPAL | VAULT | COUNTED and bool(owners & mine), "a record is of no entity here"
+            0 < owners <= PRINCIPAL | VAULT | COUNTED | SIGNED_IN and bool(owners & mine),
+            "a record is of no entity here",
         )
         _that(abs(shape.at_us) <= MOST_US, "a time is out of range")
     for packed in (rows.acts, rows.records, rows.again):
@@ -139,7 +141,7 @@ def _check_events(rows: EventRows) -> None:
         "deliveries and their entities differ in number",
     )
     _within(whose, len(rows.keys), "a delivery is of no entity")
-    _that(all(key.startswith(f"{rows.kind}:") for key in rows.keys), "an entity is of another kind")
+    _that(all(key.startswith(f"{ENTITIES[rows.kind]}:") for key in rows.keys), "an entity is of another kind")
 
 
 def _check_hour(hour: int) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.event_window import EventWindow, Fresh, chosen
-from actors.keys import entity_key, group_of
-from actors.part_table import KINDS, PartTable
+from actors.keys import group_of
+from actors.part_table import KINDS, PartTable, window_key
 from actors.resources import Resources
 from actors.shard_state import EVENT_COLUMNS, EventRows, TrafficRows, packed, unpacked, within
 from actors.traffic_window import COLUMNS, TrafficWindow
@@ -99,7 +99,7 @@ def load_events(
             continue
         codes = np.full((len(rows.told), len(PARTS)), -1, np.int32)
         for place, (shape, _) in enumerate(rows.told):
-            if group_of(entity_key(rows.kind, getattr(shape, rows.kind))) in owned:
+            if group_of(window_key(rows.kind, shape)) in owned:
                 codes[place] = table.parts.of(shape)
         mine = np.array([group_of(key) in owned for key in rows.keys], bool)
         if not mine.any() and not (codes >= 0).any():

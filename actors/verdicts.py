@@ -15,6 +15,7 @@ from detections.catalogue import CATALOGUE
 from detections.declare import AtOnce, Detection, Verdict
 from detections.doubts import doubts
 from detections.expected import Expected, told
+from detections.sign_ins import said_of
 from ingest.records import HOUR_US
 
 COMMON_ADDRESS = 5  # an address that so many principals use joins no incident
@@ -62,11 +63,22 @@ class Verdicts:
         return verdict
 
     def _confirm(self, detection: Detection, one: Found) -> Verdict:
-        confirm = detection.confirm
-        said = Verdict()
+        confirm, verdict = detection.confirm, Verdict()
         if confirm is not None:
-            said = self._asked(one, lambda: confirm(one.finding, self._organisation), said)
-        return said if said.withheld else self._doubted(one, said)
+            verdict = self._asked(one, lambda: confirm(one.finding, self._organisation), verdict)
+        if verdict.withheld:
+            return verdict
+        return self._doubted(one, self._vouched_for(detection, one, verdict))
+
+    def _vouched_for(self, detection: Detection, one: Found, verdict: Verdict) -> Verdict:
+        """With what sign-ins say of it."""
+        said = self._asked(
+            one, lambda: said_of(one.finding, self._organisation, detection.vouched_for), Verdict()
+        )
+        # What was known of the caller already and a sign-in are one doubt, not two.
+        steps = verdict.steps if verdict.steps < 0 else verdict.steps + said.steps
+        against, evidence = (*verdict.against, *said.against), {**verdict.evidence, **said.evidence}
+        return replace(verdict, against=against, evidence=evidence, steps=steps)
 
     def _doubted(self, one: Found, verdict: Verdict) -> Verdict:
         """With what the organisation says against it; one step lower where all who did it are expected to."""

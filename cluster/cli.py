@@ -102,11 +102,30 @@ def scale(shards: int, config: Path) -> int:
 @click.option(
     "--strength", default="loud", show_default=True, help="Of the attacks: loud, moderate or faint."
 )
-def simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str, strength: str) -> int:
+@click.option("--sign-ins", is_flag=True, help="With Entra's sign-in logs beside the others.")
+def simulate(
+    out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str, strength: str, sign_ins: bool
+) -> int:
     """Make an organisation's telemetry with attacks in it, in the real wire formats."""
     from cluster.simulating import run
 
-    return run(out, days, seed, attacks, kind, strength)
+    return run(out, days, seed, attacks, kind, strength, sign_ins)
+
+
+@cli.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it here; else it is printed."
+)
+def inventory(inputs: tuple[Path, ...], out: Path | None) -> int:
+    """Who held which address when, from the Activity Log and from answers of Azure Resource Graph.
+
+    Gives a file for [inventory] path. Earlier inventories (CSV) may be among the inputs: their lines are kept. Exit
+    status 3: it was made, and something could not be read.
+    """
+    from cluster.inventorying import run
+
+    return run(inputs, out)
 
 
 @cli.command()

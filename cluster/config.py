@@ -28,9 +28,9 @@ from cluster.config_tables import (
     region_key,
 )
 from cluster.errors import UserError
+from ingest import inventory_forms
 from ingest.errors import ConfigurationError as UnusableFile
 from ingest.geography import Geography
-from ingest.inventory_file import check_header
 from ingest.networks import parse_network
 from ingest.systems import Systems
 
@@ -183,7 +183,7 @@ class _Reader:
         try:
             where = "[inventory] path"
             if inventory is not None:
-                check_header(inventory)
+                inventory_forms.check(inventory)
             where = "[geo] database"
             if database is not None:
                 Geography.open(database)

@@ -14,7 +14,13 @@ from detections.words import counted
 
 
 def run(
-    out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str = "default", strength: str = "loud"
+    out: Path,
+    days: int,
+    seed: int,
+    attacks: tuple[str, ...],
+    kind: str = "default",
+    strength: str = "loud",
+    sign_ins: bool = False,
 ) -> int:
     """Write the telemetry to a folder that is new, empty, or an older simulation's."""
     for type_ in attacks:
@@ -22,7 +28,7 @@ def run(
     _check(kind, strength)
     if out.is_dir() and any(out.iterdir()) and not _made_here(out):
         raise UserError(f"{out}: is a folder with other things in it; name a new one")
-    return _simulate(out, days, seed, attacks, kind, strength)
+    return _simulate(out, days, seed, attacks, kind, strength, sign_ins)
 
 
 def _check(kind: str, strength: str) -> None:
@@ -42,7 +48,9 @@ def _made_here(out: Path) -> bool:
         return False
 
 
-def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str, strength: str) -> int:
+def _simulate(
+    out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: str, strength: str, sign_ins: bool
+) -> int:
     from simulation import simulate
     from simulation.kinds import kind_of
 
@@ -58,6 +66,7 @@ def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: s
                 organisation=kind_of(kind).full,
                 start=kind_of(kind).start,
                 strength=strength,
+                sign_ins=sign_ins,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         except OSError as error:
@@ -65,6 +74,7 @@ def _simulate(out: Path, days: int, seed: int, attacks: tuple[str, ...], kind: s
     click.echo(
         f"{counted(summary.days, 'day')} in {out / 'telemetry'}: {summary.management_records:,} Activity Log and "
         f"{summary.vault_records:,} Key Vault records, {counted(summary.flows, 'flow')}"
+        + (f", {counted(summary.sign_ins, 'sign-in')}" if sign_ins else "")
     )
     click.echo(f"{len(summary.attacks)} attacks are in it; {out / 'truth.jsonl'} says which, where and when")
     for type_, why in sorted(summary.left_out.items()):

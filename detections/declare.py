@@ -128,6 +128,8 @@ class Detection:
     windowless: bool = False  # can be judged on a single record: late records are still checked
     # A principal's detection whose alert tells the whole where its principals have one in the same hour: one step lower.
     part_of: str = ""
+    # It doubts that the caller is who they say: a sign-in with a second factor from the same place makes it less grave.
+    vouched_for: bool = False
     cloud_app_security: bool = False  # one of the three that [integrations] switches off
 
     @property

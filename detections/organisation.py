@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from detections.declare import Finding
+
+if TYPE_CHECKING:
+    from detections.sign_ins import SignIn
 
 
 class Indicator(NamedTuple):
@@ -73,11 +76,26 @@ class Organisation(Protocol):
     def typical(self, baseline: str) -> float | None:
         """Mean count of entity-hours that were not zero: 'what is usual for its neighbours'."""
 
+    def sign_ins(self, principal: str, address: str) -> tuple[SignIn, ...]:
+        """The principal's last sign-ins from an address, in the order of time; some of them may be after a finding."""
+
+    def signs_in_since(self, principal: str, address: str) -> int | None:
+        """When the principal first signed in from the address, as far as is known; None: never."""
+
+    def last_sign_in(self, principal: str, until_us: int) -> SignIn | None:
+        """The principal's last sign-in up to a time that is remembered, from wherever."""
+
+    def sign_in_days(self, principal: str, since_us: int, until_us: int) -> list[int]:
+        """The days (since 1970, rising) wholly between two times on which the principal signed in."""
+
+    def settled(self, hour: int) -> bool:
+        """Whether nothing is still to come that tells of an hour or of an earlier one."""
+
 
 class Fact(NamedTuple):
     """What a shard tells the aggregator of an hour, beside findings: it feeds the view above."""
 
-    kind: str  # 'address', 'country', 'vault', 'application', 'hop' or 'role'
+    kind: str  # 'address', 'country', 'vault', 'application', 'hop', 'role' or 'sign_in'
     key: str
     principal: str
     at_us: int

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.inventory_file import Claims, read_claims
+from ingest import inventory_forms
+from ingest.inventory_file import Claims
 from ingest.networks import (
     ALWAYS_US,
     FOREVER_US,
@@ -67,9 +68,10 @@ class Inventory:
     def read(cls, path: Path | str, networks: Iterable[str] = ()) -> tuple[Inventory, list[Rejected]]:
         """From a CSV file: ip (address or CIDR), resource_id, start, end and optional managed_by, region.
 
-        Times are RFC 3339, empty = open. Raises ConfigurationError where the file as a whole is of no use.
+        Times are RFC 3339, empty = open. Or from what tells of a cloud's network: `ingest.inventory_forms`. Raises
+        ConfigurationError where the file as a whole is of no use.
         """
-        claims, rejected = read_claims(Path(path))
+        claims, rejected = inventory_forms.read(Path(path))
         inventory = cls(claims, networks)
         overlaps = sorted(inventory._overlaps)[:MAX_REJECTED]
         rejected += [inventory._overlap(str(path), claims, *pair) for pair in overlaps]

@@ -49,6 +49,11 @@ def read_claims(path: Path) -> tuple[Claims, list[Rejected]]:
         return _Reader(path, file).read()
 
 
+def claims_of(path: Path, lines: Iterable[str]) -> tuple[Claims, list[Rejected]]:
+    """Lines that were made of what stands in a file."""
+    return _Reader(path, lines).read()
+
+
 def check_header(path: Path) -> None:
     """Raise ConfigurationError if the file is no inventory, by its first line."""
     with _opened(path) as file:

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest import activity, key_vault
+from ingest import activity, key_vault, sign_ins
 from ingest.logs_values import excerpt, folded
 from ingest.records import Event, Rejected
-
-_SIGN_INS = (
-    "signinlogs",
-    "noninteractiveusersigninlogs",
-    "serviceprincipalsigninlogs",
-    "managedidentitysigninlogs",
-)
 
 
 def decode(value: Any, source: str, offset: int) -> Event | Rejected | str:
@@ -23,6 +16,8 @@ def decode(value: Any, source: str, offset: int) -> Event | Rejected | str:
             reason="the record is no JSON object", source=source, offset=offset, excerpt=excerpt(value)
         )
     fields = folded(value)
+    if sign_ins.is_sign_in(fields):
+        return sign_ins.decode(fields, source, offset)
     other = _other(fields)
     if other:
         return other
@@ -31,7 +26,7 @@ def decode(value: Any, source: str, offset: int) -> Event | Rejected | str:
     if _is_activity(fields):
         return activity.decode(fields, source, offset)
     return Rejected(
-        reason="the record is neither of the Activity Log nor of a Key Vault",
+        reason="the record is neither of the Activity Log nor of a Key Vault, and no sign-in of Entra",
         source=source,
         offset=offset,
         excerpt=excerpt(value),
@@ -46,8 +41,8 @@ def _is_activity(fields: dict[str, Any]) -> bool:
 def _other(fields: dict[str, Any]) -> str:
     """What other log a record is of, if we know it and read nothing from it."""
     category = activity.named(fields.get("category")).lower()
-    if category in _SIGN_INS or category == "auditlogs":
-        return f"Entra logs ({'sign-ins' if category in _SIGN_INS else 'audit'})"
+    if category == "auditlogs":
+        return "Entra logs (audit)"
     if category in ("azurepolicyevaluationdetails", "allmetrics") or "metricname" in fields:
         return "metrics and policy evaluation"
     resource = str(fields.get("resourceid") or "").lower()

@@ -18,6 +18,7 @@ SECOND_US = 1_000_000
 MANAGEMENT = "management"
 KEY_VAULT = "key_vault"
 NETWORK = "network"
+SIGN_IN = "sign_in"
 
 # Outcomes of an event. `started` is the first half of an operation whose end is another record.
 STARTED = "started"
@@ -27,7 +28,7 @@ DENIED = "denied"
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One control-plane (Activity Log) or vault (Key Vault audit) event, normalised.
+    """One control-plane (Activity Log) or vault (Key Vault audit) event, or a sign-in (Entra), normalised.
 
     Text fields are empty where the log says nothing. Ids keep the case they came in (they are shown to
     people) except where noted; compare them with `.lower()`. Give the fields by name; `ingest.parts` alone gives
@@ -35,7 +36,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     at_us: int  # event time, microseconds since 1970, UTC
-    layer: str  # MANAGEMENT or KEY_VAULT
+    layer: str  # MANAGEMENT, KEY_VAULT or SIGN_IN
     operation: str  # management: lower case, 'microsoft.web/sites/publishxml/action'; vault: 'SecretGet'
     outcome: str  # STARTED, SUCCESS, FAILURE or DENIED
     principal: str = ""  # object id; where none came, the UPN, else the application id; '' = nobody named

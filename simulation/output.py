@@ -25,6 +25,7 @@ from simulation.attacks.scene import Entity
 from simulation.conversations import FLOW, Longs, Table, flows, sampled, together
 from simulation.estate import Machine
 from simulation.feeds import command_and_control, proxies, tor_exits
+from simulation.paths import hourly
 from simulation.randomness import numbers
 from simulation.wire import activity_log, key_vault
 from simulation.wire.ipfix import Exporter
@@ -125,9 +126,7 @@ class Logs:
 
 def blob_path(subscription: str, hour: int) -> Path:
     """Where diagnostic settings put an hour (hours since 1970) of a subscription's log."""
-    at = datetime.fromtimestamp(hour * 3600, UTC)
-    parts = ("insights-activity-logs", "resourceId=", "SUBSCRIPTIONS", subscription.upper())
-    return Path(*parts) / f"y={at:%Y}" / f"m={at:%m}" / f"d={at:%d}" / f"h={at:%H}" / "m=00" / "PT1H.json"
+    return hourly("insights-activity-logs", ("resourceId=", "SUBSCRIPTIONS", subscription.upper()), hour)
 
 
 class Captures:

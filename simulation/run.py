@@ -13,6 +13,7 @@ from simulation.attacks import LOUD, Attack, stage
 from simulation.automation import day_of_services
 from simulation.benign import remarks
 from simulation.output import CONFIGURATION, Captures, Logs, feeds, inventory, truth
+from simulation.sign_ins import SignInLogs
 from simulation.traffic import day_of_traffic
 from simulation.work import day_of_work
 from simulation.world import START, Organisation, World, make_world
@@ -29,6 +30,7 @@ class Summary:
     flows: int
     attacks: tuple[str, ...]
     left_out: dict[str, str]
+    sign_ins: int = 0
 
 
 def simulate(
@@ -40,11 +42,12 @@ def simulate(
     start: date = START,
     progress: Callable[[int, int], None] | None = None,
     strength: str = LOUD,
+    sign_ins: bool = False,
 ) -> Summary:
     """Write an organisation's telemetry of so many days into a folder, with attacks and the truth about them.
 
     `attacks` are types (None: all 26; empty: none), `strength` is 'loud', 'moderate' or 'faint', `progress` is
-    called with the days done and the days there are. The same arguments give the same bytes, and the
+    called with the days done and the days there are; `sign_ins`: with the directory's logs beside the others. The same arguments give the same bytes, and the
     benign part does not depend on the attacks. Raises ValueError for an unknown type, strength or too small
     an organisation, FileExistsError if the folder holds something that is not a simulation's.
     """
@@ -55,20 +58,31 @@ def simulate(
     out = Path(out)
     _clear(out)
     logs, captures = Logs(world, out / "telemetry"), Captures(world, out / "telemetry")
-    logs.take(benign_acts(world, 0))
+    directory = SignInLogs(world, out / "telemetry") if sign_ins else None
+    _work(world, 0, logs, directory)
     for day in range(days):
         if day + 1 < days:  # in the east a day's work begins on the day before, in UTC
-            logs.take(benign_acts(world, day + 1))
+            _work(world, day + 1, logs, directory)
         for machine in world.estate.machines:
             captures.take(machine, day_of_traffic(world, machine, day), machine.name, day)
         _attack(world, staged, day, logs, captures)
         logs.write(day)
         captures.write(day)
+        if directory is not None:
+            directory.write(day)
         if progress is not None:
             progress(day + 1, days)
     _write_beside(world, out, staged)
+    signed_in = directory.count if directory is not None else 0
     played = tuple(sorted(attack.truth.type for attack in staged if not attack.truth.withheld))
-    return Summary(out, days, logs.management, logs.vault, captures.flows, played, left_out)
+    return Summary(out, days, logs.management, logs.vault, captures.flows, played, left_out, signed_in)
+
+
+def _work(world: World, day: int, logs: Logs, directory: SignInLogs | None) -> None:
+    acts = benign_acts(world, day)
+    logs.take(acts)
+    if directory is not None:
+        directory.take(acts)
 
 
 def benign_acts(world: World, day: int) -> list[Act]:

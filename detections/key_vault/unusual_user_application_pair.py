@@ -36,5 +36,6 @@ DETECTION = Detection(
     baselines=BASELINES,
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
+    vouched_for=True,
     part_of="key_vault.high_vault_access_volume",
 )

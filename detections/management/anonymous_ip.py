@@ -95,5 +95,6 @@ DETECTION = Detection(
     confirm=confirm,
     at_once=AtOnce(bears, judge, after=24, sure=sure),
     windowless=True,
+    vouched_for=True,
     cloud_app_security=True,
 )

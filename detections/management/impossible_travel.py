@@ -226,5 +226,6 @@ DETECTION = Detection(
     baselines=(PLACES,),
     learning=Learning(days=7),
     confirm=confirm,
+    vouched_for=True,
     cloud_app_security=True,
 )

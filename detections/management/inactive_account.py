@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from baselines.idle import Idle
 from baselines.novelty import Novelty
-from detections.declare import AtOnce, Detection, Finding, Learned
+from detections.declare import AtOnce, Detection, Finding, Learned, Verdict
 from detections.management.actions import PERSISTENCE, done
 from detections.management.clients import is_first_party
 from detections.management.evidence import finding
+from detections.organisation import Organisation
 from detections.view import Act, Hour
-from detections.words import rfc3339, rounded
+from detections.words import counted, rfc3339, rounded
 from ingest.records import FAILURE, HOUR_US, MANAGEMENT, Event
+from ingest.times import epoch_us
 
 DAY_US = 86_400_000_000
 IDLE_DAYS = 45.0
 LEAST_DAYS = 7.0  # pauses shorter than this are not remembered, whatever is configured
 FIRST_HOURS = 24  # so long after a return it is still one: a session may begin with something harmless
+REGULAR_DAYS = 30.0  # an account whose owner signed in at least so often through the pause is in use, if for other things
 TOLD = "persistence"  # a key beside the returns
 SLACK = 1.25  # a pause that is so much longer than the usual ones is still usual
 
@@ -106,6 +110,25 @@ def judge_at_once(hour: Hour) -> Finding | None:
     return judge(hour) if least_us >= LEAST_DAYS * DAY_US and _is_long(hour, least_us) else None
 
 
+def confirm(found: Finding, organisation: Organisation) -> Verdict:
+    """Withheld where the owner signed in through all of the pause: they use the account, if not for this.
+
+    The week before the return does not count: whoever took the account over has signed in, too.
+    """
+    since_us = epoch_us(found.evidence["last_activity"]) or found.first_us
+    days = organisation.sign_in_days(found.principals[0], since_us, found.first_us - int(LEAST_DAYS * DAY_US))
+    ends = [since_us / DAY_US, *(day + 0.5 for day in days), found.first_us / DAY_US]
+    if not days or max(after - before for before, after in pairwise(ends)) > REGULAR_DAYS:
+        return Verdict()
+    said = f"signed in on {counted(len(days), 'day')} of the pause, the last one {rfc3339(days[-1] * DAY_US)[:10]}"
+    return Verdict(withheld=f"the account is not unused: {said}")
+
+
+def sure(_found: Finding, hour: int, organisation: Organisation) -> bool:
+    """Whether all sign-ins that could withhold it are known."""
+    return organisation.settled(hour - int(LEAST_DAYS * 24))
+
+
 def bears(event: Event) -> bool:
     """Whether it can secure a way back in."""
     return event.operation in PERSISTENCE
@@ -134,7 +157,8 @@ DETECTION = Detection(
         "A principal that the logs know, that did nothing for 45 days, and whose first day of activity holds an "
         "operation that can secure a way back in: rights, runbooks, webhooks, extensions, keys. A principal that was "
         "never seen before is unknown, not inactive. Pauses that are usual for the principal raise nothing. It needs "
-        "as much history as the silence is long, and sees only what the connected logs hold."
+        "as much history as the silence is long, and sees only what the connected logs hold. With sign-in logs, an account "
+        "whose owner signed in through all of the pause, at least once in 30 days, is in use."
     ),
     tactics=("Persistence",),
     techniques=("T1078.004", "T1098"),
@@ -146,5 +170,6 @@ DETECTION = Detection(
     ),
     judge=judge,
     baselines=(RETURNS, ACTIVITY),
-    at_once=AtOnce(bears, judge_at_once),
+    confirm=confirm,
+    at_once=AtOnce(bears, judge_at_once, sure=sure),
 )

@@ -117,5 +117,6 @@ DETECTION = Detection(
     baselines=(COUNTRIES,),
     learning=Learning(days=7),
     confirm=confirm,
+    vouched_for=True,
     cloud_app_security=True,
 )

@@ -25,7 +25,7 @@ from ingest.identity import content_hash, operation_of, uid_of
 from ingest.inventory import Inventory
 from ingest.inventory_file import Claims
 from ingest.networks import parse_network
-from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, SUCCESS, Event
+from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, SIGN_IN, SUCCESS, Event
 from ingest.sources import Block, Files, Found, Partition
 from ingest.threat_intel import Entry, Indicator, Indicators
 
@@ -93,6 +93,13 @@ def managed(minute: float, request: int, outcome: str = SUCCESS, **given: Any) -
     told |= {"layer": MANAGEMENT, "outcome": outcome, **given}
     operation = operation_of(content_hash(told["operation"]), str(request))
     return event(minute, request, operation_id=operation, **told)
+
+
+def signed_in(minute: float, request: int, **given: Any) -> Event:
+    """Somebody signed in; it touches no vault."""
+    how = {"mfa": True, "interactive": True}
+    told = {"operation": "SignIn", "details": how, **given, "layer": SIGN_IN, "vault": "", "item": ""}
+    return event(minute, request, **told)
 
 
 @cache

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from actors.event_routes import EventRoutes
 from actors.keys import entity_key, group_of, shard_of
-from actors.messages import COUNTED, PRINCIPAL, VAULT, Batch, pack_batch, unpack_batch
+from actors.messages import COUNTED, PRINCIPAL, SIGNED_IN, VAULT, Batch, pack_batch, unpack_batch
 from ingest.event_columns import EventColumns
 from ingest.parts import Parts
-from ingest.records import Event
-from tests.actors.running import BRIEFLY, TOR, TWICE, enrichment, event, managed
+from ingest.records import SIGN_IN, Event
+from tests.actors.running import BRIEFLY, TOR, TWICE, enrichment, event, managed, signed_in
 
 Told = Counter[tuple[int, bytes, int]]  # shard, event, what the shard owns of it
 pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -48,8 +48,9 @@ def expected(events: list[tuple[Event, str]], shards: int) -> Told:
     for one, source in events:
         full = enrichment().event(msgspec.structs.replace(one, source=source))
         assert full.listed == enrichment().indicators.categories(one.address, one.at_us)
+        mine = SIGNED_IN if one.layer == SIGN_IN else PRINCIPAL
         owners: dict[int, int] = {}
-        for role, kind, entity in ((PRINCIPAL, "principal", one.principal), (VAULT, "vault", one.vault)):
+        for role, kind, entity in ((mine, "principal", one.principal), (VAULT, "vault", one.vault)):
             if entity:
                 shard = shard_of(group_of(entity_key(kind, entity)), shards)
                 owners[shard] = owners.get(shard, 0) | role | (0 if owners else COUNTED)
@@ -60,7 +61,7 @@ def expected(events: list[tuple[Event, str]], shards: int) -> Told:
 some_events = st.lists(
     st.builds(
         lambda make, minute, request, told: make(minute, request, **told),
-        st.sampled_from([event, managed]),
+        st.sampled_from([event, managed, signed_in]),
         st.integers(0, 59),
         st.integers(0, 3),
         st.fixed_dictionaries(

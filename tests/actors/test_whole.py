@@ -27,6 +27,7 @@ from tests.actors.running import (
     at,
     event,
     managed,
+    signed_in,
 )
 from tests.detections.network.replay import Talk, flows
 
@@ -101,9 +102,19 @@ talks = st.builds(
     st.sampled_from([1, 3, 70, 250]),
     files,
 )
+sign_ins = st.builds(
+    lambda minute, request, told, details, where: [
+        (signed_in(minute, request, details=details, **told), where)
+    ],
+    minutes,
+    st.integers(0, 20),
+    who,
+    st.sampled_from([{"mfa": True, "interactive": True, "managed": True}, {"interactive": True}, {}]),
+    files,
+)
 worlds = st.builds(
     lambda some, more: World([one for part in some for one in part], more),
-    st.lists(reads | operations, max_size=25),
+    st.lists(reads | operations | sign_ins, max_size=25),
     st.lists(talks, max_size=6),
 )
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ingest import activity, key_vault, logs
 from ingest.claims import caller_of, short_claims
 from ingest.logs_values import MAX_TEXT, address, excerpt, folded, number, place, text, texts
-from ingest.records import DENIED, FAILURE, KEY_VAULT, MANAGEMENT, STARTED, SUCCESS, Event, Rejected
+from ingest.records import DENIED, FAILURE, KEY_VAULT, MANAGEMENT, SIGN_IN, STARTED, SUCCESS, Event, Rejected
 from ingest.sources import discover
 from tests.data import shared
 from tests.ingest.reading import events_of, fast
@@ -110,7 +110,7 @@ def judge(found: Any) -> None:
     if isinstance(found, Event):
         assert 0 <= found.at_us < YEAR_2200
         assert found.operation
-        assert found.layer in (MANAGEMENT, KEY_VAULT)
+        assert found.layer in (MANAGEMENT, KEY_VAULT, SIGN_IN)
         assert found.outcome in (STARTED, SUCCESS, FAILURE, DENIED)
         assert 0 <= found.uid < 1 << 63
         packed = msgspec.msgpack.encode(found)

@@ -21,7 +21,7 @@ from tests.ingest.reading import events_of
 from tests.ingest.test_logs import AUDIT, BLOB
 from tests.ingest.test_sources import LATENESS_US, audits, lines, read
 
-SIGN_IN = {"category": "SignInLogs", "time": "2026-01-05T10:00:00Z"}
+DIRECTORY = {"category": "AuditLogs", "time": "2026-01-05T10:00:00Z"}
 
 
 def reasons(blocks: list[Block]) -> list[str]:
@@ -118,8 +118,8 @@ def test_a_record_without_time_or_of_year_one_or_9999_reaches_no_window(tmp_path
 
 
 def test_other_logs_in_the_same_file_are_counted_by_name(tmp_path: Path) -> None:
-    _, blocks = read(put(tmp_path, lines([SIGN_IN, AUDIT, SIGN_IN, BLOB, {"hello": 1}])))
-    assert blocks[0].filtered == {"Entra logs (sign-ins)": 2}
+    _, blocks = read(put(tmp_path, lines([DIRECTORY, AUDIT, DIRECTORY, BLOB, {"hello": 1}])))
+    assert blocks[0].filtered == {"Entra logs (audit)": 2}
     assert (len(events_of(blocks)), len(reasons(blocks)), add_up(blocks)) == (2, 1, 5)
 
 
@@ -220,14 +220,14 @@ def test_a_file_in_either_order_gives_the_same_events_in_the_same_order(
 
 def test_the_first_time_of_a_file_is_found_behind_bad_records(tmp_path: Path) -> None:
     path = put(
-        tmp_path, lines([{"hello": 1}, SIGN_IN, {**AUDIT, "time": "0001-01-01T00:00:00Z"}, *audits(3)])
+        tmp_path, lines([{"hello": 1}, DIRECTORY, {**AUDIT, "time": "0001-01-01T00:00:00Z"}, *audits(3)])
     )
     expected = datetime.fromisoformat(audits(1)[0]["time"]).timestamp() * 1e6
     assert EventFile(path, LATENESS_US).first_us == expected
 
 
 def test_a_file_without_any_record_that_can_be_read_begins_nowhere(tmp_path: Path) -> None:
-    partition = EventFile(put(tmp_path, lines([{"hello": 1}, SIGN_IN])), LATENESS_US)
+    partition = EventFile(put(tmp_path, lines([{"hello": 1}, DIRECTORY])), LATENESS_US)
     (block,) = partition.blocks()
     assert (partition.first_us, len(block.events), add_up([block])) == (None, 0, 2)
 
@@ -243,7 +243,7 @@ def test_reading_goes_on_from_every_position_with_all_that_is_wrong(
     monkeypatch.setattr("ingest.event_file.SORTED", 30)
     monkeypatch.setattr("ingest.event_file.BLOCK", 7)
     records = {"rising": audits(90), "falling": audits(90)[::-1], "shuffled": shuffled(90)}[order]
-    mixed = [x for one in records for x in (one, SIGN_IN, {"hello": 1})]
+    mixed = [x for one in records for x in (one, DIRECTORY, {"hello": 1})]
     path = put(tmp_path, gzip.compress(lines(mixed) + b'{"cut')[:-6])
     (partition,) = discover([path], LATENESS_US).partitions
     blocks = list(partition.blocks())

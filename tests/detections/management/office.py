@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from actors.messages import COUNTED, PRINCIPAL, VAULT
+from actors.messages import COUNTED, PRINCIPAL, SIGNED_IN, VAULT
 from actors.settings import Settings
 from alerts.alert import Alert
 from ingest.enrich import Enrichment
 from ingest.geography import Geography
 from ingest.identity import content_hash
 from ingest.inventory import Inventory
-from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, Event
+from ingest.records import HOUR_US, KEY_VAULT, MANAGEMENT, SIGN_IN, Event
 from ingest.threat_intel import Indicators
 from tests.actors.making import batch
 from tests.detections.replay import OwnPath
@@ -85,7 +85,8 @@ class Office(OwnPath):
         """The shards that own the event, each with what it owns of it."""
         self.since.setdefault(event.layer, event.at_us)
         counted = COUNTED
-        for role, kind, entity in ((PRINCIPAL, "principal", event.principal), (VAULT, "vault", event.vault)):
+        mine = SIGNED_IN if event.layer == SIGN_IN else PRINCIPAL
+        for role, kind, entity in ((mine, "principal", event.principal), (VAULT, "vault", event.vault)):
             if entity:
                 yield self.owner(kind, entity), role | counted
                 counted = 0
@@ -108,6 +109,13 @@ def habits(days: int, *people: str, **more: Any) -> list[Event]:
         for number in range(2)
         for who in people or ("eva", "tim", "ola", "ben")
     ]
+
+
+def signed_in(hour: int, minute: float, who: str = "eva", **more: Any) -> Event:
+    """A sign-in with a second factor, by somebody who was there; `details` replaces how it was done."""
+    details = more.pop("details", {"mfa": True, "interactive": True})
+    told = {"layer": SIGN_IN, "resource": "", "details": details, **more}
+    return act(hour, minute, "SignIn", who, **told)
 
 
 def read(hour: int, minute: float, operation: str, vault: str, item: str = "", **more: Any) -> Event:
