@@ -46,7 +46,7 @@ class World:
 
 
 def chances(counts: Counts, learning: int) -> list[float]:
-    """What the models say of each hour after the learning, a population learned beside; zeros are 1.
+    """What the models say of each hour after the learning in which something happened, a population learned beside.
 
     Counts are whole, so their chances are steps: each is drawn between its own and the next step, which makes
     the chances of a model that is right uniform.
@@ -62,6 +62,7 @@ def chances(counts: Counts, learning: int) -> list[float]:
         hour_said = [
             _play(model, seasons, tally, hour, count, draw())
             for model, count in zip(models, row, strict=True)
+            if count
         ]
         population.close(hour, tally)
         said += hour_said if hour >= learning else []
@@ -69,8 +70,6 @@ def chances(counts: Counts, learning: int) -> list[float]:
 
 
 def _play(model: SeasonalCount, seasons: Seasons, tally: Tally, hour: int, count: int, drawn: float) -> float:
-    if not count:
-        return 1.0
     season = seasons.season(NAME, hour)
     seen: dict[str, Any] = {"hour": hour, "count": count, "profile": season.profile}
     seen["dispersion"] = season.dispersion
