@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from actors.judged import JudgedDays
 from actors.messages import Fault, Found
 from actors.repeats import Repeats
 from alerts.alert import Alert
@@ -70,6 +71,7 @@ class LearnedChanges(msgspec.Struct, array_like=True):
     population: Any
     incidents: Any
     repeats: dict[str, list[int]] = {}
+    judged: dict[str, Any] = {}  # what an alert budget's thresholds come from
 
 
 class Changes(msgspec.Struct, array_like=True):
@@ -102,6 +104,7 @@ def unpack(body: bytes) -> Changes:
         Population.restore(changes.learned.population).snapshot()
         Incidents.restore(changes.learned.incidents)
         Repeats(changes.learned.repeats)
+        JudgedDays(changes.learned.judged)
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         raise ValueError(f"no state of an aggregator: {error}") from None
     return changes

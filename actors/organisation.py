@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from actors.aggregator_state import USES, LearnedChanges
+from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from baselines.population import Population, Tally
 from detections.organisation import Indicator
@@ -37,6 +38,7 @@ class OrganisationView:
         self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in USES}
         self._roles: dict[str, list[Any]] = {}
         self.repeats = Repeats()
+        self.judged = JudgedDays()  # where an alert budget is set
         self._now = Tally()
         self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
         self._changed_roles: set[str] = set()
@@ -199,7 +201,14 @@ class OrganisationView:
         roles = [(role, self._roles.get(role)) for role in sorted(self._changed_roles)]
         self._changed, self._changed_roles = set(), set()
         return LearnedChanges(
-            self.hour, self.layers_since, uses, roles, self.population.state(), None, self.repeats.state()
+            self.hour,
+            self.layers_since,
+            uses,
+            roles,
+            self.population.state(),
+            None,
+            self.repeats.state(),
+            self.judged.state(),
         )
 
     def mark(self) -> None:
@@ -216,6 +225,7 @@ class OrganisationView:
             _set(self._roles, role, known)
         self.population = Population.restore(saved.population)
         self.repeats = Repeats(saved.repeats)
+        self.judged = JudgedDays(saved.judged)
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from actors.budget import Budget
 from actors.judging import MOST_LEARNING
 from actors.messages import Fault, Found
 from actors.organisation import OrganisationView
@@ -30,11 +31,13 @@ class Verdicts:
     ) -> None:
         self._settings, self._organisation = settings, organisation
         self._keep, self._note = keep, note
+        self.budget = Budget(settings, organisation)
         self._learning: dict[str, int] = {}  # by type, in the hour that is being closed
 
-    def begin(self) -> None:
+    def begin(self, hour: int) -> None:
         """Another hour is being closed."""
         self._learning = {}
+        self.budget.begin(hour)
 
     def of(self, one: Found) -> Verdict | None:
         """What the organisation-wide view adds to a finding; None if it is no alert."""
@@ -48,7 +51,10 @@ class Verdicts:
         if detection.address_rule and (moved := self._moved(one)):
             self._keep(one, "withheld", f"{moved} was not held by this resource for the whole hour")
             return None
+        self.budget.prepare(one)
         verdict = self._confirm(detection, one)
+        if not verdict.withheld:
+            verdict = self.budget.checked(one, verdict)
         if verdict.withheld:
             self._keep(one, "withheld", verdict.withheld)
             return None
