@@ -183,7 +183,8 @@ def test_old_days_are_forgotten_and_the_state_comes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "rows", [[[1, 2]], [[1, -2, []]], [[1, 2, [[0, "a"]]]], [[1, 2, [[80, 1]]]], [[1.5, 2, []]], 3, [[1, 2, 3]]]
+    "rows",
+    [[[1, 2]], [[1, -2, []]], [[1, 2, [[0, "a"]]]], [[1, 2, [[80, 1]]]], [[1.5, 2, []]], 3, [[1, 2, 3]]],
 )
 def test_a_damaged_state_is_refused(rows: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
