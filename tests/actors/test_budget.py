@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from actors import judged as judged_module
@@ -15,9 +16,10 @@ from actors.outcome import Outcome
 from actors.settings import Settings
 from alerts.alert import Alert, to_json
 from detections.catalogue import CATALOGUE
-from detections.counting import score
+from detections.counting import CANDIDATE, score
 from ingest.records import Event
-from tests.actors.running import START, Listed, Replayed, event
+from tests.actors.running import MACHINES, START, Listed, Replayed, at, event
+from tests.detections.network.replay import Talk, flows
 
 USER, COUNT = "key_vault.unusual_user", "network.ssh_incoming"
 MIDNIGHT = (24 - START % 24) * 60  # minutes from the first hour's start
@@ -117,6 +119,32 @@ def test_what_was_judged_yesterday_counts_in_todays_run() -> None:
     saved, before = first.stop_and_save()
     after = Replayed([Listed("more", READS[later:], 50)], settings(0.5, shards=2), saved).play()
     assert lines(before.alerts) | lines(after.alerts) == lines(played(0.5).alerts)
+
+
+def knocks(days: int = 5) -> Any:
+    """Flows of four machines at which somebody knocks every hour, and of one that is attacked at the end."""
+    talks = [
+        Talk("81.2.69.142", machine, 22, 1 + hour % 3, at(60 * hour + number))
+        for hour in range(days * 24)
+        for number, machine in enumerate(MACHINES)
+    ]
+    rows = flows([*talks, Talk("81.2.69.143", MACHINES[0], 22, 400, at(days * 24 * 60 + 10))])
+    return rows[np.argsort(rows["end_us"], kind="stable")]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_count_is_held_against_the_budgets_threshold(shards: int) -> None:
+    told = {}
+    for budget in (None, 1e-3, 500.0, 1e-30):
+        outcome = Replayed([Listed("flows", knocks(), 500)], settings(budget, shards=shards)).play()
+        told[budget] = {alert.type: alert.evidence for alert in outcome.alerts}
+        withheld = [one.reason for one in outcome.kept if one.type == COUNT]
+        assert bool(withheld) == (COUNT not in told[budget]), "it is told, or it is said why not"
+    assert "alert_budget" not in told[None][COUNT]
+    assert told[None][COUNT]["threshold"] == 1e-5
+    assert told[500.0][COUNT]["threshold"] == CANDIDATE, "what is more probable is not looked at"
+    assert 5e-4 / 96 <= told[1e-3][COUNT]["threshold"] <= 5e-4 / 72, "two share it; up to 96 hours a day"
+    assert COUNT not in told[1e-30]
 
 
 def days_of(type_: str, a_day: int, days: int, scores: Iterable[float] = ()) -> JudgedDays:
