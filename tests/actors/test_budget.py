@@ -132,19 +132,27 @@ def knocks(days: int = 5) -> Any:
     return rows[np.argsort(rows["end_us"], kind="stable")]
 
 
+def told_of_the_attack(budget: float | None, shards: int) -> dict[str, Any] | None:
+    outcome = Replayed([Listed("flows", knocks(), 500)], settings(budget, shards=shards)).play()
+    told = [alert.evidence for alert in outcome.alerts if alert.type == COUNT]
+    withheld = [one.reason for one in outcome.kept if one.type == COUNT]
+    assert len(told) + len(withheld) == 1, "it is told, or it is said why not"
+    return told[0] if told else None
+
+
 @pytest.mark.parametrize("shards", [1, 3])
 def test_a_count_is_held_against_the_budgets_threshold(shards: int) -> None:
-    told = {}
-    for budget in (None, 1e-3, 500.0, 1e-30):
-        outcome = Replayed([Listed("flows", knocks(), 500)], settings(budget, shards=shards)).play()
-        told[budget] = {alert.type: alert.evidence for alert in outcome.alerts}
-        withheld = [one.reason for one in outcome.kept if one.type == COUNT]
-        assert bool(withheld) == (COUNT not in told[budget]), "it is told, or it is said why not"
-    assert "alert_budget" not in told[None][COUNT]
-    assert told[None][COUNT]["threshold"] == 1e-5
-    assert told[500.0][COUNT]["threshold"] == CANDIDATE, "what is more probable is not looked at"
-    assert 5e-4 / 96 <= told[1e-3][COUNT]["threshold"] <= 5e-4 / 72, "two share it; up to 96 hours a day"
-    assert COUNT not in told[1e-30]
+    plain, ample, scarce = (told_of_the_attack(budget, shards) for budget in (None, 500.0, 1e-3))
+    assert plain
+    assert "alert_budget" not in plain
+    assert plain["threshold"] == 1e-5
+    assert ample
+    assert ample["threshold"] == CANDIDATE, "what is more probable is not looked at"
+    assert scarce
+    assert 5e-4 / 96 <= scarce["threshold"] <= 5e-4 / 72, "two share it; up to 96 hours a day"
+    just = 1e-3 * plain["improbability"] / scarce["threshold"]
+    assert told_of_the_attack(1.03 * just, shards)
+    assert not told_of_the_attack(0.97 * just, shards)
 
 
 def days_of(type_: str, a_day: int, days: int, scores: Iterable[float] = ()) -> JudgedDays:
