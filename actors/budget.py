@@ -47,9 +47,14 @@ class Budget:
             one.finding.evidence = {**one.finding.evidence, **told}
 
     def checked(self, one: Found, verdict: Verdict) -> Verdict:
-        """The verdict on a finding that stands: withheld where it is more probable than the budget lets through."""
+        """The verdict, once all else is known: withheld where it is more probable than the budget lets through."""
         stated, chance = self._sharing.get(one.type), one.finding.improbability
-        if stated is None or stated.baseline or chance is None:
+        if stated is not None and stated.baseline:  # measured where it is stated, and withheld there
+            chance = verdict.evidence.get("improbability")
+            if chance is not None and chance <= stated.most:
+                self._scores.setdefault(one.type, []).append(score(chance))
+            return verdict
+        if stated is None or chance is None or verdict.withheld:
             return verdict
         self._scores.setdefault(one.type, []).append(score(chance))
         limit = self._limits.get(one.type)

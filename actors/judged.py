@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from baselines.surprise import ENOUGH, PLACES, STEP, Surprises
 
 DAYS = 28  # that are remembered
+ENOUGH_DAYS = 7  # before they say how often something is found: a week has its rhythm
 MOST = 1 << 62  # entity-hours of a saved state: more were never judged
 
 Day = tuple[int, dict[int, int]]  # entity-hours judged; of findings, place of their score -> how many
@@ -23,7 +24,8 @@ class Judged(NamedTuple):
     """What a detection judged in the days before one."""
 
     a_day: float  # entity-hours
-    found: int  # findings, in all of the days
+    days: int  # of which that is the mean
+    found: int  # findings, in all of them
     seen: Surprises  # how improbable they were, among all entity-hours judged
 
     def chance(self, score: float) -> float:
@@ -31,10 +33,14 @@ class Judged(NamedTuple):
         known = self.seen.chance(score)
         return 1.0 if known is None else known
 
-    @property
-    def alerts_a_day(self) -> float:
-        """If all of them are told; of what was not found in weeks, as if half a one had been."""
-        return self.a_day * (self.found + 0.5) / (self.seen.hours + 1.0)
+    def most(self, highest: float | None) -> float:
+        """The most false alerts that are to be expected in a day: if all findings are told, up to a stated chance.
+
+        What was not found of a count was not looked for (below its threshold): it is taken for half a finding.
+        """
+        if highest is None:
+            return self.found / self.days
+        return min(self.a_day * highest, (self.found + 0.5) / self.days)
 
 
 class Limit(NamedTuple):
@@ -72,7 +78,8 @@ class JudgedDays:
                 seen.note((place + 0.5) * STEP, number)
         found = seen.hours
         seen.note(0.0, max(0, judged - found))
-        return Judged(judged / (day - min(days, default=day - 1)), found, seen)
+        many = day - min(days, default=day - 1)
+        return Judged(judged / many, many, found, seen)
 
     def state(self) -> dict[str, Any]:
         """As MessagePack values."""
@@ -99,11 +106,8 @@ def limits(
     measured where they are stated, and it may tell all that it finds.
     """
     known = {type_: judged.before(type_, day) for type_ in sharing}
-    known = {type_: one for type_, one in known.items() if one.seen.hours >= ENOUGH}
-    most = {type_: one.alerts_a_day for type_, one in known.items()}
-    most |= {
-        t: known[t].a_day * highest for t, highest in sharing.items() if t in known and highest is not None
-    }
+    known = {t: one for t, one in known.items() if one.seen.hours >= ENOUGH and one.days >= ENOUGH_DAYS}
+    most = {type_: one.most(sharing[type_]) for type_, one in known.items()}
     shares = shared(budget, most)
     return {
         type_: Limit(_threshold(shares[type_], most[type_], one, sharing[type_]), shares[type_], one)

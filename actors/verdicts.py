@@ -52,9 +52,7 @@ class Verdicts:
             self._keep(one, "withheld", f"{moved} was not held by this resource for the whole hour")
             return None
         self.budget.prepare(one)
-        verdict = self._confirm(detection, one)
-        if not verdict.withheld:
-            verdict = self.budget.checked(one, verdict)
+        verdict = self.budget.checked(one, self._confirm(detection, one))
         if verdict.withheld:
             self._keep(one, "withheld", verdict.withheld)
             return None

@@ -1,6 +1,6 @@
 """What an alert budget comes to: alerts a day and recall, on one simulated organisation with several budgets.
 
-    python -m benchmarks.budget [--kind fleet] [--seed 831] [--days 28] [--budgets 1 5 20] [--strength loud] [--quick]
+    python -m benchmarks.budget [--kind fleet] [--seed 831] [--days 28] [--budgets 1 5 20] [--strength loud] [--quick] [--machines N]
 
 The organisation is made once, and `redshank detect` run on it without a budget and with each. Told are the false
 alerts a day, of any severity, from the fifteenth day on (when all have learned): of the detections that share the
@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,6 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--days", type=int, default=28)
     parser.add_argument("--budgets", type=float, nargs="+", default=[1.0, 5.0, 20.0])
     parser.add_argument("--strength", choices=STRENGTHS, default="loud")
+    parser.add_argument("--machines", type=int, help="so many, in place of what the kind has")
     parser.add_argument("--quick", action="store_true", help="at the kind's small size")
     chosen = parser.parse_args(arguments)
     if chosen.days <= LEARNED_DAYS:
@@ -112,6 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     kind = kind_of(chosen.kind)
     with tempfile.TemporaryDirectory() as folder:
         out, size = Path(folder) / "organisation", kind.quick if chosen.quick else kind.full
+        size = replace(size, machines=chosen.machines or size.machines)
         simulate(
             out,
             days=chosen.days,

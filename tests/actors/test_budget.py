@@ -30,6 +30,7 @@ TOLD = ("alert_budget", "share_of_hours_as_improbable", "share_limit")  # what a
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer entity-hours than in the product are enough to go by: the runs are short."""
     monkeypatch.setattr(judged_module, "ENOUGH", 50)
+    monkeypatch.setattr(judged_module, "ENOUGH_DAYS", 2)
     monkeypatch.setattr("baselines.surprise.ENOUGH", 50)
 
 
@@ -117,7 +118,7 @@ def test_what_was_judged_yesterday_counts_in_todays_run() -> None:
     later = next(at for at, one in enumerate(READS) if one.at_us >= READS[-1].at_us - 2 * 86_400_000_000)
     first = Replayed([Listed("log", READS[:later], 50)], settings(0.5))
     saved, before = first.stop_and_save()
-    after = Replayed([Listed("more", READS[later:], 50)], settings(0.5, shards=2), saved).play()
+    after = Replayed([Listed("log", READS[later:], 50)], settings(0.5, shards=2), saved).play()
     assert lines(before.alerts) | lines(after.alerts) == lines(played(0.5).alerts)
 
 
@@ -166,6 +167,9 @@ def days_of(type_: str, a_day: int, days: int, scores: Iterable[float] = ()) -> 
 def test_a_counts_threshold_is_the_budget_by_what_is_judged_and_never_above_what_is_looked_at() -> None:
     known = days_of(COUNT, 2_400, 10)
     assert limits(known, 10, 0.024, {COUNT: 1e-4})[COUNT].threshold == pytest.approx(1e-5)
+    quiet = limits(known, 10, 50.0, {COUNT: 1e-4})[COUNT]
+    assert (quiet.threshold, quiet.alerts) == (1e-4, pytest.approx(0.05)), "nothing was found in ten days"
+    known.note(COUNT, 9, 0, [4.5] * 20)
     capped = limits(known, 10, 50.0, {COUNT: 1e-4})[COUNT]
     assert (capped.threshold, capped.alerts) == (1e-4, pytest.approx(0.24))
     assert not limits(days_of(COUNT, 10, 3), 10, 50.0, {COUNT: 1e-4}), "too little is known: as it declares"
@@ -176,7 +180,7 @@ def test_what_is_to_be_expected_of_all_is_the_budget() -> None:
     sizes = {"a": 24_000, "b": 2_400, "c": 240_000, "d": 60}
     for type_, hours in sizes.items():
         for day in range(DAYS):
-            known.note(type_, day, hours)
+            known.note(type_, day, hours, [5.0] * 100)
     found = limits(known, DAYS, 2.0, dict.fromkeys(sizes, 1e-4))
     assert sum(one.alerts for one in found.values()) == pytest.approx(2.0)
     for type_, one in found.items():
