@@ -11,14 +11,19 @@ import numpy as np
 import pytest
 
 from actors import judged as judged_module
+from actors.budget import Budget
 from actors.judged import DAYS, JudgedDays, limits
+from actors.messages import Found
+from actors.organisation import OrganisationView
 from actors.outcome import Outcome
 from actors.settings import Settings
 from alerts.alert import Alert, to_json
+from baselines.population import Tally
 from detections.catalogue import CATALOGUE
 from detections.counting import CANDIDATE, score
+from detections.declare import Finding, Verdict
 from ingest.records import Event
-from tests.actors.running import MACHINES, START, Listed, Replayed, at, event
+from tests.actors.running import MACHINES, START, Listed, Replayed, at, enrichment, event
 from tests.detections.network.replay import Talk, flows
 
 USER, COUNT = "key_vault.unusual_user", "network.ssh_incoming"
@@ -154,6 +159,26 @@ def test_a_count_is_held_against_the_budgets_threshold(shards: int) -> None:
     just = 1e-3 * plain["improbability"] / scarce["threshold"]
     assert told_of_the_attack(1.03 * just, shards)
     assert not told_of_the_attack(0.97 * just, shards)
+
+
+def test_what_is_found_of_a_count_is_counted_with_the_chance_that_is_measured() -> None:
+    """Else a detection that finds nothing would keep its share from the others."""
+    view = OrganisationView(enrichment())
+    budget = Budget(settings(5.0), view)
+    finding = Finding(evidence={}, first_us=0, last_us=0, count=99, improbability=1e-30)
+    one = Found(COUNT, "resource", MACHINES[0], 24, finding)
+    budget.begin(24)
+    for verdict in (
+        Verdict(evidence={"improbability": 1e-6}),
+        Verdict(withheld="above the threshold", evidence={"improbability": 5e-5}),
+        Verdict(withheld="above what is looked at", evidence={"improbability": 5e-4}),
+        Verdict(withheld="a wave of scans"),
+    ):
+        assert budget.checked(one, verdict) == verdict
+    tally = Tally()
+    tally.plain("ssh.in.connections", 70)
+    budget.close(24, tally, [])
+    assert view.judged.before(COUNT, 2)[:3] == (70.0, 1, 2)
 
 
 def days_of(type_: str, a_day: int, days: int, scores: Iterable[float] = ()) -> JudgedDays:
