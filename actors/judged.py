@@ -34,13 +34,9 @@ class Judged(NamedTuple):
         return 1.0 if known is None else known
 
     def most(self, highest: float | None) -> float:
-        """The most false alerts that are to be expected in a day: if all findings are told, up to a stated chance.
-
-        What was not found of a count was not looked for (below its threshold): it is taken for half a finding.
-        """
-        if highest is None:
-            return self.found / self.days
-        return min(self.a_day * highest, (self.found + 0.5) / self.days)
+        """The most false alerts that are to be expected in a day: if all findings are told, up to a stated chance."""
+        found = self.found / self.days
+        return found if highest is None else min(found, self.a_day * highest)
 
 
 class Limit(NamedTuple):

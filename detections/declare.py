@@ -107,7 +107,7 @@ class Stated:
     baseline: str = (
         ""  # measured over the entity-hours of that counting baseline; '': by the entity's own model
     )
-    most: float = 1.0  # measured: the most probable that is looked at
+    most: float = 1.0  # measured: the threshold without a budget, which is the highest with one
 
 
 @dataclass(frozen=True, slots=True)

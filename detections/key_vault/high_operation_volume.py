@@ -120,5 +120,5 @@ DETECTION = Detection(
     baselines=(Learned(BASELINE, SeasonalCount, _observe, counts=True), BURSTS),
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
-    stated=Stated(BASELINE, CANDIDATE),
+    stated=Stated(BASELINE, THRESHOLD),
 )

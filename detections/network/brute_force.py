@@ -347,6 +347,6 @@ def detection(
         baselines=(BASELINES[aim.baseline],),
         learning=Learning(days=7),
         confirm=confirm(aim),
-        stated=Stated(aim.baseline, CANDIDATE),
+        stated=Stated(aim.baseline, THRESHOLD),
         address_rule=True,
     )

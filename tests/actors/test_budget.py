@@ -20,7 +20,7 @@ from actors.settings import Settings
 from alerts.alert import Alert, to_json
 from baselines.population import Tally
 from detections.catalogue import CATALOGUE
-from detections.counting import CANDIDATE, score
+from detections.counting import score, verdict
 from detections.declare import Finding, Verdict
 from ingest.records import Event
 from tests.actors.running import MACHINES, START, Listed, Replayed, at, enrichment, event
@@ -148,17 +148,32 @@ def told_of_the_attack(budget: float | None, shards: int) -> dict[str, Any] | No
 
 @pytest.mark.parametrize("shards", [1, 3])
 def test_a_count_is_held_against_the_budgets_threshold(shards: int) -> None:
-    plain, ample, scarce = (told_of_the_attack(budget, shards) for budget in (None, 500.0, 1e-3))
+    plain, ample, scarce = (told_of_the_attack(budget, shards) for budget in (None, 500.0, 1e-9))
     assert plain
     assert "alert_budget" not in plain
     assert plain["threshold"] == 1e-5
     assert ample
-    assert ample["threshold"] == CANDIDATE, "what is more probable is not looked at"
+    assert ample["threshold"] == 1e-5, "a budget lets nothing through that is not told without one"
     assert scarce
-    assert 5e-4 / 96 <= scarce["threshold"] <= 5e-4 / 72, "two share it; up to 96 hours a day"
-    just = 1e-3 * plain["improbability"] / scarce["threshold"]
-    assert told_of_the_attack(1.03 * just, shards)
-    assert not told_of_the_attack(0.97 * just, shards)
+    assert scarce["threshold"] == 1e-5, "nothing was found before: it needs nothing"
+
+
+def test_a_count_just_below_the_budgets_threshold_is_told_and_one_just_above_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view = OrganisationView(enrichment())
+    view.judged = days_of(COUNT, 2_400, 10, [5.5] * 20)
+    monkeypatch.setattr(view, "chance", lambda *_: 0.0)  # the models are right
+    budget = Budget(settings(0.012), view)
+    budget.begin(240)
+    finding = Finding(evidence={"threshold": 1e-5}, first_us=0, last_us=0, count=99, improbability=1e-6)
+    one = Found(COUNT, "resource", MACHINES[0], 240, finding)
+    budget.prepare(one)
+    said = one.finding.evidence
+    assert said == {"threshold": 5e-6, "alert_budget": 0.012}
+    below, above = (verdict("ssh.in.connections", p, said["threshold"], view) for p in (4.9e-6, 5.1e-6))
+    assert not below.withheld
+    assert "the limit is about 1 in 200,000" in above.withheld
 
 
 def test_what_is_found_of_a_count_is_counted_with_the_chance_that_is_measured() -> None:
@@ -168,13 +183,13 @@ def test_what_is_found_of_a_count_is_counted_with_the_chance_that_is_measured() 
     finding = Finding(evidence={}, first_us=0, last_us=0, count=99, improbability=1e-30)
     one = Found(COUNT, "resource", MACHINES[0], 24, finding)
     budget.begin(24)
-    for verdict in (
+    for said in (
         Verdict(evidence={"improbability": 1e-6}),
-        Verdict(withheld="above the threshold", evidence={"improbability": 5e-5}),
-        Verdict(withheld="above what is looked at", evidence={"improbability": 5e-4}),
+        Verdict(withheld="above the budget's threshold", evidence={"improbability": 5e-6}),
+        Verdict(withheld="above the declared one", evidence={"improbability": 5e-5}),
         Verdict(withheld="a wave of scans"),
     ):
-        assert budget.checked(one, verdict) == verdict
+        assert budget.checked(one, said) == said
     tally = Tally()
     tally.plain("ssh.in.connections", 70)
     budget.close(24, tally, [])
@@ -189,12 +204,14 @@ def days_of(type_: str, a_day: int, days: int, scores: Iterable[float] = ()) -> 
     return known
 
 
-def test_a_counts_threshold_is_the_budget_by_what_is_judged_and_never_above_what_is_looked_at() -> None:
+def test_a_counts_threshold_is_the_budget_by_what_is_judged_and_never_above_what_it_declares() -> None:
     known = days_of(COUNT, 2_400, 10)
-    assert limits(known, 10, 0.024, {COUNT: 1e-4})[COUNT].threshold == pytest.approx(1e-5)
-    quiet = limits(known, 10, 50.0, {COUNT: 1e-4})[COUNT]
-    assert (quiet.threshold, quiet.alerts) == (1e-4, pytest.approx(0.05)), "nothing was found in ten days"
+    quiet = limits(known, 10, 0.024, {COUNT: 1e-4})[COUNT]
+    assert (quiet.threshold, quiet.alerts) == (1e-4, 0.0), (
+        "nothing was found in ten days: the others have it all"
+    )
     known.note(COUNT, 9, 0, [4.5] * 20)
+    assert limits(known, 10, 0.024, {COUNT: 1e-4})[COUNT].threshold == pytest.approx(1e-5)
     capped = limits(known, 10, 50.0, {COUNT: 1e-4})[COUNT]
     assert (capped.threshold, capped.alerts) == (1e-4, pytest.approx(0.24))
     assert not limits(days_of(COUNT, 10, 3), 10, 50.0, {COUNT: 1e-4}), "too little is known: as it declares"
