@@ -119,7 +119,7 @@ class Aggregator:
             tally.merge(Tally.restore(report.tally))
         self.organisation.watch(tally)
         found = [one for report in reports for one in report.found if not (one.late or one.early)]
-        self._verdicts.begin()
+        self._verdicts.begin(hour)
         self._kept_total += sum(number for report in reports for number in report.learning.values())
         judged = [(one, self._verdicts.of(one)) for one in sorted(found, key=_place)]
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
@@ -127,6 +127,7 @@ class Aggregator:
         raised = [(one, self.organisation.repeats.lowered(one, verdict)) for one, verdict in raised]
         signs = independent_signs(one for one, _ in raised if one.type not in self.settings.shadow)
         alerts = [self._complete(one, verdict, signs_with(signs, one)) for one, verdict in raised]
+        self._verdicts.budget.close(hour, tally, (report.judged for report in reports))
         self.organisation.close_population(hour, tally)
         if self.settings.streaming:
             self._hand_over(hour, sorted(alerts, key=order))

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from actors.judged import JudgedDays
 from actors.messages import Fault, Found
 from actors.repeats import Repeats
 from actors.sign_ins import Principal, check
@@ -73,6 +74,7 @@ class LearnedChanges(msgspec.Struct, array_like=True):
     incidents: Any
     repeats: dict[str, list[int]] = {}
     sign_ins: list[tuple[str, Principal | None]] = []  # those that changed
+    judged: dict[str, Any] = {}  # what an alert budget's thresholds come from
 
 
 class Changes(msgspec.Struct, array_like=True):
@@ -105,6 +107,7 @@ def unpack(body: bytes) -> Changes:
         Population.restore(changes.learned.population).snapshot()
         Incidents.restore(changes.learned.incidents)
         Repeats(changes.learned.repeats)
+        JudgedDays(changes.learned.judged)
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         raise ValueError(f"no state of an aggregator: {error}") from None
     return changes

@@ -31,6 +31,12 @@ class Judge:
         self.detections = settings.enabled(kind)
         self.baselines = _shared(self.detections)
         self._learning: dict[str, int] = {}  # by type, in this hour: findings of entities still learning
+        self.judged: dict[
+            str, int
+        ] = {}  # by type, in this hour: entities judged, where an alert budget is set
+        self._budgeted = frozenset(
+            type_ for type_, stated in settings.sharing_budget().items() if not stated.baseline
+        )
         self._parameters = {d.type: settings.parameters_of(d.type) for d in self.detections}
 
     def prepare(self, models: dict[str, Any]) -> None:
@@ -42,7 +48,7 @@ class Judge:
 
     def begin(self) -> None:
         """A new hour: its entities are to be judged in the order of their keys."""
-        self._learning = {}
+        self._learning, self.judged = {}, {}
 
     def judge(self, view: AnyHour) -> tuple[list[Found], list[Fault]]:
         """What the detections see in an hour. One that raises is a fault of ours, said and counted."""
@@ -78,6 +84,8 @@ class Judge:
             except Exception as error:  # any error of a detection is ours: it must not stop the others
                 faults.append(self.fault(detection.type, view.entity, view.hour, error))
                 continue
+            if detection.type in self._budgeted and not (learning or late or early):
+                self.judged[detection.type] = self.judged.get(detection.type, 0) + 1
             if finding is not None:
                 self._learning[detection.type] = self._learning.get(detection.type, 0) + learning
                 found.append(

@@ -152,6 +152,7 @@ class Report(msgspec.Struct, array_like=True):
     entities: int = 0
     learning: dict[str, int] = {}  # by type: findings of entities still learning that are not among `found`
     entity_days: int = 0  # entities that were active for the first time on this day
+    judged: dict[str, int] = {}  # by type: entities judged in the hour, where an alert budget is set
 
 
 pack_report = msgspec.msgpack.Encoder().encode

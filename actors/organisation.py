@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from actors.aggregator_state import USES, LearnedChanges
+from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
 from baselines.population import Population, Tally
@@ -40,6 +41,7 @@ class OrganisationView:
         self._roles: dict[str, list[Any]] = {}
         self.repeats = Repeats()
         self._sign_ins = SignIns()
+        self.judged = JudgedDays()  # where an alert budget is set
         self._now = Tally()
         self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
         self._changed_roles: set[str] = set()
@@ -246,6 +248,7 @@ class OrganisationView:
             None,
             self.repeats.state(),
             self._sign_ins.changes(),
+            self.judged.state(),
         )
 
     def mark(self) -> None:
@@ -264,6 +267,7 @@ class OrganisationView:
         self.population = Population.restore(saved.population)
         self.repeats = Repeats(saved.repeats)
         self._sign_ins.load(saved.sign_ins)
+        self.judged = JudgedDays(saved.judged)
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:

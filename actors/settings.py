@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from detections.catalogue import CATALOGUE, catalogue_hash
-from detections.declare import Detection, Learning
+from detections.declare import Detection, Learning, Stated
 from detections.expected import SHIPPED, Actor
 
 MINUTE_US = 60_000_000
@@ -35,6 +35,8 @@ class Settings:
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)  # type -> its own table
     expected: tuple[Actor, ...] = SHIPPED  # whose doing is no surprise: a doubt, and a step lower
     routers: int = field(default=1, repr=False)  # each reads a share of the sources; no alert hangs on it
+    # Expected false alerts a day of all detections that state a chance; None: each has its declared threshold.
+    budget: float | None = field(default=None, repr=False)
     catalogue: str = field(default_factory=catalogue_hash)
 
     def enabled(self, owner: str) -> tuple[Detection, ...]:
@@ -53,3 +55,15 @@ class Settings:
         """A detection's own parameters, and the learning period that is set for all."""
         common = {} if self.learning_days is None else {"learning_days": self.learning_days}
         return MappingProxyType({**common, **self.parameters.get(type_, {})})
+
+    def sharing_budget(self) -> dict[str, Stated]:
+        """The detections that share the alert budget: they state a chance, are on, and have no threshold of their own."""
+        if self.budget is None:
+            return {}
+        return {
+            type_: one.stated
+            for type_, one in CATALOGUE.items()
+            if one.stated is not None
+            and type_ not in self.disabled | self.shadow
+            and not (one.stated.baseline and "threshold" in self.parameters.get(type_, {}))
+        }

@@ -207,6 +207,7 @@ class Shard:
                 self._unfinished[kind].pop(number, None)
                 if number in open_now:
                     self._unfinished[kind][number] = set(sorted(open_now[number])[:MAX_UNFINISHED])
+            report.judged.update(self.judges[kind].judged)
         self._recent = recent
         self._make_room()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from actors.budget import Budget
 from actors.judging import MOST_LEARNING
 from actors.messages import Fault, Found
 from actors.organisation import OrganisationView
@@ -35,11 +36,13 @@ class Verdicts:
         self._settings, self._organisation = settings, organisation
         self._keep, self._note = keep, note
         self._expected = Expected(settings.expected)
+        self.budget = Budget(settings, organisation)
         self._learning: dict[str, int] = {}  # by type, in the hour that is being closed
 
-    def begin(self) -> None:
+    def begin(self, hour: int) -> None:
         """Another hour is being closed."""
         self._learning = {}
+        self.budget.begin(hour)
 
     def of(self, one: Found) -> Verdict | None:
         """What the organisation-wide view adds to a finding; None if it is no alert."""
@@ -56,7 +59,8 @@ class Verdicts:
         if detection.address_rule and (moved := self._moved(one)):
             self._keep(one, "withheld", f"{moved} was not held by this resource for the whole hour")
             return None
-        verdict = self._confirm(detection, one)
+        self.budget.prepare(one)
+        verdict = self.budget.checked(one, self._confirm(detection, one))
         if verdict.withheld:
             self._keep(one, "withheld", verdict.withheld)
             return None

@@ -190,9 +190,24 @@ def chance_words(alert: Alert, rule: bool) -> list[str]:
         )
     if (limit := number(evidence.get("threshold"))) is not None and limit > 0:
         said.append(f"An alert is raised below {odds(limit)}.")
+    said += _budget_words(evidence)
     if new := text(evidence.get("odds_of_what_is_new")):
         said.append(f"Of what its callers never did before: {new}.")
     return said + _shares(evidence)
+
+
+def _budget_words(evidence: dict[str, Any]) -> list[str]:
+    """What an alert budget has to do with it."""
+    budget = number(evidence.get("alert_budget"))
+    if budget is None:
+        return []
+    share, limit = number(evidence.get("share_of_hours_as_improbable")), number(evidence.get("share_limit"))
+    if share is None or limit is None:
+        return [f"That limit is what an alert budget of {budget:g} a day leaves it."]
+    said = f"Something as improbable as this is found in {odds(share)} of the hours judged; "
+    if limit >= 1.0:
+        return [f"{said}an alert budget of {budget:g} a day has room for all that is found."]
+    return [f"{said}an alert budget of {budget:g} a day leaves room for {odds(limit)}."]
 
 
 def _shares(evidence: dict[str, Any]) -> list[str]:

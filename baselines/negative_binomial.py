@@ -34,6 +34,18 @@ def upper_tails(count: Any, mean: Any, dispersion: Any) -> Any:
     return np.clip(betainc(count, size, mean / (size + mean)), TINY, 1.0)
 
 
+def upper_tails_of_active(count: Any, mean: Any, dispersion: Any) -> Any:
+    """P(X >= count | X >= 1): a baseline is asked of hours in which something happened, and of no others.
+
+    For somebody who acts in one hour of a hundred any act is rare, and yet usual for the hours in which it acts.
+
+    >>> round(float(upper_tails_of_active(1, 0.01, 0.5)), 6), round(float(upper_tails_of_active(3, 1.0, 1e-9)), 6)
+    (1.0, 0.127035)
+    """
+    tails = upper_tails(count, mean, dispersion) / upper_tails(1, mean, dispersion)
+    return np.clip(tails, TINY, 1.0)
+
+
 def zeros_beside(mean: float, dispersion: float) -> float:
     """Hours of a zero that there are, by expectation, for each hour that is not one: P(0) / P(X > 0).
 

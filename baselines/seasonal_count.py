@@ -6,7 +6,7 @@ from math import log10, sqrt
 from typing import Any, Self
 
 from baselines.base import Model, number, optional
-from baselines.negative_binomial import upper_tail, zeros_beside
+from baselines.negative_binomial import upper_tails_of_active, zeros_beside
 
 FORGET = 0.002  # of what is known an hour: a memory of about three weeks
 PRIOR_COUNT = 0.25
@@ -78,10 +78,13 @@ class SeasonalCount(Model):
         return max(LEAST_DISPERSION, weight * own + (1.0 - weight) * organisation)
 
     def tail(self, count: int, hour: int, profile: float = 1.0, dispersion: float = 0.5) -> float:
-        """P(X >= count) in that hour."""
+        """P(X >= count) in that hour, given that it is no hour of a zero."""
+        if count < 1:
+            return 1.0
         counts, _ = self._settled(hour)
         doubt = 1.0 / (counts + PRIOR_COUNT + 1.0)
-        return upper_tail(int(count), self.mean(hour, profile), self.dispersion(dispersion) + doubt)
+        scatter = self.dispersion(dispersion) + doubt
+        return float(upper_tails_of_active(int(count), self.mean(hour, profile), scatter))
 
     def score_one(self, x: dict[str, Any]) -> float:
         """-log10 of the tail."""

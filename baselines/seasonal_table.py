@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from baselines.negative_binomial import upper_tails, zeros_beside_many
+from baselines.negative_binomial import upper_tails_of_active, zeros_beside_many
 from baselines.seasonal_count import (
     CAP,
     FORGET,
@@ -113,8 +113,8 @@ class SeasonalTable:
         return result
 
     def tails(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> Floats:
-        """P(X >= number) in that hour, for each owner; the numbers are above 0."""
-        tails: Floats = upper_tails(numbers, *self._expected(owners, hour, profile, dispersion))
+        """P(X >= number) in that hour, given that it is none of a zero, for each owner; the numbers are above 0."""
+        tails: Floats = upper_tails_of_active(numbers, *self._expected(owners, hour, profile, dispersion))
         return tails
 
     def _expected(self, owners: Ints, hour: int, profile: float, dispersion: float) -> tuple[Floats, Floats]:

@@ -3,9 +3,10 @@
     python -m benchmarks.calibration [--kinds default bank] [--seeds 821] [--days 28] [--full]
 
 Of the entity-hours in which a baseline was asked (the entity was active, and had been known for a week), the share
-whose chance, by the entity's own model, was below p. Novelty: of keys seen in such an hour, the share that was new
-where the model gave something new a chance below p. Sparse: fewer than one event expected in the hour (novelty: fewer
-than 10 keys known). Each organisation is run with all packets, and with one in ten sampled.
+whose chance was below p: by the entity's own model, and as an alert states it, which is measured over all entities'
+hours before. Novelty: of keys seen in such an hour, the share that was new where the model gave something new a chance
+below p, and the share that was to be expected by those chances. Sparse: fewer than one event expected in the hour
+(novelty: fewer than 10 keys known). Each organisation is run with all packets, and with one in ten sampled.
 """
 
 from __future__ import annotations
@@ -13,52 +14,114 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from actors.judging import Judge
+from actors.organisation import OrganisationView
 from actors.resources import Resources
-from baselines import Novelty
+from baselines import Mix, Novelty
 from cluster.detect import Options, detect
+from detections import counting
+from detections.key_vault.habits import NEWS
+from detections.key_vault.unusual_operation_pattern import FEWEST
 from simulation import simulate
 from simulation.kinds import KINDS, kind_of
 
 LIMITS = (1e-2, 1e-3, 1e-4)
 WEEK_H = 168
+ENOUGH = 1_000  # judgements of a group before its line is drawn
+
+
+@dataclass(slots=True)
+class Row:
+    """What was judged, how much of it was below each limit, and how much should have been."""
+
+    judged: int = 0
+    own: list[int] = field(default_factory=lambda: [0] * len(LIMITS))
+    stated: list[int] | None = None  # counts alone: what is measured over all entities' hours
+    expected: list[float] | None = None  # novelty: by the chances of what was judged; else the limit itself
+
+    def counted(self, own: float, stated: float) -> None:
+        """A count."""
+        self.judged += 1
+        self.stated = self.stated or [0] * len(LIMITS)
+        for n, limit in enumerate(LIMITS):
+            self.own[n] += own < limit
+            self.stated[n] += stated < limit
+
+    def met(self, chance: float, new: bool) -> None:
+        """A key, where the model gave something new that chance."""
+        self.judged += 1
+        self.expected = self.expected or [0.0] * len(LIMITS)
+        for n, limit in enumerate(LIMITS):
+            self.own[n] += new and chance < limit
+            self.expected[n] += chance if chance < limit else 0.0
+
+    def mixed(self, chance: float) -> None:
+        """An hour's mix."""
+        self.judged += 1
+        for n, limit in enumerate(LIMITS):
+            self.own[n] += chance < limit
+
+
 Group = tuple[str, str, int]  # baseline, 'sparse' or 'busy', one packet in so many
-Counts = dict[Group, list[int]]  # judged, then below each limit
 
 
-def note(counts: Counts, name: str, sparse: bool, sampling: int, chance: float) -> None:
-    """Count one judgement."""
-    row = counts[name, "sparse" if sparse else "busy", sampling]
-    row[0] += 1
-    for n, limit in enumerate(LIMITS, 1):
-        row[n] += chance < limit
+class Judgements:
+    """All of them, by group; counts wait until the organisation-wide view is asked, at the hour's close."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Group, Row] = {}
+        self.sampling = 1
+        self._waiting: list[tuple[Row, str, float]] = []
+
+    def row(self, name: str, sparse: bool) -> Row:
+        """The group's row."""
+        return self.rows.setdefault((name, "sparse" if sparse else "busy", self.sampling), Row())
+
+    def wait(self, name: str, mean: float, chance: float) -> None:
+        """A count of the hour that is being closed."""
+        self._waiting.append((self.row(name, mean < 1), name, chance))
+
+    def close(self, organisation: OrganisationView) -> None:
+        """What alerts on those counts would state, by what was known before this hour."""
+        for row, name, own in self._waiting:
+            # It is never less than the model's: of most hours nothing more need be asked.
+            row.counted(own, counting.checked(name, own, organisation)[0] if own < LIMITS[0] else own)
+        self._waiting = []
+
+
+def _judge(judgements: Judgements, learned: Any, view: Any, seen: Any) -> None:
+    """One observation, before it is learned."""
+    model, name = view.models[learned.name], learned.name
+    if learned.counts:
+        if model.hours_learned(view.hour) >= WEEK_H:
+            season = view.season(name)
+            chance = model.tail(seen["count"], view.hour, season.profile, season.dispersion)
+            judgements.wait(name, model.mean(view.hour, season.profile), chance)
+    elif isinstance(model, Novelty):
+        if model.keys_known() and not seen["key"].startswith(NEWS):
+            row = judgements.row(name, model.keys_known() < 10)
+            row.met(model.chance_new(view.hour), not model.known(seen["key"]))
+    elif isinstance(model, Mix) and sum(seen["counts"].values()) >= FEWEST:
+        judgements.row(name, False).mixed(10.0 ** -model.score_one({**seen, "hour": view.hour}))
 
 
 @contextmanager
-def watched(counts: Counts, sampling: int) -> Iterator[None]:
+def watched(judgements: Judgements) -> Iterator[None]:
     """While it lasts, every judgement of a baseline is counted before it is learned."""
-    teach, learn = Judge._teach, Resources._learn
+    teach, learn, close = Judge._teach, Resources._learn, OrganisationView.close_population
 
     def events(judge: Judge, learned: Any, view: Any, held: Any, tally: Any) -> None:
-        model, name = view.models[learned.name], learned.name
         if view.days_learned >= 7:
             for seen in learned.observe(view):
-                if learned.counts and model.hours_learned(view.hour) >= WEEK_H:
-                    season = view.season(name)
-                    chance = model.tail(seen["count"], view.hour, season.profile, season.dispersion)
-                    note(counts, name, model.mean(view.hour, season.profile) < 1, sampling, chance)
-                elif isinstance(model, Novelty) and model.keys_known():
-                    chance = 1.0 if model.known(seen["key"]) else model.chance_new(view.hour)
-                    note(counts, name, model.keys_known() < 10, sampling, chance)
+                _judge(judgements, learned, view, seen)
         teach(judge, learned, view, held, tally)
 
     def columns(resources: Resources, learned: Any, traffic: Any, held: Any, tally: Any) -> None:
@@ -71,17 +134,23 @@ def watched(counts: Counts, sampling: int) -> Iterator[None]:
             means = table.mean(entities, hour, season.profile)
             tails = table.tails(entities, numbers, hour, season.profile, season.dispersion)
             for mean, chance in zip(means.tolist(), tails.tolist(), strict=True):
-                note(counts, learned.name, mean < 1, sampling, chance)
+                judgements.wait(learned.name, mean, chance)
         learn(resources, learned, traffic, held, tally)
 
+    def closed(organisation: OrganisationView, hour: int, tally: Any) -> None:
+        judgements.close(organisation)
+        close(organisation, hour, tally)
+
     Judge._teach, Resources._learn = events, columns  # type: ignore[method-assign]
+    OrganisationView.close_population = closed  # type: ignore[method-assign]
     try:
         yield
     finally:
         Judge._teach, Resources._learn = teach, learn  # type: ignore[method-assign]
+        OrganisationView.close_population = close  # type: ignore[method-assign]
 
 
-def measure(counts: Counts, kind: str, seed: int, days: int, sampling: int, *, full: bool) -> None:
+def measure(judgements: Judgements, kind: str, seed: int, days: int, sampling: int, *, full: bool) -> None:
     """One benign organisation."""
     made = kind_of(kind)
     size = replace(made.full if full else made.quick, sampling=sampling)
@@ -89,42 +158,55 @@ def measure(counts: Counts, kind: str, seed: int, days: int, sampling: int, *, f
         out = Path(folder) / "organisation"
         simulate(out, days=days, seed=seed, attacks=[], organisation=size, start=made.start)
         options = Options([str(out / "telemetry")], config=out / "redshank.toml", runtime="loop", quiet=True)
-        with watched(counts, sampling):
+        judgements.sampling = sampling
+        with watched(judgements):
             detect(options, Console(stderr=True))
 
 
-def table(counts: Counts) -> str:
-    """Shares beside the limits."""
-    head = "".join(f"{f'< {limit:g}':>11}" for limit in LIMITS)
-    lines = [f"{'baseline, entities, one packet in':<46}{'judged':>10}{head}"]
-    for (name, busy, sampling), (judged, *below) in sorted(counts.items()):
-        shares = "".join(f"{each / judged:>11.1e}" if each else f"{'0':>11}" for each in below)
-        lines.append(f"{f'{name}, {busy}, {sampling}':<46}{judged:>10,}{shares}")
+def table(rows: dict[Group, Row]) -> str:
+    """Shares beside the limits: of counts and mixes, and of novelty with what was to be expected."""
+    head = "".join(f"{f'< {limit:g}':>9}" for limit in LIMITS)
+    lines = [f"{'':<47}{'':>9}   {'own model':<27}   {'as stated, or expected'}"]
+    lines.append(f"{'baseline, entities, one packet in':<47}{'judged':>9}   {head}   {head}")
+    for (name, busy, sampling), row in sorted(rows.items()):
+        beside = row.stated if row.stated is not None else row.expected
+        line = f"{f'{name}, {busy}, {sampling}':<47}{row.judged:>9,}   {_shares(row.own, row.judged)}"
+        lines.append(line if beside is None else f"{line}   {_shares(beside, row.judged)}")
     return "\n".join(lines)
 
 
-def draw(counts: Counts, path: Path) -> None:
-    """Share seen against share stated; on the line a baseline is right, below it says less than it could."""
+def _shares(below: list[int] | list[float], judged: int) -> str:
+    return "".join(f"{each / judged:>9.1e}" if each else f"{'0':>9}" for each in below)
+
+
+def draw(rows: dict[Group, Row], path: Path) -> None:
+    """Share seen against share expected; on the line a chance is true, below it says less than it could."""
     import matplotlib as mpl
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "redshank"  # the same picture is the same file
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    axes.plot(LIMITS, LIMITS, color="#888888", linewidth=1)
-    for (name, busy, sampling), (judged, *below) in sorted(counts.items()):
-        if judged >= 1_000:
-            shares = [each / judged if each else float("nan") for each in below]
-            axes.plot(
-                LIMITS, shares, "o-", markersize=3, linewidth=0.8, label=f"{name}, {busy}, 1 in {sampling}"
-            )
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("chance by the entity's own model below")
-    axes.set_ylabel("share of what was judged")
-    axes.legend(fontsize=5.5, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.spines[["top", "right"]].set_visible(False)
+    figure, both = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained", sharex=True, sharey=True)
+    for axes, which in zip(both, ("own", "stated"), strict=True):
+        axes.plot(LIMITS, LIMITS, color="#888888", linewidth=1)
+        axes.fill_between(
+            LIMITS, [one / 3 for one in LIMITS], [one * 3 for one in LIMITS], color="#dddddd", linewidth=0
+        )
+        for (name, busy, sampling), row in sorted(rows.items()):
+            below = row.stated if which == "stated" else row.own
+            if row.judged < ENOUGH or row.stated is None or below is None:
+                continue
+            shares = [each / row.judged if each else float("nan") for each in below]
+            label = f"{name}, {busy}, 1 in {sampling}"
+            axes.plot(LIMITS, shares, "o-", markersize=3, linewidth=0.8, label=label)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_title("by the entity's own model" if which == "own" else "as an alert states it", fontsize=9)
+        axes.set_xlabel("chance below")
+        axes.spines[["top", "right"]].set_visible(False)
+    both[0].set_ylabel("share of the hours judged; grey: within a factor of 3")
+    both[1].legend(fontsize=5.5, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -140,14 +222,14 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.days < 15:
         parser.error("--days is at least 15: a baseline must have learned before it is asked")
-    counts: Counts = defaultdict(lambda: [0] * (1 + len(LIMITS)))
+    judgements = Judgements()
     for kind in chosen.kinds:
         for seed in chosen.seeds:
             for sampling in (1, 10):
-                measure(counts, kind, seed, chosen.days, sampling, full=chosen.full)
-    print(table(counts))
+                measure(judgements, kind, seed, chosen.days, sampling, full=chosen.full)
+    print(table(judgements.rows))
     chosen.picture.parent.mkdir(parents=True, exist_ok=True)
-    draw(counts, chosen.picture)
+    draw(judgements.rows, chosen.picture)
     return 0
 
 

@@ -28,6 +28,9 @@ def run(config: Path) -> int:
     click.echo(f"  detections on: {len(CATALOGUE) - len(settings.disabled)} of {len(CATALOGUE)}")
     if settings.shadow:
         click.echo(f"  of them in shadow, recorded but not alerted: {', '.join(sorted(settings.shadow))}")
+    if settings.budget is not None:
+        sharing = counted(len(settings.sharing_budget()), "detection")
+        click.echo(f"  alert budget: {settings.budget:g} false alerts a day, shared by {sharing}")
     click.echo(f"  resources in the inventory: {len(enrichment.inventory.ids):,}")
     if configuration.inventory.networks:
         click.echo(f"  networks whose addresses count as ours: {len(configuration.inventory.networks)}")

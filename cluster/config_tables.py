@@ -72,6 +72,12 @@ class DetectionsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(description="a list of detections, like ['key_vault.unusual_user']"),
     ] = ()
     learning_days: Days | None = None
+    budget: (
+        Annotated[
+            float, Meta(gt=0, le=1e6, description="a number of alerts a day, above 0 and at most 1,000,000")
+        ]
+        | None
+    ) = None  # false ones to be expected, of the whole installation
 
 
 class IntegrationsTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -74,6 +74,7 @@ def settings_of(configuration: Configuration, shards: int, not_after_us: int | N
         shadow=frozenset(configuration.detections.shadow) - disabled,
         learning_days=configuration.detections.learning_days,
         expected=configuration.expected.all(),
+        budget=configuration.detections.budget,
         parameters={type_: dict(configuration.parameters(type_)) for type_ in CATALOGUE},
     )
 
@@ -193,6 +194,7 @@ def _fingerprint(options: Options, configuration: Configuration, paths: list[str
     # Sets have another order in each process.
     said += [sorted(settings.disabled), sorted(settings.shadow)]
     said.append(repr(replace(settings, disabled=frozenset(), shadow=frozenset())))
+    said += [] if settings.budget is None else [settings.budget]
     return blake2b(repr(said).encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
 

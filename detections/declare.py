@@ -100,6 +100,20 @@ class AtOnce:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """How the chance is come by that a detection's findings state (`Finding.improbability`).
+
+    It is what an alert budget needs to know. Such a detection has neither `at_once` nor `windowless`: what the budget
+    lets through is known at the hour's close.
+    """
+
+    baseline: str = (
+        ""  # measured over the entity-hours of that counting baseline; '': by the entity's own model
+    )
+    most: float = 1.0  # measured: the threshold without a budget, which is the highest with one
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """One detection of the catalogue. `type` is 'layer.name', and its file is detections/layer/name.py."""
 
@@ -123,6 +137,7 @@ class Detection:
     baselines: tuple[Learned, ...] = ()
     learning: Learning | None = None  # None: works from the first minute
     confirm: Callable[[Finding, Organisation], Verdict] | None = None  # asked at the hour's close
+    stated: Stated | None = None  # None: a rule, which no alert budget bears on
     address_rule: bool = False  # network: only for a resource that held the address for the whole hour
     at_once: AtOnce | None = None  # told while the hour is open, when streaming; None: with the hour's close
     windowless: bool = False  # can be judged on a single record: late records are still checked

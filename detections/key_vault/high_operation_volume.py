@@ -8,7 +8,7 @@ from typing import Any
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
-from detections.declare import Detection, Finding, Learned, Learning, Verdict
+from detections.declare import Detection, Finding, Learned, Learning, Stated, Verdict
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
@@ -120,4 +120,5 @@ DETECTION = Detection(
     baselines=(Learned(BASELINE, SeasonalCount, _observe, counts=True), BURSTS),
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
+    stated=Stated(BASELINE, THRESHOLD),
 )

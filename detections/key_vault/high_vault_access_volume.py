@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from baselines.seasonal_count import SeasonalCount
-from detections.declare import Detection, Finding, Learned, Verdict
+from detections.declare import Detection, Finding, Learned, Stated, Verdict
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
     LEARNING_DAYS,
@@ -226,4 +226,5 @@ DETECTION = Detection(
         Learned(COUNTS, SeasonalCount, _observe_counts, counts=True),
     ),
     confirm=confirm,
+    stated=Stated(),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from detections.declare import Detection, Finding
+from detections.declare import Detection, Finding, Stated
 from detections.key_vault.callers import caller_of, who
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
@@ -180,4 +180,5 @@ DETECTION = Detection(
     judge=judge,
     baselines=(habit(TABLES[False], _observe_applications), habit(TABLES[True], _observe_people)),
     confirm=common_address,
+    stated=Stated(),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from detections.declare import Detection, Finding
+from detections.declare import Detection, Finding, Stated
 from detections.key_vault.callers import is_person, who
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import RARE, chance, habit, is_new, known_keys, mature
@@ -192,4 +192,5 @@ DETECTION = Detection(
     judge=judge,
     baselines=(habit(TABLES[False], _observe_applications), habit(TABLES[True], _observe_people)),
     confirm=common_address,
+    stated=Stated(),
 )

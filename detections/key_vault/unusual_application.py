@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detections.declare import Detection, Finding, Learning
+from detections.declare import Detection, Finding, Learning, Stated
 from detections.key_vault.evidence import REMEDIATION
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
 from detections.key_vault.known import APPLICATION, BASELINES
@@ -36,5 +36,6 @@ DETECTION = Detection(
     baselines=BASELINES,
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
+    stated=Stated(),
     part_of="key_vault.high_vault_access_volume",
 )

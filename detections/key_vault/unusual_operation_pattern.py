@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from baselines.mix import Mix
-from detections.declare import Detection, Finding, Learned, Learning
+from detections.declare import Detection, Finding, Learned, Learning, Stated
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, kinds, operations, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS
@@ -104,4 +104,5 @@ DETECTION = Detection(
     baselines=(Learned(BASELINE, Mix, _observe), BURSTS),
     learning=Learning(days=LEARNING_DAYS, events=200),
     confirm=common_address,
+    stated=Stated(),
 )

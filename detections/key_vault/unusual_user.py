@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detections.declare import Detection, Finding, Learning
+from detections.declare import Detection, Finding, Learning, Stated
 from detections.key_vault.evidence import REMEDIATION
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
 from detections.key_vault.known import BASELINES, USER
@@ -37,5 +37,6 @@ DETECTION = Detection(
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
     vouched_for=True,
+    stated=Stated(),
     part_of="key_vault.high_vault_access_volume",
 )

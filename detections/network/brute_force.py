@@ -17,7 +17,7 @@ import numpy as np
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
-from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Verdict
+from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Stated, Verdict
 from detections.organisation import Organisation
 from detections.traffic import MOST_CONNECTIONS, Ints, Traffic
 from detections.view import Peer, TrafficHour
@@ -347,5 +347,6 @@ def detection(
         baselines=(BASELINES[aim.baseline],),
         learning=Learning(days=7),
         confirm=confirm(aim),
+        stated=Stated(aim.baseline, THRESHOLD),
         address_rule=True,
     )

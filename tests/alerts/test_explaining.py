@@ -66,6 +66,40 @@ def test_an_explanation_says_what_is_usual_since_when_how_rare_where_and_what_sp
     assert lines(told, "What speaks") == ["no answer of the resource was seen"]
 
 
+@pytest.mark.parametrize(
+    ("type_", "evidence", "told"),
+    [
+        (
+            "network.ssh_incoming",
+            {"threshold": 2e-6},
+            "That limit is what an alert budget of 5 a day leaves it.",
+        ),
+        (
+            "key_vault.unusual_user",
+            {"share_of_hours_as_improbable": 0.0005, "share_limit": 0.0025},
+            (
+                "Something as improbable as this is found in about 1 in 2,000 of the hours judged; an alert budget of "
+                "5 a day leaves room for about 1 in 400."
+            ),
+        ),
+        (
+            "key_vault.unusual_user",
+            {"share_of_hours_as_improbable": 0.0005, "share_limit": 1.0},
+            (
+                "Something as improbable as this is found in about 1 in 2,000 of the hours judged; an alert budget of "
+                "5 a day has room for all that is found."
+            ),
+        ),
+    ],
+)
+def test_what_an_alert_budget_has_to_do_with_it_is_said(
+    type_: str, evidence: dict[str, Any], told: str
+) -> None:
+    said = {"improbability": 1e-7, **evidence}
+    assert told not in lines(explain(alert(type_, evidence=said)), "How improbable")
+    assert told in lines(explain(alert(type_, evidence={**said, "alert_budget": 5.0})), "How improbable")
+
+
 def test_a_rule_is_not_said_to_be_learned_and_what_is_not_known_is_said() -> None:
     told = explain(alert("key_vault.tor_access", evidence={"improbability": None}))
     assert lines(told, "How improbable") == ["Not a matter of chance: a rule."]

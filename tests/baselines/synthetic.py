@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from math import log10
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from actors.judging import HOURS_TO_KNOW
 from baselines.population import Population, Seasons, Tally
 from baselines.seasonal_count import SeasonalCount
 
@@ -23,6 +25,10 @@ class World:
     season: bool = False
     dispersion: float = 0.0
     rate: float = 8.0  # mean of the entities' mean counts an hour
+    sampling: int = 1  # one event in so many is seen
+    outbursts: float = (
+        0.0  # share of the hours in which there is several times as much, now and then a hundred times
+    )
     entities: int = 45
     weeks: int = 5
     seed: int = 1
@@ -42,11 +48,38 @@ class World:
         means = np.tile(self.profile(), self.weeks)[:, None] * rates[None, :]
         if self.dispersion:
             means = means * rng.gamma(1 / self.dispersion, self.dispersion, means.shape)
-        return rng.poisson(means)
+        if self.outbursts:
+            many = 1.0 + 3.0 * rng.pareto(1.2, means.shape)
+            means = means * np.where(rng.random(means.shape) < self.outbursts, many, 1.0)
+        return rng.poisson(means / self.sampling)
+
+
+def stated(counts: Counts, learning: int) -> tuple[list[float], list[float]]:
+    """Of each hour after the learning in which something happened, what its model says, and what alerts would state:
+    measured over all entities' hours before, as `actors.judging` and `detections.counting` do it."""
+    population, models = Population(), [SeasonalCount() for _ in range(counts.shape[1])]
+    own: list[float] = []
+    told: list[float] = []
+    for hour, row in enumerate(counts.tolist()):
+        tally = Tally()
+        for model, count in zip(models, row, strict=True):
+            if not count:
+                continue
+            chance, expected = model.tail(count, hour), model.mean(hour)
+            if hour >= learning:
+                own.append(chance)
+                known = population.chance(NAME, -log10(chance)) if chance < 0.1 else None
+                told.append(chance if known is None else max(chance, known))
+            if model.hours_learned(hour) >= HOURS_TO_KNOW:
+                tally.surprise(NAME, 0.0 if count <= 2.0 * expected + 2.0 else -log10(chance))
+            tally.note(NAME, count, expected)
+            model.learn_one({"hour": hour, "count": count})
+        population.close(hour, tally)
+    return own, told
 
 
 def chances(counts: Counts, learning: int) -> list[float]:
-    """What the models say of each hour after the learning, a population learned beside; zeros are 1.
+    """What the models say of each hour after the learning in which something happened, a population learned beside.
 
     Counts are whole, so their chances are steps: each is drawn between its own and the next step, which makes
     the chances of a model that is right uniform.
@@ -62,6 +95,7 @@ def chances(counts: Counts, learning: int) -> list[float]:
         hour_said = [
             _play(model, seasons, tally, hour, count, draw())
             for model, count in zip(models, row, strict=True)
+            if count
         ]
         population.close(hour, tally)
         said += hour_said if hour >= learning else []
@@ -69,8 +103,6 @@ def chances(counts: Counts, learning: int) -> list[float]:
 
 
 def _play(model: SeasonalCount, seasons: Seasons, tally: Tally, hour: int, count: int, drawn: float) -> float:
-    if not count:
-        return 1.0
     season = seasons.season(NAME, hour)
     seen: dict[str, Any] = {"hour": hour, "count": count, "profile": season.profile}
     seen["dispersion"] = season.dispersion

@@ -11,7 +11,7 @@ import pytest
 
 from baselines import Idle, Mix, Novelty, SeasonalCount
 from baselines.negative_binomial import upper_tail, zeros_beside
-from tests.baselines.synthetic import World, chances, share_below
+from tests.baselines.synthetic import World, chances, share_below, stated
 
 LEARNED = 420  # hours after which the profile of the week is known to everybody
 
@@ -69,20 +69,45 @@ def test_hours_of_silence_beside_the_others_are_counted_right() -> None:
     "world",
     [
         World(rate=3.0),
-        World(rate=0.5),
+        World(rate=0.5, entities=120),
+        World(rate=0.05, entities=500),
         World(dispersion=0.4, rate=4.0),
         World(season=True, rate=3.0),
         World(season=True, dispersion=0.4, rate=4.0),
         World(season=True, dispersion=1.0, rate=3.0),
+        World(season=True, dispersion=0.4, rate=0.3, entities=250),
+        World(season=True, dispersion=0.4, rate=4.0, sampling=10, entities=200),
     ],
-    ids=lambda world: f"season {world.season}, dispersion {world.dispersion}, rate {world.rate}",
+    ids=lambda world: (
+        f"season {world.season}, dispersion {world.dispersion}, rate {world.rate}, 1 in {world.sampling}"
+    ),
 )
 def test_one_in_a_thousand_benign_hours_is_called_so(world: World) -> None:
+    """Of the hours that are judged: those in which something happened, of sparse and of busy entities."""
     said = chances(world.counts(), LEARNED)
-    assert len(said) > 18_000
+    assert len(said) > 9_000
+    assert 1e-2 / 3 <= share_below(said, 1e-2) <= 3e-2
     assert 1e-3 / 3 <= share_below(said, 1e-3) <= 3e-3
     assert share_below(said, 1e-4) <= 5e-4
     assert share_below(said, 0.1) > 0.03
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        World(rate=0.3, outbursts=0.01, entities=120),
+        World(rate=4.0, outbursts=0.01, entities=60),
+        World(rate=4.0, outbursts=0.01, entities=120, sampling=10),
+    ],
+    ids=["sparse", "busy", "one in ten"],
+)
+def test_what_alerts_state_is_true_where_the_model_is_not(world: World) -> None:
+    """Now and then far more comes: by the models' chances that would be alert after alert."""
+    own, told = stated(world.counts(), LEARNED)
+    assert len(told) > 8_000
+    assert share_below(own, 1e-3) > 3e-3, "else the test says nothing"
+    for limit in (1e-2, 1e-3):
+        assert limit / 3 <= share_below(told, limit) <= 3 * limit
 
 
 def test_without_the_organisations_view_of_the_week_it_is_not() -> None:

@@ -110,6 +110,12 @@ def test_without_a_file_and_with_an_empty_one_the_defaults_hold(folder: Path) ->
     assert found.enrichment() == EnrichmentSettings()
 
 
+def test_an_alert_budget_is_a_number_of_alerts_a_day(folder: Path) -> None:
+    assert read(folder, "[detections]\nbudget = 5\n").detections.budget == 5.0
+    assert read(folder, "[detections]\nbudget = 0.5\n").detections.budget == 0.5
+    assert read(folder, "").detections.budget is None
+
+
 def test_in_sovereign_clouds_key_vault_detections_are_off_unless_switched_on(folder: Path) -> None:
     for cloud in ("AzureUSGovernment", "AzureChinaCloud"):
         found = read(folder, f'cloud = "{cloud}"\n[detections."key_vault.tor_access"]\nenabled = true\n')
@@ -146,6 +152,11 @@ def test_a_misspelt_name_is_said_with_the_right_one(folder: Path, text: str, tol
         ("[flows]\nsampling = '1'", "[flows] sampling: expected a whole number of at least 1, found '1'"),
         ("[flows]\nsampling = true", "[flows] sampling: expected a whole number of at least 1, found true"),
         ("[engine]\nlateness_minutes = -1", "[engine] lateness_minutes: expected a number of minutes, 0 to 1440, found -1"),
+        ("[detections]\nbudget = 0", "[detections] budget: expected a number of alerts a day, above 0 and at most 1,000,000, found 0"),
+        ("[detections]\nbudget = -1.5", "[detections] budget: expected a number of alerts a day, above 0 and at most 1,000,000, found -1.5"),
+        ("[detections]\nbudget = nan", "[detections] budget: expected a number of alerts a day, above 0 and at most 1,000,000, found nan"),
+        ("[detections]\nbudget = '5'", "[detections] budget: expected a number of alerts a day, above 0 and at most 1,000,000, found '5'"),
+        ("[detections]\nbudget = true", "[detections] budget: expected a number of alerts a day, above 0 and at most 1,000,000, found true"),
         ("[detections]\nlearning_days = nan", "[detections] learning_days: expected a number of days, 0 to 3650, found nan"),
         ("[detections]\ndisable = 'key_vault.tor_access'", "[detections] disable: expected a list of detections, like ['key_vault.unusual_user'], found 'key_vault.tor_access'"),
         ("[detections]\nshadow = ['management.imposible_travel']", "[detections] shadow[0]: no such detection: 'management.imposible_travel' (did you mean management.impossible_travel?)"),

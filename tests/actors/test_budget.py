@@ -1,0 +1,294 @@
+"""An alert budget: so many false alerts a day and no more, the most improbable first, however the work is shared."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actors import judged as judged_module
+from actors.budget import Budget
+from actors.judged import DAYS, JudgedDays, limits
+from actors.messages import Found
+from actors.organisation import OrganisationView
+from actors.outcome import Outcome
+from actors.settings import Settings
+from alerts.alert import Alert, to_json
+from baselines.population import Tally
+from detections.catalogue import CATALOGUE
+from detections.counting import score, verdict
+from detections.declare import Finding, Verdict
+from ingest.records import Event
+from tests.actors.running import MACHINES, START, Listed, Replayed, at, enrichment, event
+from tests.detections.network.replay import Talk, flows
+
+USER, COUNT = "key_vault.unusual_user", "network.ssh_incoming"
+MIDNIGHT = (24 - START % 24) * 60  # minutes from the first hour's start
+TOLD = ("alert_budget", "share_of_hours_as_improbable", "share_limit")  # what a budget adds to the evidence
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer entity-hours than in the product are enough to go by: the runs are short."""
+    monkeypatch.setattr(judged_module, "ENOUGH", 50)
+    monkeypatch.setattr(judged_module, "ENOUGH_DAYS", 2)
+    monkeypatch.setattr("baselines.surprise.ENOUGH", 50)
+
+
+def reads(days: int = 12) -> list[Event]:
+    """Ten vaults that a web server reads, and from the sixth day on people who come to one for the first time."""
+    everyone: dict[str, Any] = {"application": "web", "address": "81.2.69.142"}
+    found = []
+    for day in range(days):
+        begin = MIDNIGHT + day * 1440 + 9 * 60
+        for minute in [begin + 60 * hour + vault for hour in range(6) for vault in range(10)]:
+            vault = f"/v{minute % 60 % 10}"
+            found += [
+                event(minute + n / 10, n, vault=vault, principal="web", item=f"secrets/{n}", **everyone)
+                for n in range(2)
+            ]
+        for n in range((day > 5) + (day > 8)):
+            who: dict[str, Any] = {"principal": f"u{day}{n}", "kind": "user"}
+            vault = f"/v{(day * 3 + n * 5) % 10}"
+            found += [
+                event(begin + 30 + n + k / 10, k, vault=vault, item=f"secrets/{k}", **who, **everyone)
+                for k in range(4)
+            ]
+    return sorted(found, key=lambda one: (one.at_us, one.uid))
+
+
+READS = reads()
+
+
+def settings(budget: float | None, **given: Any) -> Settings:
+    return Settings(learning_days=0.0, budget=budget, **given)
+
+
+def played(
+    budget: float | None, marks: Iterable[int] = (), some: list[Event] = READS, **given: Any
+) -> Outcome:
+    return Replayed([Listed("log", some, 50)], settings(budget, **given)).play(marks=list(marks))
+
+
+def lines(alerts: list[Alert], without: Iterable[str] = ()) -> dict[str, Any]:
+    told = {alert.id: json.loads(to_json(alert)) for alert in alerts}
+    for one in told.values():
+        one["evidence"] = {key: value for key, value in one["evidence"].items() if key not in without}
+    return told
+
+
+def test_a_smaller_budget_tells_less_and_says_why() -> None:
+    told = {budget: {alert.id for alert in played(budget).alerts} for budget in (5.0, 0.5, 0.1)}
+    assert len(told[5.0]) == 9
+    assert set() < told[0.5] < told[5.0]
+    assert told[0.1] < told[0.5]
+    withheld = [one for one in played(0.5).kept if one.type == USER]
+    assert len(withheld) == 9 - len(told[0.5]), "what raises no alert can be looked up"
+    assert all("the alert budget is 0.5 a day: " in one.reason for one in withheld)
+
+
+def test_a_budget_that_is_not_reached_changes_no_alert_but_its_evidence() -> None:
+    without, ample = played(None), played(1_000.0)
+    assert lines(ample.alerts, TOLD) == lines(without.alerts)
+    assert not any(key in alert.evidence for alert in without.alerts for key in TOLD)
+    assert all(alert.evidence["alert_budget"] == 1_000.0 for alert in ample.alerts)
+
+
+@pytest.mark.parametrize("shards", [1, 3, 7])
+@pytest.mark.parametrize("marks", [(), (2, 5, 9)])
+def test_shards_and_checkpoints_change_not_a_byte(shards: int, marks: tuple[int, ...]) -> None:
+    expected, found = played(0.5), played(0.5, marks, shards=shards)
+    assert lines(found.alerts) == lines(expected.alerts)
+    assert [(one.start, one.entity, one.reason) for one in found.kept] == [
+        (one.start, one.entity, one.reason) for one in expected.kept
+    ]
+
+
+@pytest.mark.parametrize("steps", [5, 15, 22])
+def test_after_a_death_the_thresholds_are_the_same(steps: int) -> None:
+    expected = played(0.5)
+    died = Replayed([Listed("log", READS, 50)], settings(0.5))
+    died.advance(steps)
+    saved = died.saved(died.advance(3, True).marked[-1])
+    outcome = Replayed([Listed("log", READS, 50)], settings(0.5, shards=3), saved).play()
+    assert lines(outcome.alerts) == lines(expected.alerts)
+    assert len(outcome.kept) == len(expected.kept)
+
+
+def test_what_was_judged_yesterday_counts_in_todays_run() -> None:
+    later = next(at for at, one in enumerate(READS) if one.at_us >= READS[-1].at_us - 2 * 86_400_000_000)
+    first = Replayed([Listed("log", READS[:later], 50)], settings(0.5))
+    saved, before = first.stop_and_save()
+    after = Replayed([Listed("log", READS[later:], 50)], settings(0.5, shards=2), saved).play()
+    assert lines(before.alerts) | lines(after.alerts) == lines(played(0.5).alerts)
+
+
+def knocks(days: int = 5) -> Any:
+    """Flows of four machines at which somebody knocks every hour, and of one that is attacked at the end."""
+    talks = [
+        Talk("81.2.69.142", machine, 22, 1 + hour % 3, at(60 * hour + number))
+        for hour in range(days * 24)
+        for number, machine in enumerate(MACHINES)
+    ]
+    rows = flows([*talks, Talk("81.2.69.143", MACHINES[0], 22, 400, at(days * 24 * 60 + 10))])
+    return rows[np.argsort(rows["end_us"], kind="stable")]
+
+
+def told_of_the_attack(budget: float | None, shards: int) -> dict[str, Any] | None:
+    outcome = Replayed([Listed("flows", knocks(), 500)], settings(budget, shards=shards)).play()
+    told = [alert.evidence for alert in outcome.alerts if alert.type == COUNT]
+    withheld = [one.reason for one in outcome.kept if one.type == COUNT]
+    assert len(told) + len(withheld) == 1, "it is told, or it is said why not"
+    return told[0] if told else None
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_count_is_held_against_the_budgets_threshold(shards: int) -> None:
+    plain, ample, scarce = (told_of_the_attack(budget, shards) for budget in (None, 500.0, 1e-9))
+    assert plain
+    assert "alert_budget" not in plain
+    assert plain["threshold"] == 1e-5
+    assert ample
+    assert ample["threshold"] == 1e-5, "a budget lets nothing through that is not told without one"
+    assert scarce
+    assert scarce["threshold"] == 1e-5, "nothing was found before: it needs nothing"
+
+
+def test_a_count_just_below_the_budgets_threshold_is_told_and_one_just_above_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view = OrganisationView(enrichment())
+    view.judged = days_of(COUNT, 2_400, 10, [5.5] * 20)
+    monkeypatch.setattr(view, "chance", lambda *_: 0.0)  # the models are right
+    budget = Budget(settings(0.012), view)
+    budget.begin(240)
+    finding = Finding(evidence={"threshold": 1e-5}, first_us=0, last_us=0, count=99, improbability=1e-6)
+    one = Found(COUNT, "resource", MACHINES[0], 240, finding)
+    budget.prepare(one)
+    said = one.finding.evidence
+    assert said == {"threshold": 5e-6, "alert_budget": 0.012}
+    below, above = (verdict("ssh.in.connections", p, said["threshold"], view) for p in (4.9e-6, 5.1e-6))
+    assert not below.withheld
+    assert "the limit is about 1 in 200,000" in above.withheld
+
+
+def test_what_is_found_of_a_count_is_counted_with_the_chance_that_is_measured() -> None:
+    """Else a detection that finds nothing would keep its share from the others."""
+    view = OrganisationView(enrichment())
+    budget = Budget(settings(5.0), view)
+    finding = Finding(evidence={}, first_us=0, last_us=0, count=99, improbability=1e-30)
+    one = Found(COUNT, "resource", MACHINES[0], 24, finding)
+    budget.begin(24)
+    for said in (
+        Verdict(evidence={"improbability": 1e-6}),
+        Verdict(withheld="above the budget's threshold", evidence={"improbability": 5e-6}),
+        Verdict(withheld="above the declared one", evidence={"improbability": 5e-5}),
+        Verdict(withheld="a wave of scans"),
+    ):
+        assert budget.checked(one, said) == said
+    tally = Tally()
+    tally.plain("ssh.in.connections", 70)
+    budget.close(24, tally, [])
+    assert view.judged.before(COUNT, 2)[:3] == (70.0, 1, 2)
+
+
+def days_of(type_: str, a_day: int, days: int, scores: Iterable[float] = ()) -> JudgedDays:
+    known = JudgedDays()
+    for day in range(days):
+        known.note(type_, day, a_day)
+    known.note(type_, days - 1, 0, scores)
+    return known
+
+
+def test_a_counts_threshold_is_the_budget_by_what_is_judged_and_never_above_what_it_declares() -> None:
+    known = days_of(COUNT, 2_400, 10)
+    quiet = limits(known, 10, 0.024, {COUNT: 1e-4})[COUNT]
+    assert (quiet.threshold, quiet.alerts) == (1e-4, 0.0), (
+        "nothing was found in ten days: the others have it all"
+    )
+    known.note(COUNT, 9, 0, [4.5] * 20)
+    assert limits(known, 10, 0.024, {COUNT: 1e-4})[COUNT].threshold == pytest.approx(1e-5)
+    capped = limits(known, 10, 50.0, {COUNT: 1e-4})[COUNT]
+    assert (capped.threshold, capped.alerts) == (1e-4, pytest.approx(0.24))
+    assert not limits(days_of(COUNT, 10, 3), 10, 50.0, {COUNT: 1e-4}), "too little is known: as it declares"
+
+
+def test_what_is_to_be_expected_of_all_is_the_budget() -> None:
+    known = JudgedDays()
+    sizes = {"a": 24_000, "b": 2_400, "c": 240_000, "d": 60}
+    for type_, hours in sizes.items():
+        for day in range(DAYS):
+            known.note(type_, day, hours, [5.0] * 100)
+    found = limits(known, DAYS, 2.0, dict.fromkeys(sizes, 1e-4))
+    assert sum(one.alerts for one in found.values()) == pytest.approx(2.0)
+    for type_, one in found.items():
+        assert one.threshold * sizes[type_] == pytest.approx(one.alerts)
+    assert found["d"].threshold == found["b"].threshold == 1e-4, "what they can't use is the others'"
+    assert found["a"].threshold < 1e-4 > found["c"].threshold
+
+
+@pytest.mark.parametrize("bent", [0.7, 1.0, 1.8], ids=["too modest", "true", "too sure"])
+def test_as_many_false_alerts_come_as_were_asked_for_however_wrong_the_model_is(bent: float) -> None:
+    rng, known, told = random.Random(5), JudgedDays(), 0
+    days, a_day, budget, most = 140, 400, 2.0, 0.05
+    for day in range(days):
+        limit = limits(known, day, budget, {USER: None}).get(USER) if day >= DAYS else None
+        found = [s for _ in range(a_day) if (s := bent * score(1.0 - rng.random())) > score(most)]
+        if limit is not None:
+            told += sum(limit.judged.chance(one) <= limit.threshold for one in found)
+        known.note(USER, day, a_day, found)
+    assert budget / 2 < told / (days - DAYS) < 2 * budget
+
+
+def test_on_the_threshold_it_is_told_and_just_above_it_is_not() -> None:
+    known = days_of(USER, 100, 10, [1.5] * 40 + [2.5] * 10)
+    limit = limits(known, 10, 1.0, {USER: None})[USER]
+    assert limit.threshold == pytest.approx(0.01)
+    assert limit.judged.chance(2.5) <= limit.threshold < limit.judged.chance(1.5)
+
+
+def test_a_detection_that_found_nothing_for_weeks_is_heard() -> None:
+    assert limits(days_of(USER, 100, 10), 10, 1e-3, {USER: None})[USER].judged.chance(2.0) < 1e-5
+
+
+def test_old_days_are_forgotten_and_the_state_comes_back() -> None:
+    known = JudgedDays()
+    for day in range(100):
+        known.note(USER, day, 1_000 if day < 50 else 10, [2.0])
+    assert known.before(USER, 100).a_day == 10
+    assert len(known.state()[USER]) <= DAYS + 1
+    assert JudgedDays(known.state()).state() == known.state()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[[1, 2]], [[1, -2, []]], [[1, 2, [[0, "a"]]]], [[1, 2, [[80, 1]]]], [[1.5, 2, []]], 3, [[1, 2, 3]]],
+)
+def test_a_damaged_state_is_refused(rows: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        JudgedDays({USER: rows})
+
+
+def test_who_shares_the_budget() -> None:
+    everybody = settings(1.0).sharing_budget()
+    assert {USER, COUNT} < set(everybody)
+    assert "key_vault.tor_access" not in everybody, "a rule states no chance"
+    assert not settings(None).sharing_budget()
+    out = {USER: "shadow", COUNT: "disabled"}
+    for type_, how in out.items():
+        assert type_ not in settings(1.0, **{how: frozenset({type_})}).sharing_budget()
+    assert COUNT not in settings(1.0, parameters={COUNT: {"threshold": 1e-6}}).sharing_budget()
+
+
+def test_what_shares_the_budget_is_told_at_the_hours_close_alone() -> None:
+    """Else something would be told that the budget withholds an hour later."""
+    for detection in CATALOGUE.values():
+        if detection.stated is not None:
+            assert detection.at_once is None
+            assert not detection.windowless
+            counts = {learned.name for learned in detection.baselines if learned.counts}
+            assert not detection.stated.baseline or detection.stated.baseline in counts
