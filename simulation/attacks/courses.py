@@ -31,37 +31,21 @@ def whole_course(
 
     None of `ONLY_ONCE` but in the course of that name. Raises CannotPlayError.
     """
-
     if course != ONCE and name in ONLY_ONCE:
         return []
-
-    def scene() -> Scene:
-        return set_scene(kind, name, world, cast, strength)
-
-    last = _main_day(scene(), course)
-    days = list(_days(last, course))
+    days = list(_days(set_scene(kind, name, world, cast, strength), course))
     attacks = []
     for day, part, grown in days:
         cast.begin(name, [other for other, _, _ in days if other != day])
-        attack = play(scene() if course == ONCE else on_day(scene(), day, grown))
+        attack = play(on_day(set_scene(kind, name, world, cast, strength), day, grown))
         attack.truth = replace(attack.truth, part=part)
         attacks.append(attack)
     return attacks
 
 
-def _main_day(scene: Scene, course: str) -> int:
-    """The day of the attack itself, in the last quarter; amid change a day on which one begins, or the next."""
-    if course != CHANGE:
-        return scene.day
-    if not scene.world.changes:
-        raise CannotPlayError("nothing changes in the organisation")
-    rng = stream(scene.world.seed, "amid", scene.type)
-    _, first = rng.choice(scene.world.changes)
-    return min(first + rng.randrange(2), scene.world.days - 1)
-
-
-def _days(last: int, course: str) -> Iterator[tuple[int, str, float | None]]:
+def _days(scene: Scene, course: str) -> Iterator[tuple[int, str, float | None]]:
     """Days with the name of the part, and how far the attack has grown."""
+    last = scene.day
     if course == LEARNING:
         if last <= max(LEARNED_ON):
             raise CannotPlayError("the run ends before anything is learned")
@@ -78,5 +62,16 @@ def _days(last: int, course: str) -> Iterator[tuple[int, str, float | None]]:
             raise CannotPlayError(f"the attack comes on {REPEAT_DAYS} days: the run is too short")
         yield last - REPEAT_DAYS + 1, "first day", None
         yield from ((last - REPEAT_DAYS + 1 + n, "later days", None) for n in range(1, REPEAT_DAYS))
+    elif course == CHANGE:
+        yield _amid(scene)
     else:
-        yield last, "" if course == ONCE else "amid change", None
+        yield last, "", None
+
+
+def _amid(scene: Scene) -> tuple[int, str, None]:
+    """A day on which a change begins, or the next one."""
+    if not scene.world.changes:
+        raise CannotPlayError("nothing changes in the organisation")
+    rng = stream(scene.world.seed, "amid", scene.type)
+    name, first = rng.choice(scene.world.changes)
+    return min(first + rng.randrange(2), scene.world.days - 1), f"amid {name}", None
