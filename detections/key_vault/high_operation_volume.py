@@ -9,9 +9,9 @@ from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
-from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, unexplained
+from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, told_before, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
+from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, TOLD_BEFORE
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.organisation import Organisation
@@ -55,7 +55,7 @@ def judge(hour: Hour) -> Finding | None:
 def _found(
     hour: Hour, new: dict[Part, int], count: int, usual_range: dict[str, Any], chance: float
 ) -> Finding:
-    acts = acts_of(hour, new)
+    acts, again = acts_of(hour, new), told_before(hour, new)
     kinds = sorted(hour.once(operations).items(), key=lambda pair: (-pair[1], pair[0]))
     evidence = {
         "operations_in_hour": count,
@@ -65,6 +65,8 @@ def _found(
         **usual_range,
         "refused": sum(act.count for act in acts if refused(act)),
     }
+    if again:
+        evidence["against"] = [TOLD_BEFORE]
     return finding(
         hour,
         acts,
@@ -72,6 +74,7 @@ def _found(
         improbability=chance,
         denied=all(refused(act) for act in acts),
         held=[*held_of(new), (BASELINE, "")],
+        severity="low" if again else None,
     )
 
 

@@ -11,6 +11,8 @@ from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
     LEARNING_DAYS,
     RARE,
+    SETTLED_HOURS,
+    TOLD_BEFORE,
     chance,
     habit,
     largest_before,
@@ -18,6 +20,7 @@ from detections.key_vault.habits import (
     nearly_before,
     novelty,
     size_key,
+    told_nearly,
 )
 from detections.key_vault.operations import LISTS, audited, audits, succeeded
 from detections.organisation import Organisation
@@ -114,7 +117,7 @@ def judge(hour: Hour) -> Finding | None:
 
 def _unusual(hour: Hour, span: Span) -> bool:
     model = hour.models[SPANS]
-    if span.size < FEWEST or not _never_before(hour, span):
+    if span.size < FEWEST or not _new_lately(hour, span):
         return False
     if nearly_before(model, f"{span.through}n", span.size, hour.hour):
         return False
@@ -126,9 +129,14 @@ def _by_own_history(hour: Hour) -> bool:
     return mature(hour, events=FEWEST_EVENTS) and chance(hour.models[SPANS], hour.hour) < RARE
 
 
-def _never_before(hour: Hour, span: Span) -> list[str]:
-    """This hour's vaults that the principal had never reached."""
-    return [vault for vault in span.now if not hour.models[VAULTS].known(span.through + vault)]
+def _new_lately(hour: Hour, span: Span) -> list[str]:
+    """This hour's vaults that the principal had not reached, but in the last week."""
+    model = hour.models[VAULTS]
+    return [
+        vault
+        for vault in span.now
+        if (first := model.first_hour(span.through + vault)) is None or hour.hour - first < SETTLED_HOURS
+    ]
 
 
 def _found(hour: Hour, span: Span) -> Finding:
@@ -137,10 +145,10 @@ def _found(hour: Hour, span: Span) -> Finding:
     if not span.through:
         acts = succeeded(acts)
     judged_by = OWN if _by_own_history(hour) else "the organisation's history"
-    evidence = {
+    evidence: dict[str, Any] = {
         "vaults_in_24_hours": span.size,
         "vaults": _vaults(hour, span),
-        "never_before": len(_never_before(hour, span)),
+        "never_before": len(_new_lately(hour, span)),
         "usual": {
             "most_in_24_hours_before": largest_before(model, f"{span.through}n") or f"fewer than {FEWEST}",
             "chance_of_more": rounded(chance(model, hour.hour)),
@@ -153,6 +161,9 @@ def _found(hour: Hour, span: Span) -> Finding:
         evidence["against"] = [
             "this hour only names and properties were looked at: no secret, key or certificate was read"
         ]
+    again = told_nearly(model, f"{span.through}n", span.size, hour.hour)
+    if again:
+        evidence["against"] = [*evidence.get("against", []), TOLD_BEFORE]
     held = [(SPANS, size_key(f"{span.through}n", span.size)), (COUNTS, "")]
     return finding(
         hour,
@@ -161,7 +172,7 @@ def _found(hour: Hour, span: Span) -> Finding:
         improbability=own,
         denied=bool(span.through),
         held=held,
-        severity="low" if looked and not span.through else None,
+        severity="low" if (looked or again) and not span.through else None,
     )
 
 
@@ -204,7 +215,7 @@ DETECTION = Detection(
     title="A user or application accessed a high volume of key vaults",
     description=(
         "{who} reached {vaults_in_24_hours} key vaults within 24 hours, from {from}; {never_before} of "
-        "this hour's it had never reached before."
+        "this hour's it had not reached before the last seven days."
     ),
     explanation=(
         "Counts the different vaults that a user or application reaches in 24 hours and compares it "

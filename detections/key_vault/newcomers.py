@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 from detections.declare import Finding, Verdict
 from detections.key_vault.callers import Caller, caller_of
 from detections.key_vault.evidence import common_address, described, finding
-from detections.key_vault.habits import DAY, RARE, chance, is_new, known_keys, strange
+from detections.key_vault.habits import (
+    DAY,
+    RARE,
+    TOLD_BEFORE,
+    again,
+    chance,
+    is_new,
+    known_keys,
+    strange_again,
+)
 from detections.key_vault.known import (
     APPLICATION,
     GRANTS,
@@ -66,6 +75,7 @@ class Newcomer(NamedTuple):
     acts: list[Act]
     chance: float
     denied: bool
+    again: bool = False  # it was told as new on a day before
 
 
 def newcomers(hour: Hour) -> list[Newcomer]:
@@ -86,7 +96,9 @@ def _strangers(hour: Hour) -> list[Caller]:
     seen = hour.once(met)
     callers = seen.let_in | seen.refused
     keys = hour.once(keys_let_in) if len(callers) == len(seen.let_in) else keys_of(callers)
-    new = {level: strange(hour.models[table], keys[level], hour.hour) for level, table in TABLES.items()}
+    new = {
+        level: strange_again(hour.models[table], keys[level], hour.hour) for level, table in TABLES.items()
+    }
     if not any(new.values()):
         return []
     return [caller for caller in callers if any(key_of(level, caller) in new[level] for level in TABLES)]
@@ -97,7 +109,10 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
     unknown: set[str] = set()
     for level, table in TABLES.items():
         key = key_of(level, caller)
-        if not key or _anybodys(level, caller) or not is_new(hour.models[table], key, hour.hour):
+        if not key or _anybodys(level, caller):
+            continue
+        told = again(hour.models[table], key, hour.hour)
+        if not told and not is_new(hour.models[table], key, hour.hour):
             continue
         unknown.add(level)
         if level == PAIR and len(unknown) > 1:
@@ -106,7 +121,7 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         if odds < (RARE_PAIR if level == PAIR else RARE) or (
             level == USER and odds < RARE_FOR_SEVERAL and not denied and _takes_several(hour, caller)
         ):
-            return Newcomer(level, key, [], odds, denied)
+            return Newcomer(level, key, [], odds, denied, told)
     return None
 
 
@@ -158,26 +173,28 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
     shown = through or found
     acts = in_order(act for new in shown for act in new.acts)
     announced = [text for new in shown if (text := _announced(hour, new))]
+    repeated = all(new.again for new in shown)
+    against = [*announced, TOLD_BEFORE] if repeated else announced
     quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
     touched = {act.event.item for act in acts if "/" in act.event.item}
     little = min(new.chance for new in shown) > SURE and len(touched) < SEVERAL
     return finding(
         hour,
         acts,
-        {} if hour.brief else _evidence(hour, shown, announced),
+        {} if hour.brief else _evidence(hour, shown, against),
         improbability=min(new.chance for new in shown),
         denied=not through,
-        severity="low" if (quiet or little) and through else None,
+        severity="low" if (quiet or little or repeated) and through else None,
         held=[pair for new in found for pair in _held(new)],
     )
 
 
-def _evidence(hour: Hour, shown: list[Newcomer], announced: list[str]) -> dict[str, Any]:
+def _evidence(hour: Hour, shown: list[Newcomer], against: list[str]) -> dict[str, Any]:
     return {
         "level": shown[0].level,
         "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
         "usual": _usual(hour, shown[0]),
-        "against": announced,
+        "against": against,
     }
 
 

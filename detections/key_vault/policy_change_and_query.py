@@ -8,7 +8,7 @@ from typing import NamedTuple
 from detections.declare import Detection, Finding
 from detections.key_vault.callers import is_person, who
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import RARE, chance, habit, is_new, known_keys, mature
+from detections.key_vault.habits import RARE, TOLD_BEFORE, again, chance, habit, is_new, known_keys, mature
 from detections.key_vault.operations import (
     LISTS,
     MAKES,
@@ -102,7 +102,8 @@ def _unusual(hour: Hour, sequence: Sequence, told: bool) -> bool:
 
 
 def _new(hour: Hour, sequence: Sequence) -> bool:
-    return is_new(hour.models[sequence.table], sequence.key, hour.hour)
+    model = hour.models[sequence.table]
+    return is_new(model, sequence.key, hour.hour) or again(model, sequence.key, hour.hour)
 
 
 def _takes_part(hour: Hour, sequence: Sequence) -> bool:
@@ -130,6 +131,7 @@ def _found(hour: Hour, found: list[Sequence]) -> Finding:
     dumped = any(is_dump(sequence) for sequence in found)
     only_listed = not any(act.event.operation in READS for act in reads)
     odds = chance(model, hour.hour) if mature(hour) else None
+    repeated = all(again(hour.models[one.table], one.key, hour.hour) for one in found)
     evidence = {
         "policy_changes": [_change(act) for act in changes[:20]],
         "relations": [sequence.key.rsplit("|", 1)[1] for sequence in found],
@@ -138,13 +140,14 @@ def _found(hour: Hour, found: list[Sequence]) -> Finding:
             "sequences_known": len(known_keys(model, hour.hour)),
             "chance_of_a_new_one": rounded(chance(model, hour.hour)),
         },
+        "against": [TOLD_BEFORE] if repeated else [],
     }
     return finding(
         hour,
         in_order(changes + reads),
         evidence,
         improbability=odds,
-        severity="high" if dumped else "low" if only_listed else None,
+        severity="high" if dumped else "low" if only_listed or repeated else None,
         held=[(sequence.table, sequence.key) for sequence in found],
     )
 
