@@ -4,6 +4,7 @@
     python -m benchmarks.quality --quick
     python -m benchmarks.quality --kinds bank software --strengths loud faint --seeds 801 802
     python -m benchmarks.quality --quick --when learning ramp --strengths moderate
+    python -m benchmarks.quality --real FOLDER
 
 Each kind of organisation (`simulation.kinds`) is made with each seed and each strength of the attacks. `--quick`
 takes all kinds at a small size, all strengths, one seed and 28 days, where not said otherwise. Figures go to
@@ -32,6 +33,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import quality_real
 from benchmarks.quality_judged import Score, brought, judge
 from benchmarks.quality_table import Case, by_kind, by_strength, draw, figures
 from benchmarks.quality_when import ALONE, WHEN, by_change, by_part, figures_when
@@ -182,8 +184,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=Path("build/bench"), help="folder of the JSON and the picture"
     )
+    parser.add_argument(
+        "--real", type=Path, metavar="FOLDER", help="real logs instead, of the samples in a folder"
+    )
     parser.add_argument("--notes", action="store_true", help="name every miss and every false alert")
     chosen = parser.parse_args(arguments)
+    if chosen.real:
+        return quality_real.main(chosen.real)
     days = chosen.days or (28 if chosen.quick else 60)
     if days < 1 or chosen.processes < 1:
         parser.error("--days and --processes are at least 1")
