@@ -19,7 +19,6 @@ class Score:
     seed: int
     kind: str = "default"
     strength: str = "loud"
-    when: str = "once"
     entity_days: float = 0.0
     seconds: float = 0.0
     found: Counter[str] = field(default_factory=Counter)
@@ -36,6 +35,7 @@ class Score:
     lowered: list[bool] = field(
         default_factory=list
     )  # later days' attacks: of lower severity than the first's
+    when: str = "once"
     changed: dict[str, Counter[str]] = field(
         default_factory=dict
     )  # change -> type -> false alerts it brought
