@@ -28,10 +28,10 @@ FORGOTTEN = 0.05
 RARE = 0.05
 NEARLY = 2  # steps of size that count as the same: up to 1.6 times as many as before
 SETTLED_HOURS = 7 * 24  # since when something smaller must have been there to excuse a larger number
-# What was flagged and comes again within a week is told again, lower, on so many days, and not twice within half
-# a day. A job that comes once a month was told when it came first.
+# What was flagged and comes again within days is told again, lower, on so many of them, and not twice within half
+# a day, however usual news has become by then. A job that comes once a week or a month was told when it came first.
 AGAIN_DAYS = 3
-AGAIN_HOURS = 12, 7 * 24
+AGAIN_HOURS = 12, 6 * 24
 TOLD_BEFORE = "the same was told on a day before: if it was found to be rightful then, it may be so now"
 SLOW_WEIGHT = 0.15  # a day of what was flagged weighs less (`actors.judging.HELD_WEIGHT`), any other one more
 LEARNING_DAYS = 14.0

@@ -121,7 +121,12 @@ def _unusual(hour: Hour, span: Span) -> bool:
         return False
     if nearly_before(model, f"{span.through}n", span.size, hour.hour):
         return False
-    return span.size >= FEWEST_OF_STRANGER or _by_own_history(hour)
+    return span.size >= FEWEST_OF_STRANGER or _by_own_history(hour) or _again(hour, span)
+
+
+def _again(hour: Hour, span: Span) -> bool:
+    """Whether about as many were told on a day before."""
+    return told_nearly(hour.models[SPANS], f"{span.through}n", span.size, hour.hour)
 
 
 def _by_own_history(hour: Hour) -> bool:
@@ -144,7 +149,9 @@ def _found(hour: Hour, span: Span) -> Finding:
     acts: list[Act] = [act for act in hour.once(audited) if act.event.vault]
     if not span.through:
         acts = succeeded(acts)
-    judged_by = OWN if _by_own_history(hour) else "the organisation's history"
+    again = _again(hour, span)
+    own_history = _by_own_history(hour) or (again and span.size < FEWEST_OF_STRANGER)
+    judged_by = OWN if own_history else "the organisation's history"
     evidence: dict[str, Any] = {
         "vaults_in_24_hours": span.size,
         "vaults": _vaults(hour, span),
@@ -161,7 +168,6 @@ def _found(hour: Hour, span: Span) -> Finding:
         evidence["against"] = [
             "this hour only names and properties were looked at: no secret, key or certificate was read"
         ]
-    again = told_nearly(model, f"{span.through}n", span.size, hour.hour)
     if again:
         evidence["against"] = [*evidence.get("against", []), TOLD_BEFORE]
     held = [(SPANS, size_key(f"{span.through}n", span.size)), (COUNTS, "")]

@@ -118,8 +118,10 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
-        if odds < (RARE_PAIR if level == PAIR else RARE) or (
-            level == USER and odds < RARE_FOR_SEVERAL and not denied and _takes_several(hour, caller)
+        if (
+            told
+            or odds < (RARE_PAIR if level == PAIR else RARE)
+            or (level == USER and odds < RARE_FOR_SEVERAL and not denied and _takes_several(hour, caller))
         ):
             return Newcomer(level, key, [], odds, denied, told)
     return None

@@ -98,7 +98,9 @@ def judge(hour: Hour) -> Finding | None:
 def _unusual(hour: Hour, sequence: Sequence, told: bool) -> bool:
     if told or not mature(hour):
         return is_dump(sequence) and _takes_part(hour, sequence) and _new(hour, sequence)
-    return _new(hour, sequence) and chance(hour.models[sequence.table], hour.hour) < RARE
+    model = hour.models[sequence.table]
+    rare = chance(model, hour.hour) < RARE or again(model, sequence.key, hour.hour)
+    return rare and _new(hour, sequence)
 
 
 def _new(hour: Hour, sequence: Sequence) -> bool:
