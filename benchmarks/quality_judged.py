@@ -70,14 +70,25 @@ class Expected:
 
 
 def expectations(truth: dict[str, Any]) -> list[Expected]:
-    """What an attack's truth says may be raised."""
-    start, end = seconds(truth["start"]), seconds(truth["end"])
-    main = [Expected(truth["type"], entity_of(truth["entity"]), start, end, True)]
-    also = [
-        Expected(one["type"], entity_of(one["entity"]) if one.get("entity") else None, start, end, False)
-        for one in truth.get("also", ())
+    """What an attack's truth says may be raised, its own type first; of some types also hours after."""
+    start = seconds(truth["start"])
+    claims = [truth, *truth.get("also", ())]
+    return [
+        Expected(
+            one["type"],
+            entity_of(one["entity"]) if one.get("entity") else None,
+            start,
+            _end(truth, one),
+            one is truth,
+        )
+        for one in claims
     ]
-    return main + also
+
+
+def _end(truth: dict[str, Any], claim: dict[str, Any]) -> float:
+    """When what was claimed is over: with the attack, or when its consequences are."""
+    end = seconds(truth["end"])
+    return max(end, seconds(claim["until"]) - HOUR_S) if "until" in claim else end
 
 
 def judge(seed: int, alerts: list[dict[str, Any]], truths: list[dict[str, Any]]) -> Score:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from baselines.novelty import Novelty
-from detections.declare import Learned
+from detections.declare import Learned, Severity
 from detections.key_vault.operations import SIZES, size_of
 from detections.view import Hour, View
 
@@ -32,6 +32,7 @@ SETTLED_HOURS = 7 * 24  # since when something smaller must have been there to e
 # a day, however usual news has become by then. A job that comes once a week or a month was told when it came first.
 AGAIN_DAYS = 3
 AGAIN_HOURS = 12, 6 * 24
+REPEATED: Severity = "informational"  # two steps lower: what it is joined with may raise it
 TOLD_BEFORE = "the same was told on a day before: if it was found to be rightful then, it may be so now"
 SLOW_WEIGHT = 0.15  # a day of what was flagged weighs less (`actors.judging.HELD_WEIGHT`), any other one more
 LEARNING_DAYS = 14.0

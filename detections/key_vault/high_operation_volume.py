@@ -11,7 +11,7 @@ from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, told_before, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, TOLD_BEFORE
+from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, REPEATED, TOLD_BEFORE
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.organisation import Organisation
@@ -74,7 +74,7 @@ def _found(
         improbability=chance,
         denied=all(refused(act) for act in acts),
         held=[*held_of(new), (BASELINE, "")],
-        severity="low" if again else None,
+        severity=REPEATED if again else None,
     )
 
 

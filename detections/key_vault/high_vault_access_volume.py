@@ -11,6 +11,7 @@ from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
     LEARNING_DAYS,
     RARE,
+    REPEATED,
     SETTLED_HOURS,
     TOLD_BEFORE,
     chance,
@@ -163,10 +164,10 @@ def _found(hour: Hour, span: Span) -> Finding:
         "judged_by": judged_by,
     }
     own = chance(model, hour.hour) if judged_by == OWN else None
-    looked = all(act.event.operation.startswith("Vault") or act.event.operation in LISTS for act in acts)
+    looked = _only_looked(acts, {*_new_lately(hour, span)})
     if looked:
         evidence["against"] = [
-            "this hour only names and properties were looked at: no secret, key or certificate was read"
+            "where it had not been before, only names and properties were looked at this hour: nothing was read"
         ]
     if again:
         evidence["against"] = [*evidence.get("against", []), TOLD_BEFORE]
@@ -178,7 +179,16 @@ def _found(hour: Hour, span: Span) -> Finding:
         improbability=own,
         denied=bool(span.through),
         held=held,
-        severity="low" if (looked or again) and not span.through else None,
+        severity=REPEATED if again else "low" if looked and not span.through else None,
+    )
+
+
+def _only_looked(acts: list[Act], new: set[str]) -> bool:
+    """Whether nothing was read in the vaults that are new."""
+    return all(
+        act.event.operation.startswith("Vault") or act.event.operation in LISTS
+        for act in acts
+        if act.event.vault.lower() in new
     )
 
 

@@ -12,6 +12,7 @@ from detections.key_vault.callers import caller_of, who
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
     RARE,
+    REPEATED,
     TOLD_BEFORE,
     chance,
     habit,
@@ -162,7 +163,7 @@ def _found(hour: Hour, unusual: list[Dump]) -> Finding:
         for dump in unusual
         for whose in (dump.caller, ANYONE)
     ]
-    return finding(hour, acts, evidence, improbability=known, held=held, severity="low" if again else None)
+    return finding(hour, acts, evidence, improbability=known, held=held, severity=REPEATED if again else None)
 
 
 DETECTION = Detection(

@@ -15,6 +15,7 @@ from detections.key_vault.evidence import common_address, described, finding
 from detections.key_vault.habits import (
     DAY,
     RARE,
+    REPEATED,
     TOLD_BEFORE,
     again,
     chance,
@@ -48,7 +49,9 @@ CIRCLE = 0.25  # of the users of another vault that must be at this one before i
 # A newcomer whose chance is above that, and who touches fewer than SEVERAL items, makes a low alert.
 SURE = 0.002
 SEVERAL = 3
-# A person who takes several counts up to here: after two colleagues' first visits one more is no rarity by itself.
+# A person who takes more than one counts up to here: after two colleagues' first visits one more is no rarity by
+# itself. With two items it makes a low alert.
+MORE_THAN_ONE = 2
 RARE_FOR_SEVERAL = 0.15
 # Pairs are judged by more than the vault's habits (`confirm`): whoever uses the application elsewhere is left alone.
 RARE_PAIR = 0.15
@@ -56,7 +59,7 @@ APPLICATION_DAYS = 2.0
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
-    "Turing), but a person who takes several secrets may be less rare than one who takes one. A caller who was "
+    "Turing), but a person who takes two secrets or more may be less rare than one who takes one. A caller who was "
     "only refused makes an alert one step lower, once; one who only looked at the "
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
     "a person who is no stranger: "
@@ -129,7 +132,7 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
     own = (act for act in hour.once(audited) if caller_of(act.event) == caller)
-    return len({act.event.item for act in succeeded(own) if "/" in act.event.item}) >= SEVERAL
+    return len({act.event.item for act in succeeded(own) if "/" in act.event.item}) >= MORE_THAN_ONE
 
 
 def _anybodys(level: str, caller: Caller) -> bool:
@@ -176,6 +179,8 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
     acts = in_order(act for new in shown for act in new.acts)
     announced = [text for new in shown if (text := _announced(hour, new))]
     repeated = all(new.again for new in shown)
+    if repeated and not any("/" in act.event.item for act in acts):
+        return None  # who looked at names and properties once may look again
     against = [*announced, TOLD_BEFORE] if repeated else announced
     quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
     touched = {act.event.item for act in acts if "/" in act.event.item}
@@ -186,7 +191,7 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
         {} if hour.brief else _evidence(hour, shown, against),
         improbability=min(new.chance for new in shown),
         denied=not through,
-        severity="low" if (quiet or little or repeated) and through else None,
+        severity=REPEATED if repeated else "low" if (quiet or little) and through else None,
         held=[pair for new in found for pair in _held(new)],
     )
 

@@ -8,7 +8,17 @@ from typing import NamedTuple
 from detections.declare import Detection, Finding
 from detections.key_vault.callers import is_person, who
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import RARE, TOLD_BEFORE, again, chance, habit, is_new, known_keys, mature
+from detections.key_vault.habits import (
+    RARE,
+    REPEATED,
+    TOLD_BEFORE,
+    again,
+    chance,
+    habit,
+    is_new,
+    known_keys,
+    mature,
+)
 from detections.key_vault.operations import (
     LISTS,
     MAKES,
@@ -149,7 +159,7 @@ def _found(hour: Hour, found: list[Sequence]) -> Finding:
         in_order(changes + reads),
         evidence,
         improbability=odds,
-        severity="high" if dumped else "low" if only_listed or repeated else None,
+        severity="high" if dumped else REPEATED if repeated else "low" if only_listed else None,
         held=[(sequence.table, sequence.key) for sequence in found],
     )
 

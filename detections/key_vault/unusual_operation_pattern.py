@@ -9,7 +9,7 @@ from baselines.mix import Mix
 from detections.declare import Detection, Finding, Learned, Learning
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, kinds, operations, told_before, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import LEARNING_DAYS, TOLD_BEFORE
+from detections.key_vault.habits import LEARNING_DAYS, REPEATED, TOLD_BEFORE
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.view import Hour
@@ -80,7 +80,7 @@ def _found(hour: Hour, new: dict[Part, int], seen: dict[str, int], score: float,
         improbability=10.0**-score,
         denied=all(refused(act) for act in acts),
         held=[*held_of(new), (BASELINE, "")],
-        severity="low" if again else None,
+        severity=REPEATED if again else None,
     )
 
 

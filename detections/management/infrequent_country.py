@@ -14,7 +14,7 @@ from detections.words import rfc3339, rounded
 from ingest.records import HOUR_US, SUCCESS
 
 RECENT_HOURS = 90 * 24
-# Who comes from a new country is told on the days after, too, one step lower, but not twice within so many hours.
+# Who comes from a new country is told on the days after, too, two steps lower, but not twice within so many hours.
 AGAIN_HOURS = 4 * 24
 APART_HOURS = 12
 # A country that was there in few hours of the first week alone, and not since: no one could tell then whose it was.
@@ -68,7 +68,7 @@ def judge(hour: Hour) -> Finding | None:
             "did": ", ".join(sorted({a.event.operation for a in new})[:3]),
             "against": [] if fresh else [doubtful[one] for one in countries],
         },
-        severity=None if fresh else "low",
+        severity=None if fresh else "informational",
     )
 
 

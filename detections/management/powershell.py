@@ -16,7 +16,7 @@ from ingest.records import FAILURE, HOUR_US, MANAGEMENT, Event
 UNUSED_HOURS = 45 * 24
 ENOUGH = 20  # acts of the principal before it is known which clients it uses
 FIRST_HOURS = 24  # a session may begin with something harmless: so long PowerShell is still new
-AGAIN_HOURS = 4 * 24  # who is found so is told on the days after, too, one step lower
+AGAIN_HOURS = 4 * 24  # who is found so is told on the days after, too, two steps lower
 APART_HOURS = 12
 TOLD = "PowerShell, to persist"  # a key beside the clients: it was used so
 
@@ -85,7 +85,7 @@ def judge(hour: Hour) -> Finding | None:
             "did": ", ".join(sorted({a.event.operation for a in acts})[:3]),
             "against": ["it was told so on a day before"] if again else [],
         },
-        severity="low" if again else None,
+        severity="informational" if again else None,
     )
 
 

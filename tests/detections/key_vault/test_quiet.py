@@ -42,7 +42,7 @@ def test_a_vault_with_web_builds_jobs_people_and_deployments_stays_quiet() -> No
     assert found.pop("key_vault.unusual_user_application_pair", 0) <= 8
     assert sum(found.values()) <= 2
     assert len(again) <= 8  # four vaults, five weeks
-    assert {finding.severity for finding in again} <= {"low"}
+    assert {finding.severity for finding in again} <= {"informational"}
 
 
 def test_newcomers_who_begin_to_come_every_week_alert_at_first_and_become_normal() -> None:
@@ -90,7 +90,7 @@ def flagged_days(read: list[int]) -> list[str | None]:
 
 
 def test_who_dumps_a_vault_again_the_next_day_is_told_again_but_lower_and_not_for_ever() -> None:
-    assert flagged_days([12] * 6) == ["declared", "low", "low", "low", "", ""]
+    assert flagged_days([12] * 6) == ["declared", *["informational"] * 3, "", ""]
 
 
 def test_who_takes_a_little_more_each_day_does_not_become_usual() -> None:
