@@ -33,6 +33,11 @@ SETTLED_HOURS = 7 * 24  # since when something smaller must have been there to e
 AGAIN_DAYS = 3
 AGAIN_HOURS = 12, 6 * 24
 REPEATED: Severity = "informational"  # two steps lower: what it is joined with may raise it
+# For the catalogue, of all that are told again.
+TELLS_AGAIN = (
+    "What comes again on the next days is told again, two steps lower, on three of them; then, or after six days "
+    "without it, it is known. "
+)
 TOLD_BEFORE = "the same was told on a day before: if it was found to be rightful then, it may be so now"
 SLOW_WEIGHT = 0.15  # a day of what was flagged weighs less (`actors.judging.HELD_WEIGHT`), any other one more
 LEARNING_DAYS = 14.0

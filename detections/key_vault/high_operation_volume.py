@@ -11,7 +11,7 @@ from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, told_before, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, REPEATED, TOLD_BEFORE
+from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, REPEATED, TELLS_AGAIN, TOLD_BEFORE
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.organisation import Organisation
@@ -113,7 +113,8 @@ DETECTION = Detection(
         "Compares the vault's operations in an hour with its own history and with the rhythm of the week. "
         "It speaks only if callers who never did so many of that operation before make up most of the "
         "excess: so a month-end batch or a key rotation alerts at most once. What goes on hour after hour is told lower from "
-        f"the {MANY}th hour of two days on, unless it grows. It cannot see a slow theft, or "
+        f"the {MANY}th hour of two days on, unless it grows. {TELLS_AGAIN}Somewhat more than before is no "
+        "excuse for more still in the same week. It cannot see a theft that grows by half a week, or "
         "one by a caller who is always that busy."
     ),
     tactics=("CredentialAccess",),

@@ -13,6 +13,7 @@ from detections.key_vault.habits import (
     RARE,
     REPEATED,
     SETTLED_HOURS,
+    TELLS_AGAIN,
     TOLD_BEFORE,
     chance,
     habit,
@@ -237,7 +238,7 @@ DETECTION = Detection(
         "Counts the different vaults that a user or application reaches in 24 hours and compares it "
         "with its own history; one that has none is compared with all others. A scanner that visits "
         "every vault each night is normal by its history. Attempts that were refused count for an "
-        "alert one step lower, and so does a look at names and properties alone, as an audit takes. It cannot see someone who visits few vaults a day."
+        f"alert one step lower. {TELLS_AGAIN}A look at names and properties alone in the new ones, as an audit takes, is one step lower. It cannot see someone who visits few vaults a day."
     ),
     tactics=("CredentialAccess", "Discovery"),
     techniques=("T1555.006", "T1078.004"),

@@ -13,6 +13,7 @@ from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
     RARE,
     REPEATED,
+    TELLS_AGAIN,
     TOLD_BEFORE,
     chance,
     habit,
@@ -180,7 +181,7 @@ DETECTION = Detection(
         f"Looks for a listing of secrets and, within ten minutes, reads of at least {FEWEST} different ones by "
         f"the same caller, or of {FEWEST_QUICK} within a minute: that is how a vault is dumped. Callers who read about as many in this "
         "way before (backups, deployments), and vaults where new callers of that kind often do, are "
-        "left alone. In the first two weeks only a person who lists keys too counts. It cannot see a "
+        f"left alone. {TELLS_AGAIN}In the first two weeks only a person who lists keys too counts. It cannot see a "
         "slow dump, or one by a caller who knows the names."
     ),
     tactics=("CredentialAccess", "Discovery"),

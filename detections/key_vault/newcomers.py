@@ -16,6 +16,7 @@ from detections.key_vault.habits import (
     DAY,
     RARE,
     REPEATED,
+    TELLS_AGAIN,
     TOLD_BEFORE,
     again,
     chance,
@@ -66,7 +67,7 @@ HOW = (
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
     "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. Who is new at "
     "three vaults and more in an hour is told at full weight once, in the alert about the many vaults or that of the most "
-    "improbable one; those of the others are one step lower."
+    "improbable one; those of the others are one step lower. " + TELLS_AGAIN.rstrip()
 )
 
 

@@ -11,6 +11,7 @@ from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
     RARE,
     REPEATED,
+    TELLS_AGAIN,
     TOLD_BEFORE,
     again,
     chance,
@@ -189,7 +190,7 @@ DETECTION = Detection(
         "Looks for a change of a vault's access policy, or a role assignment on it in the Activity Log, "
         "followed within an hour by listing or reading of its contents by whoever made the change or was "
         "given the rights. Deployments that do this regularly, and vaults where new identities do, are left "
-        "alone; reading back what one has just written does not count. In the first two weeks only the "
+        f"alone; reading back what one has just written does not count. {TELLS_AGAIN}In the first two weeks only the "
         "whole print of a dump counts: rights taken, secrets listed, five or more read, rights changed "
         "again, within half an hour. It cannot see a grant that is used later, or one at a wider scope than "
         "the vault."

@@ -9,7 +9,7 @@ from baselines.mix import Mix
 from detections.declare import Detection, Finding, Learned, Learning
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, kinds, operations, told_before, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import LEARNING_DAYS, REPEATED, TOLD_BEFORE
+from detections.key_vault.habits import LEARNING_DAYS, REPEATED, TELLS_AGAIN, TOLD_BEFORE
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.view import Hour
@@ -98,7 +98,7 @@ DETECTION = Detection(
     explanation=(
         "Compares the shares of the kinds of operation in an hour with those in the vault's history. It "
         "speaks only if the part that its callers have not done before, in about that number, is strange by "
-        "itself. Hours with fewer than {FEWEST} operations are not judged. It cannot see more of the same."
+        f"itself. {TELLS_AGAIN}Hours with fewer than {FEWEST} operations are not judged. It cannot see more of the same."
     ),
     tactics=("CredentialAccess",),
     techniques=("T1555.006", "T1078.004"),

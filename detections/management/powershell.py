@@ -103,7 +103,7 @@ DETECTION = Detection(
     description=("{name}, who uses {usual}, used PowerShell for {did}, from {from}."),
     explanation=(
         "A principal that has not used PowerShell for 45 days, or never before this day in its known history of at "
-        f"least 14 days and {ENOUGH} operations, does something with it that can secure a way back in. The client is told by the "
+        f"least 14 days and {ENOUGH} operations, does something with it that can secure a way back in; on the days after that, two steps lower. The client is told by the "
         "application id of the token, so tools that borrow PowerShell's id look like it, and a script that borrows "
         "another's does not."
     ),
