@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from ingest.blocks import Block, bad_file, shown, stuck, unreadable
-from ingest.compression import CHUNK, NOT_THE_SAME, ChangedError, CutShortError, chunks
+from ingest.compression import NOT_THE_SAME, ChangedError, CutShortError, chunks
 from ingest.event_columns import EventColumns, joined
 from ingest.event_reader import EventReader, Piece
 from ingest.json_records import pieces
@@ -22,6 +22,7 @@ BLOCK = 5_000
 SORTED = 50_000  # records, or some more, that are put in time order together
 MAX_SORTED = 1_000_000  # ... of a file whose newest record comes first
 PEEKED = 200
+CHUNK = 1 << 20  # octets at a time: with what is made of them they stay in a processor's cache
 
 
 class EventFile:

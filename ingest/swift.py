@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Raw, Struct, json
 
 from ingest import activity, key_vault
@@ -21,6 +22,7 @@ from ingest.parts import What, Where, Who
 from ingest.records import KEY_VAULT, MANAGEMENT, STARTED, SUCCESS
 
 MAX_CACHED = 8192  # octets of claims that are remembered; who sends more is left to the careful path
+_NEWLINE = ord("\n")
 _BARE = Raw(b"null")
 _ABSENT = Raw(b"")
 
@@ -132,7 +134,8 @@ def decoded_lines(lines: bytes) -> Sequence[Record | None] | None:
         except PROBLEMS:
             return None
     # The decoder lets a record go on over a line's end: whether it may must not hang on what stands beside it.
-    ends = lines.count(b"\n") + (not lines.endswith(b"\n"))
+    # (NumPy compares many octets at a time, `bytes.count` one.)
+    ends = np.count_nonzero(np.frombuffer(lines, np.uint8) == _NEWLINE) + (not lines.endswith(b"\n"))
     return records if len(records) == ends else None
 
 
