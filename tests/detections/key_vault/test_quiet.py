@@ -41,7 +41,7 @@ def test_a_vault_with_web_builds_jobs_people_and_deployments_stays_quiet() -> No
     # organisation's view says at the hour's close.
     assert found.pop("key_vault.unusual_user_application_pair", 0) <= 8
     assert sum(found.values()) <= 2
-    assert len(again) <= 8  # four vaults, five weeks
+    assert len(again) <= 10  # four vaults, five weeks: about as many as there is news
     assert {finding.severity for finding in again} <= {"informational"}
 
 
