@@ -18,6 +18,7 @@ HOURS_TO_KNOW = 48  # an entity's model before its surprises say something of th
 MOST_LEARNING = 20
 HOURS_TO_HOLD = 24  # before, a count may be unlike what few quiet hours say and yet be quite usual
 HELD_WEIGHT = 0.1  # what is suspicious is learned at a tenth of the weight
+HELD_COUNT = 0.2  # a count at a fifth: with what fades meanwhile, one that stays is usual in four days
 
 AnyHour = Hour | TrafficHour
 
@@ -141,7 +142,8 @@ class Judge:
                 if model.last_hour is not None:
                     observation["skipped"] = view.seasons.skipped(learned.name, model.last_hour, view.hour)
                 self._count(learned.name, model, observation, suspicious, tally)
-            model.learn_one(observation, w=HELD_WEIGHT if suspicious else 1.0)
+            slowly = HELD_COUNT if learned.counts else HELD_WEIGHT
+            model.learn_one(observation, w=slowly if suspicious else 1.0)
 
     def _count(self, name: str, model: Any, seen: dict[str, Any], suspicious: bool, tally: Tally) -> None:
         """Tell the population of a count, and of how surprising it was to a model that knows its entity."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.entity import EntityState
-from actors.judging import HELD_WEIGHT, HOURS_TO_HOLD, HOURS_TO_KNOW, MOST_LEARNING, Judge
+from actors.judging import HELD_COUNT, HOURS_TO_HOLD, HOURS_TO_KNOW, MOST_LEARNING, Judge
 from actors.keys import entity_key, group_of
 from actors.marks import Marks, Word, excuse, remembered
 from actors.messages import Found, Report
@@ -224,7 +224,7 @@ class Resources:
         for chance in tails.tolist():
             tally.surprise(name, -log10(chance))
         skipped = self._skipped(name, traffic, table.last_hours(entities))
-        weight = np.where(suspicious, HELD_WEIGHT, 1.0)
+        weight = np.where(suspicious, HELD_COUNT, 1.0)
         table.learn(entities, counts, hour, season.profile, season.dispersion, skipped, weight)
 
     def _skipped(self, name: str, traffic: Traffic, last: Ints) -> npt.NDArray[np.float64]:

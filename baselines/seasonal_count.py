@@ -14,6 +14,11 @@ PRIOR_HOURS = 12.0  # a new entity is taken for one of a count in two days, unti
 SHRINK = 50.0  # how much of its own evidence an entity needs to have its own dispersion
 LEAST_DISPERSION = 0.02
 CAP = 8.0  # deviations beyond the mean that one observation may teach
+# Those deviations are of at most that dispersion: who does a little more each day would widen them each day.
+MOST_SPREAD = 2.0
+# What is known counts so much less after each hour that is taught slowly: one such hour changes next to nothing, but
+# where they follow each other day and night the level is another one, and known within days.
+FADE = 0.02
 
 
 class SeasonalCount(Model):
@@ -24,6 +29,9 @@ class SeasonalCount(Model):
     Harrison, 1997); the doubt about the mean, 1 / S relative, adds to the dispersion, so that short histories
     are not overconfident. The dispersion comes from decayed sums of (x - mu)^2 - mu over mu^2, shrunk to the
     organisation's. Hours without an observation are zeros, settled in closed form.
+
+    What is suspicious is taught at a small weight, and what is known fades a little with each such hour: so a burst
+    leaves the mean as it was, and a level that stays is learned in days.
 
     Observations: `hour` (hours since 1970), `count`, and optionally `profile`, `dispersion` (the
     organisation's), `skipped` (sum of the profiles of the hours since the last observation).
@@ -98,10 +106,11 @@ class SeasonalCount(Model):
         profile = float(x.get("profile", 1.0))
         late = self._last is not None and hour <= self._last
         if not late:
-            self._counts, self._exposure = self._settled(hour, x.get("skipped"))
+            held = 1.0 - FADE if w < 1.0 else 1.0
+            self._counts, self._exposure = (held * sum_ for sum_ in self._settled(hour, x.get("skipped")))
         expected = (self._counts + PRIOR_COUNT) / (self._exposure + PRIOR_HOURS) * profile
         dispersion = self.dispersion(float(x.get("dispersion", 0.5)))
-        spread = sqrt(expected + dispersion * expected * expected)
+        spread = sqrt(expected + min(dispersion, MOST_SPREAD) * expected * expected)
         taught = expected + w * (min(count, expected + CAP * (1.0 + spread)) - expected)
         if late:  # its hour was settled as a zero already
             self._counts += taught

@@ -14,8 +14,10 @@ import numpy.typing as npt
 from baselines.negative_binomial import upper_tails_of_active, zeros_beside_many
 from baselines.seasonal_count import (
     CAP,
+    FADE,
     FORGET,
     LEAST_DISPERSION,
+    MOST_SPREAD,
     PRIOR_COUNT,
     PRIOR_HOURS,
     SHRINK,
@@ -137,10 +139,11 @@ class SeasonalTable:
         """Teach each owner its count of an hour that comes after all that it has learned."""
         at = self._reach(owners)
         rows = self._rows[at]
-        counts, exposure = self._settled(rows, hour, skipped)
+        held = np.where(weight < 1.0, 1.0 - FADE, 1.0)
+        counts, exposure = (held * sums for sums in self._settled(rows, hour, skipped))
         expected = (counts + PRIOR_COUNT) / (exposure + PRIOR_HOURS) * profile
         scatter = _dispersion(rows, dispersion)
-        spread = np.sqrt(expected + scatter * expected * expected)
+        spread = np.sqrt(expected + np.minimum(scatter, MOST_SPREAD) * expected * expected)
         capped = np.minimum(numbers.astype(np.float64), expected + CAP * (1.0 + spread))
         taught = expected + weight * (capped - expected)
         if profile != 1.0:

@@ -16,7 +16,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.quality import expectations, played
+from benchmarks.quality import detected
+from benchmarks.quality_judged import expectations
 from benchmarks.quality_table import Case
 
 
@@ -76,15 +77,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="all kinds, small, 28 days")
     chosen = parser.parse_args(arguments)
     days = chosen.days or (28 if chosen.quick else 60)
-    import msgspec
-
     print(HEAD)
     for kind in tuple(KINDS) if chosen.quick else chosen.kinds:
         for seed in chosen.seeds:
             case = Case(kind=kind, strength=chosen.strength, quick=chosen.quick)
-            outcome, truths, _ = played(seed, days, case)
-            alerts = [msgspec.to_builtins(alert) for alert in outcome.alerts]
-            print(judge(f"{kind} {seed} {chosen.strength}", alerts, truths).line(), flush=True)
+            outcome = detected(seed, days, case, None, changes=False)
+            named = f"{kind} {seed} {chosen.strength}"
+            print(judge(named, outcome.alerts, outcome.truths).line(), flush=True)
     return 0
 
 

@@ -3,10 +3,16 @@
     python -m benchmarks.quality --seeds 101 102 --days 60
     python -m benchmarks.quality --quick
     python -m benchmarks.quality --kinds bank software --strengths loud faint --seeds 801 802
+    python -m benchmarks.quality --quick --when learning ramp --strengths moderate
+    python -m benchmarks.quality --real FOLDER
 
 Each kind of organisation (`simulation.kinds`) is made with each seed and each strength of the attacks. `--quick`
 takes all kinds at a small size, all strengths, one seed and 28 days, where not said otherwise. Figures go to
 build/bench/quality.json, recall against strength to a picture beside it.
+
+`--when` says when attacks are played (`simulation.attacks.courses`): once; while all is learned and again after;
+growing from day to day; on several days on end; amid legitimate change. `alone` plays none: it counts what the
+changes by themselves (`simulation.changes`) raise that the same organisation without them does not.
 
 An attack is found if its type is raised on its entity within its time (an hour before to two hours after).
 A false alert is one of medium or higher severity that belongs to no attack: neither its own type nor one that
@@ -21,117 +27,30 @@ import platform
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from benchmarks import quality_real
+from benchmarks.quality_judged import Score, brought, judge
 from benchmarks.quality_table import Case, by_kind, by_strength, draw, figures
-
-HOUR_S = 3600.0
-
-
-@dataclass
-class Score:
-    """What came of one organisation."""
-
-    seed: int
-    kind: str = "default"
-    strength: str = "loud"
-    entity_days: float = 0.0
-    seconds: float = 0.0
-    found: Counter[str] = field(default_factory=Counter)
-    missed: Counter[str] = field(default_factory=Counter)
-    false: Counter[str] = field(default_factory=Counter)
-    minor: Counter[str] = field(default_factory=Counter)  # false, of lower severity
-    delays: dict[str, list[float]] = field(
-        default_factory=dict
-    )  # minutes from start to first_seen's hour end
-    notes: list[str] = field(default_factory=list)
+from benchmarks.quality_when import ALONE, WHEN, by_change, by_part, figures_when
 
 
-def seconds(text: str) -> float:
-    """RFC 3339 to seconds."""
-    return datetime.fromisoformat(text).timestamp()
+class Outcome(NamedTuple):
+    """What detection said of one organisation, and what was done there."""
+
+    alerts: list[dict[str, Any]]
+    truths: list[dict[str, Any]]
+    entity_days: float
+    seconds: float
 
 
-def entity_of(value: dict[str, Any]) -> tuple[str, str]:
-    """An entity to compare by."""
-    return value["kind"], value["id"].lower()
-
-
-@dataclass(frozen=True)
-class Expected:
-    """One (type, entity, time) that an attack rightly raises; `main` for the attack's own."""
-
-    type: str
-    entity: tuple[str, str] | None
-    start: float
-    end: float
-    main: bool
-
-    def matches(self, alert: dict[str, Any]) -> bool:
-        """Is the alert of this attack?"""
-        if alert["type"] != self.type or (self.entity and entity_of(alert["entity"]) != self.entity):
-            return False
-        begin, end = seconds(alert["start"]), seconds(alert["end"])
-        return begin < self.end + 2 * HOUR_S and end > self.start - HOUR_S
-
-
-def expectations(truth: dict[str, Any]) -> list[Expected]:
-    """What an attack's truth says may be raised."""
-    start, end = seconds(truth["start"]), seconds(truth["end"])
-    main = [Expected(truth["type"], entity_of(truth["entity"]), start, end, True)]
-    also = [
-        Expected(one["type"], entity_of(one["entity"]) if one.get("entity") else None, start, end, False)
-        for one in truth.get("also", ())
-    ]
-    return main + also
-
-
-def judge(seed: int, alerts: list[dict[str, Any]], truths: list[dict[str, Any]]) -> Score:
-    """Hold the alerts of a run against its truth."""
-    score = Score(seed)
-    real = [truth for truth in truths if not truth.get("withheld")]
-    known = [one for truth in real for one in expectations(truth)]
-    for truth in real:
-        main = expectations(truth)[0]
-        hits = [alert for alert in alerts if main.matches(alert)]
-        if hits:
-            score.found[truth["type"]] += 1
-            told = min(seconds(alert["last_seen"]) for alert in hits)
-            score.delays.setdefault(truth["type"], []).append(max(0.0, told - main.start) / 60)
-        else:
-            score.missed[truth["type"]] += 1
-            score.notes.append(f"seed {seed}: missed {truth['type']} on {main.entity} at {truth['start']}")
-    for alert in alerts:
-        if not any(one.matches(alert) for one in known):
-            serious = alert["severity"] in ("medium", "high")
-            (score.false if serious else score.minor)[alert["type"]] += 1
-            score.notes.append(
-                f"seed {seed}: false {alert['severity']} {alert['type']} {alert['start']} "
-                f"{alert['entity']['id']}: {alert['description']}"
-            )
-    return score
-
-
-def run(seed: int, days: int, case: Case | None = None) -> Score:
-    """One organisation from its making to its score."""
-    case = case or Case()
-    outcome, truths, took = played(seed, days, case)
+def detected(seed: int, days: int, case: Case, attacks: Sequence[str] | None, *, changes: bool) -> Outcome:
+    """One organisation from its making to its alerts."""
     import msgspec
-
-    score = judge(seed, [msgspec.to_builtins(alert) for alert in outcome.alerts], truths)
-    score.entity_days = outcome.entity_days
-    score.seconds = took
-    score.kind, score.strength = case.kind, case.strength
-    return score
-
-
-def played(seed: int, days: int, case: Case) -> tuple[Any, list[dict[str, Any]], float]:
-    """What detection came to on an organisation, the truth about it, and the seconds that it took."""
     from rich.console import Console
 
     from cluster.detect import Options, detect
@@ -140,15 +59,47 @@ def played(seed: int, days: int, case: Case) -> tuple[Any, list[dict[str, Any]],
 
     kind = kind_of(case.kind)
     size = kind.quick if case.quick else kind.full
+    course = "once" if case.when == ALONE else case.when
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "organisation"
-        simulate(out, days=days, seed=seed, organisation=size, start=kind.start, strength=case.strength)
+        simulate(
+            out, days, seed, attacks, size, kind.start, strength=case.strength, course=course, changes=changes
+        )
         begun = time.perf_counter()
         options = Options([str(out / "telemetry")], config=out / "redshank.toml", runtime="loop", quiet=True)
         result = detect(options, Console(stderr=True))
         took = time.perf_counter() - begun
+        alerts = [msgspec.to_builtins(alert) for alert in result.outcome.alerts]
         truths = [json.loads(line) for line in (out / "truth.jsonl").read_text().splitlines()]
-    return result.outcome, truths, took
+    return Outcome(alerts, truths, result.outcome.entity_days, took)
+
+
+def run(seed: int, days: int, case: Case | None = None) -> Score:
+    """One organisation from its making to its score."""
+    case = case or Case()
+    if case.when == ALONE:
+        score = _changes_alone(seed, days, case)
+    else:
+        outcome = detected(seed, days, case, None, changes=case.when == "change")
+        score = judge(seed, outcome.alerts, outcome.truths)
+        score.entity_days, score.seconds = outcome.entity_days, outcome.seconds
+    score.kind, score.strength, score.when = case.kind, case.strength, case.when
+    return score
+
+
+def _changes_alone(seed: int, days: int, case: Case) -> Score:
+    """The same organisation without an attack, without and with the changes."""
+    from simulation.changes import calendar
+    from simulation.kinds import kind_of
+
+    without, with_ = (detected(seed, days, case, (), changes=changes) for changes in (False, True))
+    start = datetime.combine(kind_of(case.kind).start, datetime.min.time(), UTC).timestamp()
+    begin = [(name, start + 86_400.0 * first) for name, first in calendar(days)]
+    score = Score(seed, entity_days=with_.entity_days, seconds=without.seconds + with_.seconds)
+    score.changed = brought(without.alerts, with_.alerts, begin)
+    # every false alert of these organisations, for whoever asks for the notes
+    score.notes = judge(seed, with_.alerts, []).notes
+    return score
 
 
 def table(scores: list[Score]) -> str:
@@ -179,6 +130,44 @@ def table(scores: list[Score]) -> str:
     return "\n".join(lines)
 
 
+def cases_of(
+    kinds: Sequence[str], strengths: Sequence[str], whens: Sequence[str], *, quick: bool
+) -> list[Case]:
+    """What is run with each seed: all strengths where attacks come once, else one: moderate if it is asked for."""
+    middle = "moderate" if "moderate" in strengths else strengths[0]
+    return [
+        Case(kind, strength, quick, when)
+        for kind in kinds
+        for when in whens
+        for strength in (strengths if when == "once" else [middle])
+    ]
+
+
+def figures_of(scores: Sequence[Score], days: int, *, quick: bool) -> dict[str, Any]:
+    """All figures as JSON values."""
+    once = [score for score in scores if score.when == "once"]
+    return figures(once, days, quick=quick) | figures_when(scores)
+
+
+def measured(cases: Sequence[tuple[int, Case]], days: int, chosen: argparse.Namespace) -> list[Score]:
+    """All runs; the figures of those that are done are on the disk, should the rest be interrupted."""
+    scores: list[Score] = []
+    with ProcessPoolExecutor(chosen.processes) as pool:
+        jobs = [pool.submit(run, seed, days, case) for seed, case in cases]
+        try:
+            for job in jobs:
+                scores.append(job.result())
+                text = json.dumps(figures_of(scores, days, quick=chosen.quick), indent=1)
+                (chosen.out / "quality.json").write_text(text + "\n")
+                done = scores[-1]
+                told = f"{done.kind}, {done.when}, {done.strength}, {done.seed}"
+                print(f"{len(scores)} of {len(jobs)}: {told}", file=sys.stderr)
+        except ValueError:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return scores
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables, write the figures and the picture."""
     from simulation.attacks import STRENGTHS
@@ -189,41 +178,40 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--strengths", nargs="+", choices=STRENGTHS, metavar="STRENGTH")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--days", type=int)
+    parser.add_argument("--when", nargs="+", choices=WHEN, metavar="WHEN", help=", ".join(WHEN))
     parser.add_argument("--quick", action="store_true", help="all kinds and strengths, small, in minutes")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
         "--out", type=Path, default=Path("build/bench"), help="folder of the JSON and the picture"
     )
+    parser.add_argument(
+        "--real", type=Path, metavar="FOLDER", help="real logs instead, of the samples in a folder"
+    )
     parser.add_argument("--notes", action="store_true", help="name every miss and every false alert")
     chosen = parser.parse_args(arguments)
+    if chosen.real:
+        return quality_real.main(chosen.real)
     days = chosen.days or (28 if chosen.quick else 60)
     if days < 1 or chosen.processes < 1:
         parser.error("--days and --processes are at least 1")
     kinds = chosen.kinds or (list(KINDS) if chosen.quick else ["default"])
     strengths = chosen.strengths or (list(STRENGTHS) if chosen.quick else ["loud"])
+    whens = chosen.when or (list(WHEN) if chosen.quick else ["once"])
     seeds = chosen.seeds or ([701] if chosen.quick else [101, 102])
-    cases = [
-        (seed, Case(kind, strength, chosen.quick))
-        for kind in kinds
-        for strength in strengths
-        for seed in seeds
-    ]
+    cases = [(seed, case) for case in cases_of(kinds, strengths, whens, quick=chosen.quick) for seed in seeds]
     chosen.out.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(chosen.processes) as pool:
-        jobs = [pool.submit(run, seed, days, case) for seed, case in cases]
-        scores = []
-        for job in jobs:
-            scores.append(job.result())
-            # what was measured stays, should the rest be interrupted
-            text = json.dumps(figures(scores, days, quick=chosen.quick), indent=1)
-            (chosen.out / "quality.json").write_text(text + "\n")
-            done = scores[-1]
-            print(f"{len(scores)} of {len(jobs)}: {done.kind}, {done.strength}, {done.seed}", file=sys.stderr)
-    print("\n\n".join((table(scores), by_strength(scores, strengths), by_kind(scores, kinds))))
-    if len(strengths) > 1:
-        draw(figures(scores, days, quick=chosen.quick), strengths, chosen.out / "quality.svg")
+    try:
+        scores = measured(cases, days, chosen)
+    except ValueError as reason:
+        parser.error(str(reason))
+    made = figures_of(scores, days, quick=chosen.quick)
+    once = [score for score in scores if score.when == "once"]
+    parts = [table(once), by_strength(once, strengths), by_kind(once, kinds)] if once else []
+    print("\n\n".join(filter(None, [*parts, by_part(scores), by_change(scores)])))
+    if len(strengths) > 1 and once:
+        draw(made, strengths, chosen.out / "quality.svg")
     if chosen.notes:
-        print("\n".join(f"{s.kind}, {s.strength}, {note}" for s in scores for note in s.notes))
+        print("\n".join(f"{s.kind}, {s.when}, {s.strength}, {note}" for s in scores for note in s.notes))
     return 0
 
 

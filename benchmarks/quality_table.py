@@ -10,16 +10,17 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmarks.quality import Score
+    from benchmarks.quality_judged import Score
 
 
 @dataclass(frozen=True)
 class Case:
-    """What organisation is made, and how strong its attacks are."""
+    """What organisation is made, and how strong its attacks are, and when they come."""
 
     kind: str = "default"
     strength: str = "loud"
     quick: bool = False
+    when: str = "once"
 
 
 def _recall(scores: Sequence[Score], type_: str) -> dict[str, Any]:

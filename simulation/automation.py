@@ -53,7 +53,7 @@ def load(hour: float, weekend: bool) -> float:
     return (1 + 0.7 * math.sin((hour - 9) / 24 * 2 * math.pi)) * (0.55 if weekend else 1.15)
 
 
-def _web(world: World, service: Service, day: int, rng: random.Random) -> list[Act]:
+def web_day(world: World, service: Service, day: int, rng: random.Random) -> list[Act]:
     """Applications read their secrets again and again; a restart begins with a challenge."""
     weekend = (world.start + timedelta(days=day)).weekday() >= 5
     acts: list[Act] = []
@@ -102,7 +102,7 @@ def _ephemeral(world: World, rng: random.Random, at_us: int) -> list[Act]:
     return acts
 
 
-def _run(world: World, service: Service, rng: random.Random, at_us: int) -> list[Act]:
+def pipeline_run(world: World, service: Service, rng: random.Random, at_us: int) -> list[Act]:
     """One pipeline run: state key, deployment, now and then a vault put and its secrets read."""
     team = rng.choice(world.estate.vaults).team
     owner = group(rng.choice(world.estate.subscriptions), team)
@@ -138,7 +138,7 @@ def _pipeline(world: World, service: Service, day: int, rng: random.Random) -> l
         world.at(day) + int(rng.triangular(6, 18, 11) * HOUR_US)
         for _ in range(poisson(rng, world.size.habits.builds * (0.1 if weekend else 1)))
     ]:
-        acts += _run(world, service, rng, at_us)
+        acts += pipeline_run(world, service, rng, at_us)
     return acts
 
 
@@ -197,7 +197,7 @@ def _each_hour(world: World, service: Service, day: int, rng: random.Random) -> 
 
 
 _WORK = {
-    "web": _web,
+    "web": web_day,
     "batch": _batch,
     "pipeline": _pipeline,
     "scanner": _scanner,

@@ -76,12 +76,18 @@ def _of_calendar(world: World) -> Iterator[Remark]:
                 yield *span, "principal", service.who.oid, "monthly key rotation in every vault"
 
 
+def _of_changes(world: World) -> Iterator[Remark]:
+    for name, first in world.changes:
+        yield world.at(first), world.at(first + 2), "organisation", world.estate.tenant, f"{name} begins"
+
+
 def remarks(world: World) -> str:
     """One JSON object a line, in order of time: start, end, entity, note."""
     found: list[Remark] = [remark for person in world.people for remark in _of_person(world, person)]
     found += [remark for service in world.launched for remark in _of_launch(world, service)]
     found += [remark for machine in world.estate.machines for remark in _of_machine(world, machine)]
     found += _of_calendar(world)
+    found += _of_changes(world)
     lines = []
     for start, end, kind, name, note in sorted(found):
         entity = {"kind": kind, "id": name}

@@ -219,5 +219,7 @@ def truth(attacks: Sequence[Attack]) -> str:
             "also": [_claim(kind, entity, fact.end_us) for kind, entity in fact.also],
             "withheld": fact.withheld,
         }
+        if fact.part:
+            line["part"] = fact.part
         lines.append(json.dumps(line, ensure_ascii=False) + "\n")
     return "".join(lines)

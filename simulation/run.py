@@ -9,9 +9,10 @@ from datetime import date
 from pathlib import Path
 
 from simulation.acts import DAY_US, Act
-from simulation.attacks import LOUD, Attack, stage
+from simulation.attacks import LOUD, ONCE, Attack, stage
 from simulation.automation import day_of_services
 from simulation.benign import remarks
+from simulation.changes import calendar, changed_acts, changed_talks
 from simulation.output import CONFIGURATION, Captures, Logs, feeds, inventory, truth
 from simulation.sign_ins import SignInLogs
 from simulation.traffic import day_of_traffic
@@ -42,19 +43,27 @@ def simulate(
     start: date = START,
     progress: Callable[[int, int], None] | None = None,
     strength: str = LOUD,
+    course: str = ONCE,
+    *,
+    changes: bool = False,
     sign_ins: bool = False,
 ) -> Summary:
     """Write an organisation's telemetry of so many days into a folder, with attacks and the truth about them.
 
-    `attacks` are types (None: all 26; empty: none), `strength` is 'loud', 'moderate' or 'faint', `progress` is
-    called with the days done and the days there are; `sign_ins`: with the directory's logs beside the others. The same arguments give the same bytes, and the
-    benign part does not depend on the attacks. Raises ValueError for an unknown type, strength or too small
-    an organisation, FileExistsError if the folder holds something that is not a simulation's.
+    `attacks` are types (None: all 26; empty: none), `strength` is 'loud', 'moderate' or 'faint', `course` says
+    when they are played (`attacks.courses`), `progress` is called with the days done and the days there are. With
+    `changes` the organisation is changed in its second half (`simulation.changes`), with `sign_ins` the
+    directory's logs stand beside the others. The same arguments give the same
+    bytes, and the benign part does not depend on the attacks. Raises ValueError for an unknown type, strength or
+    course, too few days or too small an organisation, FileExistsError if the folder holds something that is not a
+    simulation's.
     """
     if days < 1:
         raise ValueError(f"a simulation needs at least one day, not {days}")
     world = make_world(seed, start, days, organisation or Organisation())
-    staged, left_out = stage(world, attacks, strength)
+    if changes:
+        world.changes = calendar(days)
+    staged, left_out = stage(world, attacks, strength, course)
     out = Path(out)
     _clear(out)
     logs, captures = Logs(world, out / "telemetry"), Captures(world, out / "telemetry")
@@ -65,6 +74,8 @@ def simulate(
             _work(world, day + 1, logs, directory)
         for machine in world.estate.machines:
             captures.take(machine, day_of_traffic(world, machine, day), machine.name, day)
+        for machine, made in changed_talks(world, day):
+            captures.take(machine, made, "change", machine.name, day)
         _attack(world, staged, day, logs, captures)
         logs.write(day)
         captures.write(day)
@@ -92,7 +103,7 @@ def benign_acts(world: World, day: int) -> list[Act]:
         acts += day_of_work(world, person, day)
     for service in (*world.services, *world.launched):
         acts += day_of_services(world, service, day)
-    return acts
+    return acts + changed_acts(world, day)
 
 
 def _attack(world: World, staged: Sequence[Attack], day: int, logs: Logs, captures: Captures) -> None:

@@ -115,7 +115,7 @@ def challenge(
     )
 
 
-def _vault_session(
+def vault_session(
     rng: random.Random, person: Person, client: Client, address: str, at_us: int, world: World
 ) -> list[Act]:
     """Look up a secret or two; from the portal the list comes first."""
@@ -150,7 +150,7 @@ def pick_client(rng: random.Random, person: Person) -> Client:
 def _session(rng: random.Random, person: Person, shift: Shift, world: World) -> list[Act]:
     client, address, at_us = pick_client(rng, person), shift.address(rng), shift.moment(rng)
     if person.vaults and rng.random() < VAULT_SHARE[person.role]:
-        return _vault_session(rng, person, client, address, at_us, world)
+        return vault_session(rng, person, client, address, at_us, world)
     acts: list[Act] = []
     for _ in range(1 + poisson(rng, 2.2)):
         acts.append(manage(rng, person, client, address, at_us, world))

@@ -58,6 +58,9 @@ class World:
     services: list[Service]
     launched: list[Service]
     handover: tuple[Machine, float]  # an address that changes owners late in the run, and the day when
+    changes: tuple[
+        tuple[str, int], ...
+    ] = ()  # legitimate ones (`simulation.changes`), and the days they begin
 
     def at(self, day: float) -> int:
         """Microseconds since 1970 of a (fractional) day of the run."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detections.key_vault.callers import who as caller_id
-from detections.key_vault.habits import NEARLY, habit, largest_steps, size_key
+from detections.key_vault.habits import habit, largest_steps, size_key, told_nearly
 from detections.key_vault.met import Part, met
 from detections.key_vault.operations import SIZES, audited, size_of
 from detections.view import Act, Hour
@@ -41,13 +41,23 @@ def _observe(hour: Hour) -> list[str]:
 
 
 def unexplained(hour: Hour) -> dict[Part, int]:
-    """The parts of the hour that their callers did not do before, in about that number or a larger one."""
-    largest = largest_steps(hour.models[BASELINE])
+    """The parts of the hour that their callers did not do before, in about that number or a larger one.
+
+    A part that was flagged is unexplained on some more days (`habits.again`).
+    """
+    excused = largest_steps(hour.models[BASELINE], hour.hour)
     return {
         part: count
         for part, count in hour.once(met).parts.items()
-        if largest.get("|".join(part), -1) < max(0, size_of(count) - NEARLY)
+        if excused.get("|".join(part), -1) < max(0, size_of(count))
     }
+
+
+def told_before(hour: Hour, wanted: Mapping[Part, int]) -> bool:
+    """Whether all large parts were flagged on a day before, in about that number."""
+    model = hour.models[BASELINE]
+    big = [(part, count) for part, count in wanted.items() if count >= SIZES[0]]
+    return bool(big) and all(told_nearly(model, "|".join(part), count, hour.hour) for part, count in big)
 
 
 def acts_of(hour: Hour, wanted: Mapping[Part, int]) -> list[Act]:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from baselines.novelty import Novelty
-from detections.declare import Learned
+from detections.declare import Learned, Severity
 from detections.key_vault.operations import SIZES, size_of
 from detections.view import Hour, View
 
@@ -27,6 +27,19 @@ FORGOTTEN = 0.05
 # silent for two months, above 0.1 vaults with a new identity every week begin to alert on each.
 RARE = 0.05
 NEARLY = 2  # steps of size that count as the same: up to 1.6 times as many as before
+SETTLED_HOURS = 7 * 24  # since when something smaller must have been there to excuse a larger number
+# What was flagged and comes again within days is told again, lower, on so many of them, and not twice within half
+# a day, however usual news has become by then. A job that comes once a week or a month was told when it came first.
+AGAIN_DAYS = 3
+AGAIN_HOURS = 12, 6 * 24
+REPEATED: Severity = "informational"  # two steps lower: what it is joined with may raise it
+# For the catalogue, of all that are told again.
+TELLS_AGAIN = (
+    "What comes again on the next days is told again, two steps lower, on three of them; then, or after six days "
+    "without it, it is known. "
+)
+TOLD_BEFORE = "the same was told on a day before: if it was found to be rightful then, it may be so now"
+SLOW_WEIGHT = 0.15  # a day of what was flagged weighs less (`actors.judging.HELD_WEIGHT`), any other one more
 LEARNING_DAYS = 14.0
 LEARNING_EVENTS = 50
 
@@ -47,6 +60,13 @@ def strange(model: Any, keys: Set[str], hour: int) -> set[str]:
     """Those keys that are new (`is_new`); of those told today none is: even one learned slowly lasts longer."""
     fresh = untold(model, keys, hour)
     return set(model.faint(fresh, FORGOTTEN, hour)) if fresh else fresh
+
+
+def strange_again(model: Any, keys: Set[str], hour: int) -> set[str]:
+    """Those keys that are new, or to be told again."""
+    fresh = untold(model, keys, hour)
+    few = model.faint(fresh, SLOW_WEIGHT * AGAIN_DAYS, hour) if fresh else ()
+    return {key for key in few if is_new(model, key, hour) or again(model, key, hour)}
 
 
 def once_a_day(hour: Hour, baseline: str, keys: Iterable[str], news: bool = True) -> list[dict[str, Any]]:
@@ -87,24 +107,63 @@ def chance(model: Any, hour: int) -> float:
     return float(model.chance_new(hour))
 
 
+def told_days(model: Any, key: str, hour: int) -> int:
+    """On how many days a key was seen that is known by what was flagged alone; 0 for any other one."""
+    last = model.last_hour(key)
+    if last is None or is_new(model, key, hour):
+        return 0
+    times = int(model.times(key))
+    return times if model.weight(key, last) < SLOW_WEIGHT * times else 0
+
+
+def again(model: Any, key: str, hour: int) -> bool:
+    """Whether a key was flagged on few days, the last of them lately and not just now: it is to be told again."""
+    days, ago = told_days(model, key, hour), hour - (model.last_hour(key) or 0)
+    return 1 <= days <= AGAIN_DAYS and AGAIN_HOURS[0] <= ago <= AGAIN_HOURS[1]
+
+
 def size_key(what: str, number: int) -> str:
     """The key under which a number is remembered: its step, not itself."""
     return f"{what}|{size_of(number)}"
 
 
 def nearly_before(model: Any, what: str, number: int, hour: int, least: float = 0.0) -> bool:
-    """Whether about as many of it, or more, were seen before, with more than a decayed weight in all."""
+    """Whether about as many of it, or more, were seen before, with more than a decayed weight in all.
+
+    What is to be told again does not count. Smaller numbers count if they have been there for a week: whoever
+    takes a little more each day does not make it usual.
+    """
+    size = size_of(number)
+    known = 0.0
+    for step in range(max(0, size - NEARLY), len(SIZES)):
+        key = f"{what}|{step}"
+        if _excuses(model, key, hour, settled=step < size):
+            known += model.weight(key, hour)
+    return known > least
+
+
+def told_nearly(model: Any, what: str, number: int, hour: int) -> bool:
+    """Whether about as many of it were flagged before and are to be told again."""
     low = max(0, size_of(number) - NEARLY)
-    return bool(sum(model.weight(f"{what}|{step}", hour) for step in range(low, len(SIZES))) > least)
+    return any(again(model, f"{what}|{step}", hour) for step in range(low, len(SIZES)))
 
 
-def largest_steps(model: Any) -> dict[str, int]:
-    """The largest step of each thing that was ever seen, for one who has many things to ask."""
+def _excuses(model: Any, key: str, hour: int, *, settled: bool) -> bool:
+    first = model.first_hour(key)
+    if first is None or (settled and hour - first < SETTLED_HOURS):
+        return False
+    return not again(model, key, hour)
+
+
+def largest_steps(model: Any, hour: int) -> dict[str, int]:
+    """The largest step that the past excuses of each thing that was ever seen, for one with many things to ask."""
     steps: dict[str, int] = {}
     for key in model.all_keys():
         what, _, step = key.rpartition("|")
-        if what:
-            steps[what] = max(steps.get(what, -1), int(step))
+        if not what or not _excuses(model, key, hour, settled=False):
+            continue
+        excused = int(step) + (NEARLY if _excuses(model, key, hour, settled=True) else 0)
+        steps[what] = max(steps.get(what, -1), excused)
     return steps
 
 

@@ -11,6 +11,10 @@ from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
     LEARNING_DAYS,
     RARE,
+    REPEATED,
+    SETTLED_HOURS,
+    TELLS_AGAIN,
+    TOLD_BEFORE,
     chance,
     habit,
     largest_before,
@@ -18,6 +22,8 @@ from detections.key_vault.habits import (
     nearly_before,
     novelty,
     size_key,
+    told_days,
+    told_nearly,
 )
 from detections.key_vault.operations import LISTS, audited, audits, succeeded
 from detections.organisation import Organisation
@@ -96,7 +102,19 @@ def _observe_vaults(hour: Hour) -> Iterator[dict[str, Any]]:
 
 def _observe_spans(hour: Hour) -> Iterator[str]:
     if VAULTS in hour.models:
-        yield from (size_key(f"{span.through}n", span.size) for span in spans(hour) if span.size >= FEWEST)
+        yield from (
+            size_key(f"{span.through}n", span.size)
+            for span in spans(hour)
+            if span.size >= FEWEST and not _echo(hour, span)
+        )
+
+
+def _echo(hour: Hour, span: Span) -> bool:
+    """Whether it is as large as it is by what was told already: the day after does not make that usual."""
+    model = hour.models.get(SPANS)
+    if model is None or _new_lately(hour, span):
+        return False
+    return told_days(model, size_key(f"{span.through}n", span.size), hour.hour) > 0
 
 
 def _observe_counts(hour: Hour) -> Iterator[dict[str, Any]]:
@@ -114,11 +132,16 @@ def judge(hour: Hour) -> Finding | None:
 
 def _unusual(hour: Hour, span: Span) -> bool:
     model = hour.models[SPANS]
-    if span.size < FEWEST or not _never_before(hour, span):
+    if span.size < FEWEST or not _new_lately(hour, span):
         return False
     if nearly_before(model, f"{span.through}n", span.size, hour.hour):
         return False
-    return span.size >= FEWEST_OF_STRANGER or _by_own_history(hour)
+    return span.size >= FEWEST_OF_STRANGER or _by_own_history(hour) or _again(hour, span)
+
+
+def _again(hour: Hour, span: Span) -> bool:
+    """Whether about as many were told on a day before."""
+    return told_nearly(hour.models[SPANS], f"{span.through}n", span.size, hour.hour)
 
 
 def _by_own_history(hour: Hour) -> bool:
@@ -126,9 +149,14 @@ def _by_own_history(hour: Hour) -> bool:
     return mature(hour, events=FEWEST_EVENTS) and chance(hour.models[SPANS], hour.hour) < RARE
 
 
-def _never_before(hour: Hour, span: Span) -> list[str]:
-    """This hour's vaults that the principal had never reached."""
-    return [vault for vault in span.now if not hour.models[VAULTS].known(span.through + vault)]
+def _new_lately(hour: Hour, span: Span) -> list[str]:
+    """This hour's vaults that the principal had not reached, but in the last week."""
+    model = hour.models[VAULTS]
+    return [
+        vault
+        for vault in span.now
+        if (first := model.first_hour(span.through + vault)) is None or hour.hour - first < SETTLED_HOURS
+    ]
 
 
 def _found(hour: Hour, span: Span) -> Finding:
@@ -136,11 +164,13 @@ def _found(hour: Hour, span: Span) -> Finding:
     acts: list[Act] = [act for act in hour.once(audited) if act.event.vault]
     if not span.through:
         acts = succeeded(acts)
-    judged_by = OWN if _by_own_history(hour) else "the organisation's history"
-    evidence = {
+    again = _again(hour, span)
+    own_history = _by_own_history(hour) or (again and span.size < FEWEST_OF_STRANGER)
+    judged_by = OWN if own_history else "the organisation's history"
+    evidence: dict[str, Any] = {
         "vaults_in_24_hours": span.size,
         "vaults": _vaults(hour, span),
-        "never_before": len(_never_before(hour, span)),
+        "never_before": len(_new_lately(hour, span)),
         "usual": {
             "most_in_24_hours_before": largest_before(model, f"{span.through}n") or f"fewer than {FEWEST}",
             "chance_of_more": rounded(chance(model, hour.hour)),
@@ -148,11 +178,13 @@ def _found(hour: Hour, span: Span) -> Finding:
         "judged_by": judged_by,
     }
     own = chance(model, hour.hour) if judged_by == OWN else None
-    looked = all(act.event.operation.startswith("Vault") or act.event.operation in LISTS for act in acts)
+    looked = _only_looked(acts, {*_new_lately(hour, span)})
     if looked:
         evidence["against"] = [
-            "this hour only names and properties were looked at: no secret, key or certificate was read"
+            "where it had not been before, only names and properties were looked at this hour: nothing was read"
         ]
+    if again:
+        evidence["against"] = [*evidence.get("against", []), TOLD_BEFORE]
     held = [(SPANS, size_key(f"{span.through}n", span.size)), (COUNTS, "")]
     return finding(
         hour,
@@ -161,7 +193,16 @@ def _found(hour: Hour, span: Span) -> Finding:
         improbability=own,
         denied=bool(span.through),
         held=held,
-        severity="low" if looked and not span.through else None,
+        severity=REPEATED if again else "low" if looked and not span.through else None,
+    )
+
+
+def _only_looked(acts: list[Act], new: set[str]) -> bool:
+    """Whether nothing was read in the vaults that are new."""
+    return all(
+        act.event.operation.startswith("Vault") or act.event.operation in LISTS
+        for act in acts
+        if act.event.vault.lower() in new
     )
 
 
@@ -204,13 +245,13 @@ DETECTION = Detection(
     title="A user or application accessed a high volume of key vaults",
     description=(
         "{who} reached {vaults_in_24_hours} key vaults within 24 hours, from {from}; {never_before} of "
-        "this hour's it had never reached before."
+        "this hour's it had not reached before the last seven days."
     ),
     explanation=(
         "Counts the different vaults that a user or application reaches in 24 hours and compares it "
         "with its own history; one that has none is compared with all others. A scanner that visits "
         "every vault each night is normal by its history. Attempts that were refused count for an "
-        "alert one step lower, and so does a look at names and properties alone, as an audit takes. It cannot see someone who visits few vaults a day."
+        f"alert one step lower. {TELLS_AGAIN}A look at names and properties alone in the new ones, as an audit takes, is one step lower. It cannot see someone who visits few vaults a day."
     ),
     tactics=("CredentialAccess", "Discovery"),
     techniques=("T1555.006", "T1078.004"),

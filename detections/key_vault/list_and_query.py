@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from detections.declare import Detection, Finding, Stated
 from detections.key_vault.callers import caller_of, who
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
     RARE,
+    REPEATED,
+    TELLS_AGAIN,
+    TOLD_BEFORE,
     chance,
     habit,
     is_new,
@@ -19,6 +22,7 @@ from detections.key_vault.habits import (
     mature,
     nearly_before,
     size_key,
+    told_nearly,
 )
 from detections.key_vault.operations import LISTS, audits, in_order, succeeded
 from detections.view import Act, Hour
@@ -139,7 +143,7 @@ def _found(hour: Hour, unusual: list[Dump]) -> Finding:
     acts = in_order(act for dump in unusual for act in dump.acts)
     most = max(unusual, key=lambda dump: (len(dump.names), dump.caller))
     model = hour.models[TABLES[most.person]]
-    evidence = {
+    evidence: dict[str, Any] = {
         "distinct_secrets": len(most.names),
         "usual": {
             "most_by_this_caller_before": largest_before(model, most.caller),
@@ -149,12 +153,18 @@ def _found(hour: Hour, unusual: list[Dump]) -> Finding:
         },
     }
     known = chance(model, hour.hour) if mature(hour) else None
+    again = all(
+        told_nearly(hour.models[TABLES[dump.person]], dump.caller, len(dump.names), hour.hour)
+        for dump in unusual
+    )
+    if again:
+        evidence["against"] = [TOLD_BEFORE]
     held = [
         (TABLES[dump.person], size_key(whose, len(dump.names)))
         for dump in unusual
         for whose in (dump.caller, ANYONE)
     ]
-    return finding(hour, acts, evidence, improbability=known, held=held)
+    return finding(hour, acts, evidence, improbability=known, held=held, severity=REPEATED if again else None)
 
 
 DETECTION = Detection(
@@ -171,7 +181,7 @@ DETECTION = Detection(
         f"Looks for a listing of secrets and, within ten minutes, reads of at least {FEWEST} different ones by "
         f"the same caller, or of {FEWEST_QUICK} within a minute: that is how a vault is dumped. Callers who read about as many in this "
         "way before (backups, deployments), and vaults where new callers of that kind often do, are "
-        "left alone. In the first two weeks only a person who lists keys too counts. It cannot see a "
+        f"left alone. {TELLS_AGAIN}In the first two weeks only a person who lists keys too counts. It cannot see a "
         "slow dump, or one by a caller who knows the names."
     ),
     tactics=("CredentialAccess", "Discovery"),

@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 from detections.declare import Finding, Verdict
 from detections.key_vault.callers import Caller, caller_of
 from detections.key_vault.evidence import common_address, described, finding
-from detections.key_vault.habits import DAY, RARE, chance, is_new, known_keys, strange
+from detections.key_vault.habits import (
+    DAY,
+    RARE,
+    REPEATED,
+    TELLS_AGAIN,
+    TOLD_BEFORE,
+    again,
+    chance,
+    is_new,
+    known_keys,
+    strange_again,
+)
 from detections.key_vault.known import (
     APPLICATION,
     GRANTS,
@@ -39,7 +50,9 @@ CIRCLE = 0.25  # of the users of another vault that must be at this one before i
 # A newcomer whose chance is above that, and who touches fewer than SEVERAL items, makes a low alert.
 SURE = 0.002
 SEVERAL = 3
-# A person who takes several counts up to here: after two colleagues' first visits one more is no rarity by itself.
+# A person who takes more than one counts up to here: after two colleagues' first visits one more is no rarity by
+# itself. With two items it makes a low alert.
+MORE_THAN_ONE = 2
 RARE_FOR_SEVERAL = 0.15
 # Pairs are judged by more than the vault's habits (`confirm`): whoever uses the application elsewhere is left alone.
 RARE_PAIR = 0.15
@@ -47,14 +60,14 @@ APPLICATION_DAYS = 2.0
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
-    "Turing), but a person who takes several secrets may be less rare than one who takes one. A caller who was "
+    "Turing), but a person who takes two secrets or more may be less rare than one who takes one. A caller who was "
     "only refused makes an alert one step lower, once; one who only looked at the "
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
     "a person who is no stranger: "
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
     "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. Who is new at "
     "three vaults and more in an hour is told at full weight once, in the alert about the many vaults or that of the most "
-    "improbable one; those of the others are one step lower."
+    "improbable one; those of the others are one step lower. " + TELLS_AGAIN.rstrip()
 )
 
 
@@ -66,6 +79,7 @@ class Newcomer(NamedTuple):
     acts: list[Act]
     chance: float
     denied: bool
+    again: bool = False  # it was told as new on a day before
 
 
 def newcomers(hour: Hour) -> list[Newcomer]:
@@ -86,7 +100,9 @@ def _strangers(hour: Hour) -> list[Caller]:
     seen = hour.once(met)
     callers = seen.let_in | seen.refused
     keys = hour.once(keys_let_in) if len(callers) == len(seen.let_in) else keys_of(callers)
-    new = {level: strange(hour.models[table], keys[level], hour.hour) for level, table in TABLES.items()}
+    new = {
+        level: strange_again(hour.models[table], keys[level], hour.hour) for level, table in TABLES.items()
+    }
     if not any(new.values()):
         return []
     return [caller for caller in callers if any(key_of(level, caller) in new[level] for level in TABLES)]
@@ -97,22 +113,27 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
     unknown: set[str] = set()
     for level, table in TABLES.items():
         key = key_of(level, caller)
-        if not key or _anybodys(level, caller) or not is_new(hour.models[table], key, hour.hour):
+        if not key or _anybodys(level, caller):
+            continue
+        told = again(hour.models[table], key, hour.hour)
+        if not told and not is_new(hour.models[table], key, hour.hour):
             continue
         unknown.add(level)
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
-        if odds < (RARE_PAIR if level == PAIR else RARE) or (
-            level == USER and odds < RARE_FOR_SEVERAL and not denied and _takes_several(hour, caller)
+        if (
+            told
+            or odds < (RARE_PAIR if level == PAIR else RARE)
+            or (level == USER and odds < RARE_FOR_SEVERAL and not denied and _takes_several(hour, caller))
         ):
-            return Newcomer(level, key, [], odds, denied)
+            return Newcomer(level, key, [], odds, denied, told)
     return None
 
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
     own = (act for act in hour.once(audited) if caller_of(act.event) == caller)
-    return len({act.event.item for act in succeeded(own) if "/" in act.event.item}) >= SEVERAL
+    return len({act.event.item for act in succeeded(own) if "/" in act.event.item}) >= MORE_THAN_ONE
 
 
 def _anybodys(level: str, caller: Caller) -> bool:
@@ -158,26 +179,30 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
     shown = through or found
     acts = in_order(act for new in shown for act in new.acts)
     announced = [text for new in shown if (text := _announced(hour, new))]
+    repeated = all(new.again for new in shown)
+    if repeated and not any("/" in act.event.item for act in acts):
+        return None  # who looked at names and properties once may look again
+    against = [*announced, TOLD_BEFORE] if repeated else announced
     quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
     touched = {act.event.item for act in acts if "/" in act.event.item}
     little = min(new.chance for new in shown) > SURE and len(touched) < SEVERAL
     return finding(
         hour,
         acts,
-        {} if hour.brief else _evidence(hour, shown, announced),
+        {} if hour.brief else _evidence(hour, shown, against),
         improbability=min(new.chance for new in shown),
         denied=not through,
-        severity="low" if (quiet or little) and through else None,
+        severity=REPEATED if repeated else "low" if (quiet or little) and through else None,
         held=[pair for new in found for pair in _held(new)],
     )
 
 
-def _evidence(hour: Hour, shown: list[Newcomer], announced: list[str]) -> dict[str, Any]:
+def _evidence(hour: Hour, shown: list[Newcomer], against: list[str]) -> dict[str, Any]:
     return {
         "level": shown[0].level,
         "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
         "usual": _usual(hour, shown[0]),
-        "against": announced,
+        "against": against,
     }
 
 

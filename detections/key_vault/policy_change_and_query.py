@@ -8,7 +8,18 @@ from typing import NamedTuple
 from detections.declare import Detection, Finding, Stated
 from detections.key_vault.callers import is_person, who
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import RARE, chance, habit, is_new, known_keys, mature
+from detections.key_vault.habits import (
+    RARE,
+    REPEATED,
+    TELLS_AGAIN,
+    TOLD_BEFORE,
+    again,
+    chance,
+    habit,
+    is_new,
+    known_keys,
+    mature,
+)
 from detections.key_vault.operations import (
     LISTS,
     MAKES,
@@ -98,11 +109,14 @@ def judge(hour: Hour) -> Finding | None:
 def _unusual(hour: Hour, sequence: Sequence, told: bool) -> bool:
     if told or not mature(hour):
         return is_dump(sequence) and _takes_part(hour, sequence) and _new(hour, sequence)
-    return _new(hour, sequence) and chance(hour.models[sequence.table], hour.hour) < RARE
+    model = hour.models[sequence.table]
+    rare = chance(model, hour.hour) < RARE or again(model, sequence.key, hour.hour)
+    return rare and _new(hour, sequence)
 
 
 def _new(hour: Hour, sequence: Sequence) -> bool:
-    return is_new(hour.models[sequence.table], sequence.key, hour.hour)
+    model = hour.models[sequence.table]
+    return is_new(model, sequence.key, hour.hour) or again(model, sequence.key, hour.hour)
 
 
 def _takes_part(hour: Hour, sequence: Sequence) -> bool:
@@ -130,6 +144,7 @@ def _found(hour: Hour, found: list[Sequence]) -> Finding:
     dumped = any(is_dump(sequence) for sequence in found)
     only_listed = not any(act.event.operation in READS for act in reads)
     odds = chance(model, hour.hour) if mature(hour) else None
+    repeated = all(again(hour.models[one.table], one.key, hour.hour) for one in found)
     evidence = {
         "policy_changes": [_change(act) for act in changes[:20]],
         "relations": [sequence.key.rsplit("|", 1)[1] for sequence in found],
@@ -138,13 +153,14 @@ def _found(hour: Hour, found: list[Sequence]) -> Finding:
             "sequences_known": len(known_keys(model, hour.hour)),
             "chance_of_a_new_one": rounded(chance(model, hour.hour)),
         },
+        "against": [TOLD_BEFORE] if repeated else [],
     }
     return finding(
         hour,
         in_order(changes + reads),
         evidence,
         improbability=odds,
-        severity="high" if dumped else "low" if only_listed else None,
+        severity="high" if dumped else REPEATED if repeated else "low" if only_listed else None,
         held=[(sequence.table, sequence.key) for sequence in found],
     )
 
@@ -174,7 +190,7 @@ DETECTION = Detection(
         "Looks for a change of a vault's access policy, or a role assignment on it in the Activity Log, "
         "followed within an hour by listing or reading of its contents by whoever made the change or was "
         "given the rights. Deployments that do this regularly, and vaults where new identities do, are left "
-        "alone; reading back what one has just written does not count. In the first two weeks only the "
+        f"alone; reading back what one has just written does not count. {TELLS_AGAIN}In the first two weeks only the "
         "whole print of a dump counts: rights taken, secrets listed, five or more read, rights changed "
         "again, within half an hour. It cannot see a grant that is used later, or one at a wider scope than "
         "the vault."

@@ -14,6 +14,12 @@ from detections.words import rfc3339, rounded
 from ingest.records import HOUR_US, SUCCESS
 
 RECENT_HOURS = 90 * 24
+# Who comes from a new country is told on the days after, too, two steps lower, but not twice within so many hours.
+AGAIN_HOURS = 4 * 24
+APART_HOURS = 12
+# A country that was there in few hours of the first week alone, and not since: no one could tell then whose it was.
+FEW_HOURS = 6
+FADED_HOURS = 14 * 24
 ENOUGH_DAYS = 7.0
 DAY_H = 24
 
@@ -36,7 +42,10 @@ def _seen(hour: Hour) -> set[str]:
 def judge(hour: Hour) -> Finding | None:
     """Successful acts from a country that this person did not act from in 90 days."""
     model = hour.models[COUNTRIES.name]
-    countries = sorted(one for one in hour.once(_seen) if _is_new(model, one, hour.hour))
+    seen = hour.once(_seen)
+    fresh = {one for one in seen if _is_new(model, one, hour.hour)}
+    doubtful = {one: text for one in seen - fresh if (text := _doubtful(model, one, hour))}
+    countries = sorted(fresh) or sorted(doubtful)
     if not countries:
         return None
     new = [
@@ -57,13 +66,31 @@ def judge(hour: Hour) -> Finding | None:
             "usual_hours": {country: rounded(weight) for country, weight in known},
             "usual": ", ".join(usual) or "no country known",
             "did": ", ".join(sorted({a.event.operation for a in new})[:3]),
+            "against": [] if fresh else [doubtful[one] for one in countries],
         },
+        severity=None if fresh else "informational",
     )
 
 
 def _is_new(model: Any, country: str, hour: int) -> bool:
     last = model.last_hour(country)
     return last is None or hour - last > RECENT_HOURS
+
+
+def _doubtful(model: Any, country: str, hour: Hour) -> str:
+    """Why a country that was seen is no usual one yet; '' where it is."""
+    first, last = model.first_hour(country), model.last_hour(country)
+    if hour.hour - last < APART_HOURS:
+        return ""
+    if (
+        hour.hour - first < AGAIN_HOURS
+        and hour.days_learned * DAY_H - (hour.hour - first) >= ENOUGH_DAYS * DAY_H
+    ):
+        return f"first acts from {country} were at {rfc3339(first * HOUR_US)}, and told then if nothing spoke for them"
+    while_learning = last - (hour.hour - hour.days_learned * DAY_H) < ENOUGH_DAYS * DAY_H
+    if while_learning and model.times(country) <= FEW_HOURS and hour.hour - last >= FADED_HOURS:
+        return f"acts from {country} were seen before, last at {rfc3339(last * HOUR_US)}, while all was still learned"
+    return ""
 
 
 def confirm(found: Finding, organisation: Organisation) -> Verdict:
@@ -101,7 +128,7 @@ DETECTION = Detection(
     description="{name}, who acts from {usual}, acted from {country} ({from}): {did}.",
     explanation=(
         "Successful activity of a person from a country that neither the person nor anybody else in the "
-        "organisation acted from in the last 90 days; others who came there within the last day do not count. Service principals have no home country and are left out. It "
+        "organisation acted from in the last 90 days; others who came there within the last day do not count. Who goes on from there is told on three days more, two steps lower, and so is a country that was seen in a few hours of the first week alone, two weeks ago or earlier. Service principals have no home country and are left out. It "
         "learns for 7 days. Country comes from the caller's address by a geography database: VPN exits and mobile "
         "carriers can lie."
     ),

@@ -16,6 +16,8 @@ from ingest.records import FAILURE, HOUR_US, MANAGEMENT, Event
 UNUSED_HOURS = 45 * 24
 ENOUGH = 20  # acts of the principal before it is known which clients it uses
 FIRST_HOURS = 24  # a session may begin with something harmless: so long PowerShell is still new
+AGAIN_HOURS = 4 * 24  # who is found so is told on the days after, too, two steps lower
+APART_HOURS = 12
 TOLD = "PowerShell, to persist"  # a key beside the clients: it was used so
 
 
@@ -48,9 +50,17 @@ def _persisting(hour: Hour) -> list[Act]:
 def _usual(model: Any, hour: int) -> bool:
     """Whether PowerShell was used in the last 45 days, other than for the first time today."""
     first, last = model.first_hour(POWERSHELL), model.last_hour(POWERSHELL)
-    if last is None or hour - last >= UNUSED_HOURS:
+    if last is None or hour - last >= UNUSED_HOURS or _again(model, hour):
         return False
     return bool(hour - first >= FIRST_HOURS or model.known(TOLD))
+
+
+def _again(model: Any, hour: int) -> bool:
+    """Whether it was used for the first time some days ago, to persist, and not in the last half day."""
+    first, told = model.first_hour(POWERSHELL), model.last_hour(TOLD)
+    return (
+        told is not None and first is not None and hour - first < AGAIN_HOURS and hour - told >= APART_HOURS
+    )
 
 
 def judge(hour: Hour) -> Finding | None:
@@ -62,6 +72,7 @@ def judge(hour: Hour) -> Finding | None:
     last = model.last_hour(POWERSHELL)
     known = [(client, weight) for client, weight in model.top(6, hour.hour) if client != TOLD][:5]
     total = sum(weight for _, weight in known) or 1.0
+    again = _again(model, hour.hour)
     mix = {client: rounded(weight / total) for client, weight in known}
     return finding(
         hour,
@@ -72,7 +83,9 @@ def judge(hour: Hour) -> Finding | None:
             "usual": ", ".join(mix) or "no client known",
             "powershell_last": None if last is None else rfc3339(last * HOUR_US),
             "did": ", ".join(sorted({a.event.operation for a in acts})[:3]),
+            "against": ["it was told so on a day before"] if again else [],
         },
+        severity="informational" if again else None,
     )
 
 
@@ -90,7 +103,7 @@ DETECTION = Detection(
     description=("{name}, who uses {usual}, used PowerShell for {did}, from {from}."),
     explanation=(
         "A principal that has not used PowerShell for 45 days, or never before this day in its known history of at "
-        f"least 14 days and {ENOUGH} operations, does something with it that can secure a way back in. The client is told by the "
+        f"least 14 days and {ENOUGH} operations, does something with it that can secure a way back in; on the days after that, two steps lower. The client is told by the "
         "application id of the token, so tools that borrow PowerShell's id look like it, and a script that borrows "
         "another's does not."
     ),

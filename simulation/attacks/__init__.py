@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from simulation.attacks.courses import COURSES, ONCE, whole_course
 from simulation.attacks.key_vault import (
     high_operation_volume,
     high_vault_access_volume,
@@ -51,7 +52,6 @@ from simulation.attacks.scene import (
     Cast,
     Scene,
     Truth,
-    set_scene,
 )
 from simulation.world import World
 
@@ -91,28 +91,42 @@ TYPES: tuple[str, ...] = tuple(sorted({kind for kind, _, _ in _PLAYS}))
 
 
 def stage(
-    world: World, chosen: Sequence[str] | None = None, strength: str = LOUD
+    world: World, chosen: Sequence[str] | None = None, strength: str = LOUD, course: str = ONCE
 ) -> tuple[list[Attack], dict[str, str]]:
     """The chosen attacks (None: all), and the reasons why some of them could not be played, by type.
 
-    Raises ValueError for a type that there is not, and for a strength that there is not.
+    Raises ValueError for a type, a strength or a course (`courses`) that there is not.
     """
     unknown = sorted(set(chosen or ()) - set(TYPES))
     if unknown:
         raise ValueError(f"no attack is called {', '.join(unknown)}; there are {', '.join(TYPES)}")
     if strength not in STRENGTHS:
         raise ValueError(f"strength is one of {', '.join(STRENGTHS)}, not '{strength}'")
+    if course not in COURSES:
+        raise ValueError(f"a course is one of {', '.join(COURSES)}, not '{course}'")
     cast, attacks, left_out = Cast(world), list[Attack](), dict[str, str]()
     for kind, name, play in _PLAYS:
         try:
-            attack = play(set_scene(kind, name, world, cast, strength))
+            played = whole_course(kind, name, world, cast, strength, course, play)
         except CannotPlayError as reason:
             left_out[kind] = str(reason)
             continue
         if chosen is None or kind in chosen:
-            attacks.append(attack)
+            attacks += played
     kept = {kind: why for kind, why in left_out.items() if chosen is None or kind in chosen}
     return attacks, kept
 
 
-__all__ = ["FAINT", "LOUD", "MODERATE", "STRENGTHS", "TYPES", "Attack", "CannotPlayError", "Truth", "stage"]
+__all__ = [
+    "COURSES",
+    "FAINT",
+    "LOUD",
+    "MODERATE",
+    "ONCE",
+    "STRENGTHS",
+    "TYPES",
+    "Attack",
+    "CannotPlayError",
+    "Truth",
+    "stage",
+]

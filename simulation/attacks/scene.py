@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TypeVar, cast
 
 import numpy as np
 
-from simulation.acts import MINUTE_US, Act, Client, Identity, Management, Vaulted
+from simulation.acts import DAY_US, MINUTE_US, Act, Client, Identity, Management, Vaulted
 from simulation.conversations import Longs, Table
 from simulation.estate import Machine, Vault
 from simulation.people import Person, dormant
@@ -20,6 +21,7 @@ from simulation.world import World
 
 LOUD, MODERATE, FAINT = "loud", "moderate", "faint"
 STRENGTHS = (LOUD, MODERATE, FAINT)
+BELOW = 5  # how much less than a faint attack one that grows is on its first day
 SLOW = 3  # how many times as long a faint attack takes
 T = TypeVar("T")
 Entity = tuple[str, str]  # kind ('resource', 'principal', 'vault') and the cloud's own id
@@ -41,6 +43,7 @@ class Truth:
     note: str
     also: tuple[tuple[str, Entity], ...] = ()  # other types that it rightly raises
     withheld: bool = False  # must not alert: the address changed owners within the hour
+    part: str = ""  # of an attack that is played more than once, or at a time of change (`courses`)
 
 
 @dataclass(slots=True)
@@ -53,12 +56,29 @@ class Attack:
 
 
 class Cast:
-    """Hands out victims: each machine, vault, person and country once, as long as there are enough."""
+    """Hands out victims: each machine, vault, person and country once, as long as there are enough.
+
+    An attack that is played again has the victims and the country that it had before.
+    """
 
     def __init__(self, world: World) -> None:
         self._world, self._used = world, set[int]()
         self._rng = stream(world.seed, "cast")
         self._countries = self._rng.sample(sorted(ABROAD), len(ABROAD))
+        self._given: dict[str, list[object]] = {}
+        self._play, self._turns = "", count()
+        self._days: tuple[int, ...] = ()
+
+    def begin(self, play: str, days: Sequence[int] = ()) -> None:
+        """A play begins. Its people are not away on those other days either, on which it is played again."""
+        self._play, self._days, self._turns = play, tuple(days), count()
+
+    def _same(self, choose: Callable[[], T]) -> T:
+        """What this play was given in this place before; the first time it is chosen."""
+        given, turn = self._given.setdefault(self._play, []), next(self._turns)
+        if turn == len(given):
+            given.append(choose())
+        return cast(T, given[turn])
 
     def _one(
         self,
@@ -68,6 +88,11 @@ class Cast:
         beside: Callable[[T], object] = lambda _: None,
     ) -> T:
         """One of the fitting things, if possible one that (with what is beside it) had no part yet."""
+        return self._same(lambda: self._choose(things, fits, what, beside))
+
+    def _choose(
+        self, things: Iterable[T], fits: Callable[[T], bool], what: str, beside: Callable[[T], object]
+    ) -> T:
         fitting = [thing for thing in things if fits(thing)]
         if not fitting:
             raise CannotPlayError(f"the organisation has no {what}")
@@ -96,7 +121,11 @@ class Cast:
         return self._one(
             self._world.people,
             lambda p: (
-                p is not asleep and p.first == 0 and p.last > day + 1 and not _away(p, int(day)) and fits(p)
+                p is not asleep
+                and p.first == 0
+                and p.last > day + 1
+                and not any(_away(p, each) for each in (int(day), *self._days))
+                and fits(p)
             ),
             what,
             beside,
@@ -108,7 +137,7 @@ class Cast:
 
     def country(self) -> Place:
         """A country from which nobody acts."""
-        return ABROAD[self._countries.pop()]
+        return self._same(lambda: ABROAD[self._countries.pop()])
 
 
 def _away(person: Person, day: int) -> bool:
@@ -127,10 +156,16 @@ class Scene:
     strength: str
     rng: random.Random
     columns: np.random.Generator
+    grown: float | None = None  # of an attack that grows from day to day: 0 on the first, 1 on the last
 
     def size(self, loud: int, moderate: int, faint: int) -> int:
-        """How much of it, by the strength."""
-        return {LOUD: loud, MODERATE: moderate, FAINT: faint}[self.strength]
+        """How much of it, by the strength; one that grows does so by the same factor each day, up to loud."""
+        if self.grown is None:
+            return {LOUD: loud, MODERATE: moderate, FAINT: faint}[self.strength]
+        if faint == 0:  # no amount, but something that only a loud attack does
+            return loud if self.grown == 1 else 0
+        least = max(1.0, faint / BELOW)
+        return round(least * (loud / least) ** self.grown)  # type: ignore[no-any-return]
 
     def times(self, count: int, minutes: float) -> Longs:
         """Sorted times of so many connections within so many minutes; a faint attack is slower."""
@@ -209,3 +244,9 @@ def set_scene(kind: str, name: str, world: World, cast: Cast, strength: str) -> 
     day = first + rng.randrange(world.days - first)
     start_us = world.at(day) + rng.randrange(1, 20) * 60 * MINUTE_US + rng.randint(2, 12) * MINUTE_US
     return Scene(kind, world, cast, day, start_us, strength, rng, numbers(world.seed, "attack", kind, name))
+
+
+def on_day(scene: Scene, day: int, grown: float | None = None) -> Scene:
+    """The same scene at the same hour of another day, if nothing of it was played yet."""
+    start_us = scene.start_us + (day - scene.day) * DAY_US
+    return replace(scene, day=day, start_us=start_us, grown=grown)

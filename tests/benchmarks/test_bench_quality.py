@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.quality import Score
+from benchmarks.quality_judged import Score
 from benchmarks.quality_table import by_kind, by_strength, draw, figures
 
 LOUD = Score(

@@ -15,7 +15,7 @@ def play(scene: Scene) -> Attack:
     """Many sources, a few log-ins each."""
     machine = scene.cast.machine(lambda m: m.ssh and m.kind == "app", "machine that listens to SSH")
     places = list(ABROAD.values())
-    sources = [number(scene.rng.choice(places).address(scene.rng)) for _ in range(scene.size(260, 70, 40))]
+    sources = [number(scene.rng.choice(places).address(scene.rng)) for _ in range(scene.size(260, 70, 26))]
     column = np.repeat(np.array(sources, np.uint32), scene.columns.integers(2, 6, len(sources)))
     scene.columns.shuffle(column)
     start = scene.times(len(column), scene.rng.uniform(25, 45))

@@ -15,7 +15,7 @@ def play(scene: Scene) -> Attack:
     """Many peers, once or twice each; a quarter of them answer."""
     machine = scene.cast.machine(lambda m: m.kind in ("web", "node"), "web server")
     places = list(ABROAD.values())
-    peers = [number(scene.rng.choice(places).address(scene.rng)) for _ in range(scene.size(400, 90, 40))]
+    peers = [number(scene.rng.choice(places).address(scene.rng)) for _ in range(scene.size(400, 90, 20))]
     column = np.repeat(np.array(peers, np.uint32), scene.columns.integers(1, 3, len(peers)))
     scene.columns.shuffle(column)
     start = scene.times(len(column), scene.rng.uniform(25, 45))
