@@ -6,8 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from cluster.config_base import File, Table
-from cluster.config_sinks import Variable
+from cluster.config_base import File, Table, Variable
 
 Claimed = Annotated[
     tuple[Annotated[str, Meta(description="a group or role of the provider", min_length=1)], ...],
