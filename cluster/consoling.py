@@ -186,6 +186,20 @@ def provider_of(configuration: Configuration) -> Provider | None:
         raise UserError(f"{where} ca_file: {said.ca_file} can't be used: {error}") from None
 
 
+def asked_provider(configuration: Configuration) -> tuple[bool, str] | None:
+    """Whether the provider of `[console.oidc]` answers, in words; None where there is none. Raises UserError."""
+    provider = provider_of(configuration)
+    if provider is None:
+        return None
+    from console.oidc import AwayError
+
+    try:
+        provider.metadata()
+    except AwayError as error:
+        return False, str(error)
+    return True, f"{provider.settings.issuer} answers"
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -7,11 +7,12 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 
 import flask
-import oidc_provider_mock
 
 
 def main(port: int) -> None:
     """Until it is killed."""
+    import oidc_provider_mock  # where it is not installed, only this can't be run
+
     app, asked = oidc_provider_mock.app(require_nonce=True), dict[str, str]()
 
     @app.before_request
