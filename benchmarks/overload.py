@@ -33,7 +33,7 @@ from simulation.wire.ipfix import PER_MESSAGE
 NAME = "overload"
 RATE = 3_000_000  # flows a second that are asked of the sender: more than it can send
 RATES = {"fast": (GOAL, RATE), "stalled": (RATE,), "nfcapd": (GOAL, RATE)}
-SECONDS = 20.0
+SECONDS = 8.0
 JOURNAL = 64 << 20
 PAUSE_S = 0.2  # of a stalled one, at each block
 MEGABYTE = 1 << 20
