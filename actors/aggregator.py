@@ -96,7 +96,7 @@ class Aggregator:
                 continue
             others = {family(type_) for type_ in self._open.of_entity(one.hour, one.kind, one.entity)}
             alert = self._verdicts.alert(one, verdict, len(others | {family(one.type)}))
-            alert.complete, links = False, self._verdicts.links(one)
+            alert.complete, links = False, self._verdicts.links(one, verdict)
             alert.incident = self.incidents.likely(alert, one.hour, links)
             if self._open.add(Raised(alert, one.hour, links)):
                 self._outbox.put(alert.id)
@@ -236,7 +236,7 @@ class Aggregator:
         else:
             self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
             self._expected += "expected_actors" in alert.evidence
-        self._know(Raised(alert, one.hour, self._verdicts.links(one)))
+        self._know(Raised(alert, one.hour, self._verdicts.links(one, verdict)))
         return alert, known
 
     def _know(self, one: Raised) -> None:

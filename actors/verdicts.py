@@ -156,12 +156,12 @@ class Verdicts:
             detection, one.kind, one.entity, one.hour, one.finding, stepped(base, steps), region or one.region
         )
 
-    def links(self, one: Found) -> tuple[str, ...]:
+    def links(self, one: Found, verdict: Verdict) -> tuple[str, ...]:
         """What joins the alert with others."""
         finding = one.finding
         own = [x for x in finding.addresses if self._organisation.users_of_address(x) < COMMON_ADDRESS]
         groups = (
-            ("principal", finding.principals),
+            ("principal", (*finding.principals, *verdict.principals)),
             ("address", own),
             ("vault", finding.vaults),
             ("resource", finding.resources),

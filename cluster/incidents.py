@@ -20,7 +20,6 @@ from cluster.showing import read_latest
 from detections.words import counted
 
 MOST_EDGES = 40
-PAGE = 200  # incidents that are read of a store at once
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 

@@ -80,6 +80,9 @@ class Verdict:
     against: tuple[str, ...] = ()  # what speaks against it, shown with the alert
     evidence: Mapping[str, Any] = field(default_factory=dict)  # added to the finding's evidence
     steps: int = 0  # by which the severity rises, or falls
+    principals: tuple[
+        str, ...
+    ] = ()  # whom it is about beside its own: what they do belongs to the same incident
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,9 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
         "grantee": first["grantee"] or "an identity that the record does not name",
         "gave": "tried to give" if refused else "gave",
     }
-    return Verdict(evidence=evidence, steps=-1 if refused and not found.denied else 0)
+    grantees = {story["grantee"] for one, story in stories if not one["denied"]} - {""}
+    steps = -1 if refused and not found.denied else 0
+    return Verdict(evidence=evidence, steps=steps, principals=tuple(sorted(grantees)))
 
 
 def _far(actions: Iterable[Any]) -> list[str]:

@@ -281,3 +281,18 @@ def _activity(place: dict[str, Any]) -> Event:
     told = {name: place[name] for name in ("country", "latitude", "longitude", "address")}
     minute = place["at_us"] % 3_600_000_000 / 60_000_000
     return act(_hour_of(place) - START_H, minute, RESTART, "megan", **told)
+
+
+def test_what_is_done_with_a_role_that_was_given_is_part_of_the_same_incident() -> None:
+    """Whoever looks into the new identity's toolkit sees who gave it its rights."""
+    office = Office()
+    events = [
+        *role("*", given=(NOW, 20)),
+        *breadth(12, NOW + 5, "p9", address="83.1.1.8"),
+        *breadth(12, NOW + 5, "tim", address="83.1.1.9"),
+    ]
+    office.run([*habits(30), *events])
+    alerts = {(one.type, one.entity.id): one.incident for one in office.aggregator.finish().alerts}
+    given = alerts[ROLE, "eva"]
+    assert alerts[MICROBURST, "p9"] == given
+    assert alerts[MICROBURST, "tim"] != given
