@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from baselines.novelty import Novelty
@@ -18,7 +19,7 @@ from detections.management.actions import (
 )
 from detections.management.clients import POWERSHELL, client_of, is_first_party
 from detections.management.evidence import finding
-from detections.view import Act, Hour
+from detections.view import Act, Hour, age
 from ingest.records import MANAGEMENT, Event
 
 MINUTE_US = 60_000_000
@@ -32,6 +33,7 @@ ALERT = 6  # points
 READING = 5  # points of enumeration by listKeys alone: a low alert
 MANY_ACCOUNTS = 5
 SEVERAL_MACHINES, MANY_MACHINES = 3, 8
+FEW_KINDS = 3  # kinds at once that are a breadth
 MANY_KINDS, MOST_KINDS = 6, 12  # kinds at once that are an alert by themselves; more are not told apart
 HABIT_HOURS = 3  # hours with such a breadth after which it is a habit ...
 HABIT_TIMES = 5  # ... or so many that were told: what comes each night is known by then
@@ -45,16 +47,23 @@ def kinds_of(acts: Iterable[Act]) -> set[str]:
 
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
-    windows = hour.once(_windows)
-    widest = max((len(kinds_of(window)) for window in windows), default=0)
     observations = [{"key": "active"}]
-    if widest >= 3:
-        observations.append({"key": f"breadth {min(widest, MOST_KINDS)}"})
-    if any(len(_resources(window, LISTS_KEYS)) >= MANY_ACCOUNTS for window in windows):
+    if len(kinds_of(hour.once(_candidates))) >= FEW_KINDS:
+        widest = max((len(kinds_of(window)) for window in _windows(hour)), default=0)
+        if widest >= FEW_KINDS:
+            observations.append({"key": f"breadth {min(widest, MOST_KINDS)}"})
+    if _within_a_window(hour, LISTS_KEYS, MANY_ACCOUNTS):
         observations.append({"key": "many accounts"})
-    if any(len(_resources(window, RUN_COMMAND)) >= SEVERAL_MACHINES for window in windows):
+    if _within_a_window(hour, RUN_COMMAND, SEVERAL_MACHINES):
         observations.append({"key": "many machines"})
     return observations
+
+
+def _within_a_window(hour: Hour, operations: frozenset[str], many: int) -> bool:
+    """Whether operations touched so many resources within a quarter of an hour."""
+    if len(_resources(hour.once(_candidates), operations)) < many:
+        return False
+    return any(len(_resources(window, operations)) >= many for window in _windows(hour))
 
 
 BREADTH = Learned("management.breadth", Novelty, _observe)
@@ -62,13 +71,14 @@ BREADTH = Learned("management.breadth", Novelty, _observe)
 
 def judge(hour: Hour) -> Finding | None:
     """The quarter of an hour with the most points, and the most acts of those, if it ends in this hour."""
-    best: tuple[int, int, Signs, list[Act]] = (0, 0, [], [])
-    for whole in hour.once(_windows):
+    if _points(_signs(hour, hour.once(_candidates))) < READING:
+        return None  # acts more never give points less, so that no quarter has more than all of them
+    best: tuple[int, int, Signs, Sequence[Act]] = (0, 0, [], [])
+    for whole in _windows(hour):
         window = _not_told(hour, whole)
         signs = _signs(hour, window)
-        points = sum(number for number, _ in signs)
-        if (points, len(window)) > best[:2]:
-            best = (points, len(window), signs, window)
+        if (_points(signs), len(window)) > best[:2]:
+            best = (_points(signs), len(window), signs, window)
     _, _, signs, window = best
     return _found(hour, window, signs) if _enough(signs) else None
 
@@ -91,15 +101,26 @@ def bears(event: Event) -> bool:
     return event.operation != LIST_STORAGE_KEYS or client_of(event) == POWERSHELL
 
 
-def _windows(hour: Hour) -> list[list[Act]]:
-    """The acts that bear on it, of each quarter of an hour that ends in this hour."""
+def _candidates(hour: Hour) -> list[Act]:
+    """The acts that bear on it, by their last time; none, without a look at them, where nothing of this hour can."""
     if not hour.saw(_BEARING) and not (hour.saw(DUMPS) and hour.saw_lately(VAULT_POLICY)):
         return []
-    acts = _bearing(hour)
-    return [[a for a in acts if end - WINDOW_US <= a.last_us <= end] for end in _ends(hour, acts)]
+    return sorted(_bearing(hour), key=_last)
 
 
-def _not_told(hour: Hour, window: list[Act]) -> list[Act]:
+def _windows(hour: Hour) -> Iterator[Sequence[Act]]:
+    """The candidates of each quarter of an hour that ends in this hour."""
+    acts = hour.once(_candidates)
+    lasts = [act.last_us for act in acts]
+    for end in _ends(hour, acts):
+        yield acts[bisect_left(lasts, end - WINDOW_US) : bisect_right(lasts, end)]
+
+
+def _last(act: Act) -> int:
+    return act.last_us
+
+
+def _not_told(hour: Hour, window: Sequence[Act]) -> Sequence[Act]:
     """Without the acts of the hour before, if they were an alert by themselves."""
     before = [a for a in window if a.last_us < hour.start_us]
     if not before or not _enough(_signs(hour, before)):
@@ -111,8 +132,12 @@ def _collected_alone(signs: Signs) -> bool:
     return {why for _, why in signs} <= {"storage keys", "a client of PowerShell"}
 
 
+def _points(signs: Signs) -> int:
+    return sum(points for points, _ in signs)
+
+
 def _enough(signs: Signs) -> bool:
-    return sum(points for points, _ in signs) >= (READING if _collected_alone(signs) else ALERT)
+    return _points(signs) >= (READING if _collected_alone(signs) else ALERT)
 
 
 def _bearing(hour: Hour) -> list[Act]:
@@ -122,7 +147,7 @@ def _bearing(hour: Hour) -> list[Act]:
     if not opened:
         return managed
     read = [a for a in hour.with_recent() if a.event.operation in DUMPS and a.event.vault.lower() in opened]
-    return sorted(managed + read, key=lambda act: (act.first_us, act.event.uid))
+    return managed + read
 
 
 def _ends(hour: Hour, acts: Iterable[Act]) -> list[int]:
@@ -161,7 +186,7 @@ def _habitual_breadth(hour: Hour, kinds: int) -> bool:
     return _habit(hour, *(f"breadth {number}" for number in range(least, MOST_KINDS + 1)))
 
 
-def _signs(hour: Hour, window: list[Act]) -> Signs:
+def _signs(hour: Hour, window: Sequence[Act]) -> Signs:
     """Points and their names. What this principal shows again and again gives none."""
     signs = [*_habitual_signs(hour, window), *_rare_signs(window)]
     if signs and any(client_of(a.event) == POWERSHELL for a in window):
@@ -169,7 +194,7 @@ def _signs(hour: Hour, window: list[Act]) -> Signs:
     return signs
 
 
-def _habitual_signs(hour: Hour, window: list[Act]) -> Signs:
+def _habitual_signs(hour: Hour, window: Sequence[Act]) -> Signs:
     signs: Signs = []
     kinds = len(kinds_of(window))
     if kinds >= 4 and not _habitual_breadth(hour, kinds):
@@ -182,7 +207,7 @@ def _habitual_signs(hour: Hour, window: list[Act]) -> Signs:
     return signs
 
 
-def _rare_signs(window: list[Act]) -> Signs:
+def _rare_signs(window: Sequence[Act]) -> Signs:
     signs: Signs = []
     if _short_lived_runbooks(window):
         signs.append((4, "short-lived runbook"))
@@ -199,7 +224,7 @@ def _runbook(resource: str) -> str:
     return resource.lower().partition("/runbooks/")[2].partition("/")[0]
 
 
-def _short_lived_runbooks(window: list[Act]) -> list[str]:
+def _short_lived_runbooks(window: Sequence[Act]) -> list[str]:
     steps: dict[str, set[str]] = {}
     for act in window:
         name = _runbook(act.event.resource)
@@ -213,7 +238,7 @@ def _odd_name(resource: str) -> bool:
     return bool(_NAME.fullmatch(name)) and len(set(name)) >= 11
 
 
-def _profile_and_settings(window: list[Act]) -> bool:
+def _profile_and_settings(window: Sequence[Act]) -> bool:
     def sites(operation: str) -> set[str]:
         return {
             a.event.resource.lower().partition("/config/")[0]
@@ -224,7 +249,7 @@ def _profile_and_settings(window: list[Act]) -> bool:
     return bool(sites(PUBLISH_XML) & sites("microsoft.web/sites/config/list/action"))
 
 
-def _policy_dump_revert(window: list[Act]) -> bool:
+def _policy_dump_revert(window: Sequence[Act]) -> bool:
     """A vault whose policy was changed, whose content was listed, and whose policy was changed again."""
     by_vault: dict[str, list[Act]] = {}
     for act in window:
@@ -232,7 +257,7 @@ def _policy_dump_revert(window: list[Act]) -> bool:
     return any(_reverted(acts) for vault, acts in by_vault.items() if vault)
 
 
-def _reverted(acts: list[Act]) -> bool:
+def _reverted(acts: Sequence[Act]) -> bool:
     changes = [a for a in acts if a.event.operation in VAULT_POLICY]
     lists = [a.first_us for a in acts if a.event.operation in LISTS]
     if not changes or not lists:
@@ -241,11 +266,11 @@ def _reverted(acts: list[Act]) -> bool:
     return any(opened <= at_us < closed for at_us in lists)
 
 
-def _found(hour: Hour, window: list[Act], signs: Signs) -> Finding:
+def _found(hour: Hour, window: Sequence[Act], signs: Signs) -> Finding:
     kinds = sorted(kinds_of(window))
     return finding(
         hour,
-        window,
+        sorted(window, key=age),
         severity="low" if _collected_alone(signs) else None,
         held=((BREADTH.name, ""),),
         evidence={
