@@ -18,7 +18,7 @@ HOURS_TO_KNOW = 48  # an entity's model before its surprises say something of th
 MOST_LEARNING = 20
 HOURS_TO_HOLD = 24  # before, a count may be unlike what few quiet hours say and yet be quite usual
 HELD_WEIGHT = 0.1  # what is suspicious is learned at a tenth of the weight
-HELD_COUNT = 0.2  # a count at a fifth: with what fades meanwhile, one that stays is usual in four days
+HELD_COUNT = 0.13  # a count at an eighth: with what fades meanwhile, one that stays is usual in five days
 
 AnyHour = Hour | TrafficHour
 

@@ -22,7 +22,6 @@ from detections.key_vault.habits import (
     nearly_before,
     novelty,
     size_key,
-    told_days,
     told_nearly,
 )
 from detections.key_vault.operations import LISTS, audited, audits, succeeded
@@ -102,19 +101,7 @@ def _observe_vaults(hour: Hour) -> Iterator[dict[str, Any]]:
 
 def _observe_spans(hour: Hour) -> Iterator[str]:
     if VAULTS in hour.models:
-        yield from (
-            size_key(f"{span.through}n", span.size)
-            for span in spans(hour)
-            if span.size >= FEWEST and not _echo(hour, span)
-        )
-
-
-def _echo(hour: Hour, span: Span) -> bool:
-    """Whether it is as large as it is by what was told already: the day after does not make that usual."""
-    model = hour.models.get(SPANS)
-    if model is None or _new_lately(hour, span):
-        return False
-    return told_days(model, size_key(f"{span.through}n", span.size), hour.hour) > 0
+        yield from (size_key(f"{span.through}n", span.size) for span in spans(hour) if span.size >= FEWEST)
 
 
 def _observe_counts(hour: Hour) -> Iterator[dict[str, Any]]:
