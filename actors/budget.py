@@ -1,7 +1,7 @@
 """The alert budget at an hour's close: so many false alerts a day, for the whole installation.
 
 Thresholds hold for a day (UTC) and come from the 28 days before it, all of them closed: no order of arrival, no number
-of shards and no restart changes them (docs/decisions/0012).
+of shards and no restart changes them (docs/decisions/0016).
 """
 
 from __future__ import annotations
