@@ -119,6 +119,7 @@ SENTENCES: dict[str, str] = {
     "seen": "観測",
     "usual": "通常",
     "usual here": "ここでの通常",
+    "minutes": "分",
     "at most, in 99 of 100 such hours": "100 回中 99 回の上限",
     "other resources, on average": "他のリソースの平均",
     "other vaults, on average": "他のキー コンテナーの平均",
