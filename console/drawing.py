@@ -12,7 +12,9 @@ from alerts.explaining_shapes import Bars, Lanes, Panel, Picture, Point, describ
 from console import svg
 
 HEAD, FOOT = 26.0, 26.0
-LINE = 16.0  # what is said of the points of a time line stands below its times, or it would be printed over them
+LINE = (
+    16.0  # what is said of the points of a time line stands below its times, or it would be printed over them
+)
 WIDE = 50.0  # largest by smallest: beyond it bars are drawn on a logarithmic scale
 LEAST_SPAN_S = 60.0
 STAR = ((0, -7), (2, -2), (7, -2), (3, 1.5), (4.5, 7), (0, 3.5), (-4.5, 7), (-3, 1.5), (-7, -2), (-2, -2))
@@ -132,7 +134,9 @@ def _lanes(panel: Lanes, top: float, at: Layout) -> Iterator[Markup]:
     yield svg.text(at.left, bottom + 12, when(begin), "tick")
     yield svg.text(at.width - at.right + 16, bottom + 12, when(end)[11:], "tick", "end")
     if panel.joined:
-        yield svg.text((at.left + at.width - at.right) / 2, bottom + 12 + LINE, panel.joined, "value", "middle")
+        yield svg.text(
+            (at.left + at.width - at.right) / 2, bottom + 12 + LINE, panel.joined, "value", "middle"
+        )
 
 
 def _point(point: Point, x: float, until: float | None, y: float) -> Markup:
