@@ -36,7 +36,7 @@ def test_distance_and_speed_of_a_travel_can_be_read_beside_its_times() -> None:
         height = float((picture.get("viewBox") or "").split()[3])
         for y, line in spans(picture).items():
             assert y < height, "it stands below the picture, where nobody sees it"
-            assert all(0 <= begin and end <= width + 1 for begin, end in line)
+            assert all(begin >= 0 and end <= width + 1 for begin, end in line)
             assert all(first[1] <= second[0] for first, second in pairwise(sorted(line))), said
 
 
