@@ -14,7 +14,7 @@ import pytest
 from actors.marks import Mark
 from actors.outcome import Outcome
 from actors.settings import Settings
-from alerts.alert import hour_of, to_json
+from alerts.alert import Alert, hour_of, to_json
 from detections.expected import SHIPPED, Actor
 from ingest.enrich import Enrichment
 from ingest.networks import parse_network
@@ -42,6 +42,7 @@ BUDGET = 0.3
 MOST_MIDWAY = 100  # with larger blocks most is read before the first hour is closed
 MIDNIGHT = (24 - START % 24) * 60  # minutes from the first hour's start
 LATER, PROXY = "203.0.113.9", "203.0.113.80"  # addresses that a feed lists from the ninth day on
+SPLIT = MIDNIGHT + 11 * 1440 + 630  # minutes: in the middle of an hour with much in it
 CHANGED = MIDNIGHT + 9 * 1440
 USER, SSH, ANONYMOUS = "key_vault.unusual_user", "network.ssh_incoming", "management.anonymous_ip"
 SHADOW = frozenset({"key_vault.unusual_application"})
@@ -53,6 +54,14 @@ class World(NamedTuple):
 
     events: list[Event]
     rows: Any
+
+    def before(self, us: int) -> World:
+        """What came before a time."""
+        return World([one for one in self.events if one.at_us < us], self.rows[self.rows["end_us"] < us])
+
+    def after(self, us: int) -> World:
+        """What comes after it."""
+        return World([one for one in self.events if one.at_us >= us], self.rows[self.rows["end_us"] >= us])
 
     def partitions(self, size: int) -> list[Listed]:
         logs = [Listed(f"log {n}", self.events[n::2], size) for n in (0, 1)]
@@ -120,6 +129,15 @@ def indicators(changed: bool) -> Indicators:
 
 def _entry(ip: str, kind: str, since_us: int) -> Entry:
     return Entry(Indicator(ip, kind, "feed.csv"), parse_network(ip), since_us, FOR_EVER)
+
+
+def placeless(alert: Alert) -> str:
+    """An alert without what tells of a run: offsets of its files, and the incident that goes on from it."""
+    said = json.loads(to_json(alert))
+    for row in [*said["evidence"].get("records", ()), *said["evidence"].get("top_peers", ())]:
+        for place in ("offset", "source", "records"):
+            row.pop(place, None)
+    return json.dumps(said, sort_keys=True)
 
 
 class Everything(Replayed):
@@ -267,3 +285,20 @@ def test_deaths_change_not_a_byte(seed: int) -> None:
         for _ in range(5)
     ]
     assert told(played(How(3), deaths)) == expected()
+
+
+@pytest.mark.parametrize("shards", [(1, 1), (3, 7)], ids=str)
+def test_two_runs_in_turn_say_what_one_says(shards: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day's logs each day, on what was learned before: what is judged by earlier days goes from run to run."""
+    whole = played(How())
+    parts = [world().before(at(SPLIT)), world().after(at(SPLIT))]
+    saved, found = None, list[Alert]()
+    for part, number in zip(parts, shards, strict=True):
+        monkeypatch.setattr("tests.actors.test_everything.world", lambda part=part: part)
+        run = begun(How(number), saved)
+        run.teach(marked())
+        run.renew(indicators(True))
+        saved, outcome = run.stop_and_save() if part is parts[0] else (None, run.play())
+        found += [*outcome.alerts, *outcome.shadow]
+    last = {one.id: one for one in found}
+    assert sorted(map(placeless, last.values())) == sorted(map(placeless, [*whole.alerts, *whole.shadow]))
