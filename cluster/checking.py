@@ -11,6 +11,7 @@ from cluster.detect import settings_of
 from cluster.feed_http import FeedError
 from cluster.feeds import feeds_of, sources_of
 from cluster.reaching import reach
+from cluster.sources import host_and_port
 from cluster.storing import opened
 from detections.catalogue import CATALOGUE
 from detections.words import counted
@@ -22,6 +23,7 @@ def run(config: Path) -> int:
     """Say what is there and what is wrong with it; 0 if nothing is, 3 if entries are refused or a source or sink can't
     be reached."""
     configuration = load(config, frozenset(CATALOGUE))
+    _check_ports(configuration, config)
     enrichment, rejected = Enrichment.build(configuration.enrichment())
     click.echo(f"{config}: read without errors")
     settings = settings_of(configuration, 1, None)
@@ -46,6 +48,13 @@ def run(config: Path) -> int:
     wrong += _wrong_sources(configuration, config) + _wrong_sinks(configuration, config)
     wrong += _wrong_provider(configuration)
     return 3 if rejected or wrong else 0
+
+
+def _check_ports(configuration: Configuration, config: Path) -> None:
+    """Raises UserError where what a server or a console would listen on is no HOST:PORT: they would not start."""
+    for table, said in (("serve", configuration.serve.listen), ("console", configuration.console.listen)):
+        if said is not None:
+            host_and_port(said, f"{config}: [{table}] listen")
 
 
 def _wrong_feeds(configuration: Configuration, config: Path, rejected: list[Rejected]) -> int:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cluster.checking import run
+from cluster.errors import UserError
 from tests.cluster.object_stores import azure_server, s3_server
 from tests.cluster.test_serve import START, free_port
 from tests.ingest.brokers import cluster
@@ -46,6 +48,17 @@ def test_folders_and_ports(tmp_path: Path) -> None:
     assert f"[[sources]] 5: WRONG: udp://127.0.0.1:{taken}: the port is taken" in said
     assert "[[sources]] 6: WRONG: udp://198.51.100.7:4739: the address is none of this machine's" in said
     assert "[[sources]] 7: WRONG: one of folder, ipfix, kafka was expected, found none" in said
+
+
+@pytest.mark.parametrize("table", ["serve", "console"])
+@pytest.mark.parametrize("listen", ["x", "127.0.0.1:99999", ""])
+def test_what_a_server_could_not_listen_on_is_said_before_it_starts(
+    tmp_path: Path, table: str, listen: str
+) -> None:
+    file = tmp_path / "redshank.toml"
+    file.write_text(f'[{table}]\nlisten = "{listen}"\n')
+    with pytest.raises(UserError, match=rf"redshank.toml: \[{table}\] listen: HOST:PORT was expected"):
+        run(file)
 
 
 def test_ports_for_connections(tmp_path: Path) -> None:
