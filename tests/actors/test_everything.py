@@ -159,7 +159,7 @@ class How(NamedTuple):
     steps: int = 5
 
 
-def begun(how: How, saved: Saved | None = None) -> Everything:
+def begun(how: How, saved: Saved | None = None, part: World | None = None) -> Everything:
     told = Settings(
         learning_days=2.0,
         budget=BUDGET,
@@ -169,7 +169,7 @@ def begun(how: How, saved: Saved | None = None) -> Everything:
         shadow=SHADOW,
         expected=(*SHIPPED, EXPECTED),
     )
-    return Everything(world().partitions(how.size), told, saved)
+    return Everything((part or world()).partitions(how.size), told, saved)
 
 
 def told(outcome: Outcome) -> bytes:
@@ -288,14 +288,13 @@ def test_deaths_change_not_a_byte(seed: int) -> None:
 
 
 @pytest.mark.parametrize("shards", [(1, 1), (3, 7)], ids=str)
-def test_two_runs_in_turn_say_what_one_says(shards: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_in_turn_say_what_one_says(shards: tuple[int, int]) -> None:
     """A day's logs each day, on what was learned before: what is judged by earlier days goes from run to run."""
     whole = played(How())
     parts = [world().before(at(SPLIT)), world().after(at(SPLIT))]
     saved, found = None, list[Alert]()
     for part, number in zip(parts, shards, strict=True):
-        monkeypatch.setattr("tests.actors.test_everything.world", lambda part=part: part)
-        run = begun(How(number), saved)
+        run = begun(How(number), saved, part)
         run.teach(marked())
         run.renew(indicators(True))
         saved, outcome = run.stop_and_save() if part is parts[0] else (None, run.play())
