@@ -17,7 +17,7 @@ from cluster.cli_incidents import FILE
 @click.option(
     "--since", metavar="WHEN", help="A date, a time, or how long ago: 7d, 12h; by default the first alert."
 )
-@click.option("--until", metavar="WHEN", help="By default now.")
+@click.option("--until", metavar="WHEN", help="By default now; of FILE, the end of its last alert.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The report (.html).")
 @click.option("--pdf", is_flag=True, help="A PDF beside it too, printed by Chromium.")
 @click.option("--language", type=click.Choice(["en", "ja"]), default="en", show_default=True)

@@ -51,6 +51,8 @@ def make(
     from console.report import Given, html
 
     begin = begin or min((_time(row.alert.start) for row in rows), default=end)
+    if file is not None and until is None:  # of recorded telemetry, which may be long ago
+        end = max((_time(row.alert.end) for row in rows), default=end)
     given = Given(rows, begin, end, now(), health, left, marks=file is None)
     _write(out, html(given, language, most))
     click.echo(f"The report, {counted(len(rows), 'alert')}: {out}", err=True)

@@ -139,13 +139,18 @@ class DetectionOut(BaseModel):
     mode: str | None = Field(description="on, shadow or off; null where no configuration was given")
 
 
-def register(app: FastAPI, desk: Desk) -> None:
-    """Add it."""
+def router_of(prefix: str, tag: str) -> APIRouter:
+    """For programs: its description says that they need a token, and what may go wrong."""
     # The guard has checked the token before; this tells OpenAPI of it.
     bearer = Security(
         HTTPBearer(auto_error=False, description="`redshank console token add NAME` makes a token")
     )
-    router = APIRouter(prefix="/api/v1", dependencies=[bearer], tags=["alerts"], responses=FAULTS)
+    return APIRouter(prefix=prefix, dependencies=[bearer], tags=[tag], responses=FAULTS)
+
+
+def register(app: FastAPI, desk: Desk) -> None:
+    """Add it."""
+    router = router_of("/api/v1", "alerts")
     _reading(router, desk)
     _working(router, desk)
     _rules(router, desk)

@@ -17,6 +17,7 @@ from alerts.store.store import Stored
 from alerts.store.together import everything
 from alerts.work import Filter
 from console import countries
+from console.api import router_of
 from console.charts import stamp
 from console.desk import Desk, NotFoundError
 from console.graph import HEADINGS, GraphPicture, timeline
@@ -48,7 +49,7 @@ def register(app: FastAPI, desk: Desk) -> None:
             raise NotFoundError("There is no such incident.")
         return _incident(request, desk, rows, more)
 
-    router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+    router = router_of("/api/v1/incidents", "incidents")
     _for_programs(router, desk)
     app.include_router(router)
 

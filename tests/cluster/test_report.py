@@ -80,6 +80,16 @@ def test_a_span_leaves_out_what_began_before_and_after(tmp_path: Path) -> None:
     assert "marks and rules are kept in a store" in page
 
 
+def test_a_report_over_a_file_ends_with_its_last_alert(tmp_path: Path) -> None:
+    """What was recorded long ago would be a sliver at the edge of a chart of months."""
+    file = tmp_path / "a.jsonl"
+    write_alerts(file, every())
+    said = report(tmp_path, str(file))
+    assert said.exit_code == 0, said.output
+    last = max(one.end for one in every())
+    assert f"– {last[:16].replace('T', ' ')} UTC" in (tmp_path / "r.html").read_text()
+
+
 def test_a_report_over_nothing_says_so(tmp_path: Path) -> None:
     write_alerts(tmp_path / "a.jsonl", [])
     assert report(tmp_path, str(tmp_path / "a.jsonl")).exit_code == 0
