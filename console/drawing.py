@@ -12,6 +12,9 @@ from alerts.explaining_shapes import Bars, Lanes, Panel, Picture, Point, describ
 from console import svg
 
 HEAD, FOOT = 26.0, 26.0
+LINE = (
+    16.0  # what is said of the points of a time line stands below its times, or it would be printed over them
+)
 WIDE = 50.0  # largest by smallest: beyond it bars are drawn on a logarithmic scale
 LEAST_SPAN_S = 60.0
 STAR = ((0, -7), (2, -2), (7, -2), (3, 1.5), (4.5, 7), (0, 3.5), (-4.5, 7), (-3, 1.5), (-7, -2), (-2, -2))
@@ -56,8 +59,15 @@ def _panel_in_words(panel: Panel, say: Callable[[str], str]) -> Panel:
             title=say(panel.title), bars=[bar._replace(label=say(bar.label)) for bar in panel.bars]
         )
     return panel._replace(
-        title=say(panel.title), points=[point._replace(lane=say(point.lane)) for point in panel.points]
+        title=say(panel.title),
+        points=[point._replace(lane=say(point.lane)) for point in panel.points],
+        joined=", ".join(_amount_in_words(part, say) for part in panel.joined.split(", ")),
     )
+
+
+def _amount_in_words(said: str, say: Callable[[str], str]) -> str:
+    number, _, unit = said.partition(" ")
+    return f"{number} {say(unit)}".strip()
 
 
 def draw(shown: Picture) -> Markup:
@@ -73,6 +83,7 @@ def _drawn(shown: Picture, at: Layout) -> Markup:
         top += HEAD
         parts += _bars(panel, top, at) if isinstance(panel, Bars) else _lanes(panel, top, at)
         top += at.row * (len(panel.bars) if isinstance(panel, Bars) else len(panel.names)) + FOOT
+        top += LINE if isinstance(panel, Lanes) and panel.joined else 0.0
     return svg.picture(at.width, top, shown.title, described(shown), parts, at.class_)
 
 
@@ -123,7 +134,9 @@ def _lanes(panel: Lanes, top: float, at: Layout) -> Iterator[Markup]:
     yield svg.text(at.left, bottom + 12, when(begin), "tick")
     yield svg.text(at.width - at.right + 16, bottom + 12, when(end)[11:], "tick", "end")
     if panel.joined:
-        yield svg.text((at.left + at.width - at.right) / 2, bottom + 12, panel.joined, "value", "middle")
+        yield svg.text(
+            (at.left + at.width - at.right) / 2, bottom + 12 + LINE, panel.joined, "value", "middle"
+        )
 
 
 def _point(point: Point, x: float, until: float | None, y: float) -> Markup:

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 TEXTS: dict[str, str] = {
+    "There is no such page.": "そのようなページはありません。",
+    "An entity is named by its id: /entity?id=...": "対象は ID で指定します: /entity?id=...",
+    "There is no such incident.": "そのようなインシデントはありません。",
+    "There is no alert with this id. It may be older than alerts are kept.": "この ID のアラートはありません。保存期間を過ぎたのかもしれません。",
+    "No alert is about this entity. It may be named in others: search for it.": "この対象についてのアラートはありません。他のアラートに名前が出ているかもしれないので、検索してください。",
+    "There is no such rule.": "そのようなルールはありません。",
+    "There is no such rule any more.": "そのルールはもうありません。",
+    "A note must say something.": "メモが空です。",
+    "This is nothing that can be done to an alert.": "アラートに対してその操作はできません。",
+    "It hides alerts that are marked true: go back, and say that this is meant.": "真とされたアラートも隠れます。戻って、意図したものであることを示してください。",
     # Pages
     "Main": "メイン",
     "Overview": "概要",

@@ -12,6 +12,7 @@ from string import Formatter
 
 from console.japanese import TITLES
 from console.japanese_detections import DESCRIPTIONS
+from console.japanese_sign_ins import SIGN_IN_PARTS, SIGN_INS
 from detections.catalogue import CATALOGUE
 
 # Names that begin with n are numbers: 1,234.5 or 12%.
@@ -90,12 +91,15 @@ SENTENCES: dict[str, str] = {
     "Of all entities' hours with any, {share} had as many.": "1 件以上あるすべての対象の時間のうち、同じほど多いもの: {share}。",
     # What speaks against it
     "Nothing that is known.": "知られているものはありません。",
+    "{n} others in the organisation acted from {country} in the last 30 days": "過去 30 日に組織の他の {n} 人が {country} から操作しました",
+    "the same was told on a day before: if it was found to be rightful then, it may be so now": "同じことが以前の日にも通知されています。そのとき正当と分かったのなら、今回もそうかもしれません",
     "{n} others in the organisation used {address} in the last 30 days": "過去 30 日に組織の他の {n} 人が {address} を使いました",
     "{n} other uses {address}": "他の {n} 人が {address} を使っています",
     "{n} others use {address}": "他の {n} 人が {address} を使っています",
     "{n} of those who use {vault}, as {name} does, use this vault too": "{name} と同じく {vault} を使う人の {n} が、このキー コンテナーも使っています",
     "{name} has used this application elsewhere for {n} days": "{name} は他の場所でこのアプリケーションを {n} 日使っています",
     "{name} was given rights on this vault at {when} by someone who gives such rights here regularly": "{name} は {when} に、ここで定期的に権限を与えている人からこのキー コンテナーの権限を受けました",
+    **SIGN_INS,
     "geography databases place VPN exits and mobile carriers wrongly": "地理データベースは VPN の出口や携帯電話会社の位置を誤ることがあります",
     "no answer of the resource was seen: the attempts may not have reached a service": "リソースの応答は確認されていません。試行はサービスに届いていない可能性があります",
     "flows are sampled, one in {n}: counts are of what was sampled": "フローは {n} 分の 1 にサンプリングされています。数はサンプリングされた分です",
@@ -119,6 +123,8 @@ SENTENCES: dict[str, str] = {
     "seen": "観測",
     "usual": "通常",
     "usual here": "ここでの通常",
+    "minutes": "分",
+    "Places of activity (star: not usual for this person)": "操作元の場所 (星: 本人の普段の場所ではない)",
     "at most, in 99 of 100 such hours": "100 回中 99 回の上限",
     "other resources, on average": "他のリソースの平均",
     "other vaults, on average": "他のキー コンテナーの平均",
@@ -153,6 +159,8 @@ SENTENCES: dict[str, str] = {
     "Who acted where": "操作した場所",
 }
 PARTS: dict[str, str] = {
+    **SIGN_IN_PARTS,
+    "up to {n} km/h": "{n} km/h まで",
     "about 1 in {n}": "約 {n} 分の 1",
     "less than 1 in {n}": "{n} 分の 1 未満",
     "at {when} UTC": "{when} UTC",

@@ -18,7 +18,7 @@ from alerts.output import plain
 from alerts.store.counting import HOUR, Count
 from alerts.store.store import Stored
 from console.charts import binned, columns, stamp
-from console.drawing import draw
+from console.drawing import draw, in_words
 from console.graph import HEADINGS, GraphPicture, timeline
 from console.rendering import environment
 from console.settings import Health
@@ -104,7 +104,7 @@ def html(given: Given, language: Language, most: int) -> str:
                 _told(one, rows, {row.alert.id for row in shown}, words) for one in incidents[:MOST_INCIDENTS]
             ],
             incidents_left=max(0, len(incidents) - MOST_INCIDENTS),
-            alerts=[_shown(row) for row in shown],
+            alerts=[_shown(row, words) for row in shown],
             alerts_left=len(rows) - len(shown),
             type_title=lambda type_, title: type_title(type_, plain(title), language),
         )
@@ -177,6 +177,10 @@ def _told(incident: Incident, rows: Sequence[Stored], told: set[str], words: Wor
     )
 
 
-def _shown(row: Stored) -> Shown:
+def _shown(row: Stored, words: Words) -> Shown:
     sections = {one.heading: one.lines for one in explain(row.alert)}
-    return Shown(row, draw(picture(row.alert)), [(heading, sections[heading]) for heading in SHOWN])
+    return Shown(
+        row,
+        draw(in_words(picture(row.alert), words.said)),
+        [(heading, sections[heading]) for heading in SHOWN],
+    )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from alerts.alert import Alert
 from alerts.output import plain, told
+from console import japanese_incidents
 from console.japanese import TEXTS, TITLES
 from console.japanese_detections import EXPLANATIONS, STEPS
 from console.japanese_evidence import LABELS, YES_NO
@@ -41,6 +42,18 @@ class Words:
         """What an alert says."""
         text = plain(told(alert))
         return description(alert.type, text) if self._other else text
+
+    def incident(self, title: str) -> str:
+        """An incident's title."""
+        return japanese_incidents.title(title) if self._other else title
+
+    def summary(self, text: str) -> str:
+        """What an incident is about, in a sentence."""
+        return japanese_incidents.summary(text) if self._other else text
+
+    def tale(self, type_: str, text: str) -> str:
+        """What a step of an incident's story says."""
+        return japanese_incidents.step(type_, text) if self._other else text
 
     def step(self, text: str) -> str:
         """A step of a remediation."""

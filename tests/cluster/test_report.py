@@ -17,6 +17,7 @@ from benchmarks.console_pictures import browser
 from cluster import printing
 from cluster.cli import cli
 from cluster.errors import UserError
+from detections.catalogue import CATALOGUE
 from tests.alerts.test_incident_told import alert, read
 
 NOW = "2026-03-20T00:00:00Z"
@@ -103,6 +104,17 @@ def test_in_japanese_it_is_one_language_but_for_the_alerts_own_words(tmp_path: P
     assert '<html lang="ja">' in page
     assert "つながり" in page
     assert "The story" not in page
+
+
+def test_in_japanese_incidents_steps_and_pictures_are_in_japanese_too(tmp_path: Path) -> None:
+    write_alerts(tmp_path / "a.jsonl", every()[:2])
+    assert report(tmp_path, str(tmp_path / "a.jsonl"), "--language", "ja").exit_code == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "アクセス → 資格情報: uma@example.com" in page
+    assert "Access, then credentials" not in page
+    assert "についてのアラート 2 件、2026-03-19" in page
+    for step in CATALOGUE["management.infrequent_country"].remediation:
+        assert step not in page
 
 
 def test_a_browser_loads_nothing_and_runs_nothing_of_it(tmp_path: Path) -> None:

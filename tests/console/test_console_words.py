@@ -21,8 +21,9 @@ from console.japanese_sentences import PARTS, SENTENCES
 from console.settings import Mode
 from console.words import Words
 from detections.catalogue import CATALOGUE
-from detections.declare import SEVERITIES, Owner
+from detections.declare import SEVERITIES, Finding, Owner
 from detections.page import LAYERS, learning_text, when_text
+from detections.sign_ins import SignIn, _sentence
 
 HERE = Path(about.__file__).parent
 # Texts that a page makes of a value.
@@ -43,6 +44,10 @@ def written() -> set[str]:
         found |= set(re.findall(r"\bt\('([^']+)'", path.read_text()))
     for path in HERE.glob("*.py"):
         found |= set(re.findall(r"""\b(?:words|say)\(\s*["']([^"']+)["']""", path.read_text()))
+    for path in (HERE / "app.py", *HERE.glob("pages_*.py")):  # what a page says where something is not there
+        found |= set(
+            re.findall(r'(?:(?:NotFound|Wrong)Error\(|^ +)"([A-Z][^"]+\.)"(?:\)| if)', path.read_text(), re.M)
+        )
     return found - {"Other alerts of the same "}
 
 
@@ -120,3 +125,25 @@ def test_an_alert_s_page_is_in_japanese_but_for_what_the_cloud_calls_things(tmp_
     assert {one for one in left if not one.startswith("an administrator")} == set()
     listed = console.page("/alerts")
     assert "app-1 は Tor を経由して" in listed
+
+
+@pytest.mark.parametrize("kind", ["user", "application"])
+@pytest.mark.parametrize("to", ["Azure Portal", ""])
+@pytest.mark.parametrize("interactive", [True, False])
+def test_what_sign_ins_say_is_in_japanese(kind: str, to: str, interactive: bool) -> None:
+    one = SignIn(0, "192.0.2.1", True, interactive, True, "high", to, kind)
+    said = _sentence(Finding(evidence={}, first_us=7_200_000_000, last_us=7_200_000_000, count=1), one)
+    for text in (said, f"uma@example.com {said}"):
+        japanese = Words("ja").said(text)
+        assert "192.0.2.1" in japanese
+        assert to in japanese
+        assert re.search(r"signed|sign-in|before|device|risk|hours", japanese) is None, japanese
+
+
+def test_a_page_that_is_not_there_says_so_in_the_readers_language(tmp_path: Path) -> None:
+    console = Console(tmp_path, [])
+    console.client.headers["accept-language"] = "ja"
+    for path in ("/incidents/nope", "/alerts/nope", "/nowhere"):
+        page = console.client.get(path).text
+        assert "ありません。" in page
+        assert "There is no" not in page
