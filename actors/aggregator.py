@@ -332,7 +332,7 @@ class Aggregator:
         """Take saved changes in, on top of what is known. Raises ValueError for another version."""
         saved = unpack(body)
         self.organisation.load(saved.learned)
-        self.incidents = Incidents.restore(saved.learned.incidents)
+        self.incidents = Incidents.restore(saved.learned.incidents, self.organisation.hour)
         run = saved.run
         if run is None:
             return

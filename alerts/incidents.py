@@ -169,9 +169,13 @@ class Incidents:
         ]
 
     @classmethod
-    def restore(cls, state: list[Any]) -> Incidents:
-        """The incidents with that state; one of an older version knows links and hours alone."""
+    def restore(cls, state: list[Any], hour: int = 0) -> Incidents:
+        """The incidents with that state; one of an older version knows links and hours alone.
+
+        `hour`: the last one that was over. What a late alert has tied since then is not to end before the next one.
+        """
         incidents = cls()
+        incidents._hour = hour
         incidents._parent = dict(state[0])
         if len(state) == 2:
             ties = [(key, incidents.root(one), _Tie(hour, 1, UNKNOWN)) for key, hour, one in state[1]]

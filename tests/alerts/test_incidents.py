@@ -196,3 +196,19 @@ def test_a_restart_anywhere_changes_nothing(steps: list[Any], at: int) -> None:
         return told, incidents.state()
 
     assert played(True) == played(False)
+
+
+def test_a_restart_ends_no_incident_of_late_alerts_before_its_time() -> None:
+    """Else what came late, of an hour long over, is one incident or two, as the server was killed between them or not."""
+    found = []
+    for dies in (False, True):
+        incidents = Incidents()
+        incidents.forget(100)
+        late, now, later = alert(60, "a"), alert(100, "b"), alert(60, "c")
+        incidents.add(late, 60, ["principal:q"])
+        if dies:
+            incidents = Incidents.restore(incidents.state(), 100)
+        incidents.add(now, 100, ["principal:r"])
+        incidents.add(later, 60, ["principal:q"])
+        found.append(later.incident == late.incident)
+    assert found == [True, True]
