@@ -85,7 +85,7 @@ def _folder(folder: Path) -> str:
         raise WrongError(f"{folder}: can't be read: {error.strerror}; give this user the right to") from None
     if not os.access(folder, os.X_OK):
         raise WrongError(f"{folder}: its files can't be opened; give this user the right to (x)")
-    return f"{folder}: can be read; {some} files and folders in it"
+    return f"{folder}: can be read; files and folders in it: {some}"
 
 
 def _connections(host: str, port: int, tls: Tls | None) -> str:

@@ -40,7 +40,7 @@ def test_folders_and_ports(tmp_path: Path) -> None:
             f"[[sources]]\n",
         )
     assert status == 3
-    assert f"[[sources]] 1: {tmp_path}/in: can be read; 1 files and folders in it" in said
+    assert f"[[sources]] 1: {tmp_path}/in: can be read; files and folders in it: 1" in said
     assert f"[[sources]] 2: udp://127.0.0.1:{port}: the port is free" in said
     assert f"[[sources]] 3: WRONG: {tmp_path}/nowhere: no such folder; create it" in said
     assert "[[sources]] 4: WRONG: " in said
