@@ -104,10 +104,9 @@ def measured(out: Path, budget: float | None, begin: datetime, days: int) -> Out
 
 def table(outcomes: list[Outcome]) -> str:
     """One line a budget, and what was missed."""
-    lines = [
-        f"{'':>8}{'false alerts a day':>31}\n{'budget':>8}{'medium+':>10}{'sharing':>11}{'rules':>10}"
-        f"{'found':>10}{'detect':>9}{'peak':>10}  missed; false ones in all (of those medium+)"
-    ]
+    head = f"{'':>8}{'false alerts a day':>31}\n{'budget':>8}{'medium+':>10}{'sharing':>11}{'rules':>10}"
+    head += f"{'found':>10}{'detect':>9}{'peak':>10}  missed; false ones in all (of those medium+)"
+    lines = [head]
     for one in outcomes:
         budget = "none" if one.budget is None else f"{one.budget:g}"
         false = ", ".join(f"{t} {n} ({one.grave[t]})" for t, n in sorted(one.by_type.items())) or "none"
@@ -149,10 +148,12 @@ def all_measured(out: Path, begin: datetime, chosen: argparse.Namespace) -> list
 
 def _budget(text: str) -> float | None:
     """A budget of the command line."""
-    if text == "none":
-        return None
-    if not 0 < (budget := float(text)) < 1e6:
-        raise ValueError
+    try:
+        budget = None if text == "none" else float(text)
+    except ValueError:
+        budget = 0.0
+    if budget is not None and not 0 < budget < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r}: is a number above 0 and below a million, or none")
     return budget
 
 

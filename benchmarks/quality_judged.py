@@ -36,6 +36,7 @@ class Score:
         default_factory=list
     )  # later days' attacks: of lower severity than the first's
     when: str = "once"
+    sampling: int = 1
     changed: dict[str, Counter[str]] = field(
         default_factory=dict
     )  # change -> type -> false alerts it brought
