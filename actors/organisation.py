@@ -76,6 +76,10 @@ class OrganisationView:
         """How many entities' counts of this hour surprised their model so much, of how many."""
         return self._now.alike(baseline, score)
 
+    def risen(self, baseline: str) -> float:
+        """How many times as much as usual all entities together count in this hour."""
+        return self.population.risen(baseline, self._now)
+
     def close_population(self, hour: int, tally: Tally) -> None:
         """Take an hour's counts in, after its findings were judged."""
         self.population.close(hour, tally)

@@ -43,6 +43,8 @@ class Finding(msgspec.Struct, kw_only=True, array_like=True):
     # Who did it: of each its application, '' where a person acts through it, and its principal, in lower case. ()
     # where that is not known of all.
     actors: tuple[tuple[str, str], ...] = ()
+    # Mean and dispersion of a count by the entity's own model, for who knows of a reason why all have risen.
+    expected: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

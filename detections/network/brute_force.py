@@ -8,12 +8,13 @@ noise, which the model's tail already has; nothing is multiplied by the sampling
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
+from baselines.negative_binomial import upper_tails_of_active
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
@@ -32,6 +33,8 @@ LEAST_FLOOR = 15
 # So many resources, and such a share of them, that see unusually many sources in the same hour see a wave of scans.
 WAVE_RESOURCES = 5
 WAVE_SHARE = 0.2
+# Where all resources together saw so many times as much as usual, the hour's alerts say so.
+RISEN = 1.5
 SHORT_SHARE = 0.5  # of an outgoing brute force's connections at least so many are short
 TOP = 10
 NAMES = {"ssh": "SSH", "rdp": "RDP"}
@@ -110,7 +113,9 @@ def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
                 lambda number: model.tail(number, hour.hour, season.profile, season.dispersion)
             ),
         }
-        return _finding(aim, hour, suspects, count, chance, usual)
+        found = _finding(aim, hour, suspects, count, chance, usual)
+        found.expected = model.mean(hour.hour, season.profile), model.scatter(hour.hour, season.dispersion)
+        return found
 
     return judged
 
@@ -227,12 +232,33 @@ def _against(aim: Aim, suspects: tuple[Peer, ...], everyone: tuple[Peer, ...]) -
     return said
 
 
-def _wave(aim: Aim, organisation: Organisation) -> str:
-    """Why it is the internet's doing and not one against this resource; '' if it is not."""
-    seen, of = organisation.alike(aim.baseline, counting.score(CANDIDATE))
+def _wave(aim: Aim, chance: float, organisation: Organisation) -> str:
+    """Why it is the internet's doing and not one against this resource; '' if it is not.
+
+    Others must be surprised about half as much as this one: nobody hides an attack in a wave of his own making.
+    """
+    alike = max(counting.score(CANDIDATE), min(counting.score(chance) / 2, counting.HIGHEST_SCORE / 2))
+    seen, of = organisation.alike(aim.baseline, alike)
     if seen < WAVE_RESOURCES or seen < WAVE_SHARE * of:
         return ""
     return f"a wave of scans: {seen} of the {of} resources that have such traffic saw unusually many in this hour"
+
+
+def _more(risen: float) -> str:
+    return f"all resources together saw {risen:.1f} times as many different sources as usual in this hour"
+
+
+def _chance_in(finding: Finding, risen: float) -> float:
+    """The own model's chance in an hour in which everybody saw so many times as much as usual.
+
+    The internet scans more on some days than on others: then the few of a large fleet that such a day surprises most
+    are not under attack, and too few for a wave by their number.
+    """
+    chance = finding.improbability or 0.0
+    if risen <= 1.0 or finding.expected is None:
+        return chance
+    mean, scatter = finding.expected
+    return max(chance, float(upper_tails_of_active(finding.count, mean * risen, scatter)))
 
 
 def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
@@ -240,11 +266,15 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
 
     def confirmed(finding: Finding, organisation: Organisation) -> Verdict:
         said = finding.evidence
-        chance = finding.improbability or 0.0
+        by_internet = aim.many and aim.direction == "in"
+        risen = organisation.risen(aim.baseline) if by_internet else 1.0
+        chance = _chance_in(finding, risen)
         verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation)
         if verdict.withheld:
-            return verdict
-        if aim.many and aim.direction == "in" and (wave := _wave(aim, organisation)):
+            return (
+                verdict if risen < RISEN else replace(verdict, withheld=f"{_more(risen)}; {verdict.withheld}")
+            )
+        if by_internet and (wave := _wave(aim, chance, organisation)):
             return Verdict(withheld=wave)
         typical = organisation.typical(aim.baseline)
         share = organisation.share_at_least(aim.baseline, int(said["seen"]))
@@ -254,8 +284,12 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
             ],
             "usual_for_neighbours": None if typical is None else rounded(typical),
             "share_of_all_hours_with_as_many": None if share is None else rounded(share),
+            "improbability_by_own_model": rounded(finding.improbability or 0.0),
         }
-        return Verdict(against=verdict.against, evidence={**verdict.evidence, **told})
+        against = (
+            verdict.against if risen < RISEN else (*verdict.against, f"{_more(risen)}: the chance is by that")
+        )
+        return Verdict(against=against, evidence={**verdict.evidence, **told})
 
     return confirmed
 
