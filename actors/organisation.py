@@ -12,6 +12,7 @@ from actors.aggregator_state import USES, LearnedChanges
 from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
+from actors.spent import Spent
 from baselines.population import Population, Tally
 from detections.organisation import Indicator
 from detections.sign_ins import SignIn
@@ -42,6 +43,7 @@ class OrganisationView:
         self.repeats = Repeats()
         self._sign_ins = SignIns()
         self.judged = JudgedDays()  # where an alert budget is set
+        self.spent = Spent()
         self._now = Tally()
         self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
         self._changed_roles: set[str] = set()
@@ -253,6 +255,7 @@ class OrganisationView:
             self.repeats.state(),
             self._sign_ins.changes(),
             self.judged.state(),
+            self.spent.state(),
         )
 
     def mark(self) -> None:
@@ -272,6 +275,7 @@ class OrganisationView:
         self.repeats = Repeats(saved.repeats)
         self._sign_ins.load(saved.sign_ins)
         self.judged = JudgedDays(saved.judged)
+        self.spent = Spent(saved.spent)
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:
