@@ -8,17 +8,17 @@ noise, which the model's tail already has; nothing is multiplied by the sampling
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
-from baselines.negative_binomial import upper_tails_of_active
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Stated, Verdict
+from detections.network import waves
 from detections.organisation import Organisation
 from detections.traffic import MOST_CONNECTIONS, Ints, Traffic
 from detections.view import Peer, TrafficHour
@@ -30,12 +30,8 @@ THRESHOLD = 1e-5  # measured improbability below which a count is an alert: once
 FLOOR_CONNECTIONS = {"in": 60, "out": 20}
 FLOOR_PEERS = 15
 LEAST_FLOOR = 15
-# So many resources, and such a share of them, that see unusually many sources in the same hour see a wave of scans.
-WAVE_RESOURCES = 5
-WAVE_SHARE = 0.2
-# Where all resources together saw so many times as much as usual, the hour's alerts say so.
-RISEN = 1.5
 SHORT_SHARE = 0.5  # of an outgoing brute force's connections at least so many are short
+WAVES = "Where all resources together see more sources than usual, the hour is judged by that. "
 TOP = 10
 NAMES = {"ssh": "SSH", "rdp": "RDP"}
 PORTS = {"ssh": 22, "rdp": 3389}
@@ -232,35 +228,6 @@ def _against(aim: Aim, suspects: tuple[Peer, ...], everyone: tuple[Peer, ...]) -
     return said
 
 
-def _wave(aim: Aim, chance: float, organisation: Organisation) -> str:
-    """Why it is the internet's doing and not one against this resource; '' if it is not.
-
-    Others must be surprised about half as much as this one: nobody hides an attack in a wave of his own making.
-    """
-    alike = max(counting.score(CANDIDATE), min(counting.score(chance) / 2, counting.HIGHEST_SCORE / 2))
-    seen, of = organisation.alike(aim.baseline, alike)
-    if seen < WAVE_RESOURCES or seen < WAVE_SHARE * of:
-        return ""
-    return f"a wave of scans: {seen} of the {of} resources that have such traffic saw unusually many in this hour"
-
-
-def _more(risen: float) -> str:
-    return f"all resources together saw {risen:.1f} times as many different sources as usual in this hour"
-
-
-def _chance_in(finding: Finding, risen: float) -> float:
-    """The own model's chance in an hour in which everybody saw so many times as much as usual.
-
-    The internet scans more on some days than on others: then the few of a large fleet that such a day surprises most
-    are not under attack, and too few for a wave by their number.
-    """
-    chance = finding.improbability or 0.0
-    if risen <= 1.0 or finding.expected is None:
-        return chance
-    mean, scatter = finding.expected
-    return max(chance, float(upper_tails_of_active(finding.count, mean * risen, scatter)))
-
-
 def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
     """What all entities' counts say of it."""
 
@@ -268,13 +235,11 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
         said = finding.evidence
         by_internet = aim.many and aim.direction == "in"
         risen = organisation.risen(aim.baseline) if by_internet else 1.0
-        chance = _chance_in(finding, risen)
+        chance = waves.chance_in(finding, risen)
         verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation)
         if verdict.withheld:
-            return (
-                verdict if risen < RISEN else replace(verdict, withheld=f"{_more(risen)}; {verdict.withheld}")
-            )
-        if by_internet and (wave := _wave(aim, chance, organisation)):
+            return waves.withheld(verdict, risen)
+        if by_internet and (wave := waves.of_all(aim.baseline, chance, organisation)):
             return Verdict(withheld=wave)
         typical = organisation.typical(aim.baseline)
         share = organisation.share_at_least(aim.baseline, int(said["seen"]))
@@ -286,10 +251,7 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
             "share_of_all_hours_with_as_many": None if share is None else rounded(share),
             "improbability_by_own_model": rounded(finding.improbability or 0.0),
         }
-        against = (
-            verdict.against if risen < RISEN else (*verdict.against, f"{_more(risen)}: the chance is by that")
-        )
-        return Verdict(against=against, evidence={**verdict.evidence, **told})
+        return Verdict(against=(*verdict.against, *waves.said(risen)), evidence={**verdict.evidence, **told})
 
     return confirmed
 
@@ -368,7 +330,8 @@ def detection(
             "a negative binomial of the resource's own slow mean, the organisation's profile of the hour of the week, "
             "and the dispersion of both. At the hour's close the chance is measured: it is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
-            "background of scans, with the noisy ones among them and with its waves, raises nothing. What goes on hour after hour "
+            "background of scans, with the noisy ones among them and with its waves, raises nothing. "
+            f"{WAVES if aim.many and aim.direction == 'in' else ''}What goes on hour after hour "
             f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."
         ),
