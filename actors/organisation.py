@@ -14,6 +14,7 @@ from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
 from actors.spent import Spent
 from baselines.population import Population, Tally
+from detections.catalogue import CATALOGUE
 from detections.organisation import Indicator
 from detections.sign_ins import SignIn
 from ingest.enrich import Enrichment
@@ -24,6 +25,9 @@ MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
 MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 MAX_ROLES = 10_000
 
+COMMON = frozenset(
+    learned.name for detection in CATALOGUE.values() for learned in detection.baselines if learned.common
+)
 NEVER = -1
 Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
 
@@ -84,7 +88,7 @@ class OrganisationView:
 
     def close_population(self, hour: int, tally: Tally) -> None:
         """Take an hour's counts in, after its findings were judged."""
-        self.population.close(hour, tally)
+        self.population.close(hour, tally, COMMON)
 
     def _use(self, table: dict[str, Uses], key: str, principal: str, hour: int) -> None:
         users = table.setdefault(key, {})

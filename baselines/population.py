@@ -7,7 +7,7 @@ their entity's model (`baselines.surprise`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import accumulate
 from typing import Any, NamedTuple, Self
 
@@ -24,6 +24,7 @@ SEASONED_HOURS = ENOUGH_HOURS + 48  # from then on hours are judged by it: two d
 ENOUGH_COUNTS = 200
 ZEROS_DISPERSION = 0.1  # taken for how many hours of a zero stand beside the others
 LEAST_EXPECTED = 0.2  # below that an hour says too little of scatter
+HIGH = 1.25  # times as much as usual: an hour of which it is not asked how rare its surprises are
 PRIOR_DUE = 5.0  # entities as if seen with what is usual: of a few it is not believed that all have risen
 DEFAULT_DISPERSION = 0.5
 
@@ -56,12 +57,13 @@ class _Sums:
         self.histogram: dict[int, int] = {}
         self.surprises = Surprises()
 
-    def add(self, other: _Sums) -> None:
+    def add(self, other: _Sums, *, surprises: bool = True) -> None:
         for name in ("hours", "total", "capped", "excess", "squares", "met", "due"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for place, number in other.histogram.items():
             self.histogram[place] = self.histogram.get(place, 0) + number
-        self.surprises.add(other.surprises)
+        if surprises:
+            self.surprises.add(other.surprises)
 
     def state(self) -> list[Any]:
         numbers = [self.hours, self.total, self.capped, self.excess, self.squares]
@@ -242,8 +244,12 @@ class Population:
         self._sums: dict[str, _Sums] = {}
         self._weeks: dict[str, list[int]] = {}
 
-    def close(self, hour: int, tally: Tally) -> None:
-        """Take an hour's tally in; hours come in order, empty ones may be left out."""
+    def close(self, hour: int, tally: Tally, common: Collection[str] = ()) -> None:
+        """Take an hour's tally in; hours come in order, empty ones may be left out.
+
+        `common`: baselines of which an hour is judged by how much more all see in it. How rare surprises are is then
+        known from the hours that are not high: what a high one adds would be counted twice.
+        """
         self._first = hour if self._first is None else self._first
         if self._age(self._last) < SEASONED_HOURS <= self._age(hour):
             # Without a profile the week's rhythm passed for scatter: it would widen every tail for months.
@@ -251,7 +257,8 @@ class Population:
                 sums.excess = sums.squares = 0
         self._last = hour
         for name, sums in tally.items():
-            self._sums.setdefault(name, _Sums()).add(sums)
+            ordinary = name not in common or self.risen(name, tally) <= HIGH
+            self._sums.setdefault(name, _Sums()).add(sums, surprises=ordinary)
             self._weeks.setdefault(name, [0] * WEEK)[hour % WEEK] += sums.capped
 
     def _age(self, hour: int | None) -> int:

@@ -50,6 +50,11 @@ class Aim:
         """Name of the counting baseline."""
         return f"{self.service}.{self.direction}.{'peers' if self.many else 'connections'}"
 
+    @property
+    def by_internet(self) -> bool:
+        """Whether all see more of it on some days: sources that come, not what machines do."""
+        return self.many and self.direction == "in"
+
     def peers(self, hour: TrafficHour) -> tuple[Peer, ...]:
         """The peers with connections that were let through, most connections first."""
         everyone = hour.peers.get((self.service, self.direction))
@@ -78,7 +83,14 @@ def _column(aim: Aim) -> Callable[[Traffic], tuple[Any, Any]]:
 
 # Both detections of a service and direction need both counts: one's declaration serves the other.
 BASELINES: dict[str, Learned] = {
-    aim.baseline: Learned(aim.baseline, SeasonalCount, _observe(aim), counts=True, column=_column(aim))
+    aim.baseline: Learned(
+        aim.baseline,
+        SeasonalCount,
+        _observe(aim),
+        counts=True,
+        common=aim.by_internet,
+        column=_column(aim),
+    )
     for service in NAMES
     for direction in ("in", "out")
     for aim in (Aim(service, direction, False), Aim(service, direction, True))
@@ -233,13 +245,12 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
 
     def confirmed(finding: Finding, organisation: Organisation) -> Verdict:
         said = finding.evidence
-        by_internet = aim.many and aim.direction == "in"
-        risen = organisation.risen(aim.baseline) if by_internet else 1.0
+        risen = organisation.risen(aim.baseline) if aim.by_internet else 1.0
         chance = waves.chance_in(finding, risen)
         verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation)
         if verdict.withheld:
             return waves.withheld(verdict, risen)
-        if by_internet and (wave := waves.of_all(aim.baseline, chance, organisation)):
+        if aim.by_internet and (wave := waves.of_all(aim.baseline, chance, organisation)):
             return Verdict(withheld=wave)
         typical = organisation.typical(aim.baseline)
         share = organisation.share_at_least(aim.baseline, int(said["seen"]))
@@ -331,7 +342,7 @@ def detection(
             "and the dispersion of both. At the hour's close the chance is measured: it is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
             "background of scans, with the noisy ones among them and with its waves, raises nothing. "
-            f"{WAVES if aim.many and aim.direction == 'in' else ''}What goes on hour after hour "
+            f"{WAVES if aim.by_internet else ''}What goes on hour after hour "
             f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."
         ),
