@@ -183,6 +183,29 @@ def test_when_all_see_more_it_is_told_how_many_times_as_much() -> None:
     assert population.risen("ssh", hour_of([3, 4] * 20)) < 1.0
 
 
+def surprising(counts: list[int]) -> Tally:
+    """An hour that surprises one machine very much and the others not."""
+    tally = hour_of(counts)
+    tally.plain("ssh", len(counts) - 1)
+    tally.surprise("ssh", 9.0)
+    return tally
+
+
+def test_how_rare_a_surprise_is_is_not_known_from_hours_in_which_all_see_more() -> None:
+    """Else such an hour weakens an attack twice: by what all see, and by how often others were surprised in the like."""
+    with_, without = known(), known()
+    for hour in range(40):
+        with_.close(491_000 + hour, surprising([12, 16] * 20), {"ssh"})
+        without.close(491_000 + hour, surprising([12, 16] * 20))
+    for population in (with_, without):
+        for hour in range(40):
+            population.close(492_000 + hour, surprising([6, 8] * 20), {"ssh"})
+    assert with_.chance("ssh", 8.0) == pytest.approx(without.chance("ssh", 8.0), rel=0.2)
+    assert with_.share_at_least("ssh", 12) == without.share_at_least("ssh", 12)
+    states = [population.state()[2][0] for population in (with_, without)]
+    assert states[0][8][0] == states[1][8][0] - 40 * 40
+
+
 def test_one_that_is_flooded_does_not_make_all_risen() -> None:
     assert known().risen("ssh", hour_of([100_000] + [6, 8] * 20)) < 1.15
 
