@@ -40,7 +40,7 @@ from benchmarks import quality_real
 from benchmarks.quality_judged import Score, brought, judge
 from benchmarks.quality_sampling import by_sampling, figures_sampling
 from benchmarks.quality_table import Case, by_kind, by_strength, draw, figures
-from benchmarks.quality_when import ALONE, WHEN, by_change, by_part, figures_when
+from benchmarks.quality_when import ALONE, WHEN, by_change, by_part, figures_when, when_by_kind
 
 
 class Outcome(NamedTuple):
@@ -228,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
     once = [score for score in scores if score.when == "once"]
     parts = [table(once), by_strength(once, strengths), by_kind(once, kinds)] if once else []
     parts += [by_sampling(once, strengths)] if len(samplings) > 1 and once else []
-    print("\n\n".join(filter(None, [*parts, by_part(scores), by_change(scores)])))
+    print("\n\n".join(filter(None, [*parts, by_part(scores), when_by_kind(scores), by_change(scores)])))
     if len(strengths) > 1 and once:
         draw(made, strengths, chosen.out / "quality.svg")
     if chosen.notes:
