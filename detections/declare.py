@@ -61,10 +61,10 @@ class Learned:
     make: Callable[[], Any]
     observe: Callable[[Any], Iterable[dict[str, Any]]]
     counts: bool = False  # a seasonal count: the organisation's profile and dispersion go with it
-    common: bool = False  # a count of what comes to all: an hour in which all see more is judged by that
     # For resources: every resource's count of the hour at once, as (entities, counts above 0); the same counts
     # as `observe` gives. The engine then keeps the models as columns.
     column: Callable[[Traffic], tuple[Any, Any]] | None = None
+    common: bool = False  # a count of what comes to all: an hour in which all see more is judged by that
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,27 +278,6 @@ def test_a_damaged_state_is_refused(rows: Any) -> None:
         JudgedDays({USER: rows})
 
 
-def test_who_shares_the_budget() -> None:
-    everybody = settings(1.0).sharing_budget()
-    assert {USER, COUNT} < set(everybody)
-    assert "key_vault.tor_access" not in everybody, "a rule states no chance"
-    assert not settings(None).sharing_budget()
-    out = {USER: "shadow", COUNT: "disabled"}
-    for type_, how in out.items():
-        assert type_ not in settings(1.0, **{how: frozenset({type_})}).sharing_budget()
-    assert COUNT not in settings(1.0, parameters={COUNT: {"threshold": 1e-6}}).sharing_budget()
-
-
-def test_what_shares_the_budget_is_told_at_the_hours_close_alone() -> None:
-    """Else something would be told that the budget withholds an hour later."""
-    for detection in CATALOGUE.values():
-        if detection.stated is not None:
-            assert detection.at_once is None
-            assert not detection.windowless
-            counts = {learned.name for learned in detection.baselines if learned.counts}
-            assert not detection.stated.baseline or detection.stated.baseline in counts
-
-
 @pytest.mark.parametrize("shards", [1, 3])
 def test_what_was_told_and_withheld_is_counted_by_day_for_whoever_asks(shards: int) -> None:
     """Else nobody sees that a budget is too small before it has hidden an attack."""
@@ -362,3 +341,24 @@ def test_only_the_last_seven_days_are_remembered() -> None:
     for day in range(30):
         spent.note(5.0, day, 1, 2)
     assert sorted(spent.days) == list(range(23, 30))
+
+
+def test_who_shares_the_budget() -> None:
+    everybody = settings(1.0).sharing_budget()
+    assert {USER, COUNT} < set(everybody)
+    assert "key_vault.tor_access" not in everybody, "a rule states no chance"
+    assert not settings(None).sharing_budget()
+    out = {USER: "shadow", COUNT: "disabled"}
+    for type_, how in out.items():
+        assert type_ not in settings(1.0, **{how: frozenset({type_})}).sharing_budget()
+    assert COUNT not in settings(1.0, parameters={COUNT: {"threshold": 1e-6}}).sharing_budget()
+
+
+def test_what_shares_the_budget_is_told_at_the_hours_close_alone() -> None:
+    """Else something would be told that the budget withholds an hour later."""
+    for detection in CATALOGUE.values():
+        if detection.stated is not None:
+            assert detection.at_once is None
+            assert not detection.windowless
+            counts = {learned.name for learned in detection.baselines if learned.counts}
+            assert not detection.stated.baseline or detection.stated.baseline in counts
