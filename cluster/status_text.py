@@ -100,7 +100,8 @@ def _hours(open_hours: list[int]) -> str:
 
 
 def _budget(budget: BudgetSpent) -> str:
-    said = f"{budget.a_day:g} false alerts a day, of the detections that state a chance"
+    alerts = "alert" if budget.a_day == 1 else "alerts"
+    said = f"{budget.a_day:g} false {alerts} a day, of the detections that state a chance"
     return said if budget.days else f"{said}; no hour was closed with it yet"
 
 
