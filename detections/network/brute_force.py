@@ -339,10 +339,10 @@ def detection(
             f"{look} It counts {what} on {NAMES[aim.service]} (port {PORTS[aim.service]}) an hour that were let "
             "through, a connection being one client port, however often it was exported. The count is held against "
             "a negative binomial of the resource's own slow mean, the organisation's profile of the hour of the week, "
-            "and the dispersion of both. At the hour's close the chance is measured: it is the share of all resources' "
+            f"and the dispersion of both. {WAVES if aim.by_internet else ''}At the hour's close the chance is measured: it "
+            "is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
-            "background of scans, with the noisy ones among them and with its waves, raises nothing. "
-            f"{WAVES if aim.by_internet else ''}What goes on hour after hour "
+            "background of scans, with the noisy ones among them and with its waves, raises nothing. What goes on hour after hour "
             f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."
         ),

@@ -1,4 +1,4 @@
-"""When the internet scans more, everybody sees more: what is then no sign of an attack on one (docs/decisions/0017)."""
+"""When the internet scans more, everybody sees more: what is then no sign of an attack on one (docs/decisions/0021)."""
 
 from __future__ import annotations
 
