@@ -13,8 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actors.steps import Counts
 from cluster.checkpoints import Store
-from cluster.metrics import ALWAYS, METRICS, MOST, OTHER, Exporter
+from cluster.metrics import METRICS
 from cluster.observed import checkpoint_now, sources_now
+from cluster.prometheus import ALWAYS, MOST, OTHER, Exporter
 from cluster.run import place_of
 from cluster.snapshot import Board, FlowsLost, Snapshot, SourceNow, UdpNow, UdpTotal, fates
 from tests.cluster.operating import organisation, under_way
