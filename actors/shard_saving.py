@@ -29,7 +29,7 @@ def traffic_rows(windows: Mapping[int, TrafficWindow], resources: Resources) -> 
         owners, places = np.unique(fresh["entity"], return_inverse=True)
         names = [resources.named_as(owner) for owner in owners.tolist()]
         columns = packed({**fresh, "entity": places.astype(np.int32)})
-        groups = resources.groups(owners.astype(np.int64)).tobytes()
+        groups = resources.names.groups(owners.astype(np.int64)).tobytes()
         yield TrafficRows(hour, names, groups, sorted(window.sources.items()), columns)
 
 
