@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actors.event_window import EventWindow, Fresh, chosen
+from actors.act_columns import chosen
+from actors.event_window import EventWindow, Fresh
 from actors.keys import group_of
 from actors.part_table import KINDS, PartTable, window_key
 from actors.resources import Resources
