@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ingest import live_file, live_files, live_walk
+from ingest import live_files, live_follower, live_walk
 
 TimePasses = Callable[[float], None]
 
@@ -15,7 +15,7 @@ TimePasses = Callable[[float], None]
 def passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
     """Has so many seconds pass."""
     now = [1_000.0]
-    monkeypatch.setattr(live_file.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(live_follower.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_walk, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_files, "monotonic", lambda: now[0])
 
