@@ -69,7 +69,7 @@ class RayRuntime:
 
         The next one has the number `epoch`; the tag is in the names of all parts that are written.
         """
-        from actors.remote import RemoteAggregator, RemoteFeeder, RemoteReader, RemoteRouter, RemoteShard
+        from actors.remote import RemoteAggregator, RemoteRouter, RemoteShard
 
         self._end_actors()
         if not self._ray.is_initialized():
@@ -77,42 +77,36 @@ class RayRuntime:
             self._share()
         settings, shared = self._settings, self._shared
         self._shards = [self._actor(RemoteShard, index, settings) for index in range(settings.shards)]
-        wanted = settings.shards if settings.streaming else _files(self._finder, settings.shards)
         several = settings.routers if settings.routers > 1 else 0
-        about: dict[str, Any] = self._here() if getattr(self._finder, "ports", 0) else {}
-        self._readers = [
-            self._actor(RemoteReader, settings, shared, **about) for _ in range(max(wanted, several))
-        ]
+        self._readers = self._begun_readers(several)
         self._aggregator = self._actor(RemoteAggregator, settings, shared)
         if standing is not None:
             self._load(standing, list(parts))
-        self._feeders = [
-            self._actor(
-                RemoteFeeder,
-                number,
-                settings,
-                shared,
-                self._shards,
-                self._aggregator,
-                self._readers[number::several],
-            )
+        self._feeders = self._begun_feeders(several)
+        to = (self._shards, self._aggregator, self._readers, self._feeders)
+        going_on = (standing, epoch, self._store, tag)
+        self._router = self._actor(RemoteRouter, self._finder, settings, shared, *to, *going_on)
+        self.skipped = self._get(self._router.skipped.remote())
+
+    def _begun_readers(self, several: int) -> list[Any]:
+        """One for each shard of a server, and at least one for each of `several` routers."""
+        from actors.remote import RemoteReader
+
+        settings = self._settings
+        wanted = settings.shards if settings.streaming else _files(self._finder, settings.shards)
+        about: dict[str, Any] = self._here() if getattr(self._finder, "ports", 0) else {}
+        count = max(wanted, several)
+        return [self._actor(RemoteReader, settings, self._shared, **about) for _ in range(count)]
+
+    def _begun_feeders(self, several: int) -> list[Any]:
+        """The routers where there are several, each with its share of the readers."""
+        from actors.remote import RemoteFeeder
+
+        about, to = (self._settings, self._shared), (self._shards, self._aggregator)
+        return [
+            self._actor(RemoteFeeder, number, *about, *to, self._readers[number::several])
             for number in range(several)
         ]
-        self._router = self._actor(
-            RemoteRouter,
-            self._finder,
-            settings,
-            shared,
-            self._shards,
-            self._aggregator,
-            self._readers,
-            self._feeders,
-            standing,
-            epoch,
-            self._store,
-            tag,
-        )
-        self.skipped = self._get(self._router.skipped.remote())
 
     def _here(self) -> dict[str, Any]:
         """For readers of ports: exporters send to the driver's machine, and its journal is there."""
