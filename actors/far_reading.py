@@ -179,7 +179,7 @@ class FarReader:
 def _octets(packed: Packed) -> int:
     rich, columns, rows, _ = packed
     arrays = [*(columns or {}).values(), *(() if rows is None else (rows,))]
-    return len(rich) + sum(array.nbytes for array in arrays)
+    return len(rich) + sum(int(array.nbytes) for array in arrays)
 
 
 def distinct(codes: Any, most: int) -> tuple[list[int], Any]:
@@ -251,7 +251,9 @@ class FarPartition:
                 return
             for packed in some:
                 block = self._unpacked(*packed)
-                self._depth = 1 if block.idle else DEPTH  # more would only be told again that there is nothing
+                self._depth = (
+                    1 if block.idle else DEPTH
+                )  # more would only be told again that there is nothing
                 yield block
                 if block.rests:
                     return
