@@ -167,6 +167,15 @@ class Inventory:
         """The resource's region as the file has it, '' if it has none."""
         return self._region.get(self._index.get(resource_id.lower(), -1), "")
 
+    def knows(self, resource_id: str) -> bool:
+        """Whether the file names the resource."""
+        return resource_id.lower() in self._index
+
+    @property
+    def addresses(self) -> int:
+        """How many addresses and networks the file names."""
+        return len(self._table)
+
     def known_since_us(self, resource_id: str) -> int | None:
         """The resource's earliest start; None if that is open, or nothing is known of it."""
         index = self._index.get(resource_id.lower(), -1)

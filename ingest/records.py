@@ -19,6 +19,7 @@ MANAGEMENT = "management"
 KEY_VAULT = "key_vault"
 NETWORK = "network"
 SIGN_IN = "sign_in"
+INVENTORY = "inventory"  # who holds which address: for the router alone (`ingest.holding_records`)
 
 # Outcomes of an event. `started` is the first half of an operation whose end is another record.
 STARTED = "started"
