@@ -23,6 +23,8 @@ from detections.declare import Verdict
 from detections.words import rfc3339
 from ingest.enrich import Enrichment
 from ingest.records import HOUR_US
+from ingest.told_holders import Spans
+from ingest.told_inventory import ToldInventory
 
 KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
 MOST_KNOWN = 20_000  # of those alerts, about 5 KB each
@@ -100,6 +102,12 @@ class Aggregator:
             alert.incident = self.incidents.likely(alert, one.hour, links)
             if self._open.add(Raised(alert, one.hour, links)):
                 self._outbox.put(alert.id)
+
+    def know(self, spans: Spans) -> None:
+        """Who holds which address, where telemetry tells."""
+        inventory = self.organisation.enrichment.inventory
+        assert isinstance(inventory, ToldInventory)
+        inventory.know(spans)
 
     def remember(self, told: list[Alert]) -> None:
         """What somebody was told of hours that are open again after a death: their close completes it or takes it back."""

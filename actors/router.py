@@ -33,13 +33,17 @@ from actors.steps import (
     Took,
     Waiting,
 )
+from actors.told_flows import ToldFlows, known_of, wrong_times
+from actors.waiting_flows import MOST_WAITING
 from ingest.blocks import Block, Partition
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
 from ingest.records import HOUR_US, NETWORK, Event, Rejected
-from ingest.select import Selected, prepared
+from ingest.select import IRRELEVANT, Selected, prepared, relevant_rows, select
 from ingest.threat_intel import Indicators
+from ingest.told_holders import Spans, ToldHolders
+from ingest.told_inventory import ToldInventory
 
 NO_BOUND = 1 << 62
 
@@ -60,6 +64,7 @@ class Router(Sources):
         clock: Clock | None = None,
         number: int = 0,
         alone: bool = True,
+        known: bytes = b"",
     ) -> None:
         self.number = number  # among several that feed the same shards
         self.passed_us = NO_BOUND  # the watermark of all
@@ -77,13 +82,20 @@ class Router(Sources):
         super().__init__(partitions, run.places if run else [], settings, clock, alone)
         self._events = EventRoutes(enrichment, settings.shards)
         self._flows = FlowRoutes(enrichment.inventory, settings.shards)
+        self.told: ToldFlows | None = None  # where telemetry tells who holds which address
+        waiting = run.waiting if run else []
+        if isinstance(enrichment.inventory, ToldInventory):
+            self.told = ToldFlows(enrichment.inventory, waiting, ToldHolders(known) if alone else None)
+        else:  # telemetry was asked for until now
+            for one in waiting:
+                self._give(one.source, one.flows())
 
     def add(self, partitions: Iterable[Partition], places: Iterable[Place] = ()) -> None:
         """Take more sources in; one that was read before is read on from there."""
         super().add(partitions, places)
         if self._readers:
             before, now = self.sent_until_us, self.watermark_us()
-            self.sent_until_us = now if before is None else min(before, now)
+            self.sent_until_us = self._all_sent(now if before is None else min(before, now))
 
     def renew(self, indicators: Indicators) -> None:
         """See `Enrichment.renew`."""
@@ -95,7 +107,7 @@ class Router(Sources):
     def steps(self) -> Iterator[Step]:
         """Everything that is to be done, in order. With live sources it comes to no end by itself."""
         # A server's sources come and go; of several routers some have none at times.
-        while self._readers or self._resting or self.settings.streaming:
+        while self._readers or self._resting or self.settings.streaming or self._others_are_awaited():
             if self.mark_wanted:
                 self.mark_wanted = False
                 yield from self._flush()
@@ -103,10 +115,11 @@ class Router(Sources):
             if self.send_wanted:
                 self.send_wanted = False
                 yield from self._flush()
-            if not self._readers or self._readers[0].frontier_us > self.until_us:
+            if not self._readers or self._readers[0].frontier_us > self.until_us or self._is_full():
                 yield from self._close_passed()
                 yield from self._flush()
-                self.sent_until_us = self.watermark_us() if self._readers or self._resting else None
+                here = self._readers or self._resting
+                self.sent_until_us = self._all_sent(self.watermark_us() if here else None)
                 yield Waiting()
                 self.wake()
                 continue
@@ -119,6 +132,8 @@ class Router(Sources):
                 self._had(reader, block)
             yield from self._close_passed()
             yield Took()  # so that who drives it comes round, whatever the blocks hold
+        if self._alone:
+            self._settle(0, to_the_end=True)
         yield from self._flush()
         self.sent_until_us = None
         yield Drained()
@@ -138,8 +153,12 @@ class Router(Sources):
         if len(block.events):
             read = yield from self._take_events(reader, block.events, horizon)
             newest = max(newest, read)
-        if block.flows is not None and len(block.flows):
-            block.chosen = self._prepared(block.flows)
+        if block.flows is not None and (len(block.flows) or block.newest_us is not None):
+            if self.told is None:
+                block.chosen = self._prepared(block.flows)
+            else:
+                read = yield from self._take_untold(self.told, reader, block, horizon)
+                newest = max(newest, read)
         if block.chosen is not None:
             read = yield from self._take_flows(reader, block.chosen, horizon)
             newest = max(newest, read)
@@ -164,13 +183,20 @@ class Router(Sources):
             if not len(events):
                 return 0
         newest = int(events.columns["at_us"].max())
-        self._route(reader.name, events, self._first_open(horizon_us))
+        self._route(reader.name, events, horizon_us)
         if len(self._events) >= self.settings.batch_records:
             yield from self._flush()
         return newest
 
-    def _route(self, source: str, events: EventColumns, first_open: int) -> None:
+    def _route(self, source: str, events: EventColumns, horizon_us: int) -> None:
+        first_open = self._first_open(horizon_us)
         numbers = self._events.meet(events)
+        telling = self._events.of_inventory(numbers)
+        if telling.any():
+            if self.told is not None:
+                facts = self._events.told(numbers[telling], events.columns["at_us"][telling])
+                self.told.take(facts, horizon_us)
+            events, numbers = events.take(~telling), numbers[~telling]
         owned = self._events.is_owned(numbers)
         self.counts.drop("names no principal and touches no vault", int(np.count_nonzero(~owned)))
         hours = events.columns["at_us"] // HOUR_US
@@ -218,13 +244,86 @@ class Router(Sources):
             rows, hours = rows.take(in_time), hours[in_time]
         self.counts.flows_applied += int(np.count_nonzero(first)) - late_flows
         if len(rows):
-            self.open_hours.update(np.unique(hours).tolist())
-            since = self.layers_since.get(NETWORK)
-            oldest = int(rows["end_us"].min())
-            self.layers_since[NETWORK] = oldest if since is None else min(since, oldest)
-            self._flows.add(rows, reader.name, chosen.ids, chosen.stream)
+            self._add_rows(reader.name, rows, chosen)
             yield from self._sends(ENOUGH_ROWS)
         return chosen.newest_us
+
+    def _add_rows(self, source: str, rows: Rows, chosen: Selected) -> None:
+        """Rows of hours that are open, for whoever holds their addresses."""
+        self.open_hours.update(np.unique(rows["end_us"] // HOUR_US).tolist())
+        since = self.layers_since.get(NETWORK)
+        oldest = int(rows["end_us"].min())
+        self.layers_since[NETWORK] = oldest if since is None else min(since, oldest)
+        self._flows.add(rows, source, chosen.ids, chosen.stream)
+
+    # Flows, where telemetry tells who holds their addresses
+
+    def _take_untold(
+        self, told: ToldFlows, reader: Reader, block: Block, horizon_us: int
+    ) -> Generator[Step, None, int]:
+        assert block.flows is not None
+        last = self.clock.not_after_us
+        newest = block.flows.newest_us(last) if block.newest_us is None else block.newest_us
+        rows = relevant_rows(block.flows, self.enrichment.indicators)
+        self.counts.drop(IRRELEVANT, len(block.flows) - len(rows))
+        wrong = wrong_times(rows, last)
+        if wrong.any():
+            number = int(np.count_nonzero(wrong))
+            self.counts.rejected += number
+            yield Reject((_wrong_times(number, reader.name, int(rows["offset"][wrong][0])),))
+        hours = rows["end_us"] // HOUR_US
+        late = ~wrong & (hours < self._first_open(horizon_us))
+        if late.any():
+            before = int(np.count_nonzero(late & (hours < self._closed_at_start)))
+            self._count_late(reader.name, int(np.count_nonzero(late)), before)
+        self._give(reader.name, told.wait(reader.name, rows[~(wrong | late)]))
+        yield from self._sends(ENOUGH_ROWS)
+        return newest
+
+    def _give(self, source: str, rows: Rows) -> None:
+        """Flows of which it is known who holds their addresses."""
+        if not len(rows):
+            return
+        about = self.enrichment
+        flows = FlowColumns.of_rows(rows)
+        chosen = select(flows, about.inventory, about.indicators, 0, self.settings.sampling)
+        for reason, number in chosen.filtered.items():
+            self.counts.drop(reason, number)
+        self.counts.flows_applied += int(np.count_nonzero(chosen.first))
+        if len(chosen.rows):
+            self._add_rows(source, chosen.rows, chosen)
+
+    def _settle(self, watermark_us: int, to_the_end: bool = False) -> None:
+        """Nothing older comes from anybody."""
+        for source, rows in self.told.settle(watermark_us, to_the_end) if self.told is not None else ():
+            self._give(source, rows)
+
+    def know(self, spans: Spans | None, settled_us: int) -> None:
+        """What was settled for all routers."""
+        if self.told is not None:
+            if spans is not None:
+                self.told.know(spans)
+            self._settle(settled_us)
+
+    def spans(self) -> Spans | None:
+        """Who holds what, by what is settled; None where telemetry does not tell, or others settle it."""
+        holders = self.told.holders if self.told is not None else None
+        return holders.spans() if holders is not None else None
+
+    def _is_full(self) -> bool:
+        """Whether so many flows wait that none are read that would wait too."""
+        if self.told is None or len(self.told) < MOST_WAITING or self.told.first_us is None:
+            return False
+        return self._readers[0].frontier_us > self.told.first_us + self.settings.lateness_us
+
+    def _others_are_awaited(self) -> bool:
+        return not self._alone and self.told is not None and len(self.told) > 0
+
+    def _all_sent(self, until_us: int | None) -> int | None:
+        """Event time before which all is sent, if it is so but for the flows that wait."""
+        first_us = self.told.first_us if self.told is not None else None
+        known = [one for one in (until_us, first_us) if one is not None]
+        return min(known, default=None)
 
     def _without_wrong_times(self, rows: Rows, first: Any) -> tuple[Rows, Any, int]:
         """The rows without those before 1970 or well ahead of the clock, and how many flows those were."""
@@ -250,18 +349,26 @@ class Router(Sources):
         """Close the hours that the watermark has passed."""
         if not (self._readers or self._resting or self.settings.streaming):
             return
+        if (
+            self._alone
+            and self.told is not None
+            and self.told.is_due(len(self._readers) + len(self._resting))
+        ):
+            self._settle(self.watermark_us())
         hours, sent = self.open_hours, 0 if self._alone else self.sent_until_us or 0
         waiting = [hour for hour in hours if (hour + 1) * HOUR_US > sent]
         if not waiting or self._is_held(min(waiting)):
             self._held += 1
             if not self._alone and self._held * 8 >= len(self._readers) + len(self._resting):
-                self.sent_until_us, self._held = self.watermark_us(), 0
+                self.sent_until_us, self._held = self._all_sent(self.watermark_us()), 0
             return
         watermark = self.watermark_us()
+        if self._alone:
+            self._settle(watermark)
         passed = sorted(hour for hour in self.open_hours if (hour + 1) * HOUR_US <= watermark)
         if passed and (self._alone or (passed[-1] + 1) * HOUR_US > (self.sent_until_us or 0)):
             yield from self._flush()
-        self.sent_until_us = watermark
+        self.sent_until_us = self._all_sent(watermark)
         for hour in passed if self._alone else ():
             self.open_hours.discard(hour)
             self.closed_until = max(self.closed_until or 0, hour + 1)
@@ -286,11 +393,13 @@ class Router(Sources):
             "closed_until": self.closed_until,
             "open_hours": sorted(self.open_hours),
             "layers_since": dict(self.layers_since),
+            **known_of(self.told),
         }
 
     def run_state(self) -> RunState:
         """What this run needs to go on from here; asked for at a mark, or when all sources are drained."""
-        return RunState(self._closed_at_start, self.counts, self._stand())
+        waiting = self.told.state() if self.told is not None else []
+        return RunState(self._closed_at_start, self.counts, self._stand(), waiting)
 
     def _count_late(self, source: str, number: int, closed_before: int) -> None:
         self.counts.late += number

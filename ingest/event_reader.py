@@ -146,7 +146,9 @@ class EventReader:
             made.filtered[ROWS] = made.filtered.get(ROWS, 0) + 1
         wrong = [one for one in found if isinstance(one, Rejected)]
         # The record counts once.
-        made.rejected += [msgspec.structs.replace(one, kind="inventory") for one in wrong] if events else wrong[:1]
+        made.rejected += (
+            [msgspec.structs.replace(one, kind="inventory") for one in wrong] if events else wrong[:1]
+        )
         return bool(found)
 
 

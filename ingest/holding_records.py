@@ -82,7 +82,8 @@ def thing_of(row: Mapping[str, Any]) -> Thing | None:
 
 _WRITES = ("write", "delete")
 OPERATIONS = frozenset(
-    {f"{type_}/{verb}" for type_ in KINDS for verb in _WRITES} | {"microsoft.compute/virtualmachines/deallocate/action"}
+    {f"{type_}/{verb}" for type_ in KINDS for verb in _WRITES}
+    | {"microsoft.compute/virtualmachines/deallocate/action"}
 )
 ROWS = "rows of Azure Resource Graph, which tell who holds an address"
 

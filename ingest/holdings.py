@@ -140,7 +140,9 @@ class Holdings:
         """All of it as plain values."""
         held = [(key, address, *held) for key, address, held in self._running()]
         owners = list(self._owner.items())
-        return Kept(list(self._things.values()), list(self._seen_us.items()), owners, held, self._about, self._done)
+        return Kept(
+            list(self._things.values()), list(self._seen_us.items()), owners, held, self._about, self._done
+        )
 
     @classmethod
     def restored(cls, kept: Kept, looks_back: bool) -> Holdings:

@@ -171,6 +171,11 @@ class Inventory:
         """Whether the file names the resource."""
         return resource_id.lower() in self._index
 
+    def names(self, address: str) -> bool:
+        """Whether the file tells of the address, or a network that it lies in, at any time."""
+        high, low = address_words(address)
+        return any(True for _ in self._table.chain(high << 64 | low))
+
     @property
     def addresses(self) -> int:
         """How many addresses and networks the file names."""

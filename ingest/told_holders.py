@@ -12,23 +12,34 @@ from typing import Any
 import msgspec
 
 from ingest.holdings import Changed, Deleted, Holdings, Kept, Picture, Span, Thing, in_order
-from ingest.networks import ALWAYS_US
+from ingest.networks import ALWAYS_US, FOREVER_US
 from ingest.records import HOUR_US
 
 MOST_THINGS = 200_000  # machines, interfaces and public addresses; more are refused and counted
-MOST_HOLDERS = 2 * MOST_THINGS  # of which it is known since when they hold anything; the longest known go first
+MOST_HOLDERS = 2 * MOST_THINGS  # and addresses of which it is known since when; the longest known go first
 SPANS_US = 48 * HOUR_US  # what ended is known for so long: no hour is open for longer
 
 Told = Changed | Deleted | Picture
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Changed, Deleted, Picture)}
 
 
+class HoldersNow(msgspec.Struct, frozen=True):
+    """How the inventory stands that telemetry tells."""
+
+    addresses: int  # that somebody holds
+    resources: int
+    newest_us: int  # when it was that the newest of all came that was told; 0: nothing was
+    refused: int  # things beyond the bound
+
+
 class Spans(msgspec.Struct):
     """What routers and the aggregator look addresses up in."""
 
-    version: int = 0
-    spans: list[Span] = []
-    since_us: dict[str, int] = {}  # holder in lower case -> when it was first told to hold anything
+    version: int
+    spans: list[Span]
+    since_us: dict[str, int]  # holder in lower case -> when it was first told to hold anything
+    first_us: dict[str, int]  # address -> from when on telemetry tells of it
+    now: HoldersNow
 
 
 class _State(msgspec.Struct):
@@ -36,6 +47,7 @@ class _State(msgspec.Struct):
     waiting: list[tuple[str, int, Any]] = []  # kind of what is told, its own time, it
     settled_us: int = 0
     since_us: dict[str, int] = {}
+    first_us: dict[str, int] = {}
     version: int = 0
     refused: int = 0
     newest_us: int = 0
@@ -50,7 +62,8 @@ class ToldHolders:
         state = _unpacked(kept) if kept else _State()
         self._holdings = Holdings.restored(state.kept, looks_back=False)
         self._waiting = [(at_us, msgspec.convert(one, _KINDS[kind])) for kind, at_us, one in state.waiting]
-        self.settled_us, self._since_us, self._version = state.settled_us, state.since_us, state.version
+        self.settled_us, self._version = state.settled_us, state.version
+        self._since_us, self._first_us = state.since_us, state.first_us
         self.refused, self.newest_us = state.refused, state.newest_us
         self._spans: Spans | None = None
         self._packed: bytes | None = None
@@ -58,7 +71,8 @@ class ToldHolders:
     def take(self, told: Iterable[tuple[int, Told]]) -> None:
         """What was read, each with its own time; it counts from its `at_us` on, or from what is settled."""
         for own_us, one in told:
-            at_us = max(one.at_us, self.settled_us) if self.settled_us else one.at_us
+            # In a run what is not late is not older than what is settled; what an earlier run had may be.
+            at_us = max(one.at_us, self.settled_us, self.newest_us) if self.settled_us else one.at_us
             self._waiting.append((own_us, one._replace(at_us=at_us)))
             self._packed = None
 
@@ -112,9 +126,18 @@ class ToldHolders:
             spans = sorted(self._holdings.spans(), key=lambda span: (span.start_us, span))
             for span in spans:
                 self._since_us.setdefault(span.holder.lower(), span.start_us)
-            for holder in list(self._since_us)[: max(0, len(self._since_us) - MOST_HOLDERS)]:
-                del self._since_us[holder]
-            self._spans = Spans(self._version, spans, dict(self._since_us))
+                self._first_us.setdefault(span.address, span.start_us)
+            for known in (self._since_us, self._first_us):
+                for key in list(known)[: max(0, len(known) - MOST_HOLDERS)]:
+                    del known[key]
+            held = [span for span in spans if span.end_us == FOREVER_US]
+            now = HoldersNow(
+                len({span.address for span in held}),
+                len({span.holder.lower() for span in held}),
+                self.newest_us,
+                self.refused,
+            )
+            self._spans = Spans(self._version, spans, dict(self._since_us), dict(self._first_us), now)
         return self._spans
 
     def packed(self) -> bytes:
@@ -123,7 +146,14 @@ class ToldHolders:
             self.spans()
             waiting = [(type(one).__name__, own_us, one) for own_us, one in self._waiting]
             state = _State(
-                self._holdings.state(), waiting, self.settled_us, self._since_us, self._version, self.refused, self.newest_us
+                self._holdings.state(),
+                waiting,
+                self.settled_us,
+                self._since_us,
+                self._first_us,
+                self._version,
+                self.refused,
+                self.newest_us,
             )
             self._packed = msgspec.msgpack.encode(state)
         return self._packed

@@ -1,4 +1,6 @@
-"""The inventory while it is being told: what telemetry says of an address counts, else what the configuration says.
+"""The inventory while it is being told: what telemetry says of an address counts from its first word on.
+
+Before that, and of other addresses, what the configuration says; its networks count wherever nobody is told to hold.
 
 Of a time that has passed the answers never change (`ingest.told_holders`), so what is newer may be taken in at any moment.
 """
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from ingest.holdings import Span
 from ingest.inventory import Inventory
 from ingest.inventory_file import Claims
-from ingest.networks import Indexes, Words, parse_network, words
+from ingest.networks import Indexes, NumberedAddresses, Words, parse_network, words
 from ingest.records import HOUR_US
 from ingest.told_holders import Spans
 
@@ -26,7 +28,10 @@ class ToldInventory:
     def __init__(self, given: Inventory) -> None:
         self.ids: list[str] = []
         self._given, self._told = given, Inventory()
+        self._named = len(given.ids)  # resources of its file; addresses of its networks come behind
         self._since_us: dict[str, int] = {}
+        self._first_us: dict[str, int] = {}
+        self._first = NumberedAddresses()  # the same, with the times
         self._version = -1
         self._numbers: dict[str, int] = {}  # id in lower case -> its place in `ids`
         self._of_given, self._of_told = array("i"), array("i")  # places in their ids -> in ours
@@ -44,16 +49,31 @@ class ToldInventory:
         """What telemetry tells by now."""
         if spans.version == self._version:
             return
-        self._told, self._since_us, self._version = Inventory(_claims(spans.spans)), spans.since_us, spans.version
+        self._told, self._since_us, self._version = (
+            Inventory(_claims(spans.spans)),
+            spans.since_us,
+            spans.version,
+        )
         self._of_told = array("i")
+        self._first_us, self._first = spans.first_us, NumberedAddresses()
+        if spans.first_us:
+            columns = words(parse_network(address).first for address in spans.first_us)
+            times = np.array(list(spans.first_us.values()), np.int64)
+            order = np.lexsort(columns[::-1])
+            self._first.add(columns[0][order], columns[1][order], times[order])
 
     def holders(self, high: Words, low: Words, at_us: Indexes | int) -> NDArray[np.int32]:
-        """See `Inventory.holders`."""
-        at = np.broadcast_to(np.asarray(at_us, np.int64), high.shape)
+        """Who held each address when the hour of the time began, as that is settled when records of the hour are judged;
+        where the configuration says it, at the time itself."""
+        exact = np.broadcast_to(np.asarray(at_us, np.int64), high.shape)
+        at = exact // HOUR_US * HOUR_US
         found = self._ours(self._told, self._of_told, self._told.holders(high, low, at))
         rest = np.flatnonzero(found < 0)
         if len(rest):
-            given = self._given.holders(high[rest], low[rest], at[rest])
+            given = self._given.holders(high[rest], low[rest], exact[rest])
+            of_file = np.flatnonzero((given >= 0) & (given < self._named))
+            first = self._first.numbers(high[rest[of_file]], low[rest[of_file]])
+            given[of_file[(first >= 0) & (first <= at[rest[of_file]])]] = -1
             found[rest] = self._ours(self._given, self._of_given, given)
         return found
 
@@ -84,6 +104,9 @@ class ToldInventory:
             for one in told
         ):
             return self._told.held_whole_hour(resource_id, address, hour_start_us)
+        first_us = self._first_us.get(address, hour_end_us)
+        if first_us < hour_end_us and self._given.names(address):
+            return False
         return self._given.held_whole_hour(resource_id, address, hour_start_us)
 
     def managed_by(self, resource_id: str) -> str:
