@@ -313,8 +313,7 @@ class Routers:
     def _order(self) -> None:
         """Have all go on that have something to do."""
         passed_us, until_us = self.watermark_us(), self._until_us()
-        if self._holders is not None and passed_us > 0:
-            self._holders.settle(passed_us)
+        self._settle(passed_us)
         for router in self._routers:
             if router.promise is not None or router.said.drained or router.held:
                 continue
@@ -335,6 +334,11 @@ class Routers:
             router.until_us = until_us
             router.speaks_of_added = True
             self._asked.append(router)
+
+    def _settle(self, watermark_us: int) -> None:
+        """Nothing older is told of who holds which address."""
+        if self._holders is not None and watermark_us > 0:
+            self._holders.settle(watermark_us)
 
     def _news_for(self, router: _Router) -> Spans | None:
         """Who holds what, if a router does not know it yet."""
@@ -388,6 +392,7 @@ class Routers:
         if not self.clock.now_us and all(router.watermark_us is None for router in self._routers):
             return
         watermark = self.watermark_us()
+        self._settle(watermark)
         for hour in sorted(hour for hour in self._open_hours if (hour + 1) * HOUR_US <= watermark):
             self._open_hours.discard(hour)
             self.closed_until = max(self.closed_until or 0, hour + 1)
