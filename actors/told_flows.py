@@ -18,8 +18,8 @@ NO_HOUR = 1 << 40
 class ToldFlows:
     """Facts in, and flows out once it is settled who holds their addresses.
 
-    All that was told of the time before an hour is known when the watermark has passed the hour's begin: then its flows
-    are given out. `holders`: for a router that is alone; else who stands over several settles for all.
+    All that is told of the time up to an hour's begin is known when the watermark has passed it: then the hour's flows are
+    given out. `holders`: for a router that is alone; else who stands over several settles for all.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ToldFlows:
 
     @property
     def first_us(self) -> int | None:
-        """When the first hour begins that flows wait for."""
+        """What is to be known for the first flows that wait: all that is older than this."""
         return self._waiting.first_us
 
     def take(self, told: Iterable[Told], horizon_us: int) -> None:
@@ -73,7 +73,8 @@ class ToldFlows:
             self.holders.take(self.facts())
             if (watermark_us > 0 or to_the_end) and self.holders.settle(watermark_us, to_the_end):
                 self._inventory.know(self.holders.spans())
-        hour = NO_HOUR if to_the_end else watermark_us // HOUR_US
+        # What is told of the very moment at which an hour begins counts in it.
+        hour = NO_HOUR if to_the_end else (watermark_us - 1) // HOUR_US
         self._settled_hour = max(hour, self._settled_hour)
         return self._waiting.take(self._settled_hour)
 

@@ -28,7 +28,7 @@ class Waiting(msgspec.Struct, array_like=True):
 
 
 def first_of(waiting: Iterable[Waiting]) -> int:
-    """When the first hour begins that some of these are of."""
+    """Just behind the begin of the first hour that some of these are of."""
     return WaitingFlows(waiting).first_us or 0
 
 
@@ -56,8 +56,8 @@ class WaitingFlows:
 
     @property
     def first_us(self) -> int | None:
-        """When that hour begins."""
-        return None if self.first_hour is None else self.first_hour * HOUR_US
+        """Just behind that hour's begin."""
+        return None if self.first_hour is None else self.first_hour * HOUR_US + 1
 
     def take(self, hour: int) -> list[tuple[str, Flows]]:
         """Those of this hour and earlier ones, by source."""

@@ -93,7 +93,7 @@ def beside(fields: Mapping[str, Any], event: Event) -> Event | None:
     if event.operation not in OPERATIONS:
         return None
     told = of_activity(fields)
-    return None if isinstance(told, str) else _event(told, event.source, event.offset)
+    return None if isinstance(told, str) else event_of(told, event.source, event.offset)
 
 
 def rows(value: Mapping[str, Any], source: str, offset: int) -> list[Event | Rejected]:
@@ -114,11 +114,12 @@ def rows(value: Mapping[str, Any], source: str, offset: int) -> list[Event | Rej
             reason = "the row of Azure Resource Graph has no time that can be read"
             found.append(Rejected(reason=reason, source=source, offset=offset, excerpt=excerpt(row)))
         else:
-            found.append(_event(Picture(at_us, (thing,)), source, offset))
+            found.append(event_of(Picture(at_us, (thing,)), source, offset))
     return found
 
 
-def _event(told: Changed | Deleted | Picture, source: str, offset: int) -> Event:
+def event_of(told: Changed | Deleted | Picture, source: str = "", offset: int = 0) -> Event:
+    """What is told as a record; `told_of` has it back."""
     if isinstance(told, Deleted):
         details: dict[str, Any] = {"kind": told.kind, "id": told.id, "stopped": told.stopped}
     else:
