@@ -184,6 +184,7 @@ class Server:
             expected=said.expected,
             open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
+            holders=progress.holders if progress else None,
             sources=self._sources(health, now),
             sources_open=sum(port.is_open for port in ports) >= self.ports,
             store_fault=self.run.store_fault,

@@ -11,14 +11,16 @@ import msgspec
 
 from actors import aggregator_state, shard_state
 from actors.conductor import Standing
-from actors.saving import AGGREGATOR, SHARD
+from actors.saving import AGGREGATOR, SHARD, TOLD
 from actors.steps import Place, RunState
 from cluster.checkpoints import Store
 from cluster.errors import UserError
 from cluster.manifest import Manifest, Part
 from cluster.run import place_of
 from cluster.snapshot import Fates, fates
+from cluster.told import holders_of
 from ingest.records import HOUR_US
+from ingest.told_holders import HoldersNow
 
 COUNTED_OCTETS = 64 << 20  # entities of larger states are not counted: all of it would have to be read
 LOOK_AGAIN_S = 0.3  # a run that writes on may change the folder while it is listed
@@ -58,6 +60,7 @@ class Status(msgspec.Struct, kw_only=True):
     layers_since_us: dict[str, int] = {}
     shards: int = 0
     stored: Stored
+    holders: HoldersNow | None = None  # where telemetry tells who holds which address
     entities: dict[str, int] | None = None  # by kind; None: too much to count
     complaints: list[str] = []  # about checkpoints that can't be used
 
@@ -88,6 +91,7 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
         layers_since_us=dict(standing.router.get("layers_since") or {}),
         shards=standing.shards,
         stored=_stored(newest.parts),
+        holders=_holders(store, newest.parts),
         entities=_entities(store, newest.parts),
         complaints=list(store.complaints),
     )
@@ -180,6 +184,11 @@ def _records(store: Store, manifest: Manifest, run: RunState | None) -> Fates | 
         for changes in _read(store, [last], aggregator_state.unpack):
             later = changes.run.filtered if changes.run else {}
     return fates(run.counts, later)
+
+
+def _holders(store: Store, parts: Sequence[Part]) -> HoldersNow | None:
+    mine = [part for part in parts if part.kind == TOLD]
+    return next((holders.spans().now for holders in _read(store, mine, holders_of)), None)
 
 
 def _entities(store: Store, parts: Sequence[Part]) -> dict[str, int] | None:

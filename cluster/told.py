@@ -34,17 +34,30 @@ def taken_out(standing: Standing) -> bytes | None:
     return msgspec.msgpack.encode(_Body(known, waiting))
 
 
+def holders_of(body: bytes) -> ToldHolders:
+    """Who holds what by a part. Raises ValueError for what is none."""
+    return ToldHolders(_body(body).known)
+
+
+def _body(octets: bytes) -> _Body:
+    try:
+        body = _decode(octets)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"what is kept of the inventory can't be read ({error})") from None
+    for one in body.waiting:
+        one.flows()
+    return body
+
+
 def told_back(standing: Standing, store: Store, parts: Sequence[Part]) -> None:
     """Put into a standing what stands in a part. Raises PartError for what is none."""
     for part in parts:
         if part.kind != TOLD:
             continue
         try:
-            body = _decode(store.read(part))
+            body = _body(store.read(part))
             ToldHolders(body.known)  # whoever begins with it is somewhere else
-            for one in body.waiting:
-                one.flows()
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except ValueError as error:
             raise PartError(f"{part.name}: {error}") from None
         standing.router[KNOWN] = body.known
         if standing.run is not None:

@@ -28,6 +28,7 @@ class HoldersNow(msgspec.Struct, frozen=True):
 
     addresses: int  # that somebody holds
     resources: int
+    since_us: int  # from when on the first of them is told of; 0: always, or nothing was told
     newest_us: int  # when it was that the newest of all came that was told; 0: nothing was
     refused: int  # things beyond the bound
 
@@ -134,6 +135,7 @@ class ToldHolders:
             now = HoldersNow(
                 len({span.address for span in held}),
                 len({span.holder.lower() for span in held}),
+                max(0, min(self._first_us.values(), default=0)),
                 self.newest_us,
                 self.refused,
             )
