@@ -196,6 +196,8 @@ class Aggregator:
             dict(self._filtered),
             self._shadowed,
             self._expected,
+            self.organisation.enrichment.systems.failed,
+            self.organisation.enrichment.systems.fault,
         )
 
     def taken(self, ids: list[str]) -> None:
@@ -276,6 +278,8 @@ class Aggregator:
             entities=sum(self._entities.values()),
             entity_days=self._entity_days,
             expected=self._expected,
+            unknown_systems=self.organisation.enrichment.systems.failed,
+            systems_fault=self.organisation.enrichment.systems.fault,
         )
 
     def _take_late(self) -> list[Alert]:

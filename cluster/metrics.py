@@ -172,6 +172,11 @@ METRICS = (
         _one(lambda now: now.shadow),
     ),
     Told(
+        "redshank_network_lookups_failed_total",
+        "Addresses whose network could not be looked up, for the database of networks is damaged.",
+        _one(lambda now: now.unknown_systems),
+    ),
+    Told(
         "redshank_expected_alerts_total",
         "Alerts told a step lower, since all who did it are expected to.",
         _one(lambda now: now.expected),

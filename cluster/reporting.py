@@ -131,6 +131,9 @@ def summary(
         yield f"in shadow: {counted(len(outcome.shadow), 'alert')} ({severity_line(outcome.shadow)}), {where}"
     if outcome.expected:
         yield f"{counted(outcome.expected, 'alert')} told a step lower: all who did it are expected to ([expected])"
+    if outcome.unknown_systems:
+        unknown = counted(outcome.unknown_systems, "address", "addresses")
+        yield f"networks of {unknown} not known: {outcome.systems_fault}; put a whole file in its place"
     for fault in outcome.faults[:5]:
         yield f"OUR FAULT: {fault.name} failed on {fault.entity}: {fault.error}; please report it"
     alerts_number, incidents = counted(len(outcome.alerts), "alert"), counted(_incidents(outcome), "incident")

@@ -118,6 +118,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     entities: int = 0
     alerts: dict[str, int] = {}  # raised, by severity
     shadow: int = 0  # alerts of detections in shadow
+    unknown_systems: int = 0  # addresses whose network could not be looked up: the database is damaged
     expected: int = 0  # alerts told lower, for all who did it are expected to
     open_hours: int = 0
     watermark_us: int | None = None

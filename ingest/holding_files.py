@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,13 @@ OF_GRAPH, _OF_LINES = {"id", "type", "properties"}, set(REQUIRED[:2])
 MAX_REJECTED = 1_000
 
 Told = Changed | Deleted | Picture
+OTHER_FILES = (
+    "files of other kinds: neither JSON nor CSV with the columns of a Resource Graph's answer or an inventory"
+)
+
+
+class OtherKindError(ConfigurationError):
+    """A file that tells nothing of its kind."""
 
 
 @dataclass(slots=True)
@@ -58,8 +64,9 @@ def read(paths: Sequence[Path]) -> Holders:
     """What files, and those beneath folders, tell together. One that can't be read is rejected, and the others count."""
     found = Holders()
     told: list[Told] = []
-    for path in chain.from_iterable(map(_files, paths)):
-        told += _of_file(path, found)
+    for given in paths:
+        for path in _files(given):
+            told += _of_file(path, found, is_named=path == given)
     holdings = Holdings()
     for one in in_order(told):
         holdings.take(one)
@@ -101,8 +108,9 @@ def _chunks(path: Path) -> Iterator[bytes]:
         raise ConfigurationError(f"{path}: breaks off: {error}") from None
 
 
-def _of_file(path: Path, found: Holders) -> Iterator[Told]:
-    """What one file tells, its rows as pictures by time. Of one that breaks off counts what stands before."""
+def _of_file(path: Path, found: Holders, is_named: bool) -> Iterator[Told]:
+    """What one file tells, its rows as pictures by time. Of one that breaks off counts what stands before; one of another
+    kind is refused if somebody has named it, and only counted in a folder of all sorts."""
     pictures: dict[int, list[Thing]] = {}
     try:
         for number, value, default_us in _values(path):
@@ -111,6 +119,13 @@ def _of_file(path: Path, found: Holders) -> Iterator[Told]:
                 pictures.setdefault(one.at_us, []).extend(one.things)
             elif one is not None:
                 yield one
+    except OtherKindError as error:
+        if is_named:
+            _reject(
+                found, Rejected(reason=f"the file {str(error).removeprefix(f'{path}: ')}", source=str(path))
+            )
+        else:
+            found.left_out[OTHER_FILES] += 1
     except ConfigurationError as error:
         reason = str(error).removeprefix(f"{path}: ")
         _reject(found, Rejected(reason=f"the file {reason}", source=str(path)))
@@ -149,7 +164,7 @@ def _values(path: Path) -> Iterator[tuple[int, Any, int]]:
     named = named_us(path.name, ALWAYS_US)
     if is_csv(path):
         if not any(names <= header(path) for names in (OF_GRAPH, _OF_LINES)):
-            raise ConfigurationError(
+            raise OtherKindError(
                 f"{path}: is neither JSON nor CSV with the columns {', '.join(sorted(OF_GRAPH))} (Azure Resource "
                 f"Graph) or {', '.join(REQUIRED)} (an inventory)"
             )
