@@ -89,7 +89,7 @@ def test_a_part_that_is_of_another_version_is_told_by_name(tmp_path: Path) -> No
     """Not as a traceback, and not by beginning anew with nobody's addresses."""
     store = Store(str(tmp_path))
     for body in (b"no such thing", msgspec.msgpack.encode([b"\x81\xa4form\x02", []])):
-        part = store.write("some-told", body, TOLD)
+        part = store.write("000000000001-abcd1234-told", body, TOLD)
         with pytest.raises(PartError, match=part.name):
             told_back(Standing(), store, [part])
 
