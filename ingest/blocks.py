@@ -25,8 +25,6 @@ class Block:
     rejected: list[Rejected] = field(default_factory=list)
     filtered: dict[str, int] = field(default_factory=dict)
     read: int = 0
-    # Greatest end of any of the flows, also of those that were left out where they were read; None: ask them.
-    newest_us: int | None = None
     lost: int = 0  # records that sequence numbers say were sent, and that are not in the file
     idle: bool = False  # a live source has nothing for now
     rests: bool = False  # ... and is not asked again: who finds sources says when there is something new
@@ -36,6 +34,8 @@ class Block:
     soon: bool = False  # ... and is on its way: it is worth while to ask again at once
     down: bool = False  # ... for it can't be reached: nobody knows whether there is more
     position: Any = None  # MessagePack values; given to `blocks`, reading goes on after this block
+    # Greatest end of any of the flows, also of those that were left out where they were read; None: ask them.
+    newest_us: int | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

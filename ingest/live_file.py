@@ -19,7 +19,7 @@ from ingest.blocks import Block, Followed, bad_file, shown, unreadable
 from ingest.compression import CHUNK
 from ingest.growing_file import GrowingFile, first_us_of, head_of, octets, stands_in, why_not
 from ingest.ipfix_templates import BadTemplateError
-from ingest.live_tail import Tail, with_newest
+from ingest.live_tail import Tail, with_cut, with_newest
 from ingest.positions import GrowingPosition, known, unusable
 from ingest.times import path_us
 
@@ -217,6 +217,7 @@ class _Follower:
         old, before = self.reading, self.reading.at.before
         if (old.at.device, old.at.inode) == (device, inode):
             yield self._said(f"the file was cut or written anew: {self._unread()}")
+            before = with_cut(before, old.at, self._tail is not None)
         elif (file := self._old()) is None:
             yield self._said(f"the file was replaced by another one: {self._unread()}")
         else:
