@@ -99,9 +99,9 @@ def test_a_server_that_is_killed_is_told_too(told: Path, whole: bytes, tmp_path:
     telemetry = told.parent
     served = Served(tmp_path, telemetry)
     served.config.write_text(
-        served.config.read_text().replace(
-            '[[sources]]\nfolder = "in"', f'[[sources]]\nfolder = "{telemetry}/telemetry"'
-        )
+        served.config.read_text()
+        .replace("[checkpoints]\nevery_seconds = 0.1\n", "", 1)
+        .replace('[[sources]]\nfolder = "in"', f'[[sources]]\nfolder = "{telemetry}/telemetry"')
     )
     wanted = {line["id"]: line["count"] for line in map(json.loads, whole.splitlines())}
     for _ in range(2):  # each one killed in the middle

@@ -406,4 +406,7 @@ def test_a_file_that_is_cut_night_after_night_is_counted_once(log: Path, passes:
             older.rename(log.with_name(f"x.log.{2 + night}"))
         copy_and_cut(log)
         for_a_while(server)
+        server.after(RESTS_S + 70)
+        server.look()
+        checkpoint(server)
     assert sorted(uids(server.blocks)) == uids_of(RECORDS[:25])
