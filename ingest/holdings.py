@@ -278,7 +278,10 @@ def in_order(told: Iterable[Changed | Deleted | Picture]) -> list[Changed | Dele
     rest: list[Changed | Deleted | Picture] = []
     for one in told:
         if isinstance(one, Picture):
-            pictures[one.at_us].update({(thing.kind, thing.id.lower()): thing for thing in one.things})
+            for thing in one.things:
+                key: Key = (thing.kind, thing.id.lower())
+                # Where two of one time tell otherwise it must not hang on which came first.
+                pictures[one.at_us][key] = max(thing, pictures[one.at_us].get(key, thing))
         else:
             rest.append(one)
     whole = [

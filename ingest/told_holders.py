@@ -7,6 +7,7 @@ alone, not on who reads which source when.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import merge
 from typing import Any
 
 import msgspec
@@ -86,14 +87,25 @@ class ToldHolders:
             return False
         self._waiting = [] if to_the_end else [one for one in self._waiting if one[1].at_us >= until_us]
         late = {id(one): own_us for own_us, one in ready if own_us != one.at_us}
-        for one in in_order([one for _, one in ready if id(one) not in late]):
-            self._fold(one)
-        for own_us, one in sorted(((us, one) for us, one in ready if id(one) in late), key=repr):
-            self._fold(self._what_is_new(one, own_us))
+        in_time = in_order([one for _, one in ready if id(one) not in late])
+        behind = sorted((one for _, one in ready if id(one) in late), key=lambda one: (one.at_us, repr(one)))
+        # One order for both: it must not hang on how much is settled at a time.
+        for one in merge(in_time, behind, key=lambda one: one.at_us):
+            self._fold(self._what_is_new(one, late[id(one)]) if id(one) in late else one)
+        self._note(self._holdings.spans())
         self._holdings.forget(self.settled_us - SPANS_US)
         self._version += 1
         self._spans = self._packed = None
         return True
+
+    def _note(self, spans: list[Span]) -> None:
+        """Since when all are told of, before any span is forgotten."""
+        for span in sorted(spans, key=lambda span: (span.start_us, span)):
+            self._since_us.setdefault(span.holder.lower(), span.start_us)
+            self._first_us.setdefault(span.address, span.start_us)
+        for known in (self._since_us, self._first_us):
+            for key in list(known)[: max(0, len(known) - MOST_HOLDERS)]:
+                del known[key]
 
     def _fold(self, one: Told | None) -> None:
         if one is None:
@@ -124,13 +136,7 @@ class ToldHolders:
     def spans(self) -> Spans:
         """As of what is settled."""
         if self._spans is None:
-            spans = sorted(self._holdings.spans(), key=lambda span: (span.start_us, span))
-            for span in spans:
-                self._since_us.setdefault(span.holder.lower(), span.start_us)
-                self._first_us.setdefault(span.address, span.start_us)
-            for known in (self._since_us, self._first_us):
-                for key in list(known)[: max(0, len(known) - MOST_HOLDERS)]:
-                    del known[key]
+            spans = self._holdings.spans()
             held = [span for span in spans if span.end_us == FOREVER_US]
             now = HoldersNow(
                 len({span.address for span in held}),
@@ -145,7 +151,6 @@ class ToldHolders:
     def packed(self) -> bytes:
         """For a checkpoint; the same octets as long as nothing changes."""
         if self._packed is None:
-            self.spans()
             waiting = [(type(one).__name__, own_us, one) for own_us, one in self._waiting]
             state = _State(
                 self._holdings.state(),

@@ -213,6 +213,26 @@ def test_a_log_that_is_out_of_order_by_more_than_its_lateness_counts_from_its_bo
     assert len(seen) == 1
 
 
+@QUICK
+@given(facts, talks, st.integers(1, 4), st.integers(1, 3), st.integers(1, 30), st.booleans())
+def test_logs_in_any_order_are_taken_alike_however_much_is_settled_at_a_time(
+    some: list[Told], more: Talks, shards: int, routers: int, steps: int, dies: bool
+) -> None:
+    def files() -> list[Listed]:
+        mine = [Listed(f"log {n}", list(map(event_of, some[n::2])), 2) for n in (0, 1)]
+        return [*mine, *partitions([], more, 7)[2:]]
+
+    whole = played(ToldRun(files(), settings()))
+    run = ToldRun(files(), settings(shards=shards, routers=routers))
+    if dies:
+        run.advance(steps)
+        marked = run.advance(10, mark=True).marked
+        saved = run.saved(marked[-1]) if marked else None
+        run.advance(3)
+        run = ToldRun(files(), settings(shards=2), saved)
+    assert played(run) == whole
+
+
 def row(minute: float) -> Any:
     rows = np.zeros(1, FLOW)
     rows["end_us"] = rows["start_us"] = at(minute)
