@@ -63,6 +63,8 @@ class OrganisationView:
                 self._changed_roles.add(key)
             elif kind == "sign_in":
                 self._sign_ins.add(principal, sign_in_of(data or {}))
+            elif kind == "sign_in_failed":  # sorted behind those that did not
+                self._sign_ins.add_failed(principal, key, hour, (data or {}).get("failed", 0))
             else:
                 self._learn(kind, key, principal, hour)
                 if kind == "address" and (system := self.enrichment.systems.of(key).number):
@@ -217,6 +219,10 @@ class OrganisationView:
     def signs_in_since(self, principal: str, address: str) -> int | None:
         """When the principal first signed in from the address; None: never."""
         return self._sign_ins.since(principal, address)
+
+    def failed_sign_ins(self, principal: str, address: str, until_us: int) -> int:
+        """How many of a principal's sign-ins from an address failed in the 24 hours up to a time."""
+        return self._sign_ins.failed(principal, address, until_us)
 
     def last_sign_in(self, principal: str, until_us: int) -> SignIn | None:
         """The principal's last sign-in up to a time, from wherever."""

@@ -12,7 +12,7 @@ import msgspec
 
 from actors import aggregator_state, shard_state
 from actors.conductor import Standing
-from actors.saving import AGGREGATOR, SHARD
+from actors.saving import AGGREGATOR, SHARD, TOLD
 from actors.spent import Spent
 from actors.steps import Place, RunState
 from cluster.checkpoints import Store
@@ -20,7 +20,9 @@ from cluster.errors import UserError
 from cluster.manifest import Manifest, Part
 from cluster.run import place_of
 from cluster.snapshot import Fates, fates
+from cluster.told import holders_of
 from ingest.records import HOUR_US
+from ingest.told_holders import HoldersNow
 
 COUNTED_OCTETS = 64 << 20  # entities of larger states are not counted: all of it would have to be read
 EPOCH = date(1970, 1, 1)
@@ -76,6 +78,7 @@ class Status(msgspec.Struct, kw_only=True):
     layers_since_us: dict[str, int] = {}
     shards: int = 0
     stored: Stored
+    holders: HoldersNow | None = None  # where telemetry tells who holds which address
     entities: dict[str, int] | None = None  # by kind; None: too much to count
     budget: BudgetSpent | None = None  # None: none is set
     complaints: list[str] = []  # about checkpoints that can't be used
@@ -107,6 +110,7 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
         layers_since_us=dict(standing.router.get("layers_since") or {}),
         shards=standing.shards,
         stored=_stored(newest.parts),
+        holders=_holders(store, newest.parts),
         entities=_entities(store, newest.parts),
         budget=_budget(_aggregator(store, newest)),
         complaints=list(store.complaints),
@@ -225,6 +229,11 @@ def day_text(day: int) -> str:
         return (EPOCH + timedelta(days=day)).isoformat()
     except OverflowError:
         return f"day {day}"
+
+
+def _holders(store: Store, parts: Sequence[Part]) -> HoldersNow | None:
+    mine = [part for part in parts if part.kind == TOLD]
+    return next((holders.spans().now for holders in _read(store, mine, holders_of)), None)
 
 
 def _entities(store: Store, parts: Sequence[Part]) -> dict[str, int] | None:

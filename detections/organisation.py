@@ -86,6 +86,10 @@ class Organisation(Protocol):
     def signs_in_since(self, principal: str, address: str) -> int | None:
         """When the principal first signed in from the address, as far as is known; None: never."""
 
+    def failed_sign_ins(self, principal: str, address: str, until_us: int) -> int:
+        """How many of a principal's sign-ins from an address failed in the 24 hours up to a time."""
+        ...
+
     def last_sign_in(self, principal: str, until_us: int) -> SignIn | None:
         """The principal's last sign-in up to a time that is remembered, from wherever."""
 
@@ -99,7 +103,7 @@ class Organisation(Protocol):
 class Fact(NamedTuple):
     """What a shard tells the aggregator of an hour, beside findings: it feeds the view above."""
 
-    kind: str  # 'address', 'country', 'vault', 'application', 'hop', 'role' or 'sign_in'
+    kind: str  # 'address', 'country', 'vault', 'application', 'hop', 'role', 'sign_in' or 'sign_in_failed'
     key: str
     principal: str
     at_us: int
