@@ -26,6 +26,7 @@ from ingest.records import HOUR_US
 
 KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
 MOST_KNOWN = 20_000  # of those alerts, about 5 KB each
+OFFERED = 1_000  # alerts handed over at a time: 5 MB
 MAX_FAULTS = 1_000  # that are kept until they are told
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
 
@@ -165,11 +166,12 @@ class Aggregator:
         else:
             self.incidents.add(alert, hour, links)
 
-    def fresh(self) -> Fresh:
-        """What is to be told now. It is told again until `taken` is called; findings that raised no alert, once."""
+    def fresh(self, again: bool = True) -> Fresh:
+        """What is to be told now, the oldest first and at most `OFFERED` alerts. An alert is told again until `taken`
+        is called, but where it is not to come `again`; findings that raised no alert are told once."""
         kept, self._kept = self._kept, []
         faults, self._faults = self._faults, []
-        told = self._outbox.offer()
+        told = self._outbox.offer(OFFERED, again)
         alerts = [self._open[id_] if id_ in self._open else self._alerts[id_] for id_ in told]
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
@@ -188,6 +190,7 @@ class Aggregator:
             dict(self._filtered),
             self._shadowed,
             self._expected,
+            len(self._outbox),
         )
 
     def taken(self, ids: list[str]) -> None:

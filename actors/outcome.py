@@ -37,6 +37,7 @@ class Numbers(msgspec.Struct):
     filtered: dict[str, int]
     shadow: int = 0  # alerts of detections in shadow
     expected: int = 0  # alerts told lower, for all who did it are expected to
+    waiting: int = 0  # alerts that nobody has taken yet
 
 
 class Fresh(msgspec.Struct):

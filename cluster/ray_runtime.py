@@ -196,9 +196,9 @@ class RayRuntime:
         """A checkpoint holds: live sources need not keep what stands before it."""
         self._get(self._router.release.remote(standing))
 
-    def fresh(self) -> Fresh:
-        """What is to be told now."""
-        fresh: Fresh = self._get(self._aggregator.fresh.remote())
+    def fresh(self, again: bool = True) -> Fresh:
+        """What is to be told now: see `Aggregator.fresh`."""
+        fresh: Fresh = self._get(self._aggregator.fresh.remote(again))
         return fresh
 
     def taken(self, ids: list[str]) -> None:
