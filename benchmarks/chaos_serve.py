@@ -37,6 +37,7 @@ from cluster.simulating import run as simulate
 START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
 PATIENCE_S = 600.0  # on a busy machine
 BETWEEN_S = (0.5, 4.0)  # from coming up again to the next kill
+SETTLED_S = 12.0  # how old what a server says of its sinks may be, and longer than it looks for marks
 COMMON = """
 [detections]
 budget = 3
@@ -48,6 +49,7 @@ shipped = true
 """
 # Where it is one of a set the number of a line or octet tells of the run that read it, not of what was seen.
 PLACES = ("offset", "source", "records")
+BUSY = "timed out during startup"
 MARKED = 6  # alerts
 
 
@@ -148,6 +150,7 @@ class Served:
         self.folder, self.health, self.chance = folder, _port(), chance
         (folder / "in").mkdir(parents=True)
         self.config = world.configuration(folder / "redshank.toml", self._more(runtime))
+        self.busy = 0  # starts for which Ray itself did not come up in the time that it allows
         self.kills, self.starts, self.faults = Counter[str](), 0, list[str]()
         self.recovered_s: list[float] = []
         self.process: subprocess.Popen[bytes] | None = None
@@ -195,12 +198,17 @@ path = "sink.jsonl"
         while time.monotonic() < end:
             assert self.process is not None
             if (ended := self.process.poll()) is not None:
-                self.faults.append(f"it ended by itself with {ended}")
+                if BUSY in (self.folder / "log").read_text()[-2_000:]:
+                    self.busy += 1  # a machine's fault
+                else:
+                    self.faults.append(f"it ended by itself with {ended}")
                 self.start()
             if (now := self.status()) is not None and (found := what(now)):
                 return found
             time.sleep(0.1)
-        raise RuntimeError(f"it did not come true: {self.status()} {(self.folder / 'log').read_text()[-3_000:]}")
+        raise RuntimeError(
+            f"it did not come true: {self.status()} {(self.folder / 'log').read_text()[-3_000:]}"
+        )
 
     def kill(self, kinds: Iterable[str]) -> None:
         """SIGKILL to one of its own processes, of the kind that was killed the least; then wait until it is up again."""
@@ -221,7 +229,11 @@ path = "sink.jsonl"
             self.until(bool)
         else:
             deaths = before["deaths"] if before else 0
-            self.until(lambda now: now["deaths"] > deaths or now["taken_us"] / 1e6 > time.time() - 1 and _long(begun))
+            self.until(
+                lambda now: (
+                    now["deaths"] > deaths or (now["taken_us"] / 1e6 > time.time() - 1 and _long(begun))
+                )
+            )
         self.recovered_s.append(time.monotonic() - begun)
 
     def stop(self) -> float:
@@ -241,7 +253,13 @@ def _long(begun: float) -> bool:
 
 
 def round_of(
-    world: World, reference: Reference, folder: Path, runtime: str, kills: int, chance: random.Random, kinds: Iterable[str]
+    world: World,
+    reference: Reference,
+    folder: Path,
+    runtime: str,
+    kills: int,
+    chance: random.Random,
+    kinds: Iterable[str],
 ) -> Served:
     """One run with so many kills, spread over the days."""
     served = Served(world, folder, runtime, chance)
@@ -262,13 +280,19 @@ def round_of(
         served.until(lambda now, due=due: now["counts"]["read"] >= due)  # type: ignore[misc]
         if number == 0:
             mark(served.config, reference.marks)
-            time.sleep(15)  # it looks for marks every 5 s
+            time.sleep(SETTLED_S)
     stopped_s = served.stop()
-    served.config.write_text(served.config.read_text().replace("silence_minutes = 600", "silence_minutes = 0.05"))
+    served.config.write_text(
+        served.config.read_text().replace("silence_minutes = 600", "silence_minutes = 0.05")
+    )
     served.start()
-    last = served.until(lambda now: now if not now["open_hours"] and not now["sinks"][0]["waiting"] else None)
-    _compare(served, reference, last)
+    served.until(lambda now: not now["open_hours"])
+    time.sleep(SETTLED_S)
+    last = served.until(
+        lambda now: now if not now["alerts_waiting"] and not now["sinks"][0]["waiting"] else None
+    )
     stopped_s = max(stopped_s, served.stop())
+    _compare(served, reference, last)
     print(f"  stopped by SIGTERM in {stopped_s:.1f} s at most", flush=True)
     return served
 
@@ -281,7 +305,11 @@ def _compare(served: Served, reference: Reference, now: Any) -> None:
     }
     for where, found in told.items():
         if found != reference.alerts:
-            odd = [id_ for id_ in found.keys() | reference.alerts.keys() if found.get(id_) != reference.alerts.get(id_)]
+            odd = [
+                id_
+                for id_ in found.keys() | reference.alerts.keys()
+                if found.get(id_) != reference.alerts.get(id_)
+            ]
             served.faults.append(f"{where}: {len(odd)} alerts differ, as {sorted(odd)[:3]}")
     read, late = now["counts"]["read"], now["counts"]["late"]
     if read != sum(reference.read) or late:
@@ -318,16 +346,24 @@ def main() -> int:
         while total.total() < given.kills:
             rounds += 1
             many = min(given.a_round, given.kills - total.total())
-            served = round_of(world, reference, Path(name) / f"{rounds}", given.runtime, many, chance, given.only)
+            served = round_of(
+                world, reference, Path(name) / f"{rounds}", given.runtime, many, chance, given.only
+            )
             total += served.kills
             recovered += served.recovered_s
             kills = ", ".join(f"{number} {kind}" for kind, number in sorted(served.kills.items()))
-            print(f"round {rounds}: killed {kills}; {served.starts} starts; {served.faults or 'the same'}", flush=True)
+            print(
+                f"round {rounds}: killed {kills}; {served.starts} starts ({served.busy} in vain, "
+                f"on a busy machine); {served.faults or 'the same'}",
+                flush=True,
+            )
             if served.faults:
                 print((served.folder / "log").read_text()[-5_000:])
                 return 1
     middle = sorted(recovered)[len(recovered) // 2]
-    print(f"{total.total()} kills in {rounds} rounds, each with detect's alerts; up again after {middle:.1f} s (median)")
+    print(
+        f"{total.total()} kills in {rounds} rounds, each with detect's alerts; up again after {middle:.1f} s (median)"
+    )
     return 0
 
 

@@ -88,7 +88,7 @@ class RayRuntime:
 
         self._end_actors()
         if not self._ray.is_initialized():
-            self._ray = start(self._address)
+            self._ray = _again(self._address)
             self._share()
         settings, shared = self._settings, self._shared
         self._shards = [self._actor(RemoteShard, index, settings) for index in range(settings.shards)]
@@ -315,6 +315,14 @@ def _reach(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, OverflowError) as error:
         raise UserError(f"--address {address}: nobody answers there ({error})") from None
+
+
+def _again(address: str | None) -> Any:
+    """Ray, after it has died. What keeps it from coming up, a busy machine say, may be over when it is tried again."""
+    try:
+        return start(address)
+    except UserError as error:
+        raise LostError(str(error)) from None
 
 
 def start(address: str | None) -> Any:

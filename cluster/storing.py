@@ -146,8 +146,14 @@ class Stored:
         return True
 
     def answers(self) -> bool:
-        """Whether it can be read."""
-        return self.ready and self._try(self._writer.ask)
+        """Whether it can be read. That says nothing of whether it can be written."""
+        from alerts.store.opening import AlertStoreError
+
+        try:
+            self._writer.ask()
+        except AlertStoreError:
+            return False
+        return True
 
     def fail(self, why: str) -> None:
         """It is left alone for a while; that is said once."""

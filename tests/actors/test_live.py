@@ -315,7 +315,9 @@ def test_hours_wait_while_there_may_be_sources_that_nobody_knows_of(live: Settin
 
 def test_what_came_while_nothing_was_read_is_not_late(live: Settings) -> None:
     """Nothing was read for hours, for the disk was full or the machine asleep: no source was silent, nobody has asked."""
-    run = Replayed([one := Growing("one", [event(1, 1)], 1), other := Growing("other", [event(1, 2)], 1)], live)
+    run = Replayed(
+        [one := Growing("one", [event(1, 1)], 1), other := Growing("other", [event(1, 2)], 1)], live
+    )
     take(run, at(2))
     later = [event(minute, minute) for minute in range(3, 250, 2)]
     one.events, one.has = [*one.events, *later], 1 + len(later)

@@ -32,9 +32,7 @@ class Running:
         (folder / "redshank.toml").write_text("[store]\n")
         self.said: list[str] = []
         self.folder = folder
-        self.reads = [
-            event(n / 10, n, vault=f"/v{n}", principal=f"p{n}", address=TOR) for n in range(VAULTS)
-        ]
+        self.reads = [event(n / 10, n, vault=f"/v{n}", principal=f"p{n}", address=TOR) for n in range(VAULTS)]
         self.source = Growing("log", self.reads)
         self.runtime = Replayed([self.source], Settings(streaming=True, shards=2))
         self.storing: Storing | None = None
@@ -43,7 +41,8 @@ class Running:
             self.storing = Storing(Stored(writer, self.said.append))
         self.path = folder / "alerts.jsonl"
         kept = {
-            name: KeptLines(folder / f"{name}.jsonl", 1 << 20, 2) for name in ("withheld", "rejected", "shadow")
+            name: KeptLines(folder / f"{name}.jsonl", 1 << 20, 2)
+            for name in ("withheld", "rejected", "shadow")
         }
         self.keep: Any = None
         self.handing = Handing(self, AlertLog(self.path), kept, self.storing)  # type: ignore[arg-type]
