@@ -51,11 +51,11 @@ NOTES = {
     "full": "no room for the file of alerts",
 }
 SECONDS = 40.0
-FLOWS = 50_000  # a second
-AN_HOUR = 4_000  # alerts, of one of event time, half of them from Kafka
+FLOWS = 20_000  # a second
+AN_HOUR = 1_000  # alerts, of one of event time, half of them from Kafka
 AS_WRITTEN = "2026-01-05T08:"
 START = "import sys; from cluster.cli import main; sys.exit(main())"
-JOURNAL = 16  # megabytes
+JOURNAL = 4  # megabytes
 
 
 class Outcome(msgspec.Struct):
