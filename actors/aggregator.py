@@ -26,7 +26,7 @@ from ingest.records import HOUR_US
 
 KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
 MOST_KNOWN = 20_000  # of those alerts, about 5 KB each
-OFFERED = 1_000  # alerts handed over at a time: 5 MB
+OFFERED = 250  # alerts handed over at a time: 1 MB, and a moment in which nobody else writes to the store
 MAX_FAULTS = 1_000  # that are kept until they are told
 MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
 

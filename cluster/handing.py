@@ -82,7 +82,7 @@ class Handing:
             logger().error(
                 "our fault: please report it", name=fault.name, entity=fault.entity, error=fault.error
             )
-        return again and len(fresh.alerts) + len(fresh.shadow) >= OFFERED
+        return not self._file_fault and len(fresh.alerts) + len(fresh.shadow) >= OFFERED
 
     def _hand(self, fresh: Fresh, again: bool) -> None:
         if fresh.shadow:

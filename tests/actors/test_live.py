@@ -319,9 +319,9 @@ def test_what_came_while_nothing_was_read_is_not_late(live: Settings) -> None:
         [one := Growing("one", [event(1, 1)], 1), other := Growing("other", [event(1, 2)], 1)], live
     )
     take(run, at(2))
-    later = [event(minute, minute) for minute in range(3, 250, 2)]
-    one.events, one.has = [*one.events, *later], 1 + len(later)
-    other.events, other.has = [*other.events, *(event(n, 1_000 + n) for n in range(4, 250, 3))], 80
+    for source, number in ((one, 3), (other, 4)):  # a block of one has more than two hours
+        source.events = [*source.events, *(event(minute, minute) for minute in range(number, 250, 30))]
+        source.has = len(source.events)
     progress = take(run, at(260))
     assert progress.counts.late == 0
     assert progress.counts.read == one.has + other.has

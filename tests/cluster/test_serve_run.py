@@ -12,7 +12,7 @@ from actors.saving import REJECTED as KIND
 from actors.saving import write_rejected
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
-from cluster.errors import UserError
+from cluster.errors import LostError, UserError
 from cluster.places import StoreError
 from cluster.run import Every
 from cluster.serve_run import ServeRun
@@ -102,3 +102,29 @@ def test_a_server_that_can_not_go_on_stops_when_it_is_told_to(tmp_path: Path) ->
     said = r"stopped while it could not go on .the store is away.; nothing is lost"
     with pytest.raises(UserError, match=said):
         for_ever(run)
+
+
+def test_what_is_stopped_while_it_recovers_recovers_first(tmp_path: Path) -> None:
+    """Else a service manager is told that it failed, and what it had read is read again."""
+    store = Store(tmp_path)
+    runtime: Any = Live(store, LENGTH, deaths(("advance", 4), ("start", 2)))
+    run = ServeRun(runtime, store, beginning(store, SERVE), Every(0.0), lambda line: None, 1 << 20)
+    run.start()
+    run.stop_wanted.set()
+    for _ in range(6):
+        run.advance(2)
+    run.checkpoint()
+    assert run.deaths == 2
+    assert newest(tmp_path).epoch == run.epoch > 0
+
+
+def test_ray_that_does_not_come_up_again_at_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server must not end since its machine was too busy for half a minute."""
+    from cluster import ray_runtime
+
+    def fails(address: str | None) -> Any:
+        raise UserError("a local Ray: could not be reached (the node timed out during startup)")
+
+    monkeypatch.setattr(ray_runtime, "start", fails)
+    with pytest.raises(LostError, match="could not be reached"):
+        ray_runtime._again(None)
