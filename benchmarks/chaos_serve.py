@@ -49,6 +49,10 @@ shipped = true
 """
 # Where it is one of a set the number of a line or octet tells of the run that read it, not of what was seen.
 PLACES = ("offset", "source", "records")
+RAYS = (
+    "raylet",
+    "control service",
+)  # without them Ray ends the driver, in its own library, without a word of ours
 BUSY = "timed out during startup"
 MARKED = 6  # alerts
 
@@ -150,6 +154,8 @@ class Served:
         self.folder, self.health, self.chance = folder, _port(), chance
         (folder / "in").mkdir(parents=True)
         self.config = world.configuration(folder / "redshank.toml", self._more(runtime))
+        self.last = ""  # kind that was killed
+        self.taken_along = 0  # of a server whose own raylet or control service was killed, by Ray
         self.busy = 0  # starts for which Ray itself did not come up in the time that it allows
         self.kills, self.starts, self.faults = Counter[str](), 0, list[str]()
         self.recovered_s: list[float] = []
@@ -200,6 +206,8 @@ path = "sink.jsonl"
             if (ended := self.process.poll()) is not None:
                 if BUSY in (self.folder / "log").read_text()[-2_000:]:
                     self.busy += 1  # a machine's fault
+                elif self.last in RAYS and ended == 1:
+                    self.taken_along += 1
                 else:
                     self.faults.append(f"it ended by itself with {ended}")
                 self.start()
@@ -221,7 +229,7 @@ path = "sink.jsonl"
         before = self.status()
         with suppress(ProcessLookupError):
             os.kill(self.chance.choice(sorted(victims[kind])), signal.SIGKILL)
-        begun = time.monotonic()
+        begun, self.last = time.monotonic(), kind
         self.kills[kind] += 1
         if kind == "driver":
             self.process.wait()
@@ -354,11 +362,13 @@ def main() -> int:
             kills = ", ".join(f"{number} {kind}" for kind, number in sorted(served.kills.items()))
             print(
                 f"round {rounds}: killed {kills}; {served.starts} starts ({served.busy} in vain, "
-                f"on a busy machine); {served.faults or 'the same'}",
+                f"on a busy machine; {served.taken_along} times Ray took the driver along); "
+                f"{served.faults or 'the same'}",
                 flush=True,
             )
             if served.faults:
-                print((served.folder / "log").read_text()[-5_000:])
+                lines = (served.folder / "log").read_text().splitlines()
+                print("\n".join([*(line for line in lines if not line.startswith("{")), *lines[-20:]]))
                 return 1
     middle = sorted(recovered)[len(recovered) // 2]
     print(

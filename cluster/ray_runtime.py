@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
+import threading
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -317,6 +319,19 @@ def _reach(address: str) -> None:
         raise UserError(f"--address {address}: nobody answers there ({error})") from None
 
 
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for a crash of its own, from its start on: who stops a run would abort it."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                if handler is not None:  # else nobody here has set it
+                    signal.signal(number, handler)
+
+
 def _again(address: str | None) -> Any:
     """Ray, after it has died. What keeps it from coming up, a busy machine say, may be over when it is tried again."""
     try:
@@ -344,7 +359,7 @@ def start(address: str | None) -> Any:
     # What the raylet says of a death would stand among the alerts on standard output; we say it ourselves.
     ray._private.worker._worker_logs_enabled = False
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _handlers_kept():
             warnings.simplefilter("ignore")
             if address:
                 ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
