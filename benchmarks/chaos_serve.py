@@ -36,7 +36,7 @@ from cluster.simulating import run as simulate
 
 START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
 PATIENCE_S = 600.0  # on a busy machine
-BETWEEN_S = (0.5, 4.0)  # from coming up again to the next kill
+BETWEEN_S = (0.2, 3.0)  # from coming up again to the next kill
 SETTLED_S = 12.0  # how old what a server says of its sinks may be, and longer than it looks for marks
 COMMON = """
 [detections]
