@@ -120,11 +120,11 @@ def test_what_is_stopped_while_it_recovers_recovers_first(tmp_path: Path) -> Non
 
 def test_ray_that_does_not_come_up_again_at_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server must not end since its machine was too busy for half a minute."""
-    from cluster import ray_runtime
+    from cluster import ray_start
 
     def fails(address: str | None) -> Any:
         raise UserError("a local Ray: could not be reached (the node timed out during startup)")
 
-    monkeypatch.setattr(ray_runtime, "start", fails)
+    monkeypatch.setattr(ray_start, "start", fails)
     with pytest.raises(LostError, match="could not be reached"):
-        ray_runtime._again(None)
+        ray_start.started_again(None)

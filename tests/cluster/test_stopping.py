@@ -121,16 +121,16 @@ def test_a_second_request_that_is_no_impatience_changes_nothing(number: signal.S
 def test_ray_does_not_take_the_signal_that_stops_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes SIGTERM for a crash of its own from its start on, also when it is begun again after a death."""
     ray = pytest.importorskip("ray", reason="Ray is not installed")
-    from cluster import ray_runtime
+    from cluster import ray_start
 
     monkeypatch.setattr(ray, "init", lambda *_, **__: signal.signal(signal.SIGTERM, signal.SIG_DFL))
-    monkeypatch.setattr(ray_runtime, "SETTINGS", {})
+    monkeypatch.setattr(ray_start, "SETTINGS", {})
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     before, stopping = signal.getsignal(signal.SIGTERM), Stopping()
     try:
         signal.signal(signal.SIGTERM, stopping)
-        ray_runtime.start(None)
+        ray_start.start(None)
         assert signal.getsignal(signal.SIGTERM) is stopping
     finally:
         signal.signal(signal.SIGTERM, before)
