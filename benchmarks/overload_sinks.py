@@ -52,7 +52,7 @@ NOTES = {
 }
 SECONDS = 40.0
 FLOWS = 20_000  # a second
-AN_HOUR = 1_000  # alerts, of one of event time, half of them from Kafka
+AN_HOUR = 2_000  # alerts, of one of event time, half of them from Kafka
 AS_WRITTEN = "2026-01-05T08:"
 START = "import sys; from cluster.cli import main; sys.exit(main())"
 JOURNAL = 4  # megabytes
