@@ -96,9 +96,9 @@ class Server:
         self.run.start()
         while not self._stopping:
             self._once()
-        self._post(STOPPING)
+        self.run.do(lambda: self._post(STOPPING))
         self.run.checkpoint()
-        if waiting := self.handing.last():
+        if waiting := self.run.do(self.handing.last):
             logger().warning(
                 "alerts wait for the next start: the checkpoint has them",
                 alerts=waiting,

@@ -10,12 +10,16 @@ import pytest
 from actors.conductor import Standing
 from actors.saving import REJECTED as KIND
 from actors.saving import write_rejected
+from alerts.kept import KeptLines
+from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
 from cluster.errors import LostError, UserError
 from cluster.places import StoreError
 from cluster.run import Every
 from cluster.serve_run import ServeRun
+from cluster.server import Server
+from cluster.snapshot import Board
 from ingest.records import Rejected
 from tests.cluster.scripted import LENGTH, NONE, REJECTED, Fails, Scripted, deaths, newest
 
@@ -116,6 +120,30 @@ def test_what_is_stopped_while_it_recovers_recovers_first(tmp_path: Path) -> Non
     run.checkpoint()
     assert run.deaths == 2
     assert newest(tmp_path).epoch == run.epoch > 0
+
+
+def test_what_dies_while_a_server_stops_does_not_spoil_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "state")
+    runtime: Any = Live(store, LENGTH)
+    run = ServeRun(runtime, store, beginning(store, SERVE), Every(0.0), lambda line: None, 1 << 20)
+    kept = {"rejected": KeptLines(tmp_path / "rejected.jsonl", 1 << 20, 1)}
+    server = Server(run, AlertLog(tmp_path / "alerts.jsonl"), Board(), 0, kept)
+    calls: list[str] = []
+
+    def dies_once(name: str) -> Any:
+        calls.append(name)
+        if calls.count(name) == 1:
+            raise LostError(f"{name}: the actor died")
+        return 0
+
+    monkeypatch.setattr(server, "_post", lambda phase: dies_once("post"))
+    monkeypatch.setattr(server.handing, "last", lambda: dies_once("last"))
+    server.stop()
+    server.serve()
+    assert calls == ["post", "post", "last", "last"]
+    assert newest(tmp_path / "state").epoch == run.epoch
 
 
 def test_ray_that_does_not_come_up_again_at_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
