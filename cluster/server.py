@@ -34,6 +34,7 @@ from ingest.collector import CollectorStats
 
 PAUSE_S = 0.02  # while no source has anything ...
 LONG_PAUSE_S = 0.05  # ... and for longer than a moment
+LONG_S = 0.5  # of steps of the stream, after which fewer are taken at a time
 LOOK_S = 5.0  # for sources that have come
 LOOKING = 0.05  # of the time at most
 TELL_S = 0.2  # between two looks at what is to be told ...
@@ -74,6 +75,7 @@ class Server:
         self._progress: Progress | None = None
         self._unseen: list[Health] = []  # sources that could not be looked at
         self._down: dict[str, str] = {}  # sources of which nothing can be read, and why
+        self._steps = STEPS  # of the stream at a time
         self._held = ""  # why nothing is read
         self._udp, self._tcp = UdpTotal(), UdpTotal()
 
@@ -111,7 +113,10 @@ class Server:
         if self._is_held():
             self.run.rest()
         else:
-            self._progress = self.run.advance(STEPS, now_us())
+            self._progress = self.run.advance(self._steps, now_us())
+            # A flood of alerts makes steps long: probes, signals and what is to be handed over don't wait for twenty.
+            is_long = time.monotonic() - now > LONG_S
+            self._steps = max(1, self._steps // 2) if is_long else min(STEPS, 2 * self._steps)
             self._look(now, self._progress)
         lately = now - self._came < LATELY_S
         more = now - self._told >= (SOON_S if lately or self._held else TELL_S) and self._tell(now)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from actors.conductor import Standing
+from actors.conductor import Progress, Standing
 from actors.saving import REJECTED as KIND
 from actors.saving import write_rejected
+from actors.steps import Counts
 from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
@@ -122,14 +123,19 @@ def test_what_is_stopped_while_it_recovers_recovers_first(tmp_path: Path) -> Non
     assert newest(tmp_path).epoch == run.epoch > 0
 
 
+def a_server(folder: Path) -> Server:
+    """Over the scripted runtime."""
+    store = Store(folder / "state")
+    runtime: Any = Live(store, LENGTH)
+    run = ServeRun(runtime, store, beginning(store, SERVE), Every(0.0), lambda line: None, 1 << 20)
+    kept = {"rejected": KeptLines(folder / "rejected.jsonl", 1 << 20, 1)}
+    return Server(run, AlertLog(folder / "alerts.jsonl"), Board(), 0, kept)
+
+
 def test_what_dies_while_a_server_stops_does_not_spoil_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(tmp_path / "state")
-    runtime: Any = Live(store, LENGTH)
-    run = ServeRun(runtime, store, beginning(store, SERVE), Every(0.0), lambda line: None, 1 << 20)
-    kept = {"rejected": KeptLines(tmp_path / "rejected.jsonl", 1 << 20, 1)}
-    server = Server(run, AlertLog(tmp_path / "alerts.jsonl"), Board(), 0, kept)
+    server = a_server(tmp_path)
     calls: list[str] = []
 
     def dies_once(name: str) -> Any:
@@ -143,7 +149,27 @@ def test_what_dies_while_a_server_stops_does_not_spoil_its_end(
     server.stop()
     server.serve()
     assert calls == ["post", "post", "last", "last"]
-    assert newest(tmp_path / "state").epoch == run.epoch
+    assert newest(tmp_path / "state").epoch == server.run.epoch
+
+
+def test_a_flood_of_alerts_keeps_probes_and_signals_waiting_for_one_step_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, taken = a_server(tmp_path), list[int]()
+    waits = Progress(Counts(), 0, 0, [], waiting=True)
+
+    def advance(steps: int, now_us: int) -> Progress:
+        taken.append(steps)
+        return waits
+
+    monkeypatch.setattr(server.run, "advance", advance)
+    for name in ("_look", "_tell", "_post"):
+        monkeypatch.setattr(server, name, lambda *_: False)
+    for long_s in (-1.0, 1e9):
+        monkeypatch.setattr("cluster.server.LONG_S", long_s)
+        for _ in range(6):
+            server._once()
+    assert taken == [20, 10, 5, 2, 1, 1, 1, 2, 4, 8, 16, 20]
 
 
 def test_ray_that_does_not_come_up_again_at_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
