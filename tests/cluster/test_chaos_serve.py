@@ -13,7 +13,7 @@ from benchmarks.chaos_serve import Reference, World, round_of
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Reference]:
-    world = World(tmp_path_factory.mktemp("organisation"), 2, 5)
+    world = World(tmp_path_factory.mktemp("organisation"), 4, 2)
     return world, Reference(world)
 
 
