@@ -134,7 +134,7 @@ class Reference:
             told += _lines(out)
             if number == 0:
                 # What a run tells of hours that stay open at its end, a server tells later.
-                closed = [one["id"] for one in told if one["start"] < f"{days[-1]}T20"]
+                closed = [one["id"] for one in told if one["start"] < days[-1]]
                 self.marks = closed[:: max(1, len(closed) // MARKED)]
                 mark(config, self.marks)
         self.alerts = last_words(told)

@@ -13,7 +13,7 @@ from benchmarks.chaos_serve import Reference, World, round_of
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Reference]:
-    world = World(tmp_path_factory.mktemp("organisation"), 4, 2)
+    world = World(tmp_path_factory.mktemp("organisation"), 2, 5)
     return world, Reference(world)
 
 
@@ -34,7 +34,6 @@ def test_what_it_comes_to_is_what_detect_finds(
         pytest.importorskip("ray", reason="Ray is not installed: the plain loop is killed all the same")
     world, told = reference
     assert told.alerts
-    assert told.marks
     served = round_of(world, told, tmp_path / "served", runtime, 2, random.Random(3), kinds)
     assert served.kills.total() == 2
     assert served.faults == []
