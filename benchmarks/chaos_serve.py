@@ -1,8 +1,8 @@
 """`python -m benchmarks.chaos_serve`: a server with everything on, whose processes are killed all the time.
 
 An organisation's telemetry comes in day by day. The server has a store, a sink, a console, incidents, sign-ins, an
-inventory, feeds that change, a budget, a detection in shadow, two routers and three shards; halfway alerts are marked
-benign. Between the kills (SIGKILL: the driver, each kind of actor, the raylet, Ray's control service) it is let come up
+inventory, feeds that change, a budget, a detection in shadow, two routers and three shards; before the last day alerts of
+earlier ones, if there are any, are marked benign. Between the kills (SIGKILL: the driver, each kind of actor, the raylet, Ray's control service) it is let come up
 again. At the end its alerts, the store's and the sink's must be those that `redshank detect` makes of the same files and
 marks, to the octet, and each record must have the same fate.
 """
