@@ -12,7 +12,9 @@ from actors.aggregator_state import USES, LearnedChanges
 from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
+from actors.spent import Spent
 from baselines.population import Population, Tally
+from detections.catalogue import CATALOGUE
 from detections.organisation import Indicator
 from detections.sign_ins import SignIn
 from ingest.enrich import Enrichment
@@ -23,6 +25,9 @@ MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
 MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 MAX_ROLES = 10_000
 
+COMMON = frozenset(
+    learned.name for detection in CATALOGUE.values() for learned in detection.baselines if learned.common
+)
 NEVER = -1
 Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
 
@@ -42,6 +47,7 @@ class OrganisationView:
         self.repeats = Repeats()
         self._sign_ins = SignIns()
         self.judged = JudgedDays()  # where an alert budget is set
+        self.spent = Spent()
         self._now = Tally()
         self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
         self._changed_roles: set[str] = set()
@@ -76,9 +82,13 @@ class OrganisationView:
         """How many entities' counts of this hour surprised their model so much, of how many."""
         return self._now.alike(baseline, score)
 
+    def risen(self, baseline: str) -> float:
+        """How many times as much as usual all entities together count in this hour."""
+        return self.population.risen(baseline, self._now)
+
     def close_population(self, hour: int, tally: Tally) -> None:
         """Take an hour's counts in, after its findings were judged."""
-        self.population.close(hour, tally)
+        self.population.close(hour, tally, COMMON)
 
     def _use(self, table: dict[str, Uses], key: str, principal: str, hour: int) -> None:
         users = table.setdefault(key, {})
@@ -249,6 +259,7 @@ class OrganisationView:
             self.repeats.state(),
             self._sign_ins.changes(),
             self.judged.state(),
+            self.spent.state(),
         )
 
     def mark(self) -> None:
@@ -268,6 +279,7 @@ class OrganisationView:
         self.repeats = Repeats(saved.repeats)
         self._sign_ins.load(saved.sign_ins)
         self.judged = JudgedDays(saved.judged)
+        self.spent = Spent(saved.spent)
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:

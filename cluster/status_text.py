@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from alerts.output import plain
-from cluster.status import Status
+from cluster.status import BudgetSpent, Status
 from detections.words import counted
 
 SHOWN = 10  # sources, reasons and complaints that are listed; the rest is summed up
@@ -58,6 +58,10 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
         f"{size(stored.octets)} in {counted(stored.parts, 'part')} ({kinds}), by {counted(status.shards, 'shard')}",
     )
     yield "Entities", _entities(status)
+    if status.budget is not None:
+        yield "Alert budget", _budget(status.budget)
+        for day in status.budget.days:
+            yield "", f"{day.day}: {day.told:,} told, {day.withheld:,} withheld by the budget"
 
 
 def _standing(status: Status) -> str:
@@ -93,6 +97,12 @@ def _hours(open_hours: list[int]) -> str:
         return "none"
     first, last = moment(open_hours[0]), moment(open_hours[-1])
     return first if first == last else f"{len(open_hours)}, from {first} to {last}"
+
+
+def _budget(budget: BudgetSpent) -> str:
+    alerts = "alert" if budget.a_day == 1 else "alerts"
+    said = f"{budget.a_day:g} false {alerts} a day, of the detections that state a chance"
+    return said if budget.days else f"{said}; no hour was closed with it yet"
 
 
 def _entities(status: Status) -> str:

@@ -64,6 +64,10 @@ class Organisation(Protocol):
     def alike(self, baseline: str, score: float) -> tuple[int, int]:
         """How many entities' counts of this hour surprised their model so much, of how many with a count."""
 
+    def risen(self, baseline: str) -> float:
+        """How many times as much as usual all entities together count in this hour, those with a finding left out;
+        1 where too little is known."""
+
     def role_definition(self, role: str) -> dict[str, Any] | None:
         """What is known of a custom role that was made lately (30 days): {'principal', 'at_us', 'actions', 'name'}."""
 
