@@ -26,6 +26,8 @@ from ingest.enrich import Enrichment
 from ingest.told_holders import Spans
 from ingest.told_inventory import ToldInventory
 
+OFFERED = 250  # alerts handed over at a time: 1 MB, and a moment in which nobody else writes to the store
+
 
 class Aggregator:
     """Plain and single-threaded; the runtime hands it every shard's reports in any order."""
@@ -131,10 +133,11 @@ class Aggregator:
         else:
             self.incidents.add(alert, hour, links)
 
-    def fresh(self) -> Fresh:
-        """What is to be told now. It is told again until `taken` is called; findings that raised no alert, once."""
+    def fresh(self, again: bool = True) -> Fresh:
+        """What is to be told now, the oldest first and at most `OFFERED` alerts. An alert is told again until `taken`
+        is called, but where it is not to come `again`; findings that raised no alert are told once."""
         kept, faults = self._account.take()
-        told = self._outbox.offer()
+        told = self._outbox.offer(OFFERED, again)
         alerts = [self._open[id_] if id_ in self._open else self._known[id_] for id_ in told]
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
@@ -144,7 +147,10 @@ class Aggregator:
     def _numbers(self) -> Numbers:
         systems = self.organisation.enrichment.systems
         return msgspec.structs.replace(
-            self._account.numbers(), unknown_systems=systems.failed, systems_fault=systems.fault
+            self._account.numbers(),
+            waiting=len(self._outbox),
+            unknown_systems=systems.failed,
+            systems_fault=systems.fault,
         )
 
     def taken(self, ids: list[str]) -> None:

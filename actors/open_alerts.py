@@ -20,6 +20,9 @@ class OpenAlerts:
 
     def __init__(self) -> None:
         self._told: dict[str, Raised] = {}
+        self._types: dict[
+            tuple[int, str, str], list[str]
+        ] = {}  # of an entity's hour: asked for each new alert
 
     def __contains__(self, id_: str) -> bool:
         return id_ in self._told
@@ -35,12 +38,7 @@ class OpenAlerts:
 
     def of_entity(self, hour: int, kind: str, entity: str) -> list[str]:
         """The types that were told of an entity's hour."""
-        told = (one for one in self._told.values() if one.hour == hour)
-        return [
-            one.alert.type
-            for one in told
-            if one.alert.entity.kind == kind and one.alert.entity.id.lower() == entity.lower()
-        ]
+        return list(self._types.get((hour, kind, entity.lower()), ()))
 
     def add(self, new: Raised) -> bool:
         """Whether it is to be told."""
@@ -49,19 +47,25 @@ class OpenAlerts:
             return False
         if known is not None and _grave(new) <= _grave(known):
             return False
-        self._told[new.alert.id] = new
+        self._know(new)
         return True
+
+    def _know(self, one: Raised) -> None:
+        if one.alert.id not in self._told:
+            self._types.setdefault(_place(one), []).append(one.alert.type)
+        self._told[one.alert.id] = one
 
     def remember(self, told: Raised) -> None:
         """It was told before a death that the checkpoint knows nothing of."""
         if told.alert.id not in self._told and len(self._told) < MOST:
-            self._told[told.alert.id] = told
+            self._know(told)
 
     def close(self, hour: int, raised: Collection[str]) -> list[Raised]:
         """Those of the hour that its close did not raise, taken back; its alerts are told by others."""
         closed = [one for one in self._told.values() if one.hour <= hour]
         for one in closed:
             del self._told[one.alert.id]
+            self._types.pop(_place(one), None)  # all of an hour are closed together
         left = [one for one in closed if one.alert.id not in raised]
         return [msgspec.structs.replace(one, alert=_taken_back(one)) for one in left]
 
@@ -71,7 +75,13 @@ class OpenAlerts:
 
     def load(self, told: Iterable[Raised]) -> None:
         """In place of what is known."""
-        self._told = {one.alert.id: one for one in told}
+        self._told, self._types = {}, {}
+        for one in told:
+            self._know(one)
+
+
+def _place(one: Raised) -> tuple[int, str, str]:
+    return one.hour, one.alert.entity.kind, one.alert.entity.id.lower()
 
 
 def _grave(one: Raised) -> int:

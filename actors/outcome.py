@@ -43,6 +43,7 @@ class Numbers(msgspec.Struct):
     expected: int = 0  # alerts told lower, for all who did it are expected to
     unknown_systems: int = 0  # as of an `Outcome`
     systems_fault: str = ""
+    waiting: int = 0  # alerts that nobody has taken yet
 
 
 class Fresh(msgspec.Struct):

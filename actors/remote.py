@@ -124,9 +124,9 @@ class RemoteAggregator:
         """What the run came to."""
         return self._aggregator.finish()
 
-    def fresh(self) -> Fresh:
+    def fresh(self, again: bool = True) -> Fresh:
         """See `Aggregator.fresh`."""
-        return self._aggregator.fresh()
+        return self._aggregator.fresh(again)
 
     def taken(self, ids: list[str]) -> None:
         """See `Aggregator.taken`."""

@@ -43,10 +43,14 @@ class Reader:
         return self.soon or silent < ASKED_US or now_us - self.asked_us >= min(ASKED_US, silent // 10)
 
     def caught_up_us(self, now_us: int, settings: Settings) -> int:
-        """Event time before which nothing more is to come: a source that is long silent has nothing that is older."""
+        """Event time before which nothing more is to come: a source that is long silent has nothing that is older.
+
+        It is silent as far as it was asked: nobody knows what came while nothing was read, for a sink that was full.
+        """
         bound_us = max(settings.silence_us, settings.outage_us) if self.down else settings.silence_us
-        silent = self.silent_us and not self.awaited and now_us - self.silent_us > bound_us
-        return max(self.frontier_us, now_us - bound_us) if silent else self.frontier_us
+        known_us = self.asked_us or now_us
+        silent = self.silent_us and not self.awaited and known_us - self.silent_us > bound_us
+        return max(self.frontier_us, known_us - bound_us) if silent else self.frontier_us
 
 
 class Sources:

@@ -8,27 +8,45 @@ from typing import Any
 
 import msgspec
 
+from alerts.appending import append
+
 
 class KeptLines:
-    """A file that is begun anew when it has so many octets; so many old ones are kept, NAME.1 is the newest of them."""
+    """A file that is begun anew when it has so many octets; so many old ones are kept, NAME.1 is the newest of them.
+
+    What can't be written now, on a full disk, waits in memory: whoever appends is to append no more till it was.
+    """
 
     def __init__(self, path: Path, octets: int, files: int) -> None:
         self.dropped = 0  # lines that fell out since this process began
+        self.fault = ""  # why lines wait
+        self.waiting: list[bytes] = []
         self._path, self._octets, self._files = path, octets, files
 
     def append(self, values: Iterable[Any]) -> int:
-        """Append values; how many lines fell out for them."""
-        lines = [msgspec.json.encode(value) + b"\n" for value in values]
-        before, at = self.dropped, 0
-        while at < len(lines):
-            with self._path.open("ab") as file:
-                size = file.tell()
-                while at < len(lines) and (not size or size + len(lines[at]) <= self._octets):
-                    size += file.write(lines[at])
-                    at += 1
-            if at < len(lines):
-                self._rotate()
+        """Append values, and what waits before them; how many lines fell out for them."""
+        self.waiting += map(msgspec.json.encode, values)
+        before = self.dropped
+        try:
+            while self.waiting:
+                self._fill()
+            self.fault = ""
+        except OSError as error:
+            self.fault = f"{self._path} can't be written: {(error.strerror or str(error)).lower()}"
         return self.dropped - before
+
+    def _fill(self) -> None:
+        """Write as many lines as there is room for; where there is none for the next one, begin a new file."""
+        size, number = self._path.stat().st_size if self._path.exists() else 0, 0
+        while number < len(self.waiting):
+            octets = len(self.waiting[number]) + 1
+            if size and size + octets > self._octets:
+                break
+            size, number = size + octets, number + 1
+        append(self._path, self.waiting[:number])
+        del self.waiting[:number]
+        if self.waiting:
+            self._rotate()
 
     def _rotate(self) -> None:
         """Oldest first: whatever is left when this is interrupted, the next time goes on from it."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from alerts.alert import Alert, to_json
+from alerts.appending import append
 from detections.declare import SEVERITIES, Severity
 
 KNOWN = 100_000  # alerts of which the last word is remembered: what comes again is one of the newest
@@ -27,6 +28,7 @@ class _Line(msgspec.Struct):
 class _Known(NamedTuple):
     """The last word on an alert."""
 
+    id: str
     hashed: bytes
     grave: int
     early: bytes  # the line, if its hour was open; else empty
@@ -35,6 +37,17 @@ class _Known(NamedTuple):
     def complete(self) -> bool:
         """Whether its hour had closed."""
         return not self.early
+
+    def is_news_after(self, known: _Known) -> bool:
+        """Whether it says what is not known."""
+        is_old = not self.complete and (known.complete or known.grave >= self.grave)
+        return not (known.hashed == self.hashed or is_old)
+
+
+def _word(line: bytes) -> _Known:
+    told = msgspec.json.decode(line, type=_Line)
+    early = b"" if told.complete else line
+    return _Known(told.id, blake2b(line, digest_size=16).digest(), SEVERITIES.index(told.severity), early)
 
 
 class AlertLog:
@@ -68,17 +81,19 @@ class AlertLog:
                     self._note(line.rstrip(b"\n"))
             file.truncate(whole)
 
-    def _note(self, line: bytes) -> bool:
-        """Whether it is news."""
-        told = msgspec.json.decode(line, type=_Line)
-        early = b"" if told.complete else line
-        now = _Known(blake2b(line, digest_size=16).digest(), SEVERITIES.index(told.severity), early)
-        known = self._known.pop(told.id, None)
-        new = known is None or not (known.hashed == now.hashed or _is_old(known, now))
-        self._known[told.id] = now if new or known is None else known  # the newest stand last
+    def _note(self, line: bytes) -> None:
+        """It stands in the file."""
+        now = _word(line)
+        known = self._known.pop(now.id, None)
+        new = known is None or now.is_news_after(known)
+        self._known[now.id] = now if new or known is None else known  # the newest stand last
         if len(self._known) > KNOWN:
             del self._known[next(iter(self._known))]
-        return new
+
+    def _is_news(self, line: bytes) -> bool:
+        now = _word(line)
+        known = self._known.get(now.id)
+        return known is None or now.is_news_after(known)
 
     def early(self) -> list[Alert]:
         """What was told of hours that were open then, and had no later word."""
@@ -90,15 +105,9 @@ class AlertLog:
         return told
 
     def write(self, alerts: Iterable[Alert]) -> None:
-        """Append what is news, and see that it is on the disk."""
-        lines = [line for line in map(to_json, alerts) if self._note(line)]
-        if not lines:
-            return
-        with self._path.open("ab") as file:
-            file.write(b"".join(line + b"\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _is_old(known: _Known, now: _Known) -> bool:
-    return not now.complete and (known.complete or known.grave >= now.grave)
+        """Append what is news, and see that it is on the disk. Raises OSError: then all of it is still news."""
+        lines = [line for line in map(to_json, alerts) if self._is_news(line)]
+        if lines:
+            append(self._path, lines, synced=True)
+        for line in lines:
+            self._note(line)

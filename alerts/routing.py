@@ -13,6 +13,7 @@ from detections.declare import SEVERITIES, Severity
 
 Kind = Literal["alert", "withdrawn", "sample"]
 Updates = Literal["all", "graver"]
+WhenFull = Literal["wait", "give_up"]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...] = ()  # empty: all
     regions: tuple[str, ...] = ()
     complete_only: bool = False  # nothing of hours that are open
+    when_full: WhenFull = "wait"  # what becomes of an alert for which the outbox has no room
     updates: Updates = "all"  # of newer words: all, or only those that are graver
     caps: Mapping[str, int] = {}  # severity -> messages a day to a target; what is not named has no bound
 

@@ -38,6 +38,7 @@ class SinkTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timeout_seconds: Annotated[float, Meta(ge=0.1, le=120, description="a number of seconds, 0.1 to 120")] = (
         10
     )
+    when_full: Literal["wait", "give_up"] = "wait"
     give_up_days: Annotated[float, Meta(ge=0.001, le=365, description="a number of days, 0.001 to 365")] = 7
     # Where to
     url: Annotated[str, Meta(description="an address, like 'https://example.com/alerts'")] | None = None
@@ -105,6 +106,7 @@ COMMON = frozenset(
         "complete_only",
         "updates",
         "timeout_seconds",
+        "when_full",
         "give_up_days",
     ]
 )

@@ -48,7 +48,7 @@ class Courier:
         self._not_before = 0.0
         self._counted_at = self._forget_at = 0.0
         self._now = SinkNow(name=way.name, kind=way.kind)
-        self._delivered = self._failed = 0
+        self._delivered = self._failed = self._forgotten = 0
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -172,6 +172,7 @@ class Courier:
                 outbox.forget(now - REMEMBER_S)
         if now >= self._counted_at:
             self._counted_at = now + COUNT_S
+            self._trim()
             found = [outbox.backlog(self.way.name) for outbox in self._outboxes]
             ages = [one.oldest for one in found if one.oldest is not None]
             self._now = SinkNow(
@@ -184,9 +185,20 @@ class Courier:
                 fault=next((one.error for one in found if one.error), "") if self._failures else "",
             )
 
+    def _trim(self) -> None:
+        """What nobody puts back does not pile up for ever."""
+        if number := sum(outbox.trim(self.way.name) for outbox in self._outboxes):
+            self._forgotten += number
+            self._say(
+                "the oldest of what was given up or held back can't be put back any more",
+                sink=self.way.name,
+                alerts=number,
+            )
+
     def now(self) -> SinkNow:
         """How it stood a moment ago; its own counts are those of now."""
-        return msgspec.structs.replace(self._now, delivered=self._delivered, failed=self._failed)
+        told = {"delivered": self._delivered, "failed": self._failed, "forgotten": self._forgotten}
+        return msgspec.structs.replace(self._now, **told)
 
 
 def is_capped(route: Route, row: Row, today: dict[str, int]) -> bool:

@@ -178,9 +178,9 @@ class LocalRuntime:
         self._conductor.release(standing)
         self._finder.know(positions_of(standing))
 
-    def fresh(self) -> Fresh:
-        """What is to be told now."""
-        return self._aggregator.fresh()
+    def fresh(self, again: bool = True) -> Fresh:
+        """What is to be told now: see `Aggregator.fresh`."""
+        return self._aggregator.fresh(again)
 
     def taken(self, ids: list[str]) -> None:
         """These alerts are in somebody's hands."""

@@ -203,6 +203,16 @@ METRICS = (
         ("file",),
     ),
     Told(
+        "redshank_held",
+        "1 while nothing is read, since what comes of it could not be handed over; else 0.",
+        _one(lambda now: float(bool(now.held))),
+    ),
+    Told(
+        "redshank_alerts_waiting",
+        "Alerts that wait for the file or the store of alerts; at 10,000 nothing more is read.",
+        _one(lambda now: now.alerts_waiting),
+    ),
+    Told(
         "redshank_queue_calls",
         "Calls in flight to each shard.",
         lambda now, _: (((str(shard),), calls) for shard, calls in enumerate(now.queues)),
@@ -237,6 +247,12 @@ METRICS = (
         "redshank_sink_dead_alerts",
         "Words on alerts that were given up until `redshank sinks retry`.",
         _of_sinks(lambda one: one.dead),
+        ("sink",),
+    ),
+    Told(
+        "redshank_sink_forgotten_total",
+        "Words on alerts that were given up or held back, and can't be put back any more: the oldest beyond 100,000.",
+        _of_sinks(lambda one: one.forgotten),
         ("sink",),
     ),
     Told(

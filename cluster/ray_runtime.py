@@ -22,7 +22,7 @@ from actors.steps import SourceState
 from alerts.alert import Alert
 from cluster.checkpoints import StoreError
 from cluster.errors import LostError, UserError
-from cluster.ray_start import in_a_line, start
+from cluster.ray_start import in_a_line, start, started_again
 from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
@@ -73,7 +73,7 @@ class RayRuntime:
 
         self._end_actors()
         if not self._ray.is_initialized():
-            self._ray = start(self._address)
+            self._ray = started_again(self._address)
             self._share()
         settings, shared = self._settings, self._shared
         self._shards = [self._actor(RemoteShard, index, settings) for index in range(settings.shards)]
@@ -175,9 +175,9 @@ class RayRuntime:
         """A checkpoint holds: live sources need not keep what stands before it."""
         self._get(self._router.release.remote(standing))
 
-    def fresh(self) -> Fresh:
-        """What is to be told now."""
-        fresh: Fresh = self._get(self._aggregator.fresh.remote())
+    def fresh(self, again: bool = True) -> Fresh:
+        """What is to be told now: see `Aggregator.fresh`."""
+        fresh: Fresh = self._get(self._aggregator.fresh.remote(again))
         return fresh
 
     def taken(self, ids: list[str]) -> None:

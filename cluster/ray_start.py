@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cluster.errors import UserError
+from cluster.errors import LostError, UserError
 
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")  # Ray's messages have them wherever they go
 SETTINGS = {  # of Ray, where the user has not said otherwise
@@ -43,6 +47,27 @@ def _reach(address: str) -> None:
         raise UserError(f"--address {address}: nobody answers there ({error})") from None
 
 
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for a crash of its own, from its start on: who stops a run would abort it."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                if handler is not None:  # else nobody here has set it
+                    signal.signal(number, handler)
+
+
+def started_again(address: str | None) -> Any:
+    """Ray, after it has died. What keeps it from coming up, a busy machine say, may be over when it is tried again."""
+    try:
+        return start(address)
+    except UserError as error:
+        raise LostError(str(error)) from None
+
+
 def start(address: str | None) -> Any:
     """Ray, started quietly here or joined at an address: the one given, or RAY_ADDRESS."""
     address = address or os.environ.get("RAY_ADDRESS")
@@ -62,7 +87,7 @@ def start(address: str | None) -> Any:
     # What the raylet says of a death would stand among the alerts on standard output; we say it ourselves.
     ray._private.worker._worker_logs_enabled = False
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _handlers_kept():
             warnings.simplefilter("ignore")
             if address:
                 ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)

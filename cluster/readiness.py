@@ -32,4 +32,6 @@ def not_ready(snapshot: Snapshot | None) -> list[str]:
         reasons.append("no checkpoint was restored or taken yet")
     if snapshot.store_fault:
         reasons.append(f"the store can't be used: {snapshot.store_fault}")
+    if snapshot.held:
+        reasons.append(f"nothing is read for now: {snapshot.held}")
     return reasons

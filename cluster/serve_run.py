@@ -36,7 +36,7 @@ class LiveRuntime(Runtime, Protocol):
     def scale(self, shards: int) -> None: ...
     def renew(self, indicators: Indicators) -> None: ...
     def release(self, standing: Standing) -> None: ...
-    def fresh(self) -> Fresh: ...
+    def fresh(self, again: bool = True) -> Fresh: ...
     def taken(self, ids: list[str]) -> None: ...
     def remember(self, told: list[Alert]) -> None: ...
     def sources(self, most: int) -> list[SourceState]: ...
@@ -63,6 +63,7 @@ class ServeRun(Run):
         self.journal_bound = journal_bound
         self.store_fault = ""  # why the store can't be used now
         self.stop_wanted = threading.Event()
+        self._tried_last = False  # since it was told to stop
         self.configured = 0  # how many shards the configuration asks for
         # Whoever serves puts here what is to be done with what can't be read, and when it begins again.
         self.keep: Callable[[list[Rejected]], None] = lambda rejected: None
@@ -119,7 +120,9 @@ class ServeRun(Run):
         if self._deaths_since:
             pause_s = min(LONGEST_S, 0.5 * 2.0 ** min(self._deaths_since, 10))
             if self.stop_wanted.wait(pause_s):
-                raise UserError(f"stopped while it could not go on ({error}); {NOTHING_LOST}")
+                if self._tried_last:
+                    raise UserError(f"stopped while it could not go on ({error}); {NOTHING_LOST}")
+                self._tried_last = True  # whoever stops it while it recovers has all that was read saved
         self._deaths_since += 1
 
     def _do_without(self, error: UserError) -> None:
@@ -129,6 +132,10 @@ class ServeRun(Run):
         self.store_fault = str(error)
         self._say(f"the store can't be used: {error}; trying again")
         self._wait_to_begin(error)
+
+    def rest(self) -> None:
+        """In place of `advance`, where nothing is to be read for now: checkpoints that were begun come to hold."""
+        self.do(lambda: self._take_written(wait=False))
 
     def teach(self, first: int) -> None:
         """Have the shards know what was marked since; of hours from `first` on nothing was told yet."""

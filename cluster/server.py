@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from actors.conductor import Progress
-from actors.outcome import Numbers
 from actors.steps import Counts, SourceState
-from alerts.alert import Alert
 from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.feed_watch import FeedWatch, renew
+from cluster.handing import Handing
 from cluster.logs import batch_line, logger
 from cluster.serve_run import STEPS, ServeRun, now_us
 from cluster.snapshot import (
@@ -29,11 +28,13 @@ from cluster.snapshot import (
     UdpNow,
     UdpTotal,
 )
+from cluster.storing import Storing
 from ingest.blocks import Health
 from ingest.collector import CollectorStats
 
 PAUSE_S = 0.02  # while no source has anything ...
 LONG_PAUSE_S = 0.05  # ... and for longer than a moment
+LONG_S = 0.5  # of steps of the stream, after which fewer are taken at a time
 LOOK_S = 5.0  # for sources that have come
 LOOKING = 0.05  # of the time at most
 TELL_S = 0.2  # between two looks at what is to be told ...
@@ -53,18 +54,15 @@ class Server:
         board: Board,
         lateness_us: int,
         kept: dict[str, KeptLines],  # 'withheld', 'rejected', 'shadow'
-        stored: Callable[[Sequence[Alert]], bool] = lambda alerts: True,
+        storing: Storing | None = None,  # into the stores of alerts
     ) -> None:
         self.run = run
-        self._log = log
+        self.handing = Handing(run, log, kept, storing)
         self.sinks: Callable[[], list[SinkNow]] = list
         self.ports = 0  # that are to be listened on
         self.feeds: FeedWatch | None = None
-        self._stored = stored  # whether the store of alerts has them
         self._board = board
         self._lateness_us = lateness_us
-        self._kept = kept
-        run.keep = lambda some: self._keep("rejected", some)
         run.begins_again = self._begins_again
         run.told_early = log.early
         self._started_us = now_us()
@@ -77,7 +75,8 @@ class Server:
         self._progress: Progress | None = None
         self._unseen: list[Health] = []  # sources that could not be looked at
         self._down: dict[str, str] = {}  # sources of which nothing can be read, and why
-        self._numbers = Numbers(0, 0, 0, 0, 0, {}, {})
+        self._steps = STEPS  # of the stream at a time
+        self._held = ""  # why nothing is read
         self._udp, self._tcp = UdpTotal(), UdpTotal()
 
     def _begins_again(self, store_fault: str) -> None:
@@ -99,25 +98,28 @@ class Server:
         self.run.start()
         while not self._stopping:
             self._once()
-        self._post(STOPPING)
+        self.run.do(lambda: self._post(STOPPING))
         self.run.checkpoint()
-        self._hand_over()
+        if waiting := self.run.do(self.handing.last):
+            logger().warning(
+                "alerts wait for the next start: the checkpoint has them",
+                alerts=waiting,
+                reason=self.handing.fault,
+            )
         logger().info("stopped", epoch=self.run.epoch)
 
     def _once(self) -> None:
-        progress = self._progress = self.run.advance(STEPS, now_us())
         now = time.monotonic()
-        if now >= self._look_at:
-            self._unseen = self.run.do(self.run.runtime.look)
-            took_s = time.monotonic() - now  # the longer, the more files there are
-            self._look_at = now + max(LOOK_S, took_s / LOOKING)
-            self.run.teach(progress.untold_hour)
-        if progress.counts.read != self._read:
-            self._read, self._came = progress.counts.read, now
+        if self._is_held():
+            self.run.rest()
+        else:
+            self._progress = self.run.advance(self._steps, now_us())
+            # A flood of alerts makes steps long: probes, signals and what is to be handed over don't wait for twenty.
+            is_long = time.monotonic() - now > LONG_S
+            self._steps = max(1, self._steps // 2) if is_long else min(STEPS, 2 * self._steps)
+            self._look(now, self._progress)
         lately = now - self._came < LATELY_S
-        if now - self._told >= (SOON_S if lately else TELL_S):
-            self._told = now
-            self.run.do(self._hand_over)
+        more = now - self._told >= (SOON_S if lately or self._held else TELL_S) and self._tell(now)
         if now - self._posted >= POST_S:
             self._posted = now
             self.run.do(lambda: self._post(RUNNING))
@@ -128,33 +130,37 @@ class Server:
             self.run.scale(shards)
             logger().info("scaled", shards=shards)
         self._board.moved()
-        if progress.waiting:
-            time.sleep(PAUSE_S if lately else LONG_PAUSE_S)
+        if (self._held or (self._progress is not None and self._progress.waiting)) and not more:
+            time.sleep(PAUSE_S if lately or self._held else LONG_PAUSE_S)
 
-    def _hand_over(self) -> None:
-        """Alerts count as taken once they are on the disk, and in the store where there is one; until then they come
-        again, and both know what they have."""
-        fresh = self.run.runtime.fresh()
-        if fresh.numbers.systems_fault and not self._numbers.systems_fault:
-            logger().warning("networks can't be looked up", reason=fresh.numbers.systems_fault)
-        self._numbers = fresh.numbers
-        self._keep("withheld", fresh.kept)
-        self.run.hand_rejected()
-        if fresh.alerts:
-            self._log.write(fresh.alerts)
-            if self._stored(fresh.alerts):
-                self.run.runtime.taken([alert.id for alert in fresh.alerts])
-        if fresh.shadow:
-            self._keep("shadow", fresh.shadow)
-            self.run.runtime.taken([alert.id for alert in fresh.shadow])
-        for fault in fresh.faults:
-            logger().error(
-                "our fault: please report it", name=fault.name, entity=fault.entity, error=fault.error
-            )
+    def _is_held(self) -> bool:
+        """Whether nothing is to be read, for what comes of it could not be handed over. It is said when that changes."""
+        before, self._held = self._held, self.handing.held
+        if self._held and not before:
+            logger().warning("nothing more is read for now", reason=self._held)
+        if before and not self._held:
+            logger().info("sources are read again")
+            # What has come meanwhile is known before the time that has passed closes hours without it.
+            self._unseen = self.run.do(self.run.runtime.look)
+        return bool(self._held)
 
-    def _keep(self, name: str, some: list[Any]) -> None:
-        if dropped := self._kept[name].append(some):
-            logger().warning("the oldest of what is kept was dropped", file=f"{name}.jsonl", lines=dropped)
+    def _look(self, now: float, progress: Progress) -> None:
+        """Take in what has come: records, sources, marks."""
+        if now >= self._look_at:
+            begun = time.monotonic()
+            self._unseen = self.run.do(self.run.runtime.look)
+            took_s = time.monotonic() - begun  # the longer, the more files there are
+            self._look_at = now + max(LOOK_S, took_s / LOOKING)
+            if self.handing.store_is_well:
+                self.run.teach(progress.untold_hour)
+        if progress.counts.read != self._read:
+            self._read, self._came = progress.counts.read, now
+
+    def _tell(self, now: float) -> bool:
+        """Hand over what there is; whether there may be more at once."""
+        more = self.run.do(self.handing.once)
+        self._told = float("-inf") if more else now
+        return more
 
     # How it stands
 
@@ -165,7 +171,7 @@ class Server:
             self._before = snapshot
 
     def _snapshot(self, phase: str, progress: Progress | None) -> Snapshot:
-        now, runtime, said = now_us(), self.run.runtime, self._numbers
+        now, runtime, said = now_us(), self.run.runtime, self.handing.numbers
         said_of = runtime.stats()
         ports = [one for one in said_of if isinstance(one, CollectorStats)]
         unseen = [*self._unseen, *(self.feeds.health() if self.feeds is not None else ())]
@@ -194,7 +200,9 @@ class Server:
             checkpoint=self.run.checkpoint_now(),
             deaths=self.run.deaths,
             recoveries=self.run.deaths,
-            kept_dropped={name: lines.dropped for name, lines in self._kept.items()},
+            kept_dropped=self.handing.dropped,
+            held=self._held,
+            alerts_waiting=said.waiting,
             queues=runtime.queues(),
             sinks=self.sinks(),
             udp=_told(ports, False, self._udp),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,8 @@ from cluster.server import Server
 from cluster.sinking import Way, routes, ways
 from cluster.snapshot import Board
 from cluster.sources import finder_of, host_and_port, placed
-from cluster.storing import Stored, Writer, opened
+from cluster.stopping import Stopping
+from cluster.storing import Stored, Storing, Writer, opened
 from cluster.teaching import marks_of
 from detections.catalogue import CATALOGUE
 from ingest.enrich import EnrichmentSettings
@@ -42,6 +42,18 @@ KEPT = ("withheld", "rejected", "shadow")
 
 def serve(config: Path) -> int:
     """Until it is told to stop. Raises UserError where it could not run."""
+    stopping = Stopping()
+    stopping.install()
+    try:
+        return _serve(config, stopping)
+    except KeyboardInterrupt:
+        if stopping.at_once or not stopping.asked:
+            raise
+        logger().info("stopped before it had begun")
+        return 0
+
+
+def _serve(config: Path, stopping: Stopping) -> int:
     configuration = load(config, frozenset(CATALOGUE))
     folder = config.parent.resolve()
     configure(configuration.serve.log_level)
@@ -83,10 +95,12 @@ def serve(config: Path) -> int:
         log = AlertLog(alerts)
         writer = Writer(configuration, routes(configuration))
         delivery = _delivery(found, writer)
-        stored = Stored(writer, logger().warning, delivery.wake if delivery else lambda: None)
+        storing = None
+        if writer.used:
+            storing = Storing(Stored(writer, logger().warning, delivery.wake if delivery else lambda: None))
         board = Board()
         kept = {name: _kept(configuration, alerts.parent / f"{name}.jsonl") for name in KEPT}
-        server = Server(run, log, board, settings.lateness_us, kept, stored.write)
+        server = Server(run, log, board, settings.lateness_us, kept, storing)
         server.ports = finder.ports
         server.feeds = watch = FeedWatch(feeds)
         watch.start()
@@ -96,8 +110,7 @@ def serve(config: Path) -> int:
             server.sinks = delivery.now
             delivery.start()
             stack.callback(delivery.stop)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, server.stop)
+        stopping.stop = server.stop
         stack.enter_context(serving(board, host, port, scale=server.scale))
         stores = opened(configuration) if configuration.console.listen else None
         where = stack.enter_context(beside(configuration, config, stores.all() if stores else [], board))

@@ -60,6 +60,7 @@ def _route(table: SinkTable) -> Route:
         types=table.types,
         regions=table.regions,
         complete_only=table.complete_only,
+        when_full=table.when_full,
         updates=table.updates or ("graver" if for_people else "all"),
         caps={**CAPS, **own} if table.kind == "email" else {},
     )

@@ -100,6 +100,7 @@ class SinkNow(msgspec.Struct, frozen=True, kw_only=True):
     held: int = 0  # by a cap, until a later message names them
     delivered: int = 0
     failed: int = 0  # tries
+    forgotten: int = 0  # given up or held back, and so many that they can't be put back any more
     fault: str = ""  # why it can't be reached now
 
 
@@ -132,6 +133,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     recoveries: int = 0
     kept_dropped: dict[str, int] = {}  # lines that fell out of `withheld`, `rejected` and `shadow`
     # What waits
+    held: str = ""  # why nothing is read for now
+    alerts_waiting: int = 0  # for the file or the store of alerts
     queues: list[int] = []  # calls in flight, by shard
     sinks: list[SinkNow] = []
     udp: UdpNow | None = None

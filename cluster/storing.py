@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 AGAIN_S = 5.0  # after the store has failed
 FORGET_S = 3_600.0
+ASK_S = 5.0  # between two looks at whether the store answers
+SLOW_S = 2.0  # what takes longer is said to be slow
 
 
 def opened(configuration: Configuration) -> Stores | None:
@@ -58,6 +61,13 @@ class Writer:
     def outboxes(self) -> list[Outbox]:
         """Where what sinks are to be told waits."""
         return [store.outbox for store in self._stores.all()] if self._stores is not None else []
+
+    def ask(self) -> None:
+        """See that all of them answer. Raises AlertStoreError."""
+        from alerts.store.marks import stand
+
+        for store in self._stores.all() if self._stores is not None else []:
+            stand(store.engine)
 
     def forget(self) -> int:
         """Remove what is older than is kept. Raises AlertStoreError."""
@@ -108,30 +118,146 @@ class Stored:
         """`news` is called when something was written."""
         self._writer, self._say, self._news = writer, say, news
         self._not_before = self._forget_at = float("-inf")
-        self._failed = False
+        self.fault = ""  # why the store takes nothing now
+
+    @property
+    def used(self) -> bool:
+        """Whether there is a store."""
+        return self._writer.used
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is to be tried; not so soon after it has failed."""
+        return time.monotonic() >= self._not_before
 
     def write(self, alerts: Sequence[Alert]) -> bool:
         """Whether the store has them."""
-        if not self._writer.used:
+        if not self.used:
             return True
+        if not self.ready:
+            return False
+        if not self._try(lambda: self._writer.write(alerts)):
+            return False
+        self._news()
+        at = time.monotonic()
+        if at >= self._forget_at:
+            self._try(self._writer.forget)
+            self._forget_at = at + FORGET_S
+        return True
+
+    def answers(self) -> bool:
+        """Whether it can be read. That says nothing of whether it can be written."""
         from alerts.store.opening import AlertStoreError
 
-        at = time.monotonic()
-        if at < self._not_before:
-            return False
         try:
-            self._writer.write(alerts)
-            self._news()
-            if at >= self._forget_at:
-                self._writer.forget()
-                self._forget_at = at + FORGET_S
-        except AlertStoreError as error:
-            self._not_before = at + AGAIN_S
-            if not self._failed:
-                self._say(f"{error}; the alerts are kept and tried again")
-            self._failed = True
+            self._writer.ask()
+        except AlertStoreError:
             return False
-        if self._failed:
-            self._say("the store of alerts can be used again")
-        self._failed = False
         return True
+
+    def fail(self, why: str) -> None:
+        """It is left alone for a while; that is said once."""
+        self._not_before = time.monotonic() + AGAIN_S
+        if not self.fault:
+            self._say(f"{why}; the alerts are kept and tried again")
+        self.fault = why
+
+    def _try(self, do: Callable[[], object]) -> bool:
+        from alerts.store.opening import AlertStoreError
+
+        try:
+            do()
+        except AlertStoreError as error:
+            self.fail(str(error))
+            return False
+        if self.fault:
+            self._say("the store of alerts can be used again")
+        self.fault = ""
+        return True
+
+
+class Storing:
+    """Writes into the stores in a thread of its own: one that does not answer keeps nobody else waiting.
+
+    It has one helping of alerts at a time, so nothing queues here: what is not `taken` comes again.
+    """
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self._lock = threading.Condition()
+        self._given: list[Alert] | None = None  # being written, since ...
+        self._since = 0.0
+        self._has: list[str] = []  # ids that the store has, and nobody was told of it yet
+        self._answered = time.monotonic()  # it was opened a moment ago
+        self._stop = False
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self._thread.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a helping may be given."""
+        with self._lock:
+            return self._given is None and not self._has and self._stored.ready
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it answered lately, and what it was given is not taking long."""
+        now = time.monotonic()
+        with self._lock:
+            slow = self._given is not None and now - self._since > SLOW_S
+            return not slow and now - self._answered < 3 * ASK_S
+
+    @property
+    def fault(self) -> str:
+        """Why the store takes nothing now."""
+        with self._lock:
+            slow_s = time.monotonic() - self._since if self._given is not None else 0.0
+        return self._stored.fault or (
+            f"the store of alerts has not answered for {slow_s:.0f} s" if slow_s > SLOW_S else ""
+        )
+
+    def give(self, alerts: Sequence[Alert]) -> None:
+        """Have these written; only when it is `ready`."""
+        with self._lock:
+            self._given, self._since = list(alerts), time.monotonic()
+            self._lock.notify_all()
+
+    def taken(self) -> list[str]:
+        """The ids of what the store has since the last time."""
+        with self._lock:
+            has, self._has = self._has, []
+        return has
+
+    def settle(self, most_s: float) -> None:
+        """Wait until what was given is written, or has failed, for so long at most."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._given is None, most_s)
+
+    def stop(self) -> None:
+        """Begin nothing more; a thread that hangs in the database is left alone."""
+        with self._lock:
+            self._stop = True
+            self._lock.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._given is not None or self._stop, ASK_S)
+                if self._stop:
+                    return
+                given = self._given
+            answers = self._safely(given)
+            with self._lock:
+                self._answered = time.monotonic() if answers else self._answered
+                if given is not None:
+                    self._given = None
+                    self._has = [alert.id for alert in given] if answers else []
+                    self._lock.notify_all()
+
+    def _safely(self, given: Sequence[Alert] | None) -> bool:
+        """Whether the store has them, or answers. A thread that dies of a fault of ours would store nothing any more."""
+        try:
+            return self._stored.answers() if given is None else self._stored.write(given)
+        except Exception as error:
+            self._stored.fail(f"our fault, please report it: {error!r}")
+            return False

@@ -16,6 +16,13 @@ from sqlalchemy.pool import NullPool
 HEAD = "0006"  # the newest of `migrations`
 BUSY_S = 10.0  # that a writer waits for another one
 KEPT, RECYCLE_S = 2, 300  # connections to PostgreSQL that are kept, and for how long
+# How soon a connection to a machine that is gone is known to be dead; the system's own answer takes hours.
+ALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 LOCK = 0x5EDA  # PostgreSQL's, while tables are made
 
 
@@ -67,10 +74,17 @@ def _postgresql(url: URL) -> Engine:
         max_overflow=-1,
         pool_pre_ping=True,
         pool_recycle=RECYCLE_S,
-        connect_args={"connect_timeout": int(BUSY_S)},
+        connect_args={"connect_timeout": int(BUSY_S), **ALIVE},
     )
+    event.listen(engine, "connect", _patient)
     weakref.finalize(engine, engine.pool.dispose)
     return engine
+
+
+def _patient(connection: Any, _: Any) -> None:
+    """Who waits for a lock waits as long as in SQLite, not for ever."""
+    connection.execute(f"SET lock_timeout = {int(BUSY_S * 1000)}")
+    connection.commit()
 
 
 def shown(url: str) -> str:
@@ -135,6 +149,9 @@ def _migrate(engine: Engine) -> None:
             return
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
+            connection.execute(
+                text("SET LOCAL lock_timeout = 0")
+            )  # another's upgrade takes as long as it takes
             connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
         version = _version(connection)
         if version == HEAD:  # another process was first

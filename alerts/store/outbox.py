@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, o
 
 from alerts.alert import Alert, to_json
 from alerts.routing import Kind, Past, Route, word
-from alerts.store.opening import reading, writing
+from alerts.store.opening import AlertStoreError, reading, writing
 from alerts.store.schema import ALERTS, OUTBOX
 from detections.declare import SEVERITIES
 
 WAITING, DELIVERED, DEAD = "waiting", "delivered", "dead"
 HELD, NAMED, HIDDEN = "held", "named", "hidden"  # by a cap; in a later message; by a rule
-MOST = 100_000  # that wait for a sink; what comes beyond is dead at once, and can be put back
+MOST = 100_000  # that wait for a sink, are dead, or are held back: of each so many
 FULL = f"more than {MOST:,} waited"
 BATCH = 500
 _O = OUTBOX.c
@@ -51,7 +51,8 @@ class Backlog(NamedTuple):
 def enqueue(
     connection: Connection, alert: Alert, routes: Sequence[Route], now: float, waiting: dict[str, int]
 ) -> None:
-    """Put in what sinks are to be told of an alert of which there is news.
+    """Put in what sinks are to be told of an alert of which there is news. Raises AlertStoreError where a sink is to be
+    waited for that has no room: then the alert is not in the store either, and comes again.
 
     `waiting` is kept over a transaction: how many rows wait for each sink, counted once.
     """
@@ -62,15 +63,24 @@ def enqueue(
             if alert.withdrawn and past is not None:
                 _unsaid(connection, route.name, target, alert.id, past)
             if kind is not None:
-                connection.execute(
-                    insert(OUTBOX).values(_values(connection, route, target, alert, kind, now))
-                )
+                full = _is_full(connection, route, waiting)
+                connection.execute(insert(OUTBOX).values(_values(route, target, alert, kind, now, full)))
 
 
-def _values(
-    connection: Connection, route: Route, target: str, alert: Alert, kind: Kind, now: float
-) -> dict[str, Any]:
-    full = _waiting(connection, route.name) >= MOST
+def _is_full(connection: Connection, route: Route, waiting: dict[str, int]) -> bool:
+    """Whether there is no room for one more; if there is, it is counted as taken."""
+    number = waiting.get(route.name)
+    number = _waiting(connection, route.name) if number is None else number
+    full = number >= MOST
+    waiting[route.name] = number + (not full)
+    if full and route.when_full == "wait":
+        raise AlertStoreError(
+            f"sink {route.name}: {MOST:,} alerts wait for it already, and there is no room for more"
+        )
+    return full
+
+
+def _values(route: Route, target: str, alert: Alert, kind: Kind, now: float, full: bool) -> dict[str, Any]:
     return {
         "sink": route.name,
         "target": target,
@@ -166,6 +176,19 @@ class Outbox:
         over = (DELIVERED, NAMED, HIDDEN)
         with writing(self._engine) as connection:
             return connection.execute(delete(OUTBOX).where(_O.state.in_(over), _O.done < before)).rowcount
+
+    def trim(self, sink: str) -> int:
+        """Remove the oldest of what is dead or held back beyond `MOST`; how many. Their alerts stay in the store."""
+        removed = 0
+        for state in (DEAD, HELD):
+            mine = and_(_O.sink == sink, _O.state == state)
+            with reading(self._engine) as connection:
+                beyond = select(_O.id).where(mine).order_by(_O.id.desc()).offset(MOST).limit(1)
+                last = connection.execute(beyond).scalar()
+            if last is not None:
+                with writing(self._engine) as connection:
+                    removed += connection.execute(delete(OUTBOX).where(mine, _O.id <= last)).rowcount
+        return removed
 
     # Caps
 

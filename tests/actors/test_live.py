@@ -311,3 +311,17 @@ def test_hours_wait_while_there_may_be_sources_that_nobody_knows_of(live: Settin
     assert told(run) == []
     take(run, at(300) + live.outage_us + 1)
     assert [alert.count for alert in told(run)] == [2], "not for ever"
+
+
+def test_what_came_while_nothing_was_read_is_not_late(live: Settings) -> None:
+    """Nothing was read for hours, for the disk was full or the machine asleep: no source was silent, nobody has asked."""
+    run = Replayed(
+        [one := Growing("one", [event(1, 1)], 1), other := Growing("other", [event(1, 2)], 1)], live
+    )
+    take(run, at(2))
+    for source, number in ((one, 3), (other, 4)):  # a block of one has more than two hours
+        source.events = [*source.events, *(event(minute, minute) for minute in range(number, 250, 30))]
+        source.has = len(source.events)
+    progress = take(run, at(260))
+    assert progress.counts.late == 0
+    assert progress.counts.read == one.has + other.has

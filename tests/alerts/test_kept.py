@@ -83,3 +83,17 @@ def test_what_incidents_were_joined_with_is_forgotten_with_their_alerts() -> Non
         incidents.forget(hour, [one.incident, other.incident])
         assert incidents.root(other.incident) == joins.incident == incidents.root(one.incident)
         assert len(incidents._parent) <= 3
+
+
+def test_lines_that_a_full_disk_does_not_take_wait_and_come_once(tmp_path: Path) -> None:
+    path = tmp_path / "rejected.jsonl"
+    kept = KeptLines(path, 10, 3)
+    path.symlink_to("/dev/full")
+    kept.append([1, 2])
+    kept.append([])
+    assert kept.fault == f"{path} can't be written: no space left on device"
+    path.unlink()
+    kept.append([3, 4, 5, 6])
+    assert kept.fault == ""
+    kept.append([7])
+    assert lines_of(tmp_path) == [1, 2, 3, 4, 5, 6, 7]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alerts.alert import Alert, Entity
+from alerts.appending import append
 from alerts.log import AlertLog
 from alerts.output import latest, parse_alerts
 from cluster.showing import show_alert, show_list
@@ -96,3 +99,36 @@ def test_a_withdrawn_alert_is_listed_no_more_and_says_why(
     assert "No alerts" in capsys.readouterr().out
     show_alert(path, "aa")
     assert "Withdrawn: the operation failed" in capsys.readouterr().out
+
+
+def test_what_a_full_disk_does_not_take_is_written_when_there_is_room(tmp_path: Path) -> None:
+    """An alert that counts as written and is not is lost; half a line would spoil the one after it."""
+    path = tmp_path / "alerts.jsonl"
+    log = AlertLog(path)
+    log.write([alert(1)])
+    really = path.rename(tmp_path / "kept")
+    path.symlink_to("/dev/full")
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space left"):
+            log.write([alert(2)])
+    path.unlink()
+    really.rename(path)
+    log.write([alert(2)])
+    log.write([alert(2)])
+    assert [count for count, _ in words(path)] == [1, 2]
+
+
+def test_half_of_what_is_appended_is_taken_away_again(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    append(path, [b"whole"])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            append(path, [b"more than there is room for"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    append(path, [b"later"])
+    assert path.read_bytes() == b"whole\nlater\n"

@@ -11,7 +11,7 @@ from sqlalchemy import text, update
 
 from alerts.alert import Alert
 from alerts.routing import Route
-from alerts.store.opening import writing
+from alerts.store.opening import AlertStoreError, writing
 from alerts.store.outbox import FULL, Row
 from alerts.store.schema import OUTBOX
 from alerts.store.store import AlertStore, row_of
@@ -141,12 +141,44 @@ def test_a_sink_that_is_down_for_long_bounds_what_waits_and_loses_nothing(
     store: AlertStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("alerts.store.outbox.MOST", 2)
+    hasty = Route(name="hook", when_full="give_up")
     for number in range(4):
-        write(store, an_alert(f"a{number}"))
+        write(store, an_alert(f"a{number}"), hasty)
     backlog = store.outbox.backlog("hook")
     assert (backlog.waiting, backlog.dead, backlog.error) == (2, 2, FULL)
     assert store.outbox.retry("hook", AT) == 2
     assert [id_ for id_, _ in all_told(store)] == ["a0", "a1", "a2", "a3"]
+
+
+def test_an_alert_for_which_a_sink_has_no_room_waits_with_who_raised_it(
+    store: AlertStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the disk fills up behind a receiver that is down, or alerts are given up that nobody has tried to tell."""
+    monkeypatch.setattr("alerts.store.outbox.MOST", 2)
+    some = [an_alert(f"a{number}") for number in range(3)]
+    with pytest.raises(AlertStoreError, match="sink hook: 2 alerts wait for it already"):
+        store.write(some, NOW, [ALL])
+    assert store.find("a") == [], "half of a helping would be told, and come again"
+    store.write(some[:2], NOW, [ALL])
+    with pytest.raises(AlertStoreError, match="no room"):
+        store.write(some, NOW, [ALL])
+    (first,) = claimed(store, most=1)
+    store.outbox.delivered([first.id], AT)
+    store.write(some, NOW, [ALL])
+    assert store.outbox.backlog("hook").waiting == 2
+
+
+def test_what_nobody_puts_back_does_not_pile_up_for_ever(
+    store: AlertStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        write(store, an_alert(f"a{number}"))
+    store.outbox.bury([row.id for row in claimed(store)], AT, "HTTP 403")
+    monkeypatch.setattr("alerts.store.outbox.MOST", 2)
+    assert [store.outbox.trim("hook"), store.outbox.trim("hook"), store.outbox.trim("other")] == [3, 0, 0]
+    store.outbox.retry("hook", AT)
+    assert [row.alert.id for row in claimed(store)] == ["a3", "a4"], "the newest are the ones to be told"
+    assert len(store.find("a", 10)) == 5
 
 
 def test_an_alert_that_is_not_stored_is_not_told_either(

@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
-from actors.conductor import Standing
+from actors.conductor import Progress, Standing
 from actors.saving import REJECTED as KIND
 from actors.saving import write_rejected
+from actors.steps import Counts
+from alerts.kept import KeptLines
+from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
-from cluster.errors import UserError
+from cluster.errors import LostError, UserError
 from cluster.places import StoreError
 from cluster.run import Every
 from cluster.serve_run import ServeRun
+from cluster.server import Server
+from cluster.snapshot import Board
 from ingest.records import Rejected
 from tests.cluster.scripted import LENGTH, NONE, REJECTED, Fails, Scripted, deaths, newest
 
@@ -102,3 +107,78 @@ def test_a_server_that_can_not_go_on_stops_when_it_is_told_to(tmp_path: Path) ->
     said = r"stopped while it could not go on .the store is away.; nothing is lost"
     with pytest.raises(UserError, match=said):
         for_ever(run)
+
+
+def test_what_is_stopped_while_it_recovers_recovers_first(tmp_path: Path) -> None:
+    """Else a service manager is told that it failed, and what it had read is read again."""
+    store = Store(tmp_path)
+    runtime: Any = Live(store, LENGTH, deaths(("advance", 4), ("start", 2)))
+    run = ServeRun(runtime, store, beginning(store, SERVE), Every(0.0), lambda line: None, 1 << 20)
+    run.start()
+    run.stop_wanted.set()
+    for _ in range(6):
+        run.advance(2)
+    run.checkpoint()
+    assert run.deaths == 2
+    assert newest(tmp_path).epoch == run.epoch > 0
+
+
+def a_server(folder: Path) -> Server:
+    """Over the scripted runtime."""
+    store = Store(folder / "state")
+    runtime: Any = Live(store, LENGTH)
+    run = ServeRun(runtime, store, beginning(store, SERVE), Every(0.0), lambda line: None, 1 << 20)
+    kept = {"rejected": KeptLines(folder / "rejected.jsonl", 1 << 20, 1)}
+    return Server(run, AlertLog(folder / "alerts.jsonl"), Board(), 0, kept)
+
+
+def test_what_dies_while_a_server_stops_does_not_spoil_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = a_server(tmp_path)
+    calls: list[str] = []
+
+    def dies_once(name: str) -> Any:
+        calls.append(name)
+        if calls.count(name) == 1:
+            raise LostError(f"{name}: the actor died")
+        return 0
+
+    monkeypatch.setattr(server, "_post", lambda phase: dies_once("post"))
+    monkeypatch.setattr(server.handing, "last", lambda: dies_once("last"))
+    server.stop()
+    server.serve()
+    assert calls == ["post", "post", "last", "last"]
+    assert newest(tmp_path / "state").epoch == server.run.epoch
+
+
+def test_a_flood_of_alerts_keeps_probes_and_signals_waiting_for_one_step_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, taken = a_server(tmp_path), list[int]()
+    waits = Progress(Counts(), 0, 0, [], waiting=True)
+
+    def advance(steps: int, now_us: int) -> Progress:
+        taken.append(steps)
+        return waits
+
+    monkeypatch.setattr(server.run, "advance", advance)
+    for name in ("_look", "_tell", "_post"):
+        monkeypatch.setattr(server, name, lambda *_: False)
+    for long_s in (-1.0, 1e9):
+        monkeypatch.setattr("cluster.server.LONG_S", long_s)
+        for _ in range(6):
+            server._once()
+    assert taken == [20, 10, 5, 2, 1, 1, 1, 2, 4, 8, 16, 20]
+
+
+def test_ray_that_does_not_come_up_again_at_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server must not end since its machine was too busy for half a minute."""
+    from cluster import ray_start
+
+    def fails(address: str | None) -> Any:
+        raise UserError("a local Ray: could not be reached (the node timed out during startup)")
+
+    monkeypatch.setattr(ray_start, "start", fails)
+    with pytest.raises(LostError, match="could not be reached"):
+        ray_start.started_again(None)

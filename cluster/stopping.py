@@ -1,0 +1,34 @@
+"""What signals do to a server: SIGTERM, SIGINT and SIGHUP stop it with a last checkpoint, SIGINT once more at once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+
+class Stopping:
+    """A handler of those signals, once it is `installed`."""
+
+    def __init__(self) -> None:
+        self.stop: Callable[[], object] | None = None  # what stops it; None: it is still starting
+        self.asked = False
+        self.at_once = False  # somebody would not wait
+
+    def install(self) -> None:
+        """From here on. Who was started by `nohup` goes on when its terminal is closed."""
+        signals = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signals.append(signal.SIGHUP)
+        for number in signals:
+            signal.signal(number, self)
+
+    def __call__(self, number: int, _: object = None) -> None:
+        """A signal has come. What is starting has nothing to save, and may be waiting for something that hangs."""
+        first, self.asked = not self.asked, True
+        if not first and number == signal.SIGINT:
+            self.at_once = True
+            raise KeyboardInterrupt
+        if self.stop is not None:
+            self.stop()
+        elif first:
+            raise KeyboardInterrupt
