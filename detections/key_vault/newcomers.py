@@ -39,6 +39,7 @@ from detections.key_vault.known import (
 )
 from detections.key_vault.met import met
 from detections.key_vault.operations import audited, in_order, succeeded
+from detections.key_vault.returns import chance_of_return, doubtful
 from detections.management.clients import PUBLIC
 from detections.organisation import Organisation
 from detections.view import Act, Hour
@@ -79,7 +80,7 @@ class Newcomer(NamedTuple):
     acts: list[Act]
     chance: float
     denied: bool
-    again: bool = False  # it was told as new on a day before
+    seen: str = ""  # it was here before, and why that says little
 
 
 def newcomers(hour: Hour) -> list[Newcomer]:
@@ -100,8 +101,10 @@ def _strangers(hour: Hour) -> list[Caller]:
     seen = hour.once(met)
     callers = seen.let_in | seen.refused
     keys = hour.once(keys_let_in) if len(callers) == len(seen.let_in) else keys_of(callers)
+    doubts = hour.once(doubtful)
     new = {
-        level: strange_again(hour.models[table], keys[level], hour.hour) for level, table in TABLES.items()
+        level: {*strange_again(hour.models[table], keys[level], hour.hour), *doubts[level]}
+        for level, table in TABLES.items()
     }
     if not any(new.values()):
         return []
@@ -116,19 +119,27 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         if not key or _anybodys(level, caller):
             continue
         told = again(hour.models[table], key, hour.hour)
-        if not told and not is_new(hour.models[table], key, hour.hour):
+        fresh = is_new(hour.models[table], key, hour.hour)
+        seen = TOLD_BEFORE if told else "" if fresh or denied else hour.once(doubtful)[level].get(key, "")
+        if not (fresh or seen):
             continue
         unknown.add(level)
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
-        if (
-            told
-            or odds < (RARE_PAIR if level == PAIR else RARE)
-            or (level == USER and odds < RARE_FOR_SEVERAL and not denied and _takes_several(hour, caller))
-        ):
-            return Newcomer(level, key, [], odds, denied, told)
+        if seen and not told:
+            odds = max(odds, chance_of_return(hour, level, key))
+        if told or odds < _rare(hour, caller, level, certain=denied or bool(seen)):
+            return Newcomer(level, key, [], odds, denied, seen)
     return None
+
+
+def _rare(hour: Hour, caller: Caller, level: str, *, certain: bool) -> float:
+    """The chance below which a newcomer at that level is told; `certain`: however much it takes."""
+    if level == PAIR:
+        return RARE_PAIR
+    several = level == USER and not certain and _takes_several(hour, caller)
+    return RARE_FOR_SEVERAL if several else RARE
 
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
@@ -179,10 +190,10 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
     shown = through or found
     acts = in_order(act for new in shown for act in new.acts)
     announced = [text for new in shown if (text := _announced(hour, new))]
-    repeated = all(new.again for new in shown)
+    repeated = all(new.seen for new in shown)
     if repeated and not any("/" in act.event.item for act in acts):
         return None  # who looked at names and properties once may look again
-    against = [*announced, TOLD_BEFORE] if repeated else announced
+    against = [*announced, *sorted({new.seen for new in shown})] if repeated else announced
     quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
     touched = {act.event.item for act in acts if "/" in act.event.item}
     little = min(new.chance for new in shown) > SURE and len(touched) < SEVERAL
