@@ -14,6 +14,7 @@ from detections.words import rfc3339
 from ingest.records import HOUR_US
 
 DAY_H = 24
+MONTH_HOURS = 27 * DAY_H, 33 * DAY_H  # who comes again after that long comes monthly
 TIMES_AS_LONG = 2  # as it was seen for: who came on two Mondays is not gone on the third
 
 
@@ -28,16 +29,17 @@ class Passing:
     def holds(self, view: View, model: Any, key: str) -> bool:
         """Whether a key of a table was seen so."""
         last = model.last_hour(key)
-        if last is None or not self.gone(view, model, key):
+        if last is None or model.times(key) > self.few:
+            return False
+        silent, span = view.hour - last, last - model.first_hour(key)
+        if silent < self.gone_hours or silent <= TIMES_AS_LONG * span or _monthly(silent):
             return False
         days = float(view.parameters.get("learning_days", self.learning_days))
         return bool(last - view.since_us // HOUR_US < days * DAY_H)
 
-    def gone(self, view: View, model: Any, key: str) -> bool:
-        """Whether it was seen a few times, at whatever time, and not for long."""
-        silent, span = view.hour - model.last_hour(key), model.last_hour(key) - model.first_hour(key)
-        few = model.times(key) <= self.few
-        return bool(few and silent >= self.gone_hours and silent > TIMES_AS_LONG * span)
+
+def _monthly(silent: int) -> bool:
+    return MONTH_HOURS[0] <= silent <= MONTH_HOURS[1]
 
 
 def seen_so(model: Any, key: str, what: str, unit: str) -> str:

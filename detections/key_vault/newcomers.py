@@ -211,10 +211,16 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
 def _evidence(hour: Hour, shown: list[Newcomer], against: list[str]) -> dict[str, Any]:
     return {
         "level": shown[0].level,
-        "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
+        "new": [_row(hour, new) for new in shown[:10]],
         "usual": _usual(hour, shown[0]),
         "against": against,
     }
+
+
+def _row(hour: Hour, new: Newcomer) -> dict[str, Any]:
+    first = hour.models[TABLES[new.level]].first_hour(new.key) if new.seen else None
+    here = {} if first is None else {"days_since_first": rounded((hour.hour - first) / 24)}
+    return described(new.acts[0]) | {"chance": rounded(new.chance)} | here
 
 
 def _held(new: Newcomer) -> list[tuple[str, str]]:
@@ -266,7 +272,8 @@ def _at_home(row: dict[str, Any], vault: str, level: str, organisation: Organisa
     if row["kind"] != "user":
         return ""
     if level == PAIR:
-        days = organisation.days_with_application(person, row["application"])
+        # What it did here, to be told again, says nothing of elsewhere.
+        days = organisation.days_with_application(person, row["application"]) - row.get("days_since_first", 0)
         return (
             f"{name} has used this application elsewhere for {days:.0f} days"
             if days >= APPLICATION_DAYS
