@@ -15,6 +15,7 @@ from ingest.records import HOUR_US
 
 DAY_H = 24
 MONTH_HOURS = 27 * DAY_H, 33 * DAY_H  # who comes again after that long comes monthly
+WHILE_LEARNING = "while all was still learned"
 TIMES_AS_LONG = 2  # as it was seen for: who came on two Mondays is not gone on the third
 
 
@@ -43,6 +44,6 @@ def _monthly(silent: int) -> bool:
 
 
 def seen_so(model: Any, key: str, what: str, unit: str) -> str:
-    """What is known of something that was seen in passing, for an alert."""
+    """What is known of something that was seen in passing, for an alert. A unit is what its table counts once."""
     times, last = model.times(key), rfc3339(model.last_hour(key) * HOUR_US)
-    return f"{what} before, in {times} {unit}{'s' if times > 1 else ''}, last at {last}, while all was still learned"
+    return f"{what} before, in {times} {unit}{'s' if times > 1 else ''}, last at {last}, {WHILE_LEARNING}"

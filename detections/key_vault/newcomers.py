@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from detections.declare import Finding, Verdict
+from detections.declare import Finding, Severity, Verdict
 from detections.key_vault.callers import Caller, caller_of
 from detections.key_vault.evidence import common_address, described, finding
 from detections.key_vault.habits import (
@@ -195,17 +195,24 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
         return None  # who looked at names and properties once may look again
     against = [*announced, *sorted({new.seen for new in shown})] if repeated else announced
     quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
-    touched = {act.event.item for act in acts if "/" in act.event.item}
-    little = min(new.chance for new in shown) > SURE and len(touched) < SEVERAL
     return finding(
         hour,
         acts,
         {} if hour.brief else _evidence(hour, shown, against),
         improbability=min(new.chance for new in shown),
         denied=not through,
-        severity=REPEATED if repeated else "low" if (quiet or little) and through else None,
+        severity=_severity(shown, acts, quiet),
         held=[pair for new in found for pair in _held(new)],
     )
+
+
+def _severity(shown: list[Newcomer], acts: list[Act], quiet: bool) -> Severity | None:
+    """Lower where it was seen before, and where little was done or much speaks for it."""
+    few = len({act.event.item for act in acts if "/" in act.event.item}) < SEVERAL
+    if all(new.seen for new in shown):
+        return REPEATED if few or all(new.seen == TOLD_BEFORE for new in shown) else "low"
+    little = few and min(new.chance for new in shown) > SURE
+    return "low" if (quiet or little) and not shown[0].denied else None
 
 
 def _evidence(hour: Hour, shown: list[Newcomer], against: list[str]) -> dict[str, Any]:

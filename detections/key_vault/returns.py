@@ -28,10 +28,14 @@ def doubtful(hour: Hour) -> dict[str, dict[str, str]]:
 def _doubtful(hour: Hour, level: str) -> Iterator[tuple[str, str]]:
     model = hour.models[TABLES[level]]
     for key in sorted(_arrived(hour, level)):
-        if PASSING.holds(hour, model, key) or young(hour, model, key):
+        if _comes_back(hour, level, key) or young(hour, model, key):
             yield key, seen_so(model, key, "it was here", "day")
         elif _came_lately(hour, level, key):
             yield key, TOLD_BEFORE
+
+
+def _comes_back(hour: Hour, level: str, key: str) -> bool:
+    return PASSING.holds(hour, hour.models[TABLES[level]], key)
 
 
 def _arrived(hour: Hour, level: str) -> set[str]:
@@ -63,7 +67,11 @@ def _observe(hour: Hour) -> Iterator[dict[str, Any]]:
     for level, count in hour.once(_arrivals).items():
         if count:
             yield {"key": level, "count": count}
-        yield from ({"key": f"{level}|{key}"} for key in doubts[level])
+        # Who is young is told once: by its next visit it is somebody who goes on.
+        back = [
+            key for key in doubts[level] if _comes_back(hour, level, key) or _came_lately(hour, level, key)
+        ]
+        yield from ({"key": f"{level}|{key}"} for key in back)
 
 
 def _arrivals(hour: Hour) -> dict[str, int]:

@@ -19,7 +19,7 @@ ENOUGH = 20  # acts of the principal before it is known which clients it uses
 FIRST_HOURS = 24  # a session may begin with something harmless: so long PowerShell is still new
 AGAIN_HOURS = 4 * 24  # who is found so is told on the days after, too, two steps lower
 APART_HOURS = 12
-# A few hours of the first two weeks are no habit, if nothing came of them since.
+# A few hours of the first two weeks, in each of them to persist, are no habit if nothing came of them since.
 PASSING = Passing(learning_days=14.0, few=6, gone_hours=14 * 24)
 TOLD = "PowerShell, to persist"  # a key beside the clients: it was used so
 
@@ -62,8 +62,8 @@ def _seen(model: Any, hour: Hour) -> str:
     """Why PowerShell that was used in the last 45 days is no habit; '' where it is one."""
     if _again(model, hour.hour):
         return "it was told so on a day before"
-    if PASSING.holds(hour, model, POWERSHELL):
-        return seen_so(model, POWERSHELL, "PowerShell was used", "hour")
+    if PASSING.holds(hour, model, POWERSHELL) and model.times(TOLD) >= model.times(POWERSHELL):
+        return seen_so(model, POWERSHELL, "PowerShell was used for that", "hour")
     return ""
 
 
@@ -118,7 +118,7 @@ DETECTION = Detection(
     description=("{name}, who uses {usual}, used PowerShell for {did}, from {from}."),
     explanation=(
         "A principal that has not used PowerShell for 45 days, or never before this day in its known history of at "
-        f"least 14 days and {ENOUGH} operations, does something with it that can secure a way back in; on the days after that, two steps lower. The client is told by the "
+        f"least 14 days and {ENOUGH} operations, does something with it that can secure a way back in; on the days after that, two steps lower, and so is one whose only use of it was for that, in a few hours of the first two weeks. The client is told by the "
         "application id of the token, so tools that borrow PowerShell's id look like it, and a script that borrows "
         "another's does not."
     ),
