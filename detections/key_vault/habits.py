@@ -143,7 +143,9 @@ def size_key(what: str, number: int) -> str:
     return f"{what}|{size_of(number)}"
 
 
-def nearly_before(view: View, model: Any, what: str, number: int, least: float = 0.0) -> bool:
+def nearly_before(
+    view: View, model: Any, what: str, number: int, least: float = 0.0, passing: Passing = PASSING
+) -> bool:
     """Whether about as many of it, or more, were seen before, with more than a decayed weight in all.
 
     What is to be told again does not count, nor what was seen in passing. Smaller numbers count if they have been
@@ -153,26 +155,26 @@ def nearly_before(view: View, model: Any, what: str, number: int, least: float =
     known = 0.0
     for step in range(max(0, size - NEARLY), len(SIZES)):
         key = f"{what}|{step}"
-        if _excuses(view, model, key, settled=step < size):
+        if _excuses(view, model, key, settled=step < size, passing=passing):
             known += model.weight(key, view.hour)
     return known > least
 
 
-def told_nearly(view: View, model: Any, what: str, number: int) -> str:
+def told_nearly(view: View, model: Any, what: str, number: int, passing: Passing = PASSING) -> str:
     """Why about as many of it, which were seen before, are told all the same; '' where they were not seen."""
     low = max(0, size_of(number) - NEARLY)
     keys = [key for step in range(low, len(SIZES)) if model.known(key := f"{what}|{step}")]
     if any(again(model, key, view.hour) for key in keys):
         return TOLD_BEFORE
-    passing = [key for key in keys if PASSING.holds(view, model, key)]
-    return seen_so(model, passing[0], "about as many were seen", "day") if passing else ""
+    passed = [key for key in keys if passing.holds(view, model, key)]
+    return seen_so(model, passed[0], "about as many were seen", "day") if passed else ""
 
 
-def _excuses(view: View, model: Any, key: str, *, settled: bool) -> bool:
+def _excuses(view: View, model: Any, key: str, *, settled: bool, passing: Passing = PASSING) -> bool:
     first = model.first_hour(key)
     if first is None or (settled and view.hour - first < SETTLED_HOURS):
         return False
-    return not again(model, key, view.hour) and not PASSING.holds(view, model, key)
+    return not again(model, key, view.hour) and not passing.holds(view, model, key)
 
 
 def largest_steps(view: View, model: Any) -> dict[str, int]:

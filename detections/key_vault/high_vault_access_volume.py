@@ -39,7 +39,8 @@ FEWEST = 5
 FEWEST_EVENTS = 20
 FEWEST_OF_STRANGER = 10  # where only the organisation's history can judge
 COMMON = 0.005  # share of all principals' hours that reach so many vaults: then a newcomer may, too
-PASSING = Passing(LEARNING_DAYS, few=6, gone_hours=8 * 24)  # a vault that was reached in few hours
+# Vaults that were reached in few hours; and numbers of them: what was reached one day counts on the next morning too.
+PASSING = Passing(LEARNING_DAYS, few=6, gone_hours=8 * 24)
 MOST_SHOWN = 50
 OWN = "its own history"
 
@@ -154,14 +155,14 @@ def _unusual(hour: Hour, span: Span) -> bool:
     model = hour.models[SPANS]
     if span.size < FEWEST or not span.fresh:
         return False
-    if nearly_before(hour, model, f"{span.through}n", span.size):
+    if nearly_before(hour, model, f"{span.through}n", span.size, passing=PASSING):
         return False
     return span.size >= FEWEST_OF_STRANGER or _by_own_history(hour) or bool(_again(hour, span))
 
 
 def _again(hour: Hour, span: Span) -> str:
     """Why about as many, which were reached before, are told all the same; '' where they were not."""
-    return told_nearly(hour, hour.models[SPANS], f"{span.through}n", span.size)
+    return told_nearly(hour, hour.models[SPANS], f"{span.through}n", span.size, PASSING)
 
 
 def _by_own_history(hour: Hour) -> bool:

@@ -35,7 +35,7 @@ def test_a_vault_with_web_builds_jobs_people_and_deployments_stays_quiet() -> No
                 if TOLD_BEFORE in finding.evidence["against"]:
                     again.append(finding)
                 elif any(text.endswith(WHILE_LEARNING) for text in finding.evidence["against"]):
-                    assert finding.severity == "informational"
+                    assert finding.severity in ("informational", "low")
                     passing[type_, seed] += 1
                 else:
                     found[type_] += 1
