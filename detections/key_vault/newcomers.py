@@ -129,17 +129,16 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
         if seen and not told:
             odds = max(odds, chance_of_return(hour, level, key))
-        if told or odds < _rare(hour, caller, level, certain=denied or bool(seen)):
+        if told or odds < (RARE if seen else _rare(hour, caller, level, denied=denied)):
             return Newcomer(level, key, [], odds, denied, seen)
     return None
 
 
-def _rare(hour: Hour, caller: Caller, level: str, *, certain: bool) -> float:
-    """The chance below which a newcomer at that level is told; `certain`: however much it takes."""
+def _rare(hour: Hour, caller: Caller, level: str, *, denied: bool) -> float:
+    """The chance below which somebody new at that level is told."""
     if level == PAIR:
         return RARE_PAIR
-    several = level == USER and not certain and _takes_several(hour, caller)
-    return RARE_FOR_SEVERAL if several else RARE
+    return RARE_FOR_SEVERAL if level == USER and not denied and _takes_several(hour, caller) else RARE
 
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
