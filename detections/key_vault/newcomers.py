@@ -123,7 +123,8 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         seen = TOLD_BEFORE if told else "" if fresh or denied else hour.once(doubtful)[level].get(key, "")
         if not (fresh or seen):
             continue
-        unknown.add(level)
+        if fresh or told:
+            unknown.add(level)
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
@@ -269,7 +270,10 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     against = (*verdict.against, *filter(None, said))
     if level == PAIR and all(said):
         return Verdict(withheld=said[0], against=against)
-    return Verdict(against=against, evidence=verdict.evidence, steps=-1 if all(said) else 0)
+    # Somebody at home nearby must not make it graver that another one comes back in the same hour.
+    strangers = [text for row, text in zip(new, said, strict=True) if "days_since_first" not in row]
+    steps = -1 if all(said) else -2 if strangers and all(strangers) else 0
+    return Verdict(against=against, evidence=verdict.evidence, steps=steps)
 
 
 def _at_home(row: dict[str, Any], vault: str, level: str, organisation: Organisation) -> str:
