@@ -47,8 +47,8 @@ LEARNING_EVENTS = 50
 # Who came, or how much it was, on so few days of the first two weeks and not for more than a week since is no habit.
 PASSING = Passing(LEARNING_DAYS, few=3, gone_hours=8 * 24)
 TELLS_PASSING = (
-    "What was there on three days at most of the first two weeks, and not for eight days since, is told once more, two steps "
-    "lower. "
+    "What was there on three days at most of the first two weeks, and comes again after more than a week that is not just "
+    "a month, is told once more, two steps lower. "
 )
 
 

@@ -17,6 +17,7 @@ from detections.key_vault.habits import (
     RARE,
     REPEATED,
     TELLS_AGAIN,
+    TELLS_PASSING,
     TOLD_BEFORE,
     again,
     chance,
@@ -68,7 +69,11 @@ HOW = (
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
     "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. Who is new at "
     "three vaults and more in an hour is told at full weight once, in the alert about the many vaults or that of the most "
-    "improbable one; those of the others are one step lower. " + TELLS_AGAIN.rstrip()
+    "improbable one; those of the others are one step lower. "
+    + TELLS_AGAIN
+    + TELLS_PASSING
+    + "So is who began in the last of the two weeks; both only where others seldom come so, and one step higher where they "
+    "take three secrets or more."
 )
 
 

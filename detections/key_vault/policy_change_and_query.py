@@ -204,7 +204,7 @@ DETECTION = Detection(
         "Looks for a change of a vault's access policy, or a role assignment on it in the Activity Log, "
         "followed within an hour by listing or reading of its contents by whoever made the change or was "
         "given the rights. Deployments that do this regularly, and vaults where new identities do, are left "
-        f"alone; reading back what one has just written does not count. {TELLS_AGAIN}{TELLS_PASSING}In the first two weeks only the "
+        f"alone; reading back what one has just written does not count. {TELLS_AGAIN}{TELLS_PASSING}So is what began in the last of them. In the first two weeks only the "
         "whole print of a dump counts: rights taken, secrets listed, five or more read, rights changed "
         "again, within half an hour. It cannot see a grant that is used later, or one at a wider scope than "
         "the vault."
