@@ -117,26 +117,39 @@ def _strangers(hour: Hour) -> list[Caller]:
 
 
 def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
-    """The caller as a newcomer, its acts still to be looked up; None if it is none."""
+    """The caller as a newcomer, its acts still to be looked up; None if it is none.
+
+    What is new comes before what was seen in passing: who is seldom here and takes a new way in is told for that.
+    """
+    return _stranger(hour, caller, denied) or (None if denied else _comes_back(hour, caller))
+
+
+def _stranger(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
     unknown: set[str] = set()
     for level, table in TABLES.items():
         key = key_of(level, caller)
         if not key or _anybodys(level, caller):
             continue
         told = again(hour.models[table], key, hour.hour)
-        fresh = is_new(hour.models[table], key, hour.hour)
-        seen = TOLD_BEFORE if told else "" if fresh or denied else hour.once(doubtful)[level].get(key, "")
-        if not (fresh or seen):
+        if not told and not is_new(hour.models[table], key, hour.hour):
             continue
-        if fresh or told:
-            unknown.add(level)
+        unknown.add(level)
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
-        if seen and not told:
-            odds = max(odds, chance_of_return(hour, level, key))
-        if told or odds < (RARE if seen else _rare(hour, caller, level, denied=denied)):
-            return Newcomer(level, key, [], odds, denied, seen)
+        if told or odds < _rare(hour, caller, level, denied=denied):
+            return Newcomer(level, key, [], odds, denied, TOLD_BEFORE if told else "")
+    return None
+
+
+def _comes_back(hour: Hour, caller: Caller) -> Newcomer | None:
+    for level, seen in hour.once(doubtful).items():
+        key = key_of(level, caller)
+        if key not in seen or _anybodys(level, caller):
+            continue
+        odds = max(_chance(hour, level, caller), chance_of_return(hour, level, key))
+        if odds < RARE:
+            return Newcomer(level, key, [], odds, False, seen[key])
     return None
 
 

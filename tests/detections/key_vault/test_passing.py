@@ -9,14 +9,24 @@ from functools import cache
 import pytest
 
 from detections.declare import Finding
-from detections.key_vault import habits, returns
+from detections.key_vault import habits, newcomers, returns
 from ingest.records import HOUR_US, Event
 from tests.actors.making import acts_of
-from tests.detections.key_vault.histories import OWN_TOOL, START, VAULT, Habits, History, event, person
+from tests.detections.key_vault.histories import (
+    COMMAND_LINE,
+    OWN_TOOL,
+    START,
+    VAULT,
+    Habits,
+    History,
+    event,
+    person,
+)
 from tests.detections.key_vault.replay import Replay
 from tests.detections.key_vault.test_cases import VAULT_DETECTIONS
 
 USER, APPLICATION = "key_vault.unusual_user", "key_vault.unusual_application"
+PAIR = "key_vault.unusual_user_application_pair"
 VOLUME, LIST, POLICY = (
     "key_vault.high_operation_volume",
     "key_vault.list_and_query",
@@ -28,16 +38,16 @@ Story = Callable[[int], Iterable[Event]]  # of an hour's start
 
 
 @cache
-def ordinary() -> dict[int, list[Event]]:
+def ordinary(habits: Habits) -> dict[int, list[Event]]:
     """A vault's ordinary life, by hour."""
-    return dict(History(LIFE, 5).hours(DAYS))
+    return dict(History(habits, 5).hours(DAYS))
 
 
-def lived(story: Story, days: Iterable[int], until: int) -> Replay:
+def lived(story: Story, days: Iterable[int], until: int, life: Habits = LIFE) -> Replay:
     """A vault in whose life something happens at ten on these days."""
     replay, hours = Replay(VAULT_DETECTIONS, VAULT), {START + day * 24 + 10 for day in days}
     for hour in range(START, START + until * 24):
-        events = [*ordinary().get(hour, ()), *(story(hour * HOUR_US) if hour in hours else ())]
+        events = [*ordinary(life).get(hour, ()), *(story(hour * HOUR_US) if hour in hours else ())]
         if events:
             replay.play(hour, acts_of(events))
     return replay
@@ -175,3 +185,58 @@ def test_a_state_of_an_earlier_version_tells_nothing_until_it_knows_how_common_i
     earlier.models[returns.BASELINE] = habits.novelty()
     assert said(earlier, USER, reads, 24) == [""]
     assert said(replay, USER, reads, 24) == ["informational"]
+
+
+class Elsewhere:
+    """An organisation in which everybody has used every application for so many days."""
+
+    def __init__(self, days: float) -> None:
+        self.days = days
+
+    def days_with_application(self, principal: str, application: str) -> float:
+        """Since the first time anywhere, here too."""
+        return self.days
+
+    def users_of_address(self, address: str, excluding: str = "", before_hours: int = 24) -> int:
+        """Nobody else."""
+        return 0
+
+
+def by_command_line(at: int) -> Iterator[Event]:
+    """A person who comes here through the portal each day comes by another way."""
+    for number in range(2):
+        yield person(at + number, "SecretGet", "ann", item=f"secrets/s{number}", application=COMMAND_LINE)
+
+
+def each_day(at: int) -> Iterator[Event]:
+    """Her own way, and somebody else who comes by the other one."""
+    yield person(at, "SecretGet", "ann", item="secrets/s1")
+    yield person(at, "SecretGet", "ben", item="secrets/s1", application=COMMAND_LINE)
+    if (at // HOUR_US - START) // 24 in (2, 3, 4):
+        yield from by_command_line(at)
+
+
+def test_what_a_pair_did_here_does_not_vouch_for_it() -> None:
+    """Else who attacks twice is excused by the first time."""
+    replay = lived(each_day, range(24), 24, Habits(web=3.0))
+    hour = START + 24 * 24 + 10
+    found = replay.play(hour, acts_of(by_command_line(hour * HOUR_US)))[PAIR]
+    assert found.evidence["new"][0]["days_since_first"] == 22.0
+    told, excused = (newcomers.confirm(found, Elsewhere(days)) for days in (22.0, 24.5))  # type: ignore[arg-type]
+    assert not told.withheld
+    assert excused.withheld == "ann@contoso.com has used this application elsewhere for 2 days"
+
+
+def test_who_is_seldom_here_and_takes_a_new_way_in_is_told_for_the_way() -> None:
+    """What is new weighs more than that somebody comes back."""
+
+    def seldom(at: int) -> Iterator[Event]:
+        yield person(at, "SecretGet", "ben", item="secrets/s1", application=COMMAND_LINE)
+        if (at // HOUR_US - START) // 24 in (2, 3, 4):
+            yield person(at, "SecretGet", "ann", item="secrets/s1")
+
+    replay = lived(seldom, range(24), 24, Habits(web=3.0))
+    hour = START + 24 * 24 + 10
+    found = replay.play(hour, acts_of(by_command_line(hour * HOUR_US)))
+    assert USER not in found
+    assert found[PAIR].evidence["against"] == []
