@@ -51,9 +51,7 @@ class Span(NamedTuple):
     through: str  # '' or 'refused|': what it was let into, or all it tried
     now: tuple[str, ...]  # this hour's, lower case
     before: tuple[str, ...]  # only earlier
-    fresh: tuple[
-        str, ...
-    ]  # of this hour's, those that it had not reached, but in the last week or in passing
+    fresh: tuple[str, ...]  # this hour's that it had not reached, but in the last week or in passing
 
     @property
     def size(self) -> int:

@@ -61,9 +61,8 @@ def chance_of_return(hour: Hour, level: str, key: str) -> float:
 
 
 def _observe(hour: Hour) -> Iterator[dict[str, Any]]:
-    doubts = hour.once(
-        doubtful
-    )  # as they were judged: the callers' own tables may have learned the hour by now
+    # As they were judged: the callers' own tables may have learned the hour by now.
+    doubts = hour.once(doubtful)
     for level, count in hour.once(_arrivals).items():
         if count:
             yield {"key": level, "count": count}
