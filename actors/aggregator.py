@@ -13,7 +13,7 @@ from actors.messages import Found, Report
 from actors.open_alerts import OpenAlerts
 from actors.organisation import OrganisationView
 from actors.outbox import Outbox
-from actors.outcome import Fresh, Outcome
+from actors.outcome import Fresh, Numbers, Outcome
 from actors.settings import Settings
 from actors.signs import family, independent_signs, signs_with
 from actors.verdicts import Verdicts
@@ -23,6 +23,8 @@ from alerts.incidents import Incidents, incident_id
 from baselines.population import Tally
 from detections.declare import Verdict
 from ingest.enrich import Enrichment
+from ingest.told_holders import Spans
+from ingest.told_inventory import ToldInventory
 
 
 class Aggregator:
@@ -74,6 +76,12 @@ class Aggregator:
             alert.incident = self.incidents.likely(alert, one.hour, links)
             if self._open.add(Raised(alert, one.hour, links)):
                 self._outbox.put(alert.id)
+
+    def know(self, spans: Spans) -> None:
+        """Who holds which address, where telemetry tells."""
+        inventory = self.organisation.enrichment.inventory
+        assert isinstance(inventory, ToldInventory)
+        inventory.know(spans)
 
     def remember(self, told: list[Alert]) -> None:
         """What somebody was told of hours that are open again after a death: their close completes it or takes it back."""
@@ -131,8 +139,12 @@ class Aggregator:
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
         shown = [alert for alert in alerts if not alert.shadow]
-        return Fresh(
-            shown, kept, faults, self._account.numbers(), [alert for alert in alerts if alert.shadow]
+        return Fresh(shown, kept, faults, self._numbers(), [alert for alert in alerts if alert.shadow])
+
+    def _numbers(self) -> Numbers:
+        systems = self.organisation.enrichment.systems
+        return msgspec.structs.replace(
+            self._account.numbers(), unknown_systems=systems.failed, systems_fault=systems.fault
         )
 
     def taken(self, ids: list[str]) -> None:
@@ -176,7 +188,10 @@ class Aggregator:
             self._join(alert)
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
-        return self._account.outcome(alerts)
+        systems = self.organisation.enrichment.systems
+        outcome = self._account.outcome(alerts)
+        outcome.unknown_systems, outcome.systems_fault = systems.failed, systems.fault
+        return outcome
 
     def _take_late(self) -> list[Alert]:
         """Findings of records that came after their hour was closed: added to its alert, or a new one."""

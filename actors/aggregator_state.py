@@ -15,6 +15,7 @@ from actors.judged import JudgedDays
 from actors.messages import Fault, Found
 from actors.repeats import Repeats
 from actors.sign_ins import Principal, check
+from actors.spent import Spent
 from alerts.alert import Alert
 from alerts.incidents import Incidents
 from baselines.population import Population
@@ -75,6 +76,7 @@ class LearnedChanges(msgspec.Struct, array_like=True):
     repeats: dict[str, list[int]] = {}
     sign_ins: list[tuple[str, Principal | None]] = []  # those that changed
     judged: dict[str, Any] = {}  # what an alert budget's thresholds come from
+    spent: list[Any] = []  # what it let through and kept back: `actors.spent`
 
 
 class Changes(msgspec.Struct, array_like=True):
@@ -108,6 +110,7 @@ def unpack(body: bytes) -> Changes:
         Incidents.restore(changes.learned.incidents)
         Repeats(changes.learned.repeats)
         JudgedDays(changes.learned.judged)
+        Spent(changes.learned.spent)
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         raise ValueError(f"no state of an aggregator: {error}") from None
     return changes

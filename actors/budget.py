@@ -29,10 +29,11 @@ class Budget:
         self._limits: dict[str, Limit] = {}
         self._day: int | None = None
         self._scores: dict[str, list[float]] = {}  # of the findings of the hour that is being closed
+        self._told = self._withheld = 0  # of those
 
     def begin(self, hour: int) -> None:
         """Another hour is being closed."""
-        self._scores = {}
+        self._scores, self._told, self._withheld = {}, 0, 0
         if self._budget is None or self._day == hour // 24:
             return
         self._day = hour // 24
@@ -48,6 +49,22 @@ class Budget:
 
     def checked(self, one: Found, verdict: Verdict) -> Verdict:
         """The verdict, once all else is known: withheld where it is more probable than the budget lets through."""
+        before, verdict = verdict, self._of(one, verdict)
+        stated = self._sharing.get(one.type)
+        if stated is None:
+            return verdict
+        if not verdict.withheld:
+            self._told += 1
+        elif (
+            stated.baseline
+        ):  # a count's threshold is the budget's: what it declares would have let it through
+            chance = verdict.evidence.get("improbability")
+            self._withheld += chance is not None and chance <= stated.most
+        else:
+            self._withheld += not before.withheld
+        return verdict
+
+    def _of(self, one: Found, verdict: Verdict) -> Verdict:
         stated, chance = self._sharing.get(one.type), one.finding.improbability
         if stated is not None and stated.baseline:  # measured where it is stated, and withheld there
             chance = verdict.evidence.get("improbability")
@@ -77,6 +94,7 @@ class Budget:
 
     def close(self, hour: int, tally: Tally, asked: Iterable[Mapping[str, int]]) -> None:
         """Count what was judged in the hour. `asked`: of each shard, entity-hours by detection."""
+        self._organisation.spent.note(self._budget, hour // 24, self._told, self._withheld)
         if not self._sharing:
             return
         hours = {name: sums.surprises.hours for name, sums in tally.items()}

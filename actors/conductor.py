@@ -17,6 +17,7 @@ from ingest.blocks import Partition
 from ingest.live_files import is_at_rest
 from ingest.records import Rejected
 from ingest.sources import Found
+from ingest.told_holders import HoldersNow, Spans
 
 
 class Ports(Protocol):
@@ -27,6 +28,9 @@ class Ports(Protocol):
 
     def close(self, hour: int, layers_since: dict[str, int], population: Any) -> None:
         """Have all shards close the hour and report to the aggregator."""
+
+    def know(self, spans: Spans) -> None:
+        """Have the aggregator know who holds which address, before any hour is closed that is asked for from now on."""
 
     def snapshot(self) -> Any:
         """The aggregator's population after all hours closed so far (or a promise of it)."""
@@ -102,6 +106,7 @@ class Progress(msgspec.Struct):
     watermark_us: int = 0
     open_hours: int = 0
     untold_hour: int = 0  # of this hour and later ones nothing was told yet
+    holders: HoldersNow | None = None  # where telemetry tells who holds which address
 
 
 class Conductor:
@@ -136,6 +141,7 @@ class Conductor:
         self._marked: list[Marked] = []
         self._steps = self.router.steps()
         self._drained = False
+        self._known = -1  # the version of who holds which address that the aggregator knows
 
     def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress:
         """Take so many steps; stop where no source has anything, where all are drained, and where all is done.
@@ -172,6 +178,7 @@ class Conductor:
             router.watermark_us(),
             len(router.open_hours),
             untold_hour(router.closed_until, router.open_hours),
+            spans.now if (spans := router.spans()) is not None else None,
         )
 
     def add(
@@ -199,6 +206,7 @@ class Conductor:
             case Send(shard, batch):
                 self.ports.apply(shard, batch)
             case CloseHour(hour):
+                self._know()
                 population = self.days.turn(hour, self.ports.snapshot)
                 self.ports.close(hour, dict(self.router.layers_since), population)
             case Reject(rejected):
@@ -210,6 +218,12 @@ class Conductor:
                 if self._lasts:
                     self._mark()
                 self.ports.settle()
+
+    def _know(self) -> None:
+        spans = self.router.spans()
+        if spans is not None and spans.version != self._known:
+            self._known = spans.version
+            self.ports.know(spans)
 
     def _mark(self) -> None:
         if not self._saves:

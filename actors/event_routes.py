@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,10 +15,12 @@ from actors.keys import entity_key, group_of, shard_of
 from actors.messages import COUNTED, EVENT_ROW, PRINCIPAL, SIGNED_IN, VAULT, Batch, Routed
 from ingest.enrich import Enrichment
 from ingest.event_columns import OWN, PARTS, EventColumns
+from ingest.holding_records import told_of
 from ingest.parts import MAX_PARTS, Numbers, Parts, Who
-from ingest.records import KEY_VAULT, MANAGEMENT, SIGN_IN, Event
+from ingest.records import INVENTORY, KEY_VAULT, MANAGEMENT, SIGN_IN, Event
+from ingest.told_holders import Told
 
-LAYERS = (MANAGEMENT, KEY_VAULT, SIGN_IN)
+LAYERS = (MANAGEMENT, KEY_VAULT, SIGN_IN, INVENTORY)
 Codes = npt.NDArray[np.int32]  # of records: one row each, with the numbers of its parts as in `PARTS`
 
 
@@ -118,6 +121,16 @@ class EventRoutes:
     def layers(self, codes: Codes) -> Any:
         """Places of the records' layers in `LAYERS`."""
         return np.frombuffer(self._routes.layer, np.int8)[codes[:, 0]]
+
+    def of_inventory(self, numbers: Codes) -> Any:
+        """Which of the records tell who holds an address: they are the router's alone."""
+        return self.layers(numbers) == LAYERS.index(INVENTORY)
+
+    def told(self, numbers: Codes, at_us: npt.NDArray[np.int64]) -> Iterator[Told]:
+        """What such records tell."""
+        for number, at in zip(numbers[:, 0].tolist(), at_us.tolist(), strict=True):
+            what = self._parts.whats[number]
+            yield told_of(what.operation, what.details, at)
 
     # Records in, batches out
 

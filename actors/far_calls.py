@@ -13,6 +13,7 @@ from actors.settings import Settings
 from actors.steps import Place, RunState, SourceState
 from ingest.blocks import Partition
 from ingest.threat_intel import Indicators
+from ingest.told_holders import Spans
 
 REPORTS_IN_FLIGHT = 64  # hours whose reports the aggregator may be behind
 
@@ -101,6 +102,10 @@ class RayPorts(ShardCalls):
             self.track(shard, report)
             self.reports.append(self.aggregator.report.remote(report, layers_since))
         self.hold_back()
+
+    def know(self, spans: Spans) -> None:
+        """Have the aggregator know who holds which address: Ray makes this call before those that come after it."""
+        self.reports.append(self.aggregator.know.remote(spans))
 
     def snapshot(self) -> Any:
         """A promise of the population after all reports asked for so far."""

@@ -15,9 +15,10 @@ from actors.settings import Settings
 from ingest.blocks import Block, LivePartition, Partition, is_live
 from ingest.enrich import Enrichment
 from ingest.event_columns import PARTS, EventColumns
+from ingest.flows import FlowColumns
 from ingest.parts import MAX_PARTS, Parts, What, Where, Who
 from ingest.records import Rejected
-from ingest.select import Selected, prepared
+from ingest.select import IRRELEVANT, Selected, prepared, relevant_rows
 from ingest.threat_intel import Indicators
 
 DEPTH = 3  # answers with a partition's blocks that are asked for ahead
@@ -47,6 +48,7 @@ class Told(msgspec.Struct, array_like=True):
     soon: bool
     down: bool
     quiet_us: int
+    whose: bool = True  # it is decided which resource's the rows are; else they are flows as they came
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -142,6 +144,7 @@ class FarReader:
             block.soon,
             block.down,
             block.quiet_us,
+            not (chosen and self._settings.from_telemetry),
         )
         return (
             _encode(rich),
@@ -168,12 +171,21 @@ class FarReader:
         if block.flows is None or not len(block.flows):
             return None, []
         about, settings = self._enrichment, self._settings
+        if settings.from_telemetry:
+            return self._undecided(block.flows), []
         chosen = prepared(
             block.flows, about.inventory, about.indicators, settings.sampling, self._not_after_us
         )
         names = chosen.ids[sent.named :] if len(chosen.rows) else []
         sent.named += len(names)
         return chosen, names
+
+    def _undecided(self, flows: FlowColumns) -> Selected:
+        """Flows that may bear on a detection: whose they are is for the router to decide, when it is settled."""
+        rows = relevant_rows(flows, self._enrichment.indicators)
+        left_out = {IRRELEVANT: len(flows) - len(rows)} if len(rows) < len(flows) else {}
+        newest_us = flows.newest_us(self._not_after_us)
+        return Selected(rows, np.empty(0, bool), [], len(flows), left_out, newest_us)
 
 
 def _octets(packed: Packed) -> int:
@@ -289,7 +301,11 @@ class FarPartition:
         block.idle, block.rests, block.position = told.idle, told.rests, told.position
         block.awaited, block.soon, block.down = told.awaited, told.soon, told.down
         block.quiet_us = told.quiet_us
-        if rows is not None:
+        if rows is not None and not told.whose:
+            block.flows, block.newest_us = FlowColumns.of_rows(rows.copy()), told.newest_us
+            for reason, number in told.filtered_flows.items():
+                block.filtered[reason] = block.filtered.get(reason, 0) + number
+        elif rows is not None:
             block.chosen = Selected(
                 rows.copy(),
                 first,

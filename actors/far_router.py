@@ -35,6 +35,7 @@ class FarRouter:
         self.resting = False
         self.until_us = 0  # as its last order had it
         self.held = False  # at a mark
+        self.spans = -1  # which version of who holds what it knows
         self.after: list[Any] = []  # to be told with the next order
 
     @property

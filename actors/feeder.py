@@ -17,6 +17,7 @@ from ingest.blocks import Partition
 from ingest.enrich import Enrichment
 from ingest.records import Rejected
 from ingest.threat_intel import Indicators
+from ingest.told_holders import Spans
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -28,6 +29,8 @@ class Order(msgspec.Struct, frozen=True):
     closed_until: int  # hours before this one are closed
     mark: bool = False  # to send what it has gathered, say how far it is, and stop there
     now_us: int = 0  # what time it is, for live sources
+    settled_us: int = 0  # who holds which address is settled up to then ...
+    spans: Spans | None = None  # ... as it is said here, if that is new
     after: list[Any] = []  # by shard: promises that come before whatever it sends from now on
 
 
@@ -49,6 +52,7 @@ class Fed(msgspec.Struct):
     rejected: list[Rejected] = []
     run: RunState | None = None  # where it stands, at a mark and at its end
     left: list[Place] = []  # sources that are at rest now: it has them no more
+    facts: list[Any] = []  # what was told of who holds which address: `ToldHolders.take`
     gone: list[str] = []  # live ones that are at their end: neither
     # By shard, and of the aggregator: a promise of the last that was sent to it, None if there was none.
     sent: list[Any] = []
@@ -127,6 +131,7 @@ class Feeder:
         router.mark_wanted, router.send_wanted = order.mark, self._settings.streaming
         router.until_us, router.passed_us = order.until_us, order.passed_us
         router.pass_hours(order.closed_until)
+        router.know(order.spans, order.settled_us)
         if order.now_us:
             router.clock.set(order.now_us)
         if order.after:
@@ -160,6 +165,7 @@ class Feeder:
         fed.layers_since = dict(router.layers_since)
         fed.counts, fed.finished, fed.sources = router.counts, router.finished, router.sources
         fed.left, fed.gone = router.take_over()
+        fed.facts = router.told.facts() if router.told is not None else []
         if fed.marked or fed.drained:
             fed.run = router.run_state()
         fed.sent = self._ports.sent()

@@ -12,6 +12,7 @@ from actors.keys import entity_key, group_of, shard_of
 from actors.messages import Batch, Rows
 from ingest.inventory import Inventory
 from ingest.records import TRAFFIC
+from ingest.told_inventory import ToldInventory
 
 Numbers = npt.NDArray[np.int32]
 
@@ -22,7 +23,7 @@ MAX_STREAMS = 256  # lists of resources of which the numbers are remembered
 class FlowRoutes:
     """Gathers TRAFFIC rows by shard; `entity` of what it is given is the inventory's number."""
 
-    def __init__(self, inventory: Inventory, shards: int) -> None:
+    def __init__(self, inventory: Inventory | ToldInventory, shards: int) -> None:
         self._inventory = inventory
         self._numbers: dict[str, tuple[int, int]] = {}  # id -> shard, and the resource's number for it
         self._streams: dict[int, tuple[Numbers, Numbers]] = {}  # the same, by the numbers of a stream

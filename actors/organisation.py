@@ -12,7 +12,9 @@ from actors.aggregator_state import USES, LearnedChanges
 from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
+from actors.spent import Spent
 from baselines.population import Population, Tally
+from detections.catalogue import CATALOGUE
 from detections.organisation import Indicator
 from detections.sign_ins import SignIn
 from ingest.enrich import Enrichment
@@ -23,6 +25,9 @@ MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
 MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 MAX_ROLES = 10_000
 
+COMMON = frozenset(
+    learned.name for detection in CATALOGUE.values() for learned in detection.baselines if learned.common
+)
 NEVER = -1
 Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
 
@@ -42,6 +47,7 @@ class OrganisationView:
         self.repeats = Repeats()
         self._sign_ins = SignIns()
         self.judged = JudgedDays()  # where an alert budget is set
+        self.spent = Spent()
         self._now = Tally()
         self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
         self._changed_roles: set[str] = set()
@@ -57,6 +63,8 @@ class OrganisationView:
                 self._changed_roles.add(key)
             elif kind == "sign_in":
                 self._sign_ins.add(principal, sign_in_of(data or {}))
+            elif kind == "sign_in_failed":  # sorted behind those that did not
+                self._sign_ins.add_failed(principal, key, hour, (data or {}).get("failed", 0))
             else:
                 self._learn(kind, key, principal, hour)
                 if kind == "address" and (system := self.enrichment.systems.of(key).number):
@@ -76,9 +84,13 @@ class OrganisationView:
         """How many entities' counts of this hour surprised their model so much, of how many."""
         return self._now.alike(baseline, score)
 
+    def risen(self, baseline: str) -> float:
+        """How many times as much as usual all entities together count in this hour."""
+        return self.population.risen(baseline, self._now)
+
     def close_population(self, hour: int, tally: Tally) -> None:
         """Take an hour's counts in, after its findings were judged."""
-        self.population.close(hour, tally)
+        self.population.close(hour, tally, COMMON)
 
     def _use(self, table: dict[str, Uses], key: str, principal: str, hour: int) -> None:
         users = table.setdefault(key, {})
@@ -208,6 +220,10 @@ class OrganisationView:
         """When the principal first signed in from the address; None: never."""
         return self._sign_ins.since(principal, address)
 
+    def failed_sign_ins(self, principal: str, address: str, until_us: int) -> int:
+        """How many of a principal's sign-ins from an address failed in the 24 hours up to a time."""
+        return self._sign_ins.failed(principal, address, until_us)
+
     def last_sign_in(self, principal: str, until_us: int) -> SignIn | None:
         """The principal's last sign-in up to a time, from wherever."""
         return self._sign_ins.last(principal, until_us)
@@ -249,6 +265,7 @@ class OrganisationView:
             self.repeats.state(),
             self._sign_ins.changes(),
             self.judged.state(),
+            self.spent.state(),
         )
 
     def mark(self) -> None:
@@ -268,6 +285,7 @@ class OrganisationView:
         self.repeats = Repeats(saved.repeats)
         self._sign_ins.load(saved.sign_ins)
         self.judged = JudgedDays(saved.judged)
+        self.spent = Spent(saved.spent)
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:

@@ -23,6 +23,10 @@ class Outcome(msgspec.Struct, kw_only=True):
     entities: int
     entity_days: int  # days on which each entity was active, of all entities
     expected: int = 0  # alerts told lower, for all who did it are expected to
+    unknown_systems: int = (
+        0  # addresses whose network could not be looked up, for the database is damaged ...
+    )
+    systems_fault: str = ""  # ... and what it says of the first
 
 
 class Numbers(msgspec.Struct):
@@ -37,6 +41,8 @@ class Numbers(msgspec.Struct):
     filtered: dict[str, int]
     shadow: int = 0  # alerts of detections in shadow
     expected: int = 0  # alerts told lower, for all who did it are expected to
+    unknown_systems: int = 0  # as of an `Outcome`
+    systems_fault: str = ""
 
 
 class Fresh(msgspec.Struct):

@@ -33,6 +33,7 @@ from ingest.blocks import Health, Partition
 from ingest.enrich import Enrichment
 from ingest.sources import Finder
 from ingest.threat_intel import Indicators
+from ingest.told_holders import Spans
 
 
 def _shared(enrichment: list[Any]) -> Enrichment:
@@ -134,6 +135,10 @@ class RemoteAggregator:
     def remember(self, told: list[Alert]) -> None:
         """See `Aggregator.remember`."""
         self._aggregator.remember(told)
+
+    def know(self, spans: Spans) -> None:
+        """See `Aggregator.know`."""
+        self._aggregator.know(spans)
 
     def renew(self, indicators: list[Any]) -> None:
         """See `Enrichment.renew`."""

@@ -16,10 +16,10 @@ import numpy as np
 
 from actors.clock import Clock
 from actors.event_routes import LAYERS, EventRoutes
-from actors.flow_routes import ENOUGH_ROWS, FlowRoutes
-from actors.messages import Rows
+from actors.flow_routes import FlowRoutes
+from actors.flow_taker import FlowTaker
 from actors.settings import Settings
-from actors.sources import Reader, Sources
+from actors.sources import Reader
 from actors.steps import (
     CloseHour,
     Counts,
@@ -33,18 +33,19 @@ from actors.steps import (
     Took,
     Waiting,
 )
+from actors.told_flows import ToldFlows, known_of
 from ingest.blocks import Block, Partition
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
-from ingest.flows import FlowColumns
-from ingest.records import HOUR_US, NETWORK, Event, Rejected
-from ingest.select import Selected, prepared
+from ingest.records import HOUR_US, Event, Rejected
 from ingest.threat_intel import Indicators
+from ingest.told_holders import ToldHolders
+from ingest.told_inventory import ToldInventory
 
 NO_BOUND = 1 << 62
 
 
-class Router(Sources):
+class Router(FlowTaker):
     """One router over its partitions. `steps()` is to be run to its end, in order."""
 
     def __init__(
@@ -60,6 +61,7 @@ class Router(Sources):
         clock: Clock | None = None,
         number: int = 0,
         alone: bool = True,
+        known: bytes = b"",
     ) -> None:
         self.number = number  # among several that feed the same shards
         self.passed_us = NO_BOUND  # the watermark of all
@@ -74,16 +76,21 @@ class Router(Sources):
         self.mark_wanted = False
         self.send_wanted = False  # what is gathered is not to wait for more
         self._held = 0  # blocks since it was last reckoned how far all sources are
+        waiting = run.waiting if run else []
+        if isinstance(enrichment.inventory, ToldInventory):
+            self.told = ToldFlows(enrichment.inventory, waiting, ToldHolders(known) if alone else None)
         super().__init__(partitions, run.places if run else [], settings, clock, alone)
         self._events = EventRoutes(enrichment, settings.shards)
         self._flows = FlowRoutes(enrichment.inventory, settings.shards)
+        for one in waiting if self.told is None else ():  # until now telemetry was asked for
+            self._give(one.source, one.flows())
 
     def add(self, partitions: Iterable[Partition], places: Iterable[Place] = ()) -> None:
         """Take more sources in; one that was read before is read on from there."""
         super().add(partitions, places)
         if self._readers:
             before, now = self.sent_until_us, self.watermark_us()
-            self.sent_until_us = now if before is None else min(before, now)
+            self.sent_until_us = self._all_sent(now if before is None else min(before, now))
 
     def renew(self, indicators: Indicators) -> None:
         """See `Enrichment.renew`."""
@@ -95,7 +102,7 @@ class Router(Sources):
     def steps(self) -> Iterator[Step]:
         """Everything that is to be done, in order. With live sources it comes to no end by itself."""
         # A server's sources come and go; of several routers some have none at times.
-        while self._readers or self._resting or self.settings.streaming:
+        while self._readers or self._resting or self.settings.streaming or self._others_are_awaited():
             if self.mark_wanted:
                 self.mark_wanted = False
                 yield from self._flush()
@@ -103,10 +110,11 @@ class Router(Sources):
             if self.send_wanted:
                 self.send_wanted = False
                 yield from self._flush()
-            if not self._readers or self._readers[0].frontier_us > self.until_us:
+            if not self._readers or self._readers[0].frontier_us > self.until_us or self._is_full():
                 yield from self._close_passed()
                 yield from self._flush()
-                self.sent_until_us = self.watermark_us() if self._readers or self._resting else None
+                here = self._readers or self._resting
+                self.sent_until_us = self._all_sent(self.watermark_us() if here else None)
                 yield Waiting()
                 self.wake()
                 continue
@@ -119,6 +127,8 @@ class Router(Sources):
                 self._had(reader, block)
             yield from self._close_passed()
             yield Took()  # so that who drives it comes round, whatever the blocks hold
+        if self._alone:
+            self._settle(0, to_the_end=True)
         yield from self._flush()
         self.sent_until_us = None
         yield Drained()
@@ -138,16 +148,16 @@ class Router(Sources):
         if len(block.events):
             read = yield from self._take_events(reader, block.events, horizon)
             newest = max(newest, read)
-        if block.flows is not None and len(block.flows):
-            block.chosen = self._prepared(block.flows)
+        if block.flows is not None and (len(block.flows) or block.newest_us is not None):
+            if self.told is None:
+                block.chosen = self._prepared(block.flows)
+            else:
+                read = yield from self._take_untold(self.told, reader, block, horizon)
+                newest = max(newest, read)
         if block.chosen is not None:
             read = yield from self._take_flows(reader, block.chosen, horizon)
             newest = max(newest, read)
         reader.frontier_us, reader.started = newest, True
-
-    def _first_open(self, horizon_us: int) -> int:
-        """The first hour that records may still come for: earlier ones are late."""
-        return max(horizon_us // HOUR_US, self.closed_until or 0)
 
     # Events
 
@@ -164,13 +174,20 @@ class Router(Sources):
             if not len(events):
                 return 0
         newest = int(events.columns["at_us"].max())
-        self._route(reader.name, events, self._first_open(horizon_us))
+        self._route(reader.name, events, horizon_us)
         if len(self._events) >= self.settings.batch_records:
             yield from self._flush()
         return newest
 
-    def _route(self, source: str, events: EventColumns, first_open: int) -> None:
+    def _route(self, source: str, events: EventColumns, horizon_us: int) -> None:
+        first_open = self._first_open(horizon_us)
         numbers = self._events.meet(events)
+        telling = self._events.of_inventory(numbers)
+        if telling.any():
+            if self.told is not None:
+                facts = self._events.told(numbers[telling], events.columns["at_us"][telling])
+                self.told.take(facts, horizon_us)
+            events, numbers = events.take(~telling), numbers[~telling]
         owned = self._events.is_owned(numbers)
         self.counts.drop("names no principal and touches no vault", int(np.count_nonzero(~owned)))
         hours = events.columns["at_us"] // HOUR_US
@@ -193,75 +210,32 @@ class Router(Sources):
                 self.layers_since[layer] = min(oldest, self.layers_since.get(layer, oldest))
         self._events.add(events, numbers, source)
 
-    # Flows
-
-    def _prepared(self, flows: FlowColumns) -> Selected:
-        about = self.enrichment
-        settings = self.settings
-        last = self.clock.not_after_us
-        return prepared(flows, about.inventory, about.indicators, settings.sampling, last)
-
-    def _take_flows(self, reader: Reader, chosen: Selected, horizon_us: int) -> Generator[Step, None, int]:
-        for reason, number in chosen.filtered.items():
-            self.counts.drop(reason, number)
-        rows, first, wrong = self._without_wrong_times(chosen.rows, chosen.first)
-        if wrong:
-            yield Reject((_wrong_times(wrong, reader.name, int(chosen.rows["offset"][0])),))
-        hours = rows["end_us"] // HOUR_US
-        late = hours < self._first_open(horizon_us)
-        late_flows = 0
-        if late.any():
-            late_flows = int(np.count_nonzero(late & first))
-            before = int(np.count_nonzero(late & first & (hours < self._closed_at_start)))
-            self._count_late(reader.name, late_flows, before)
-            in_time = np.flatnonzero(~late)
-            rows, hours = rows.take(in_time), hours[in_time]
-        self.counts.flows_applied += int(np.count_nonzero(first)) - late_flows
-        if len(rows):
-            self.open_hours.update(np.unique(hours).tolist())
-            since = self.layers_since.get(NETWORK)
-            oldest = int(rows["end_us"].min())
-            self.layers_since[NETWORK] = oldest if since is None else min(since, oldest)
-            self._flows.add(rows, reader.name, chosen.ids, chosen.stream)
-            yield from self._sends(ENOUGH_ROWS)
-        return chosen.newest_us
-
-    def _without_wrong_times(self, rows: Rows, first: Any) -> tuple[Rows, Any, int]:
-        """The rows without those before 1970 or well ahead of the clock, and how many flows those were."""
-        last = self.clock.not_after_us
-        known = (rows["end_us"] >= 0) & (rows["start_us"] >= 0)
-        if last is not None:
-            known &= rows["end_us"] <= last
-        if known.all():
-            return rows, first, 0
-        wrong = int(np.count_nonzero(first & ~known))
-        self.counts.rejected += wrong
-        places = np.flatnonzero(known)
-        return rows.take(places), first[places], wrong
-
-    def _sends(self, least: int) -> Iterator[Step]:
-        for shard, batch in self._flows.take(least):
-            batch.router = self.number
-            yield Send(shard, batch)
-
     # Time
 
     def _close_passed(self) -> Iterator[Step]:
         """Close the hours that the watermark has passed."""
         if not (self._readers or self._resting or self.settings.streaming):
             return
+        if (
+            self._alone
+            and self.told is not None
+            and self.told.is_due(len(self._readers) + len(self._resting))
+        ):
+            self._settle(self.watermark_us())
         hours, sent = self.open_hours, 0 if self._alone else self.sent_until_us or 0
         waiting = [hour for hour in hours if (hour + 1) * HOUR_US > sent]
         if not waiting or self._is_held(min(waiting)):
             self._held += 1
             if not self._alone and self._held * 8 >= len(self._readers) + len(self._resting):
-                self.sent_until_us, self._held = self.watermark_us(), 0
+                self.sent_until_us, self._held = self._all_sent(self.watermark_us()), 0
             return
         watermark = self.watermark_us()
+        if self._alone:
+            self._settle(watermark)
         passed = sorted(hour for hour in self.open_hours if (hour + 1) * HOUR_US <= watermark)
         if passed and (self._alone or (passed[-1] + 1) * HOUR_US > (self.sent_until_us or 0)):
             yield from self._flush()
-        self.sent_until_us = watermark
+        self.sent_until_us = self._all_sent(watermark)
         for hour in passed if self._alone else ():
             self.open_hours.discard(hour)
             self.closed_until = max(self.closed_until or 0, hour + 1)
@@ -286,25 +260,13 @@ class Router(Sources):
             "closed_until": self.closed_until,
             "open_hours": sorted(self.open_hours),
             "layers_since": dict(self.layers_since),
+            **known_of(self.told),
         }
 
     def run_state(self) -> RunState:
         """What this run needs to go on from here; asked for at a mark, or when all sources are drained."""
-        return RunState(self._closed_at_start, self.counts, self._stand())
-
-    def _count_late(self, source: str, number: int, closed_before: int) -> None:
-        self.counts.late += number
-        self.counts.closed_before += closed_before
-        if number > closed_before:
-            self.counts.drop_late(source, number - closed_before)
-
-
-def _wrong_times(number: int, source: str, offset: int) -> Rejected:
-    return Rejected(
-        reason=f"{number} flows from here on have a time before 1970 or more than a day ahead of this machine's clock",
-        source=source,
-        offset=offset,
-    )
+        waiting = self.told.state() if self.told is not None else []
+        return RunState(self._closed_at_start, self.counts, self._stand(), waiting)
 
 
 def _from_the_future(event: Event) -> Rejected:

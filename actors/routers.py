@@ -30,9 +30,11 @@ from actors.steps import (
     Waiting,
 )
 from actors.unlisted import Unlisted
+from actors.waiting_flows import first_of
 from ingest.blocks import Partition
 from ingest.records import HOUR_US
 from ingest.threat_intel import Indicators
+from ingest.told_holders import Spans, ToldHolders
 
 MOST_AHEAD_US = 4 * HOUR_US
 TURN = 25  # steps in one order
@@ -70,7 +72,9 @@ class Routers:
         layers_since: dict[str, int] | None = None,
         run: RunState | None = None,
         clock: Clock | None = None,
+        known: bytes = b"",
     ) -> None:
+        self._holders = ToldHolders(known) if settings.from_telemetry else None
         self.settings = settings
         self.clock = clock or Clock(not_after_us=settings.not_after_us)
         self.closed_until = closed_until
@@ -85,13 +89,15 @@ class Routers:
         self._closed_at_start = run.closed_at_start if run else closed_until or 0
         self._shares = Shares(len(self._routers), settings, self.clock, run.places if run else ())
         self._marking = False
-        counts = run.counts if run else Counts()
+        counts, waiting = (run.counts, run.waiting) if run else (Counts(), [])
         for router, mine in zip(self._routers, self._shares.deal(partitions), strict=True):
             places = self._shares.give(mine)
-            share = RunState(self._closed_at_start, counts, places)
+            share = RunState(self._closed_at_start, counts, places, waiting)
             router.feed.begin(mine, {"closed_until": closed_until, "layers_since": layers_since}, share)
             router.added_us = self._shares.earliest(mine, places)
-            counts = Counts()  # the first one goes on counting for all
+            if waiting:
+                router.added_us = min(first_of(waiting), router.added_us or 0)
+            counts, waiting = Counts(), []  # the first one goes on counting for all, and has what waits
 
     # What is known of all
 
@@ -142,7 +148,12 @@ class Routers:
     def state(self) -> dict[str, Any]:
         """As of a `Router`."""
         hours, since = sorted(self.open_hours), dict(self.layers_since)
-        return {"closed_until": self.closed_until, "open_hours": hours, "layers_since": since}
+        known = {} if self._holders is None else {"known": self._holders.packed()}
+        return {"closed_until": self.closed_until, "open_hours": hours, "layers_since": since, **known}
+
+    def spans(self) -> Spans | None:
+        """As of a `Router`."""
+        return self._holders.spans() if self._holders is not None else None
 
     def run_state(self) -> RunState:
         """As of a `Router`: what all stand at, at a mark or at the end."""
@@ -152,6 +163,7 @@ class Routers:
             assert run is not None, "asked for at a mark"
             total.counts.add(run.counts)
             total.places += run.places
+            total.waiting += run.waiting
         return total
 
     # Sources
@@ -220,6 +232,8 @@ class Routers:
             yield from self._close_passed()
             for _ in range(router.said.taken if router.said.read else 0):
                 yield Took()  # so that a step is as long as a router's
+        if self._holders is not None:
+            self._holders.settle(0, to_the_end=True)
         yield Drained()
         for hour in sorted(self.open_hours):
             yield CloseHour(hour)
@@ -227,6 +241,7 @@ class Routers:
     def _order(self) -> None:
         """Have all go on that have something to do."""
         passed_us, until_us = self.watermark_us(), self._until_us()
+        self._settle(passed_us)
         for router in self._routers:
             if router.promise is not None or router.said.drained or router.held:
                 continue
@@ -239,6 +254,8 @@ class Routers:
                 self.closed_until or 0,
                 self._marking,
                 self.clock.now_us,
+                passed_us,
+                self._news_for(router),
                 router.after,
             )
             router.promise, router.after = router.feed.advance(order), []
@@ -246,9 +263,24 @@ class Routers:
             router.speaks_of_added = True
             self._asked.append(router)
 
+    def _settle(self, watermark_us: int) -> None:
+        """Nothing older is told of who holds which address."""
+        if self._holders is not None and watermark_us > 0:
+            self._holders.settle(watermark_us)
+
+    def _news_for(self, router: FarRouter) -> Spans | None:
+        """Who holds what, if a router does not know it yet."""
+        spans = self.spans()
+        if spans is None or spans.version == router.spans:
+            return None
+        router.spans = spans.version
+        return spans
+
     def _hear(self, router: FarRouter) -> Iterator[Step]:
         said = router.said = self._lines.get(router.promise)
         router.promise = None
+        if self._holders is not None:
+            self._holders.take(said.facts)
         self._shares.take_back(said.left, said.gone)
         if router.speaks_of_added:
             router.added_us = None
@@ -284,6 +316,7 @@ class Routers:
         if not self.clock.now_us and all(router.watermark_us is None for router in self._routers):
             return
         watermark = self.watermark_us()
+        self._settle(watermark)
         for hour in sorted(hour for hour in self._open_hours if (hour + 1) * HOUR_US <= watermark):
             self._open_hours.discard(hour)
             self.closed_until = max(self.closed_until or 0, hour + 1)

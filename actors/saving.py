@@ -14,6 +14,7 @@ from actors.shard import Shard
 from ingest.records import Rejected
 
 SHARD, AGGREGATOR, LASTING, REJECTED = "shard", "aggregator", "lasting", "rejected"  # kinds of parts
+TOLD = "told"  # what telemetry told of who holds which address, and what waits for it: replaced as a whole
 FEEDS = "feeds"  # what the driver keeps of threat intelligence: one part, replaced as a whole
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode

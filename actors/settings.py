@@ -37,6 +37,8 @@ class Settings:
     routers: int = field(default=1, repr=False)  # each reads a share of the sources; no alert hangs on it
     # Expected false alerts a day of all detections that state a chance; None: each has its declared threshold.
     budget: float | None = field(default=None, repr=False)
+    # Who holds which address is also what telemetry tells while it is read.
+    from_telemetry: bool = field(default=False, repr=False)
     catalogue: str = field(default_factory=catalogue_hash)
 
     def enabled(self, owner: str) -> tuple[Detection, ...]:

@@ -15,6 +15,7 @@ MAX_ADDRESSES = 32  # of one principal; likewise
 MAX_ROWS = 8  # of one address: the last ones that are strong, and as many others
 KEEP_HOURS = 90 * 24  # a principal, or an address of one, that was not met for so long is forgotten
 ROW_HOURS = 48  # and each sign-in but an address's last one, after so many
+FAILED_HOURS = 24  # for which it is known how many failed
 MAX_DAYS = 400  # on which somebody was active, that are remembered
 DAY_US = 24 * HOUR_US
 
@@ -30,6 +31,7 @@ class Principal(msgspec.Struct, array_like=True):
     last_day: int  # on which they were active, since 1970
     days: bytes  # a bit a day, the lowest is the last day's
     addresses: dict[str, _Address]
+    failed: dict[str, dict[int, int]] = {}  # sign-ins by address and the hour in which they failed
 
 
 class SignIns:
@@ -54,6 +56,19 @@ class SignIns:
             del known.addresses[
                 min(known.addresses, key=lambda key: (known.addresses[key].rows[-1].at_us, key))
             ]
+        self._changed.add(principal)
+
+    def add_failed(self, principal: str, address: str, hour: int, number: int) -> None:
+        """So many failed in an hour that is being closed. Only of those who sign in is it kept: others are guessed names."""
+        known = self._known.get(principal)
+        if known is None:
+            return
+        hours = {at: many for at, many in known.failed.get(address, {}).items() if at > hour - FAILED_HOURS}
+        hours[hour] = hours.get(hour, 0) + number
+        known.failed = {key: some for key, some in known.failed.items() if max(some) > hour - FAILED_HOURS}
+        known.failed[address] = hours
+        if len(known.failed) > MAX_ADDRESSES:
+            del known.failed[min(known.failed, key=lambda key: (max(known.failed[key]), key))]
         self._changed.add(principal)
 
     def forget(self, hour: int) -> None:
@@ -83,6 +98,13 @@ class SignIns:
         """The first one from an address."""
         place = self._place(principal, address)
         return None if place is None else place.first_us
+
+    def failed(self, principal: str, address: str, until_us: int) -> int:
+        """How many failed from an address in the 24 hours up to a time, by whole hours."""
+        known = self._known.get(principal.lower())
+        hours = known.failed.get(address, {}) if known is not None else {}
+        last = until_us // HOUR_US
+        return sum(many for at, many in hours.items() if last - FAILED_HOURS < at <= last)
 
     def last(self, principal: str, until_us: int) -> SignIn | None:
         """The last one up to a time, from wherever."""

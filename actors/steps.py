@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from actors.messages import Batch
+from actors.waiting_flows import Waiting as WaitingFlows
 from ingest.records import Rejected
 
 MOST_LATE = 1_000  # sources of which late records are counted one by one
@@ -119,3 +120,4 @@ class RunState(msgspec.Struct):
     closed_at_start: int
     counts: Counts
     places: list[Place]  # of all sources that were begun
+    waiting: list[WaitingFlows] = []  # flows whose holders are not settled yet

@@ -7,7 +7,7 @@ their entity's model (`baselines.surprise`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import accumulate
 from typing import Any, NamedTuple, Self
 
@@ -24,6 +24,8 @@ SEASONED_HOURS = ENOUGH_HOURS + 48  # from then on hours are judged by it: two d
 ENOUGH_COUNTS = 200
 ZEROS_DISPERSION = 0.1  # taken for how many hours of a zero stand beside the others
 LEAST_EXPECTED = 0.2  # below that an hour says too little of scatter
+HIGH = 1.25  # times as much as usual: an hour of which it is not asked how rare its surprises are
+PRIOR_DUE = 5.0  # entities as if seen with what is usual: of a few it is not believed that all have risen
 DEFAULT_DISPERSION = 0.5
 
 Ints = npt.NDArray[np.int64]
@@ -40,7 +42,7 @@ class Season(NamedTuple):
 class _Sums:
     """What is added up for one baseline."""
 
-    __slots__ = ("capped", "excess", "histogram", "hours", "squares", "surprises", "total")
+    __slots__ = ("capped", "due", "excess", "histogram", "hours", "met", "squares", "surprises", "total")
 
     def __init__(self) -> None:
         self.hours = 0  # entity-hours that were not zero
@@ -48,24 +50,30 @@ class _Sums:
         self.capped = 0  # counts, none above a few times what its entity lets expect
         self.excess = 0
         self.squares = 0
+        # Capped counts of those entities that let expect any, and what they let expect of an hour with any: weighed so
+        # that a busy one counts for about as much as a quiet one.
+        self.met = 0
+        self.due = 0
         self.histogram: dict[int, int] = {}
         self.surprises = Surprises()
 
-    def add(self, other: _Sums) -> None:
-        for name in ("hours", "total", "capped", "excess", "squares"):
+    def add(self, other: _Sums, *, surprises: bool = True) -> None:
+        for name in ("hours", "total", "capped", "excess", "squares", "met", "due"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for place, number in other.histogram.items():
             self.histogram[place] = self.histogram.get(place, 0) + number
-        self.surprises.add(other.surprises)
+        if surprises:
+            self.surprises.add(other.surprises)
 
     def state(self) -> list[Any]:
         numbers = [self.hours, self.total, self.capped, self.excess, self.squares]
-        return [*numbers, sorted(self.histogram.items()), self.surprises.state()]
+        return [*numbers, sorted(self.histogram.items()), self.surprises.state(), self.met, self.due]
 
     @classmethod
     def restore(cls, state: Iterable[Any]) -> Self:
         sums = cls()
-        sums.hours, sums.total, sums.capped, sums.excess, sums.squares, pairs, surprises = state
+        sums.hours, sums.total, sums.capped, sums.excess, sums.squares, pairs, surprises, *level = state
+        sums.met, sums.due = map(whole, level or (0, 0))  # older states knew nothing of it
         sums.histogram = {whole(place): whole(number) for place, number in pairs}
         sums.surprises = Surprises.restore(surprises)
         return sums
@@ -119,13 +127,17 @@ class Tally:
             excess = (bounded - expected) ** 2 - expected + unseen * (expected * expected - expected)
             sums.excess += int(excess * weight)
             sums.squares += int((1.0 + unseen) * expected * expected * weight)
+            if count:
+                sums.met += int(min(count, 10 + int(3 * expected)) * (FIXED / (1.0 + expected)))
+                sums.due += int((1.0 + unseen) * expected * (FIXED / (1.0 + expected)))
 
     def note_many(self, baseline: str, counts: Ints, expected: Floats) -> None:
         """`note` for many entities' counts (none of them 0) at once."""
         sums = self._sums.setdefault(baseline, _Sums())
         sums.hours += len(counts)
         sums.total += int(counts.sum())
-        sums.capped += int(np.minimum(counts, 10 + (3 * expected).astype(np.int64)).sum())
+        capped = np.minimum(counts, 10 + (3 * expected).astype(np.int64))
+        sums.capped += int(capped.sum())
         for place, number in zip(*_counted(places_of(counts)), strict=True):
             sums.histogram[place] = sums.histogram.get(place, 0) + number
         said = expected >= LEAST_EXPECTED
@@ -136,6 +148,9 @@ class Tally:
         excess = (bounded - mean) ** 2 - mean + unseen * (mean * mean - mean)
         sums.excess += int((excess * weight).astype(np.int64).sum())
         sums.squares += int(((1.0 + unseen) * mean * mean * weight).astype(np.int64).sum())
+        share = FIXED / (1.0 + mean)
+        sums.met += int((capped[said] * share).astype(np.int64).sum())
+        sums.due += int(((1.0 + unseen) * mean * share).astype(np.int64).sum())
 
     def surprise(self, baseline: str, score: float) -> None:
         """How surprising an entity's hour was to its model: of every hour, flagged or not."""
@@ -149,6 +164,11 @@ class Tally:
         """How many entities scored at least so high in this hour, of how many."""
         sums = self._sums.get(baseline)
         return (0, 0) if sums is None else (sums.surprises.at_least(score), sums.surprises.hours)
+
+    def level(self, baseline: str) -> tuple[float, float]:
+        """What was counted of the entities that let expect any, and what they let expect: about one for each."""
+        sums = self._sums.get(baseline)
+        return (0.0, 0.0) if sums is None else (sums.met / FIXED, sums.due / FIXED)
 
     def merge(self, other: Tally) -> None:
         """Add another shard's tally of the hour."""
@@ -224,8 +244,12 @@ class Population:
         self._sums: dict[str, _Sums] = {}
         self._weeks: dict[str, list[int]] = {}
 
-    def close(self, hour: int, tally: Tally) -> None:
-        """Take an hour's tally in; hours come in order, empty ones may be left out."""
+    def close(self, hour: int, tally: Tally, common: Collection[str] = ()) -> None:
+        """Take an hour's tally in; hours come in order, empty ones may be left out.
+
+        `common`: baselines of which an hour is judged by how much more all see in it. How rare surprises are is then
+        known from the hours that are not high: what a high one adds would be counted twice.
+        """
         self._first = hour if self._first is None else self._first
         if self._age(self._last) < SEASONED_HOURS <= self._age(hour):
             # Without a profile the week's rhythm passed for scatter: it would widen every tail for months.
@@ -233,7 +257,8 @@ class Population:
                 sums.excess = sums.squares = 0
         self._last = hour
         for name, sums in tally.items():
-            self._sums.setdefault(name, _Sums()).add(sums)
+            ordinary = name not in common or self.risen(name, tally) <= HIGH
+            self._sums.setdefault(name, _Sums()).add(sums, surprises=ordinary)
             self._weeks.setdefault(name, [0] * WEEK)[hour % WEEK] += sums.capped
 
     def _age(self, hour: int | None) -> int:
@@ -277,6 +302,20 @@ class Population:
         """Share of the entity-hours that scored at least so high; None: too few known."""
         sums = self._sums.get(baseline)
         return None if sums is None else sums.surprises.chance(score)
+
+    def risen(self, baseline: str, now: Tally) -> float:
+        """How many times as much as usual all entities together count in an hour: what one of them did is not in it.
+
+        What entities let expect is held against what came of it before: where a model expects too little of all, its
+        error is in both. Counts of one entity are capped, and findings are left out, so one that is attacked moves it
+        little.
+        """
+        met, due = now.level(baseline)
+        sums = self._sums.get(baseline)
+        if sums is None or sums.due < ENOUGH_COUNTS * FIXED:
+            return 1.0
+        usual = due * sums.met / sums.due
+        return (met + PRIOR_DUE) / (usual + PRIOR_DUE)
 
     def typical(self, baseline: str) -> float | None:
         """Mean count of entity-hours that were not zero."""

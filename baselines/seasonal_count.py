@@ -85,13 +85,16 @@ class SeasonalCount(Model):
         own = self._excess / self._squares if self._squares > 0.0 else 0.0
         return max(LEAST_DISPERSION, weight * own + (1.0 - weight) * organisation)
 
+    def scatter(self, hour: int, organisation: float) -> float:
+        """The dispersion of a count in that hour, the doubt about the mean included."""
+        counts, _ = self._settled(hour)
+        return self.dispersion(organisation) + 1.0 / (counts + PRIOR_COUNT + 1.0)
+
     def tail(self, count: int, hour: int, profile: float = 1.0, dispersion: float = 0.5) -> float:
         """P(X >= count) in that hour, given that it is no hour of a zero."""
         if count < 1:
             return 1.0
-        counts, _ = self._settled(hour)
-        doubt = 1.0 / (counts + PRIOR_COUNT + 1.0)
-        scatter = self.dispersion(dispersion) + doubt
+        scatter = self.scatter(hour, dispersion)
         return float(upper_tails_of_active(int(count), self.mean(hour, profile), scatter))
 
     def score_one(self, x: dict[str, Any]) -> float:

@@ -28,8 +28,10 @@ from actors.resources import Resources
 from baselines import Mix, Novelty
 from cluster.detect import Options, detect
 from detections import counting
+from detections.declare import Finding
 from detections.key_vault.habits import NEWS
 from detections.key_vault.unusual_operation_pattern import FEWEST
+from detections.network import waves
 from simulation import simulate
 from simulation.kinds import KINDS, kind_of
 
@@ -80,6 +82,7 @@ class Judgements:
         self.rows: dict[Group, Row] = {}
         self.sampling = 1
         self._waiting: list[tuple[Row, str, float]] = []
+        self._common: list[tuple[Row, str, float, Finding]] = []
 
     def row(self, name: str, sparse: bool) -> Row:
         """The group's row."""
@@ -94,7 +97,22 @@ class Judgements:
         for row, name, own in self._waiting:
             # It is never less than the model's: of most hours nothing more need be asked.
             row.counted(own, counting.checked(name, own, organisation)[0] if own < LIMITS[0] else own)
-        self._waiting = []
+        for row, name, own, finding in self._common:
+            asked = waves.chance_in(finding, organisation.risen(name)) if own < LIMITS[0] else own
+            row.counted(own, counting.checked(name, asked, organisation)[0] if asked < LIMITS[0] else asked)
+        self._waiting, self._common = [], []
+
+    def wait_for_all(self, name: str, mean: float, scatter: float, count: int, chance: float) -> None:
+        """A count that is judged by how much more all see in the hour that is being closed."""
+        finding = Finding(
+            evidence={},
+            first_us=0,
+            last_us=0,
+            count=count,
+            improbability=chance,
+            expected=(mean, scatter),
+        )
+        self._common.append((self.row(name, mean < 1), name, chance, finding))
 
 
 def _judge(judgements: Judgements, learned: Any, view: Any, seen: Any) -> None:
@@ -131,10 +149,16 @@ def watched(judgements: Judgements) -> Iterator[None]:
             season = traffic.seasons.season(learned.name, hour)
             known = table.hours_learned(entities, hour) >= WEEK_H
             entities, numbers = entities[known], numbers[known]
-            means = table.mean(entities, hour, season.profile)
-            tails = table.tails(entities, numbers, hour, season.profile, season.dispersion)
-            for mean, chance in zip(means.tolist(), tails.tolist(), strict=True):
-                judgements.wait(learned.name, mean, chance)
+            usual = hour, season.profile, season.dispersion
+            means, scatters = table._expected(entities, *usual)
+            tails = table.tails(entities, numbers, *usual)
+            if learned.common:
+                said = (each.tolist() for each in (means, scatters, numbers, tails))
+                for mean, scatter, count, chance in zip(*said, strict=True):
+                    judgements.wait_for_all(learned.name, mean, scatter, count, chance)
+            else:
+                for mean, chance in zip(means.tolist(), tails.tolist(), strict=True):
+                    judgements.wait(learned.name, mean, chance)
         learn(resources, learned, traffic, held, tally)
 
     def closed(organisation: OrganisationView, hour: int, tally: Any) -> None:

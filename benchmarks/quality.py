@@ -4,6 +4,7 @@
     python -m benchmarks.quality --quick
     python -m benchmarks.quality --kinds bank software --strengths loud faint --seeds 801 802
     python -m benchmarks.quality --quick --when learning ramp --strengths moderate
+    python -m benchmarks.quality --quick --kinds default --strengths loud moderate --sampling 1 10 100
     python -m benchmarks.quality --real FOLDER
 
 Each kind of organisation (`simulation.kinds`) is made with each seed and each strength of the attacks. `--quick`
@@ -13,6 +14,7 @@ build/bench/quality.json, recall against strength to a picture beside it.
 `--when` says when attacks are played (`simulation.attacks.courses`): once; while all is learned and again after;
 growing from day to day; on several days on end; amid legitimate change. `alone` plays none: it counts what the
 changes by themselves (`simulation.changes`) raise that the same organisation without them does not.
+`--sampling` says one in how many packets the routers look at; several make a table of the network's detections.
 
 An attack is found if its type is raised on its entity within its time (an hour before to two hours after).
 A false alert is one of medium or higher severity that belongs to no attack: neither its own type nor one that
@@ -29,14 +31,16 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import quality_real
 from benchmarks.quality_judged import Score, brought, judge
+from benchmarks.quality_sampling import by_sampling, figures_sampling
 from benchmarks.quality_table import Case, by_kind, by_strength, draw, figures
-from benchmarks.quality_when import ALONE, WHEN, by_change, by_part, figures_when
+from benchmarks.quality_when import ALONE, WHEN, by_change, by_part, figures_when, when_by_kind
 
 
 class Outcome(NamedTuple):
@@ -58,7 +62,7 @@ def detected(seed: int, days: int, case: Case, attacks: Sequence[str] | None, *,
     from simulation.kinds import kind_of
 
     kind = kind_of(case.kind)
-    size = kind.quick if case.quick else kind.full
+    size = replace(kind.quick if case.quick else kind.full, sampling=case.sampling)
     course = "once" if case.when == ALONE else case.when
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "organisation"
@@ -84,6 +88,7 @@ def run(seed: int, days: int, case: Case | None = None) -> Score:
         score = judge(seed, outcome.alerts, outcome.truths)
         score.entity_days, score.seconds = outcome.entity_days, outcome.seconds
     score.kind, score.strength, score.when = case.kind, case.strength, case.when
+    score.sampling = case.sampling
     return score
 
 
@@ -131,12 +136,18 @@ def table(scores: list[Score]) -> str:
 
 
 def cases_of(
-    kinds: Sequence[str], strengths: Sequence[str], whens: Sequence[str], *, quick: bool
+    kinds: Sequence[str],
+    strengths: Sequence[str],
+    whens: Sequence[str],
+    samplings: Sequence[int] = (1,),
+    *,
+    quick: bool,
 ) -> list[Case]:
     """What is run with each seed: all strengths where attacks come once, else one: moderate if it is asked for."""
     middle = "moderate" if "moderate" in strengths else strengths[0]
     return [
-        Case(kind, strength, quick, when)
+        Case(kind, strength, quick, when, sampling)
+        for sampling in samplings
         for kind in kinds
         for when in whens
         for strength in (strengths if when == "once" else [middle])
@@ -146,7 +157,7 @@ def cases_of(
 def figures_of(scores: Sequence[Score], days: int, *, quick: bool) -> dict[str, Any]:
     """All figures as JSON values."""
     once = [score for score in scores if score.when == "once"]
-    return figures(once, days, quick=quick) | figures_when(scores)
+    return figures(once, days, quick=quick) | figures_when(scores) | figures_sampling(once)
 
 
 def measured(cases: Sequence[tuple[int, Case]], days: int, chosen: argparse.Namespace) -> list[Score]:
@@ -161,6 +172,7 @@ def measured(cases: Sequence[tuple[int, Case]], days: int, chosen: argparse.Name
                 (chosen.out / "quality.json").write_text(text + "\n")
                 done = scores[-1]
                 told = f"{done.kind}, {done.when}, {done.strength}, {done.seed}"
+                told += f", one packet in {done.sampling}" if done.sampling > 1 else ""
                 print(f"{len(scores)} of {len(jobs)}: {told}", file=sys.stderr)
         except ValueError:
             pool.shutdown(cancel_futures=True)
@@ -179,6 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--days", type=int)
     parser.add_argument("--when", nargs="+", choices=WHEN, metavar="WHEN", help=", ".join(WHEN))
+    parser.add_argument("--sampling", type=int, nargs="+", default=[1], metavar="N", help="one packet in N")
     parser.add_argument("--quick", action="store_true", help="all kinds and strengths, small, in minutes")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
@@ -194,11 +207,18 @@ def main(arguments: list[str] | None = None) -> int:
     days = chosen.days or (28 if chosen.quick else 60)
     if days < 1 or chosen.processes < 1:
         parser.error("--days and --processes are at least 1")
+    if not 1 <= min(chosen.sampling) <= max(chosen.sampling) <= 1_000_000:
+        parser.error("--sampling is 1 to 1,000,000: one packet in so many is looked at")
     kinds = chosen.kinds or (list(KINDS) if chosen.quick else ["default"])
     strengths = chosen.strengths or (list(STRENGTHS) if chosen.quick else ["loud"])
     whens = chosen.when or (list(WHEN) if chosen.quick else ["once"])
     seeds = chosen.seeds or ([701] if chosen.quick else [101, 102])
-    cases = [(seed, case) for case in cases_of(kinds, strengths, whens, quick=chosen.quick) for seed in seeds]
+    samplings = list(dict.fromkeys(chosen.sampling))
+    cases = [
+        (seed, case)
+        for case in cases_of(kinds, strengths, whens, samplings, quick=chosen.quick)
+        for seed in seeds
+    ]
     chosen.out.mkdir(parents=True, exist_ok=True)
     try:
         scores = measured(cases, days, chosen)
@@ -207,7 +227,8 @@ def main(arguments: list[str] | None = None) -> int:
     made = figures_of(scores, days, quick=chosen.quick)
     once = [score for score in scores if score.when == "once"]
     parts = [table(once), by_strength(once, strengths), by_kind(once, kinds)] if once else []
-    print("\n\n".join(filter(None, [*parts, by_part(scores), by_change(scores)])))
+    parts += [by_sampling(once, strengths)] if len(samplings) > 1 and once else []
+    print("\n\n".join(filter(None, [*parts, by_part(scores), when_by_kind(scores), by_change(scores)])))
     if len(strengths) > 1 and once:
         draw(made, strengths, chosen.out / "quality.svg")
     if chosen.notes:

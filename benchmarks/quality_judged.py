@@ -36,6 +36,7 @@ class Score:
         default_factory=list
     )  # later days' attacks: of lower severity than the first's
     when: str = "once"
+    sampling: int = 1
     changed: dict[str, Counter[str]] = field(
         default_factory=dict
     )  # change -> type -> false alerts it brought
@@ -104,11 +105,14 @@ def judge(seed: int, alerts: list[dict[str, Any]], truths: list[dict[str, Any]])
     for alert in alerts:
         if not any(one.matches(alert) for one in known):
             (score.false if serious(alert) else score.minor)[alert["type"]] += 1
-            score.notes.append(
-                f"seed {seed}: false {alert['severity']} {alert['type']} {alert['start']} "
-                f"{alert['entity']['id']}: {alert['description']}"
-            )
+            score.notes.append(f"seed {seed}: {noted(alert)}")
     return score
+
+
+def noted(alert: dict[str, Any]) -> str:
+    """A false alert, for whoever asks which."""
+    what = f"false {alert['severity']} {alert['type']} {alert['start']} {alert['entity']['id']}"
+    return f"{what}: {alert['description']}"
 
 
 def serious(alert: dict[str, Any]) -> bool:

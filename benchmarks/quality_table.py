@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """What organisation is made, and how strong its attacks are, and when they come."""
+    """What organisation is made, how strong its attacks are, when they come, and one in how many packets is seen."""
 
     kind: str = "default"
     strength: str = "loud"
     quick: bool = False
     when: str = "once"
+    sampling: int = 1
 
 
 def _recall(scores: Sequence[Score], type_: str) -> dict[str, Any]:

@@ -86,6 +86,27 @@ def by_part(scores: Sequence[Score]) -> str:
     return "\n".join(lines)
 
 
+def when_by_kind(scores: Sequence[Score]) -> str:
+    """Found of all types, per kind of organisation and part; and what changes alone brought there."""
+    kinds = list(dict.fromkeys(score.kind for score in scores if score.when != "once"))
+    if len(kinds) < 2:
+        return ""
+    mine = {kind: [score for score in scores if score.kind == kind] for kind in kinds}
+    totals = {kind: _added(some) for kind, some in mine.items()}
+    lines = [f"{'found of all types, by kind':<42}" + "".join(f"{kind:>14}" for kind in kinds)]
+    for part in [part for part in PARTS if any(part in each for each in totals.values())]:
+        rows = [totals[kind].get(part, {}).values() for kind in kinds]
+        cells = [f"{sum(r[0] for r in row)}/{sum(r[1] for r in row)}" if row else "-" for row in rows]
+        lines.append(f"{part:<42}" + "".join(f"{cell:>14}" for cell in cells))
+    if any(score.when == ALONE for score in scores):
+        alone = [
+            sum(each.total() for s in mine[kind] if s.when == ALONE for each in s.changed.values())
+            for kind in kinds
+        ]
+        lines.append(f"{'false alerts that changes alone bring':<42}" + "".join(f"{n:>14}" for n in alone))
+    return "\n".join(lines)
+
+
 def by_change(scores: Sequence[Score]) -> str:
     """Per change: attacks found amid it, and the false alerts that it brought where nobody attacked."""
     names = dict.fromkeys(name for score in scores for name in score.changed)

@@ -8,10 +8,14 @@ import click
 
 from cluster.config import Configuration, load
 from cluster.detect import settings_of
+from cluster.errors import UserError
 from cluster.feed_http import FeedError
 from cluster.feeds import feeds_of, sources_of
 from cluster.reaching import reach
-from cluster.sources import host_and_port
+from cluster.sources import host_and_port, placed
+from cluster.status import opened as opened_state
+from cluster.status import status_of
+from cluster.status_text import told_of
 from cluster.storing import opened
 from detections.catalogue import CATALOGUE
 from detections.words import counted
@@ -36,6 +40,8 @@ def run(config: Path) -> int:
     click.echo(f"  resources in the inventory: {len(enrichment.inventory.ids):,}")
     if configuration.inventory.networks:
         click.echo(f"  networks whose addresses count as ours: {len(configuration.inventory.networks)}")
+    if configuration.inventory.from_telemetry:
+        click.echo(f"  told by telemetry, too: {_told(configuration, config)}")
     click.echo(f"  feeds of threat intelligence: {len(configuration.threat_intel.feeds)}")
     wrong = _wrong_feeds(configuration, config, rejected)
     if urls := configuration.stores():
@@ -48,6 +54,16 @@ def run(config: Path) -> int:
     wrong += _wrong_sources(configuration, config) + _wrong_sinks(configuration, config)
     wrong += _wrong_provider(configuration)
     return 3 if rejected or wrong else 0
+
+
+def _told(configuration: Configuration, config: Path) -> str:
+    """How much of that a server has been told by now."""
+    place = placed(configuration.checkpoints.store or "state", config.parent.resolve())
+    try:
+        holders = status_of(opened_state(place, dict(configuration.checkpoints.options))).holders
+    except UserError:
+        return "no run has kept anything of it yet"
+    return told_of(holders) if holders is not None else "no run has kept anything of it yet"
 
 
 def _check_ports(configuration: Configuration, config: Path) -> None:

@@ -95,7 +95,11 @@ class _Reader:
         types = {name: self._detection(name, value) for name, value in own.items()}
         regions = self._regions(content.get("regions", {}))
         if isinstance(found.get("store"), StoreTable):
-            found["store"] = msgspec.structs.replace(found["store"], url=self._store(found["store"].url))
+            url = found["store"].url
+            if "://" not in url:
+                hint = f"for a file of SQLite write 'sqlite:///{url}'"
+                raise self._wrong("[store] url", f"an address like 'postgresql://HOST/NAME' ({hint})", url)
+            found["store"] = msgspec.structs.replace(found["store"], url=self._store(url))
         configuration = Configuration(**found, types=types, regions=regions)
         self._check(configuration)
         self._check_feeds(configuration, content.get("threat_intel", {}).get("feeds", []))

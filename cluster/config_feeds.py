@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from cluster.config_base import File, Table, Variable
+from cluster.proxies import NONE, wrong_with
 
 Category = Literal["tor_exit_node", "anonymous_proxy", "command_and_control"]
 Address = Annotated[
@@ -22,6 +23,9 @@ FAR = (
     "token_file",
     "token_header",
     "ca_file",
+    "proxy",
+    "proxy_env",
+    "proxy_file",
 )
 
 
@@ -49,6 +53,14 @@ class FeedTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
         | None
     ) = None
     ca_file: File | None = None
+    proxy: (
+        Annotated[
+            str, Meta(description="a proxy's address, like 'http://HOST:3128', or 'none'", min_length=1)
+        ]
+        | None
+    ) = None
+    proxy_env: Variable | None = None  # an address with a user and a password in it
+    proxy_file: File | None = None
 
 
 class ThreatIntelTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +83,10 @@ def wrong_with_feed(table: FeedTable, said: Iterable[str]) -> str | None:
     for name in ("password", "token"):
         if {f"{name}_env", f"{name}_file"} <= said:
             return f"either {name}_env or {name}_file was expected, not both"
+    if len(said & {"proxy", "proxy_env", "proxy_file"}) > 1:
+        return "one of proxy, proxy_env and proxy_file was expected, not several"
+    if table.proxy not in (None, NONE) and (wrong := wrong_with(table.proxy or "")) is not None:
+        return f"proxy: {wrong}"
     has_token, has_user = said & {"token_env", "token_file"}, table.user is not None
     if has_token and has_user:
         return "either a user or a token was expected, not both"

@@ -31,6 +31,7 @@ class InventoryTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[Annotated[str, Meta(description="a network, like '10.0.0.0/8'")], ...],
         Meta(description="a list of networks, like ['10.0.0.0/8']"),
     ] = ()
+    from_telemetry: YesNo = False  # whether it is also what the sources tell
 
 
 class GeoTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

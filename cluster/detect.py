@@ -75,6 +75,7 @@ def settings_of(configuration: Configuration, shards: int, not_after_us: int | N
         learning_days=configuration.detections.learning_days,
         expected=configuration.expected.all(),
         budget=configuration.detections.budget,
+        from_telemetry=configuration.inventory.from_telemetry,
         parameters={type_: dict(configuration.parameters(type_)) for type_ in CATALOGUE},
     )
 
@@ -195,6 +196,7 @@ def _fingerprint(options: Options, configuration: Configuration, paths: list[str
     said += [sorted(settings.disabled), sorted(settings.shadow)]
     said.append(repr(replace(settings, disabled=frozenset(), shadow=frozenset())))
     said += [] if settings.budget is None else [settings.budget]
+    said += ["from_telemetry"] if settings.from_telemetry else []
     return blake2b(repr(said).encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
 

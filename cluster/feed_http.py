@@ -6,11 +6,13 @@ import re
 import ssl
 import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit
 
 import msgspec
 
+from cluster.proxies import Proxies
 from ingest.threat_intel_feeds import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -28,7 +30,11 @@ TYPES = "indicator,relationship,observed-data,ipv4-addr,ipv6-addr"
 
 
 class FeedError(Exception):
-    """A feed can't be had now; the text says why."""
+    """A feed can't be had now; the text says why. `after_s`: its server asks not to be asked before."""
+
+    def __init__(self, why: str, after_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.after_s = after_s
 
 
 class Answer(NamedTuple):
@@ -49,8 +55,11 @@ class Content(NamedTuple):
 class Getter:
     """Gets from one server. `headers` have secrets: they go to no other."""
 
-    def __init__(self, headers: Mapping[str, str], ca_file: str | None = None) -> None:
+    def __init__(
+        self, headers: Mapping[str, str], ca_file: str | None = None, proxies: Proxies | None = None
+    ) -> None:
         self._headers = dict(headers)
+        self._proxies = proxies or Proxies()
         self._context = ssl.create_default_context(cafile=ca_file)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Answer:
@@ -72,19 +81,36 @@ class Getter:
 
         limits = dict.fromkeys(("connect", "read", "write", "pool"), PATIENCE_S)
         sent = {"Host": urlsplit(url).netloc.rpartition("@")[2], "User-Agent": "redshank", **headers}
+        proxy = self._proxies.of(url)
+        by = f" (by the proxy {shown(proxy)})" if proxy else ""
         try:
             with (
-                httpcore.ConnectionPool(ssl_context=self._context) as pool,
+                httpcore.ConnectionPool(ssl_context=self._context, proxy=_proxy(proxy)) as pool,
                 pool.stream("GET", url, headers=list(sent.items()), extensions={"timeout": limits}) as answer,
             ):
                 found = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in answer.headers}
                 return Answer(answer.status, found, _body(answer))
         except httpcore.TimeoutException:
-            raise FeedError(f"no answer in {PATIENCE_S:g} s") from None
+            raise FeedError(f"no answer in {PATIENCE_S:g} s{by}") from None
+        except httpcore.ProxyError as error:
+            raise FeedError(f"the proxy {shown(proxy)} refuses: {error}") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise FeedError(_ERRNO.sub("", str(error)) or type(error).__name__) from None
+            raise FeedError((_ERRNO.sub("", str(error)) or type(error).__name__) + by) from None
         except (httpcore.UnsupportedProtocol, OSError, ValueError) as error:
-            raise FeedError(f"can't be asked ({_ERRNO.sub('', str(error))})") from None
+            raise FeedError(f"can't be asked ({_ERRNO.sub('', str(error))}){by}") from None
+
+
+def _proxy(url: str) -> httpcore.Proxy | None:
+    """Raises ValueError for an address that is no proxy's."""
+    import httpcore
+
+    if not url:
+        return None
+    there = urlsplit(url)
+    user = (unquote(there.username or ""), unquote(there.password or ""))
+    return httpcore.Proxy(
+        f"{there.scheme}://{there.netloc.rpartition('@')[2]}", auth=user if there.username else None
+    )
 
 
 def _body(answer: httpcore.Response) -> bytes:
@@ -107,12 +133,30 @@ def _judged(answer: Answer) -> Answer:
     if answer.status in (200, 304):
         return answer
     hint = {
+        407: ": the proxy asks for a user and a password",
         401: ": check the user and password, or the token",
         403: ": it may not be read by this user",
         404: ": check its address",
         406: ": it does not speak TAXII 2.1, or not at this address",
     }.get(answer.status, "")
-    raise FeedError(f"HTTP {answer.status}{hint}")
+    raise FeedError(f"HTTP {answer.status}{hint}", _retry_after_s(answer.headers))
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    """For how long a server asks for patience: a number of seconds, or a time, which is by its own clock if it says it."""
+    said = headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdecimal():
+        return float(said[:9])
+    until = _http_date(said)
+    now = _http_date(headers.get("date", ""))
+    return 0.0 if until is None else max(0.0, until - (time.time() if now is None else now))
+
+
+def _http_date(said: str) -> float | None:
+    try:
+        return parsedate_to_datetime(said).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def shown(url: str) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from cluster.config_feeds import FeedTable
 from cluster.errors import UserError
 from cluster.feed_http import Content, FeedError, Getter, fetch, fetch_taxii, shown
+from cluster.proxies import NONE, Proxies, wrong_with
 from cluster.secrets import secret
 from ingest.errors import ConfigurationError
 from ingest.records import Rejected
@@ -84,9 +85,16 @@ def signature(path: str) -> dict[str, str]:
 def _getter(table: FeedTable, where: str) -> Getter:
     ca_file = str(table.ca_file) if table.ca_file else None
     try:
-        return Getter(_headers(table, where), ca_file)
+        return Getter(_headers(table, where), ca_file, _proxies(table, where))
     except OSError as error:  # of `ssl`, too
         raise UserError(f"{where}: ca_file: {ca_file} can't be used: {error.strerror or error}") from None
+
+
+def _proxies(table: FeedTable, where: str) -> Proxies:
+    said = table.proxy or secret(table, "proxy", where) or ""
+    if said not in ("", NONE) and (wrong := wrong_with(said)) is not None:
+        raise UserError(f"{where}: the proxy: {wrong}")
+    return Proxies(said)
 
 
 def _headers(table: FeedTable, where: str) -> dict[str, str]:

@@ -38,7 +38,8 @@ class _Watched:
         except Exception as error:  # whatever it is: if the thread ended, nobody would look at any of them
             self.since_s = self.since_s if self.fault else now_s
             self.fault = str(error) if isinstance(error, FeedError) else f"{type(error).__name__}: {error}"
-            self.due_s = now_s + min(SHORTEST_S * 2.0 ** min(self.failed, 20), LONGEST_S)
+            asked_s = error.after_s if isinstance(error, FeedError) else 0.0
+            self.due_s = now_s + min(max(SHORTEST_S * 2.0 ** min(self.failed, 20), asked_s), LONGEST_S)
             self.failed += 1
             return None
         self.fault, self.failed, self.due_s = "", 0, now_s + self.source.refresh_s

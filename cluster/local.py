@@ -24,6 +24,7 @@ from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder, Found
 from ingest.threat_intel import Indicators
+from ingest.told_holders import Spans
 
 
 class LoopPorts:
@@ -44,6 +45,10 @@ class LoopPorts:
         for shard in self._shards:
             report = shard.close(Close(hour, layers_since, population))
             self._aggregator.report(report, layers_since)
+
+    def know(self, spans: Spans) -> None:
+        """Have the aggregator know who holds which address."""
+        self._aggregator.know(spans)
 
     def snapshot(self) -> Any:
         """The population now."""
@@ -98,7 +103,7 @@ class LocalRuntime:
         store: Store | None = None,
     ) -> None:
         with building():
-            self._enrichment, self.rejected = Enrichment.build(enrichment)
+            self._enrichment, self.rejected = Enrichment.build(enrichment, settings.from_telemetry)
         self._finder = finder
         self._settings = settings
         self._store = store

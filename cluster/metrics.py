@@ -126,6 +126,26 @@ METRICS = (
         lambda now, at: [((), None if now.watermark_us is None else at - now.watermark_us / 1e6)],
     ),
     Told("redshank_open_hours", "Hours that are not closed yet.", _one(lambda now: now.open_hours)),
+    Told(
+        "redshank_inventory_addresses",
+        "Addresses that somebody holds, by what telemetry tells.",
+        _one(lambda now: now.holders.addresses if now.holders else None),
+    ),
+    Told(
+        "redshank_inventory_resources",
+        "Resources that hold them.",
+        _one(lambda now: now.holders.resources if now.holders else None),
+    ),
+    Told(
+        "redshank_inventory_timestamp_seconds",
+        "Event time of the newest that telemetry told of who holds an address.",
+        _one(lambda now: _seconds(now.holders.newest_us or None) if now.holders else None),
+    ),
+    Told(
+        "redshank_inventory_refused_total",
+        "Machines, interfaces and public addresses that were told beyond the bound.",
+        _one(lambda now: now.holders.refused if now.holders else None),
+    ),
     Told("redshank_entities", "Entities that are known.", _one(lambda now: now.entities)),
     Told(
         "redshank_alerts_total",
@@ -137,6 +157,11 @@ METRICS = (
         "redshank_shadow_alerts_total",
         "Alerts of detections in shadow, which are recorded apart.",
         _one(lambda now: now.shadow),
+    ),
+    Told(
+        "redshank_network_lookups_failed_total",
+        "Addresses whose network could not be looked up, for the database of networks is damaged.",
+        _one(lambda now: now.unknown_systems),
     ),
     Told(
         "redshank_expected_alerts_total",

@@ -45,7 +45,7 @@ class RayRuntime:
     ) -> None:
         # Built here first: what is wrong with a feed or an inventory is best said before Ray starts.
         with building():
-            self._built, self.rejected = Enrichment.build(enrichment)
+            self._built, self.rejected = Enrichment.build(enrichment, settings.from_telemetry)
         self._finder = finder
         self._settings = settings
         self._store = store

@@ -150,6 +150,9 @@ def _of_findings(outcome: Outcome, kept: Path | None, shadow: Path | None) -> It
         yield f"in shadow: {counted(len(outcome.shadow), 'alert')} ({severity_line(outcome.shadow)}), {where}"
     if outcome.expected:
         yield f"{counted(outcome.expected, 'alert')} told a step lower: all who did it are expected to ([expected])"
+    if outcome.unknown_systems:
+        unknown = counted(outcome.unknown_systems, "address", "addresses")
+        yield f"networks of {unknown} not known: {outcome.systems_fault}; put a whole file in its place"
 
 
 def _incidents(outcome: Outcome) -> int:

@@ -17,6 +17,7 @@ from actors.saving import (
     FEEDS,
     LASTING,
     SHARD,
+    TOLD,
     PartError,
     read_rejected,
     still_needed,
@@ -26,6 +27,7 @@ from cluster.beginning import Beginning, beginning, packed_place, place_of
 from cluster.checkpoints import Damaged, Manifest, Part, Store, StoreError
 from cluster.errors import LostError, UserError
 from cluster.merging import Merging
+from cluster.told import taken_out, told_back
 from ingest.records import Rejected
 
 __all__ = ["Beginning", "Run", "Runtime", "beginning", "place_of"]
@@ -97,6 +99,7 @@ class Run:
         self._marked_at = time.monotonic()
         self._deaths_since = 0  # ... the run last got further
         self._feeds: bytes | None = None  # what is to be kept of them with the next checkpoint
+        self._told: bytes | None = None  # the checkpoint's, of who holds which address
         self._merging = Merging(say)
         # What analysts have marked, given the first hour that new marks may hold from; None: nothing new.
         self.marked: Callable[[int], list[Mark] | None] = lambda first: None
@@ -111,7 +114,7 @@ class Run:
         self._try(self._start, lambda: None)
 
     def _start(self) -> None:
-        self._marked, self.rejected = [], []
+        self._marked, self.rejected, self._told = [], [], None
         self._merging.drop()
         standing, parts = None, list[Part]()
         self._look_at_own_store()
@@ -119,6 +122,7 @@ class Run:
             assert self._store is not None
             standing, self._standing = place_of(self._manifest), place_of(self._manifest)
             parts = self._manifest.parts
+            told_back(standing, self._store, parts)
         # Another tag each time: what died may still be writing parts of the same epoch.
         self._tag = uuid4().hex[:8]
         try:
@@ -231,6 +235,7 @@ class Run:
         further = self._manifest is None or _pack(self._standing.run) != _pack(marked.standing.run)
         parts = [*self._earlier(marked.standing), *self._told_of(marked), *marked.parts]
         parts = self._with_feeds(parts, marked.epoch)
+        parts = self._with_told(parts, marked)
         self._hold(marked.epoch, marked.standing, parts)
         self._feeds = None
         if further:  # else a run that always dies at one place would begin again for ever
@@ -252,6 +257,18 @@ class Run:
         assert self._store is not None
         name = f"{epoch:012d}-{self._tag}-{FEEDS}"
         return [*(part for part in parts if part.kind != FEEDS), self._store.write(name, self._feeds, FEEDS)]
+
+    def _with_told(self, parts: list[Part], marked: Marked) -> list[Part]:
+        """Who holds which address, in a part of its own: it may be large, and changes rarely."""
+        body = taken_out(marked.standing)
+        if body is not None and body == self._told and any(part.kind == TOLD for part in parts):
+            return parts
+        self._told = body
+        rest = [part for part in parts if part.kind != TOLD]
+        if body is None:
+            return rest
+        assert self._store is not None
+        return [*rest, self._store.write(f"{marked.epoch:012d}-{self._tag}-{TOLD}", body, TOLD)]
 
     def _told_before(self, parts: Sequence[Part]) -> list[Rejected]:
         """The rejected records up to the checkpoint."""
@@ -288,7 +305,7 @@ class Run:
             return
         held = self._merging.take(self.runtime, self._manifest.parts, self._epoch, wait=True)
         standing = msgspec.structs.replace(self._standing, run=None, rejected=0, said=[])
-        parts = [part for part in held if part.kind in (SHARD, FEEDS)]
+        parts = [part for part in held if part.kind in (SHARD, FEEDS, TOLD)]
         lasting = [part for part in held if part.kind == LASTING]
         parts += [msgspec.structs.replace(part, kind=AGGREGATOR) for part in lasting]
         self._hold(self._epoch + 1, standing, parts, delivered=True)

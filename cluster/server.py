@@ -135,6 +135,8 @@ class Server:
         """Alerts count as taken once they are on the disk, and in the store where there is one; until then they come
         again, and both know what they have."""
         fresh = self.run.runtime.fresh()
+        if fresh.numbers.systems_fault and not self._numbers.systems_fault:
+            logger().warning("networks can't be looked up", reason=fresh.numbers.systems_fault)
         self._numbers = fresh.numbers
         self._keep("withheld", fresh.kept)
         self.run.hand_rejected()
@@ -182,8 +184,10 @@ class Server:
             alerts=said.raised,
             shadow=said.shadow,
             expected=said.expected,
+            unknown_systems=said.unknown_systems,
             open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
+            holders=progress.holders if progress else None,
             sources=self._sources(health, now),
             sources_open=sum(port.is_open for port in ports) >= self.ports,
             store_fault=self.run.store_fault,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from actors.steps import Counts
+from ingest.told_holders import HoldersNow
 
 STARTING, RUNNING, STOPPING = "starting", "running", "stopping"  # phases
 
@@ -117,9 +118,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     entities: int = 0
     alerts: dict[str, int] = {}  # raised, by severity
     shadow: int = 0  # alerts of detections in shadow
+    unknown_systems: int = 0  # addresses whose network could not be looked up: the database is damaged
     expected: int = 0  # alerts told lower, for all who did it are expected to
     open_hours: int = 0
     watermark_us: int | None = None
+    holders: HoldersNow | None = None  # where telemetry tells who holds which address
     sources: list[SourceNow] = []
     sources_open: bool = False  # all were found and opened
     # What must not be lost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,16 +12,20 @@ import msgspec
 
 from actors import aggregator_state, shard_state
 from actors.conductor import Standing
-from actors.saving import AGGREGATOR, SHARD
+from actors.saving import AGGREGATOR, SHARD, TOLD
+from actors.spent import Spent
 from actors.steps import Place, RunState
 from cluster.checkpoints import Store
 from cluster.errors import UserError
 from cluster.manifest import Manifest, Part
 from cluster.run import place_of
 from cluster.snapshot import Fates, fates
+from cluster.told import holders_of
 from ingest.records import HOUR_US
+from ingest.told_holders import HoldersNow
 
 COUNTED_OCTETS = 64 << 20  # entities of larger states are not counted: all of it would have to be read
+EPOCH = date(1970, 1, 1)
 LOOK_AGAIN_S = 0.3  # a run that writes on may change the folder while it is listed
 T = TypeVar("T")
 
@@ -38,6 +43,21 @@ class SourceRead(msgspec.Struct, kw_only=True):
 
     name: str
     frontier_us: int  # 0: nothing was read yet
+
+
+class BudgetDay(msgspec.Struct, kw_only=True):
+    """What became of the findings of a day (UTC) of the detections that share the alert budget."""
+
+    day: str
+    told: int
+    withheld: int  # by the budget
+
+
+class BudgetSpent(msgspec.Struct, kw_only=True):
+    """An alert budget, and the last days."""
+
+    a_day: float
+    days: list[BudgetDay]
 
 
 class Status(msgspec.Struct, kw_only=True):
@@ -58,7 +78,9 @@ class Status(msgspec.Struct, kw_only=True):
     layers_since_us: dict[str, int] = {}
     shards: int = 0
     stored: Stored
+    holders: HoldersNow | None = None  # where telemetry tells who holds which address
     entities: dict[str, int] | None = None  # by kind; None: too much to count
+    budget: BudgetSpent | None = None  # None: none is set
     complaints: list[str] = []  # about checkpoints that can't be used
 
 
@@ -88,7 +110,9 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
         layers_since_us=dict(standing.router.get("layers_since") or {}),
         shards=standing.shards,
         stored=_stored(newest.parts),
+        holders=_holders(store, newest.parts),
         entities=_entities(store, newest.parts),
+        budget=_budget(_aggregator(store, newest)),
         complaints=list(store.complaints),
     )
 
@@ -174,12 +198,42 @@ def _stored(parts: Sequence[Part]) -> Stored:
 def _records(store: Store, manifest: Manifest, run: RunState | None) -> Fates | None:
     if run is None:
         return None
+    changes = _aggregator(store, manifest)
+    return fates(run.counts, changes.run.filtered if changes and changes.run else {})
+
+
+def _aggregator(store: Store, manifest: Manifest) -> aggregator_state.Changes | None:
+    """What the aggregator wrote last."""
     last = next((part for part in reversed(manifest.parts) if part.kind == AGGREGATOR), None)
-    later: dict[str, int] = {}
-    if last is not None:
-        for changes in _read(store, [last], aggregator_state.unpack):
-            later = changes.run.filtered if changes.run else {}
-    return fates(run.counts, later)
+    return None if last is None else next(_read(store, [last], aggregator_state.unpack), None)
+
+
+def _budget(changes: aggregator_state.Changes | None) -> BudgetSpent | None:
+    spent = Spent(changes.learned.spent) if changes is not None else Spent()
+    if spent.budget is None:
+        return None
+    days = [
+        BudgetDay(day=day_text(day), told=told, withheld=withheld)
+        for day, (told, withheld) in sorted(spent.days.items())
+    ]
+    return BudgetSpent(a_day=spent.budget, days=days)
+
+
+def day_text(day: int) -> str:
+    """A day since 1970 as a date.
+
+    >>> day_text(20_458), day_text(1 << 40)
+    ('2026-01-05', 'day 1099511627776')
+    """
+    try:
+        return (EPOCH + timedelta(days=day)).isoformat()
+    except OverflowError:
+        return f"day {day}"
+
+
+def _holders(store: Store, parts: Sequence[Part]) -> HoldersNow | None:
+    mine = [part for part in parts if part.kind == TOLD]
+    return next((holders.spans().now for holders in _read(store, mine, holders_of)), None)
 
 
 def _entities(store: Store, parts: Sequence[Part]) -> dict[str, int] | None:

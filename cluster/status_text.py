@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from alerts.output import plain
-from cluster.status import Status
+from cluster.status import BudgetSpent, Status
 from detections.words import counted
+from ingest.told_holders import HoldersNow
 
 SHOWN = 10  # sources, reasons and complaints that are listed; the rest is summed up
 
@@ -49,6 +50,8 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
     if status.closed_until_us is not None:
         yield "Hours closed", f"until {moment(status.closed_until_us)}"
     yield "Open hours", _hours(status.open_hours)
+    if status.holders is not None:
+        yield "Inventory", told_of(status.holders)
     for layer, since in sorted(status.layers_since_us.items()):
         yield f"{layer.replace('_', ' ').capitalize()} known", f"since {moment(since)}"
     stored = status.stored
@@ -58,6 +61,10 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
         f"{size(stored.octets)} in {counted(stored.parts, 'part')} ({kinds}), by {counted(status.shards, 'shard')}",
     )
     yield "Entities", _entities(status)
+    if status.budget is not None:
+        yield "Alert budget", _budget(status.budget)
+        for day in status.budget.days:
+            yield "", f"{day.day}: {day.told:,} told, {day.withheld:,} withheld by the budget"
 
 
 def _standing(status: Status) -> str:
@@ -93,6 +100,25 @@ def _hours(open_hours: list[int]) -> str:
         return "none"
     first, last = moment(open_hours[0]), moment(open_hours[-1])
     return first if first == last else f"{len(open_hours)}, from {first} to {last}"
+
+
+def _budget(budget: BudgetSpent) -> str:
+    alerts = "alert" if budget.a_day == 1 else "alerts"
+    said = f"{budget.a_day:g} false {alerts} a day, of the detections that state a chance"
+    return said if budget.days else f"{said}; no hour was closed with it yet"
+
+
+def told_of(holders: HoldersNow) -> str:
+    """What telemetry told of who holds which address."""
+    if not holders.newest_us and not holders.addresses:
+        return "telemetry has told of no address yet"
+    both = f"{counted(holders.addresses, 'address', 'addresses')} of {counted(holders.resources, 'resource')}"
+    since = (
+        f"known since {moment(holders.since_us)}" if holders.since_us else "the first of them always known"
+    )
+    newest = f", the newest told at {moment(holders.newest_us)}" if holders.newest_us else ""
+    refused = f"; {holders.refused:,} beyond the bound were refused" if holders.refused else ""
+    return f"{both}, {since}{newest}{refused}"
 
 
 def _entities(status: Status) -> str:

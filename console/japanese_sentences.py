@@ -107,6 +107,7 @@ SENTENCES: dict[str, str] = {
     "one feed alone lists the address: lists go stale": "このアドレスを登録しているフィードは 1 つだけです。一覧は古くなることがあります",
     "packets were seen in one direction only": "パケットは一方向でしか確認されていません",
     "too little of the organisation is known yet to measure how rare this is": "これがどれほど珍しいかを測るには、組織についての情報がまだ足りません",
+    "all resources together saw {n} times as many different sources as usual in this hour: the chance is by that": "この時間はすべてのリソースを合わせて、通常の {n} 倍の種類の送信元が確認されました。確率はそれを考慮したものです",
     "this hour only names and properties were looked at: no secret, key or certificate was read": "この時間に見られたのは名前とプロパティだけで、シークレット、キー、証明書は読み取られていません",
     "it was told in {n} of the {n_hours} hours before, from {when} on: nothing about it is new": "{when} 以降、直前の {n_hours} 時間のうち {n} 時間で既に通知されており、新しい点はありません",
     "this hour's '{title}' tells the whole of it, this is one part": "同じ時間の「{title}」が全体を伝えており、これはその一部です",

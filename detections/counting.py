@@ -11,6 +11,7 @@ from collections.abc import Callable
 from math import log10
 from typing import Any
 
+from baselines.surprise import PLACES, STEP
 from detections.declare import Verdict
 from detections.organisation import Organisation
 from detections.words import odds, rounded
@@ -19,6 +20,7 @@ CANDIDATE = 1e-4  # by the entity's own model: what is more probable is no findi
 # While too few hours are known, a tail that is heavier than a right model's: a hundredth of the hours beyond
 # a score of 2, and a power of ten for each further 2.3.
 COLD_SHARE, COLD_FROM, COLD_SCALE = 0.01, 2.0, 2.3
+HIGHEST_SCORE = PLACES * STEP  # what is more surprising counts as much as this
 MANY = 12  # hours of two days in which a count was told: from there on it is no news (`actors.repeats`)
 BEYOND_USUAL = 0.01  # of an entity's hours: what its usual range leaves out
 

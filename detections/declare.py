@@ -43,6 +43,8 @@ class Finding(msgspec.Struct, kw_only=True, array_like=True):
     # Who did it: of each its application, '' where a person acts through it, and its principal, in lower case. ()
     # where that is not known of all.
     actors: tuple[tuple[str, str], ...] = ()
+    # Mean and dispersion of a count by the entity's own model, for who knows of a reason why all have risen.
+    expected: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Learned:
     # For resources: every resource's count of the hour at once, as (entities, counts above 0); the same counts
     # as `observe` gives. The engine then keeps the models as columns.
     column: Callable[[Traffic], tuple[Any, Any]] | None = None
+    common: bool = False  # a count of what comes to all: an hour in which all see more is judged by that
 
 
 @dataclass(frozen=True, slots=True)

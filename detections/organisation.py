@@ -64,6 +64,10 @@ class Organisation(Protocol):
     def alike(self, baseline: str, score: float) -> tuple[int, int]:
         """How many entities' counts of this hour surprised their model so much, of how many with a count."""
 
+    def risen(self, baseline: str) -> float:
+        """How many times as much as usual all entities together count in this hour, those with a finding left out;
+        1 where too little is known."""
+
     def role_definition(self, role: str) -> dict[str, Any] | None:
         """What is known of a custom role that was made lately (30 days): {'principal', 'at_us', 'actions', 'name'}."""
 
@@ -82,6 +86,10 @@ class Organisation(Protocol):
     def signs_in_since(self, principal: str, address: str) -> int | None:
         """When the principal first signed in from the address, as far as is known; None: never."""
 
+    def failed_sign_ins(self, principal: str, address: str, until_us: int) -> int:
+        """How many of a principal's sign-ins from an address failed in the 24 hours up to a time."""
+        ...
+
     def last_sign_in(self, principal: str, until_us: int) -> SignIn | None:
         """The principal's last sign-in up to a time that is remembered, from wherever."""
 
@@ -95,7 +103,7 @@ class Organisation(Protocol):
 class Fact(NamedTuple):
     """What a shard tells the aggregator of an hour, beside findings: it feeds the view above."""
 
-    kind: str  # 'address', 'country', 'vault', 'application', 'hop', 'role' or 'sign_in'
+    kind: str  # 'address', 'country', 'vault', 'application', 'hop', 'role', 'sign_in' or 'sign_in_failed'
     key: str
     principal: str
     at_us: int

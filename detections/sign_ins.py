@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from detections.declare import Finding, Verdict
 from detections.organisation import Fact, Organisation
 from detections.view import Act
-from detections.words import rfc3339
+from detections.words import counted, rfc3339
 from ingest.records import SUCCESS
 
 SLOT_US = 5 * 60 * 1_000_000
@@ -21,6 +21,7 @@ MOST_ADDRESSES = 32  # of one principal's hour: those used last
 MOST_TOLD = 10  # pairs of a principal and an address that are looked at
 DAY_US = 86_400_000_000
 KNOWN_US = 30 * DAY_US  # so long ago, a last sign-in still says that somebody's sign-ins are among the logs
+GUESSED = 10  # failed sign-ins from an address in a day: who came in after that may have guessed
 FRESH_US = DAY_US  # a sign-in that is older says nothing of who uses its token now
 
 
@@ -55,9 +56,11 @@ def facts_of(principal: str, acts: Iterable[Act]) -> Iterator[Fact]:
     who = principal.lower()
     best: dict[tuple[str, int], SignIn] = {}
     applications: dict[str, int] = {}
+    failed: dict[str, int] = {}
     for act in acts:
         event = act.event
         if event.outcome != SUCCESS:
+            failed[event.address] = failed.get(event.address, 0) + act.count
             continue
         one = _sign_in(act)
         if one.strong and event.application:
@@ -69,6 +72,9 @@ def facts_of(principal: str, acts: Iterable[Act]) -> Iterator[Fact]:
     for (address, _), one in sorted(best.items()):
         if address in kept:
             yield Fact("sign_in", address, who, one.at_us, {"sign_in": list(one)})
+    most = sorted(failed, key=lambda address: (-failed[address], address))[:MOST_ADDRESSES]
+    for address in sorted(most):
+        yield Fact("sign_in_failed", address, who, 0, {"failed": failed[address]})
     for application, first_us in sorted(applications.items()):
         yield Fact("application", who, application, first_us)
 
@@ -109,19 +115,36 @@ def said_of(found: Finding, organisation: Organisation, vouching: bool) -> Verdi
     for principal, address in _pairs(found):
         one = _before(found.first_us, organisation.sign_ins(principal, address))
         since = organisation.signs_in_since(principal, address)
+        failed = organisation.failed_sign_ins(principal, address, found.first_us)
         if one is None:
             vouched = False
-            rows += _elsewhere(found, principal, address, since, organisation) if alone else []
+            told = _elsewhere(found, principal, address, since, organisation) if alone else []
+            rows += [_with_failed(row, failed) for row in told] or _failed_alone(principal, address, failed)
             continue
-        row = _row(found, principal, one, since)
+        row = _with_failed(_row(found, principal, one, since), failed)
         rows.append(row)
         theirs = since is not None and since <= found.first_us - DAY_US
-        vouched = vouched and one.strong and (theirs or one.managed)
-        if one.strong:
+        vouched = vouched and one.strong and (theirs or one.managed) and failed < GUESSED
+        if one.strong and failed < GUESSED:
             against.append(str(row["said"]) if alone else f"{principal} {row['said']}")
     if not rows:
         return Verdict()
     return Verdict(against=tuple(against), evidence={"sign_ins": rows}, steps=-1 if vouched else 0)
+
+
+def _with_failed(row: dict[str, Any], failed: int) -> dict[str, Any]:
+    if not failed:
+        return row
+    said = f"{row['said']}; {counted(failed, 'sign-in')} from there failed within a day"
+    return {**row, "failed_within_a_day": failed, "said": said}
+
+
+def _failed_alone(principal: str, address: str, failed: int) -> list[dict[str, Any]]:
+    """Somebody tried, and nobody came in."""
+    if not failed:
+        return []
+    said = f"{counted(failed, 'sign-in')} from {address} failed within a day, and none is known that did not"
+    return [{"principal": principal, "address": address, "failed_within_a_day": failed, "said": said}]
 
 
 def _before(first_us: int, known: Iterable[SignIn]) -> SignIn | None:

@@ -34,6 +34,8 @@ class Block:
     soon: bool = False  # ... and is on its way: it is worth while to ask again at once
     down: bool = False  # ... for it can't be reached: nobody knows whether there is more
     position: Any = None  # MessagePack values; given to `blocks`, reading goes on after this block
+    # Greatest end of any of the flows, also of those that were left out where they were read; None: ask them.
+    newest_us: int | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

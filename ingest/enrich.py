@@ -15,6 +15,7 @@ from ingest.parts import Who
 from ingest.records import Event, Rejected
 from ingest.systems import Systems
 from ingest.threat_intel import Entry, Feed, Indicators
+from ingest.told_inventory import ToldInventory
 
 CACHED = 65_536  # callers' addresses of which all is remembered
 
@@ -39,7 +40,7 @@ class Enrichment:
 
     def __init__(
         self,
-        inventory: Inventory,
+        inventory: Inventory | ToldInventory,
         indicators: Indicators,
         geography: Geography,
         systems: Systems | None = None,
@@ -55,9 +56,15 @@ class Enrichment:
         return Enrichment, (self.inventory, self.indicators, self.geography, self.systems)
 
     @classmethod
-    def build(cls, settings: EnrichmentSettings) -> tuple[Enrichment, list[Rejected]]:
-        """From files; with what was refused of them. Raises ConfigurationError for one that is of no use."""
-        inventory, rejected = _inventory(settings)
+    def build(
+        cls, settings: EnrichmentSettings, from_telemetry: bool = False
+    ) -> tuple[Enrichment, list[Rejected]]:
+        """From files; with what was refused of them. Raises ConfigurationError for one that is of no use.
+
+        `from_telemetry`: the inventory is one that is told more while records are read.
+        """
+        given, rejected = _inventory(settings)
+        inventory = ToldInventory(given) if from_telemetry else given
         indicators, refused = Indicators.read(settings.feeds)
         if settings.listed:
             indicators = Indicators([*indicators.entries, *settings.listed])

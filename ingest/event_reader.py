@@ -12,11 +12,12 @@ import numpy.typing as npt
 from ingest import logs, swift
 from ingest.event_codes import LEFT_OUT, Coded, EventCodes
 from ingest.event_columns import COLUMNS, EventColumns
+from ingest.holding_records import OPERATIONS, ROWS, beside, rows
 from ingest.identity import operations_of, text_hashes, uids_of
 from ingest.json_records import Lines, decoded
 from ingest.json_values import Value
 from ingest.key_vault import CHALLENGE
-from ingest.logs_values import MAX_TEXT, text
+from ingest.logs_values import MAX_TEXT, folded, text
 from ingest.parts import Parts
 from ingest.records import Event, Rejected
 from ingest.times import epochs_us
@@ -38,6 +39,11 @@ class _Taken:
 
     parts: Parts
     columns: list[tuple[npt.NDArray[Any], ...]] = field(default_factory=list)
+
+    def add(self, one: Event) -> None:
+        row = *self.parts.of(one), one.at_us, one.uid, one.operation_id, one.offset
+        kinds = COLUMNS.values()
+        self.columns.append(tuple(np.array([value], kind) for value, kind in zip(row, kinds, strict=True)))
 
     def packed(self) -> EventColumns:
         if not self.columns:
@@ -120,16 +126,30 @@ class EventReader:
         value = decoded(value, self._source, number)
         one = value if isinstance(value, Rejected) else logs.decode(value, self._source, number)
         if isinstance(one, Event):
-            row = *self._codes.parts.of(one), one.at_us, one.uid, one.operation_id, one.offset
-            kinds = COLUMNS.values()
-            taken.columns.append(
-                tuple(np.array([value], kind) for value, kind in zip(row, kinds, strict=True))
-            )
+            taken.add(one)
+            if one.operation in OPERATIONS and (told := beside(folded(value), one)):
+                taken.add(told)
         elif isinstance(one, Rejected):
-            made.rejected.append(one)
-            made.read -= one.kind != "record"
+            if not (isinstance(value, dict) and self._rows(value, number, made, taken)):
+                made.rejected.append(one)
+                made.read -= one.kind != "record"
         else:
             made.filtered[one] = made.filtered.get(one, 0) + 1
+
+    def _rows(self, value: dict[str, Any], number: int, made: Piece, taken: _Taken) -> bool:
+        """Take what is no record of a log, but an answer of Resource Graph; whether it is one."""
+        found = rows(value, self._source, number)
+        events = [one for one in found if isinstance(one, Event)]
+        for event in events:
+            taken.add(event)
+        if events:
+            made.filtered[ROWS] = made.filtered.get(ROWS, 0) + 1
+        wrong = [one for one in found if isinstance(one, Rejected)]
+        # The record counts once.
+        made.rejected += (
+            [msgspec.structs.replace(one, kind="inventory") for one in wrong] if events else wrong[:1]
+        )
+        return bool(found)
 
 
 def _bare(correlations: list[str]) -> list[str]:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +20,26 @@ import msgspec
 
 from ingest.compression import CutShortError, chunks
 from ingest.errors import ConfigurationError
-from ingest.holding_records import of_activity, thing_of
+from ingest.holding_records import named_us, of_activity, picture_us, thing_of
 from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing, in_order
 from ingest.inventory_file import OPTIONAL, REQUIRED
 from ingest.json_records import values
 from ingest.logs_values import excerpt, folded, text
 from ingest.networks import ALWAYS_US, FOREVER_US
 from ingest.records import Rejected
-from ingest.times import epoch_us
 
 COLUMNS = (*REQUIRED, *OPTIONAL)
-_NAMED = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d)[-_:]?(\d\d)(?:[-_:]?(\d\d))?Z")
-_TIMES = ("time", "timestamp", "snapshottime")
 OF_GRAPH, _OF_LINES = {"id", "type", "properties"}, set(REQUIRED[:2])
 MAX_REJECTED = 1_000
 
 Told = Changed | Deleted | Picture
+OTHER_FILES = (
+    "files of other kinds: neither JSON nor CSV with the columns of a Resource Graph's answer or an inventory"
+)
+
+
+class OtherKindError(ConfigurationError):
+    """A file that tells nothing of its kind."""
 
 
 @dataclass(slots=True)
@@ -62,8 +64,9 @@ def read(paths: Sequence[Path]) -> Holders:
     """What files, and those beneath folders, tell together. One that can't be read is rejected, and the others count."""
     found = Holders()
     told: list[Told] = []
-    for path in chain.from_iterable(map(_files, paths)):
-        told += _of_file(path, found)
+    for given in paths:
+        for path in _files(given):
+            told += _of_file(path, found, is_named=path == given)
     holdings = Holdings()
     for one in in_order(told):
         holdings.take(one)
@@ -105,8 +108,9 @@ def _chunks(path: Path) -> Iterator[bytes]:
         raise ConfigurationError(f"{path}: breaks off: {error}") from None
 
 
-def _of_file(path: Path, found: Holders) -> Iterator[Told]:
-    """What one file tells, its rows as pictures by time. Of one that breaks off counts what stands before."""
+def _of_file(path: Path, found: Holders, is_named: bool) -> Iterator[Told]:
+    """What one file tells, its rows as pictures by time. Of one that breaks off counts what stands before; one of another
+    kind is refused if somebody has named it, and only counted in a folder of all sorts."""
     pictures: dict[int, list[Thing]] = {}
     try:
         for number, value, default_us in _values(path):
@@ -115,6 +119,13 @@ def _of_file(path: Path, found: Holders) -> Iterator[Told]:
                 pictures.setdefault(one.at_us, []).extend(one.things)
             elif one is not None:
                 yield one
+    except OtherKindError as error:
+        if is_named:
+            _reject(
+                found, Rejected(reason=f"the file {str(error).removeprefix(f'{path}: ')}", source=str(path))
+            )
+        else:
+            found.left_out[OTHER_FILES] += 1
     except ConfigurationError as error:
         reason = str(error).removeprefix(f"{path}: ")
         _reject(found, Rejected(reason=f"the file {reason}", source=str(path)))
@@ -129,7 +140,7 @@ def _of_value(path: Path, number: int, value: Any, default_us: int, found: Holde
         _reject(found, wrong)
         return None
     fields = folded(value)
-    at_us = _time(fields, default_us)
+    at_us = picture_us(fields, default_us)
     if at_us is None:
         _reject(found, _rejected(path, number, value, "has no time that can be read"))
         return None
@@ -150,10 +161,10 @@ def _of_value(path: Path, number: int, value: Any, default_us: int, found: Holde
 
 def _values(path: Path) -> Iterator[tuple[int, Any, int]]:
     """Each row or record with its number, and the time of its picture where it has none itself."""
-    named = _named_us(path)
+    named = named_us(path.name, ALWAYS_US)
     if is_csv(path):
         if not any(names <= header(path) for names in (OF_GRAPH, _OF_LINES)):
-            raise ConfigurationError(
+            raise OtherKindError(
                 f"{path}: is neither JSON nor CSV with the columns {', '.join(sorted(OF_GRAPH))} (Azure Resource "
                 f"Graph) or {', '.join(REQUIRED)} (an inventory)"
             )
@@ -163,7 +174,7 @@ def _values(path: Path) -> Iterator[tuple[int, Any, int]]:
     for number, value in values(_chunks(path), str(path)):
         fields = folded(value) if isinstance(value, dict) else {}
         if isinstance(fields.get("data"), list):
-            at_us = _time(fields, named)
+            at_us = picture_us(fields, named)
             for row in fields["data"]:
                 yield number, row, named if at_us is None else at_us
         else:
@@ -178,21 +189,6 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         raise ConfigurationError(f"{path}: is neither JSON nor CSV in UTF-8") from None
     except csv.Error as error:
         raise ConfigurationError(f"{path}: is not CSV: {error}") from None
-
-
-def _time(fields: dict[str, Any], default_us: int) -> int | None:
-    """The time that a row or an answer has; None for one that is none."""
-    given = next((fields[name] for name in _TIMES if fields.get(name) not in (None, "")), None)
-    return default_us if given is None else epoch_us(given)
-
-
-def _named_us(path: Path) -> int:
-    match = _NAMED.search(path.name)
-    if match is None:
-        return ALWAYS_US
-    year, month, day, hour, minute, second = match.groups()
-    at_us = epoch_us(f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}Z")
-    return ALWAYS_US if at_us is None else at_us
 
 
 def _line(span: Span) -> tuple[str, ...]:

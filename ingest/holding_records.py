@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from ingest.activity import first, operation_of, outcome_of, region
-from ingest.holdings import Changed, Deleted, Kind, Thing
-from ingest.logs_values import address, folded, text
-from ingest.records import STARTED, SUCCESS
+from ingest.holdings import Changed, Deleted, Kind, Picture, Thing
+from ingest.logs_values import address, excerpt, folded, text
+from ingest.records import INVENTORY, STARTED, SUCCESS, Event, Rejected
 from ingest.times import epoch_us
 
 KINDS: dict[str, Kind] = {
@@ -20,6 +23,8 @@ NO_BODY = "writes whose record does not say what was written (no response body)"
 FAILED = "writes that failed"
 OTHER = "records of other operations and resources"
 _NOT_YET = ("updating", "deleting")
+_NAMED = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d)[-_:]?(\d\d)(?:[-_:]?(\d\d))?Z")
+_TIMES = ("time", "timestamp", "snapshottime")
 MOST = 256  # addresses of one interface, interfaces of one machine
 
 
@@ -71,6 +76,87 @@ def thing_of(row: Mapping[str, Any]) -> Thing | None:
         holder=_id(properties.get("virtualmachine")),
         parts=_given(_id(way.get("publicipaddress")) for way in ways),
     )
+
+
+# Among the records of a log: an `Event` of the layer INVENTORY, with all of it in `details`.
+
+_WRITES = ("write", "delete")
+OPERATIONS = frozenset(
+    {f"{type_}/{verb}" for type_ in KINDS for verb in _WRITES}
+    | {"microsoft.compute/virtualmachines/deallocate/action"}
+)
+ROWS = "rows of Azure Resource Graph, which tell who holds an address"
+
+
+def beside(fields: Mapping[str, Any], event: Event) -> Event | None:
+    """What a record of the Activity Log with lower-case names tells beside its event."""
+    if event.operation not in OPERATIONS:
+        return None
+    told = of_activity(fields)
+    return None if isinstance(told, str) else event_of(told, event.source, event.offset)
+
+
+def rows(value: Mapping[str, Any], source: str, offset: int) -> list[Event | Rejected]:
+    """What a row of Resource Graph, or a page of them, tells; nothing: it is neither.
+
+    What has no time is of 1970, which is always.
+    """
+    fields = folded(value)
+    inside = fields["data"] if isinstance(fields.get("data"), list) else [value]
+    things = [(row, thing_of(row)) for row in map(folded, inside)]
+    page_us = picture_us(fields, named_us(source, 0))
+    found: list[Event | Rejected] = []
+    for row, thing in things:
+        if thing is None:
+            continue
+        at_us = page_us if inside[0] is value else picture_us(row, 0 if page_us is None else page_us)
+        if at_us is None or at_us < 0:
+            reason = "the row of Azure Resource Graph has no time that can be read"
+            found.append(Rejected(reason=reason, source=source, offset=offset, excerpt=excerpt(row)))
+        else:
+            found.append(event_of(Picture(at_us, (thing,)), source, offset))
+    return found
+
+
+def event_of(told: Changed | Deleted | Picture, source: str = "", offset: int = 0) -> Event:
+    """What is told as a record; `told_of` has it back."""
+    if isinstance(told, Deleted):
+        details: dict[str, Any] = {"kind": told.kind, "id": told.id, "stopped": told.stopped}
+    else:
+        details = (told.things[0] if isinstance(told, Picture) else told.thing)._asdict()
+    return Event(
+        at_us=told.at_us,
+        layer=INVENTORY,
+        operation=type(told).__name__,
+        outcome=SUCCESS,
+        details=details,
+        source=source,
+        offset=offset,
+    )
+
+
+def told_of(operation: str, details: Mapping[str, Any], at_us: int) -> Changed | Deleted | Picture:
+    """What such an event tells."""
+    if operation == Deleted.__name__:
+        return Deleted(at_us, details["kind"], details["id"], details["stopped"])
+    thing = msgspec.convert([details[name] for name in Thing._fields], Thing)
+    return Changed(at_us, thing) if operation == Changed.__name__ else Picture(at_us, (thing,))
+
+
+def picture_us(fields: Mapping[str, Any], default_us: int) -> int | None:
+    """The time that a row or an answer has; None for one that is none."""
+    given = next((fields[name] for name in _TIMES if fields.get(name) not in (None, "")), None)
+    return default_us if given is None else epoch_us(given)
+
+
+def named_us(name: str, default_us: int = 0) -> int:
+    """The time in a file's name: '2026-01-05T10-00-00Z.json'."""
+    match = _NAMED.search(name.rpartition("/")[2])
+    if match is None:
+        return default_us
+    year, month, day, hour, minute, second = match.groups()
+    at_us = epoch_us(f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}Z")
+    return default_us if at_us is None else at_us
 
 
 def _given(values: Iterable[str]) -> tuple[str, ...]:

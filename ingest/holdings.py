@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from ingest.networks import FOREVER_US
+from ingest.records import HOUR_US
 
 Kind = Literal["public", "interface", "machine"]
+GONE_US = 400 * 24 * HOUR_US  # for so long it is known when a thing that is gone was told of
 _ORDER = ("public", "interface", "machine")  # in a picture: what owns has the last word
 
 
@@ -68,10 +70,26 @@ class Span(NamedTuple):
 Key = tuple[Kind, str]  # kind, id in lower case
 
 
-class Holdings:
-    """Takes what is told in the order of time; gives the spans."""
+class Kept(NamedTuple):
+    """What `Holdings` know, as plain values."""
 
-    def __init__(self) -> None:
+    things: list[Thing]
+    seen_us: list[tuple[Key, int]]
+    owners: list[tuple[Key, str]]
+    held: list[tuple[Key, str, str, int]]
+    about: dict[str, tuple[str, str]]
+    done: list[Span]
+
+
+class Holdings:
+    """Takes what is told in the order of time; gives the spans.
+
+    `looks_back`: what a picture does not show any more was held until it was seen last. Else until the picture: what was
+    said of a time that has passed stays true.
+    """
+
+    def __init__(self, looks_back: bool = True) -> None:
+        self._looks_back = looks_back
         self._things: dict[Key, Thing] = {}
         self._seen_us: dict[Key, int] = {}  # when it was last told of
         self._owner: dict[Key, str] = {}  # of public addresses and interfaces, by the last word on it
@@ -89,12 +107,56 @@ class Holdings:
         elif told.stopped:
             self._stop(told)
         else:
-            self._settle(self._remove((told.kind, told.id.lower())), told.at_us)
+            key: Key = (told.kind, told.id.lower())
+            touched = self._remove(key)
+            if key in self._seen_us:
+                self._seen_us[key] = told.at_us
+            self._settle(touched, told.at_us)
 
     def spans(self) -> list[Span]:
         """All of them; what is held still has no end."""
         still = [self._span(key, address, *held, FOREVER_US) for key, address, held in self._running()]
         return sorted({*self._done, *still})
+
+    def forget(self, before_us: int) -> None:
+        """Spans that ended before that time, and what is gone for much longer."""
+        self._done = [span for span in self._done if span.end_us >= before_us]
+        last = before_us - GONE_US
+        self._seen_us = {key: at for key, at in self._seen_us.items() if at >= last or key in self._things}
+        wanted = {key[1] for key in self._things}
+        wanted |= {held[0].lower() for some in self._open.values() for held in some.values()}
+        self._about = {id_: about for id_, about in self._about.items() if id_ in wanted}
+
+    @property
+    def things(self) -> int:
+        """How many are there now."""
+        return len(self._things)
+
+    def is_newer(self, thing: Thing, at_us: int) -> bool:
+        """Whether a thing was told of at or after a time."""
+        return self._seen_us.get((thing.kind, thing.id.lower()), at_us - 1) >= at_us
+
+    def state(self) -> Kept:
+        """All of it as plain values."""
+        held = [(key, address, *held) for key, address, held in self._running()]
+        owners = list(self._owner.items())
+        return Kept(
+            list(self._things.values()), list(self._seen_us.items()), owners, held, self._about, self._done
+        )
+
+    @classmethod
+    def restored(cls, kept: Kept, looks_back: bool) -> Holdings:
+        """The same again."""
+        made = cls(looks_back)
+        made._things = {(thing.kind, thing.id.lower()): thing for thing in kept.things}
+        made._seen_us, made._owner = dict(kept.seen_us), dict(kept.owners)
+        for key, owner in kept.owners:
+            if owner:
+                made._owned[owner.lower()].add(key)
+        for key, address, holder, start_us in kept.held:
+            made._open.setdefault(key, {})[address] = (holder, start_us)
+        made._about, made._done = dict(kept.about), list(kept.done)
+        return made
 
     def _running(self) -> Iterator[tuple[Key, str, tuple[str, int]]]:
         return ((key, address, held) for key, some in self._open.items() for address, held in some.items())
@@ -158,7 +220,8 @@ class Holdings:
         for thing in told.things:
             touched |= self._put(thing, told.at_us)
         for key in touched:
-            self._settle({key}, told.at_us, before.get(key, told.at_us))
+            seen_us = before.get(key, told.at_us) if self._looks_back else told.at_us
+            self._settle({key}, told.at_us, seen_us)
 
     # Spans
 
@@ -173,6 +236,16 @@ class Holdings:
                     self._end(key, address, held.pop(address), at_us if until_us is None else until_us)
             for address, who in now.items():
                 held.setdefault(address, (who, at_us))
+            if thing is None and not held:
+                self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        """Of what is gone nothing is kept but what it owns, and when it was told of."""
+        del self._open[key]
+        if not self._owner.get(key):
+            self._owner.pop(key, None)
+        if not self._owned[key[1]]:
+            del self._owned[key[1]]
 
     def _holder(self, key: Key) -> str:
         """The machine behind a thing, or what it hangs on; an interface holds its addresses itself, if nobody else."""
@@ -205,7 +278,10 @@ def in_order(told: Iterable[Changed | Deleted | Picture]) -> list[Changed | Dele
     rest: list[Changed | Deleted | Picture] = []
     for one in told:
         if isinstance(one, Picture):
-            pictures[one.at_us].update({(thing.kind, thing.id.lower()): thing for thing in one.things})
+            for thing in one.things:
+                key: Key = (thing.kind, thing.id.lower())
+                # Where two of one time tell otherwise it must not hang on which came first.
+                pictures[one.at_us][key] = max(thing, pictures[one.at_us].get(key, thing))
         else:
             rest.append(one)
     whole = [

@@ -167,6 +167,20 @@ class Inventory:
         """The resource's region as the file has it, '' if it has none."""
         return self._region.get(self._index.get(resource_id.lower(), -1), "")
 
+    def knows(self, resource_id: str) -> bool:
+        """Whether the file names the resource."""
+        return resource_id.lower() in self._index
+
+    def names(self, address: str) -> bool:
+        """Whether the file tells of the address, or a network that it lies in, at any time."""
+        high, low = address_words(address)
+        return any(True for _ in self._table.chain(high << 64 | low))
+
+    @property
+    def addresses(self) -> int:
+        """How many addresses and networks the file names."""
+        return len(self._table)
+
     def known_since_us(self, resource_id: str) -> int | None:
         """The resource's earliest start; None if that is open, or nothing is known of it."""
         index = self._index.get(resource_id.lower(), -1)

@@ -20,6 +20,7 @@ from ingest.positions import GrowingPosition, known
 
 LEAST = 128  # octets that must have been read: logs with no more than a heading begin and end alike
 REMEMBERED_S = 600.0  # after a checkpoint had it last: who cuts a file copies it shortly before
+CHECKPOINTS = 2  # that must have been taken since a copy was seen: one may have been under way
 START = GrowingPosition()
 Mark = tuple[int, int]  # of the begin: how many octets, and their CRC-32
 
@@ -30,6 +31,7 @@ class _Waits:
 
     stands: tuple[int, ...]
     since: float
+    checkpoints: int  # that there had been
 
 
 @dataclass(slots=True)
@@ -41,9 +43,11 @@ class Copies:
         default_factory=dict
     )  # the last checkpoint's
     _waiting: dict[str, _Waits] = field(default_factory=dict)
+    _checkpoints: int = 0
 
     def know(self, positions: Mapping[str, Any], now: float) -> None:
         """A checkpoint has these places."""
+        self._checkpoints += 1
         before, self._places = self._places, {}
         for name, position in positions.items():
             place = before.get(name)  # most files are at rest
@@ -118,9 +122,11 @@ class Copies:
         stands = status.st_size, status.st_mtime_ns, longest.offset
         waits = self._waiting.get(path)
         if waits is None or waits.stands != stands:
-            self._waiting[path] = _Waits(stands, now)
+            self._waiting[path] = _Waits(stands, now, self._checkpoints)
             return None
-        return None if now - waits.since < TAIL_S else _afresh(longest)
+        # A file that is cut when it was copied has been read further than the last checkpoint says.
+        is_old = now - waits.since >= TAIL_S and self._checkpoints - waits.checkpoints >= CHECKPOINTS
+        return _afresh(longest) if is_old else None
 
     def _candidates(self, file: int) -> list[GrowingPosition]:
         which = os.fstat(file).st_dev, os.fstat(file).st_ino

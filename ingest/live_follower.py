@@ -17,7 +17,7 @@ import msgspec
 from ingest.blocks import Block, bad_file, unreadable
 from ingest.compression import CHUNK
 from ingest.growing_file import GrowingFile, head_of, octets, stands_in, why_not
-from ingest.live_tail import Tail, with_newest
+from ingest.live_tail import Tail, with_cut, with_newest
 from ingest.positions import GrowingPosition
 
 START = GrowingPosition()
@@ -159,6 +159,7 @@ class Follower:
         old, before = self.reading, self.reading.at.before
         if (old.at.device, old.at.inode) == (device, inode):
             yield self._said(f"the file was cut or written anew: {self._unread()}")
+            before = with_cut(before, old.at, self._tail is not None)
         elif (file := self._old()) is None:
             yield self._said(f"the file was replaced by another one: {self._unread()}")
         else:

@@ -52,6 +52,17 @@ def with_newest(before: Sequence[GrowingPosition], at: GrowingPosition) -> list[
     return [*before, _place(at, False)][-MOST_BEFORE:]
 
 
+def with_cut(
+    before: Sequence[GrowingPosition], at: GrowingPosition, is_followed: bool
+) -> list[GrowingPosition]:
+    """These places and the last one in a file that was cut: a copy that was made of it before is known by that.
+
+    `is_followed`: the newest of them is one that is still written to, and stays the newest.
+    """
+    end = len(before) - is_followed
+    return [*before[:end], _place(at, True), *before[end:]][-MOST_BEFORE:]
+
+
 def _place(at: GrowingPosition, is_over: bool) -> GrowingPosition:
     """As it is kept with the file that has the name now; templates only as long as they may be needed."""
     decoder = DecoderState() if is_over else at.decoder

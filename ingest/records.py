@@ -19,6 +19,7 @@ MANAGEMENT = "management"
 KEY_VAULT = "key_vault"
 NETWORK = "network"
 SIGN_IN = "sign_in"
+INVENTORY = "inventory"  # who holds which address: for the router alone (`ingest.holding_records`)
 
 # Outcomes of an event. `started` is the first half of an operation whose end is another record.
 STARTED = "started"
@@ -36,7 +37,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     at_us: int  # event time, microseconds since 1970, UTC
-    layer: str  # MANAGEMENT, KEY_VAULT or SIGN_IN
+    layer: str  # MANAGEMENT, KEY_VAULT or SIGN_IN; INVENTORY goes no further than the router
     operation: str  # management: lower case, 'microsoft.web/sites/publishxml/action'; vault: 'SecretGet'
     outcome: str  # STARTED, SUCCESS, FAILURE or DENIED
     principal: str = ""  # object id; where none came, the UPN, else the application id; '' = nobody named

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ingest.flow_relevant import SIDES, Listed, Mask, Relevant, Words, relevant, service
 from ingest.flows import Column, FlowColumns, Index
-from ingest.records import TRAFFIC
+from ingest.records import FLOW, TRAFFIC
 
 IRRELEVANT = "flows that are no SSH, no RDP and touch no listed address"
 NOBODY = "flows between addresses that no resource held"
@@ -41,6 +41,15 @@ class Selected:
     filtered: dict[str, int]
     newest_us: int = 0  # greatest end of any of the flows, up to the limit that was asked for
     stream: int = 0  # who gave the numbers: each has its own
+
+
+def relevant_rows(flows: FlowColumns, indicators: Listed) -> npt.NDArray[np.void]:
+    """The flows that may bear on a detection, whoever holds their addresses: as rows, which can be kept."""
+    some = relevant(flows, indicators).flows
+    rows = np.empty(len(some), FLOW)
+    for name in FLOW.names or ():
+        rows[name] = some.column(name)
+    return rows
 
 
 def prepared(

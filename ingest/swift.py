@@ -17,6 +17,7 @@ from msgspec import Raw, Struct, json
 
 from ingest import activity, key_vault
 from ingest.claims import Caller, caller_of, short_claims
+from ingest.holding_records import OPERATIONS
 from ingest.logs_values import address, place, text
 from ingest.parts import What, Where, Who
 from ingest.records import KEY_VAULT, MANAGEMENT, STARTED, SUCCESS
@@ -216,7 +217,9 @@ def management_what(record: Record, auth: str) -> What | None:
         _OUTCOMES.get(_text(record.result_type)),
     )
     # A failure's reason stands in the properties, a role's content in the body: both are for the slow path.
-    if outcome is None or "/" not in operation or any(x in operation for x in _WITH_BODY):
+    if outcome is None or "/" not in operation or operation in OPERATIONS:
+        return None
+    if any(x in operation for x in _WITH_BODY):
         return None
     details = {"auth": auth, "role": text(_given(evidence(record).role))}
     return What(MANAGEMENT, operation, outcome, {name: value for name, value in details.items() if value})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,10 @@ class Systems:
 
     def __init__(self, reader: Any = None, path: Path | None = None) -> None:
         self._path, self._reader = path, reader
+        self.failed, self.fault = (
+            0,
+            "",
+        )  # look-ups of which the database was damaged, and what it says of the first
         self.of: Callable[[str], System] = lru_cache(CACHED)(self._of)
 
     @classmethod
@@ -64,7 +69,11 @@ class Systems:
     def _of(self, address: str) -> System:
         try:
             return self._read(address) if self._reader is not None else UNKNOWN
-        except Exception:  # no address, or damage
+        except Exception as error:  # a damaged database makes the reader fail in any way
+            if _is_address(address):
+                self.failed += 1
+                said = str(error).splitlines()[0] if str(error) else type(error).__name__
+                self.fault = self.fault or f"{self._path}: is damaged: {address} can't be looked up: {said}"
             return UNKNOWN
 
     def _read(self, address: str) -> System:
@@ -72,6 +81,14 @@ class Systems:
             return UNKNOWN
         found = self._reader.get(address)
         return _system(found) if isinstance(found, Mapping) else UNKNOWN
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _system(found: Mapping[str, Any]) -> System:

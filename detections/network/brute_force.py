@@ -18,6 +18,7 @@ from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Stated, Verdict
+from detections.network import waves
 from detections.organisation import Organisation
 from detections.traffic import MOST_CONNECTIONS, Ints, Traffic
 from detections.view import Peer, TrafficHour
@@ -29,10 +30,8 @@ THRESHOLD = 1e-5  # measured improbability below which a count is an alert: once
 FLOOR_CONNECTIONS = {"in": 60, "out": 20}
 FLOOR_PEERS = 15
 LEAST_FLOOR = 15
-# So many resources, and such a share of them, that see unusually many sources in the same hour see a wave of scans.
-WAVE_RESOURCES = 5
-WAVE_SHARE = 0.2
 SHORT_SHARE = 0.5  # of an outgoing brute force's connections at least so many are short
+WAVES = "Where all resources together see more sources than usual, the hour is judged by that. "
 TOP = 10
 NAMES = {"ssh": "SSH", "rdp": "RDP"}
 PORTS = {"ssh": 22, "rdp": 3389}
@@ -50,6 +49,11 @@ class Aim:
     def baseline(self) -> str:
         """Name of the counting baseline."""
         return f"{self.service}.{self.direction}.{'peers' if self.many else 'connections'}"
+
+    @property
+    def by_internet(self) -> bool:
+        """Whether all see more of it on some days: sources that come, not what machines do."""
+        return self.many and self.direction == "in"
 
     def peers(self, hour: TrafficHour) -> tuple[Peer, ...]:
         """The peers with connections that were let through, most connections first."""
@@ -79,7 +83,14 @@ def _column(aim: Aim) -> Callable[[Traffic], tuple[Any, Any]]:
 
 # Both detections of a service and direction need both counts: one's declaration serves the other.
 BASELINES: dict[str, Learned] = {
-    aim.baseline: Learned(aim.baseline, SeasonalCount, _observe(aim), counts=True, column=_column(aim))
+    aim.baseline: Learned(
+        aim.baseline,
+        SeasonalCount,
+        _observe(aim),
+        counts=True,
+        common=aim.by_internet,
+        column=_column(aim),
+    )
     for service in NAMES
     for direction in ("in", "out")
     for aim in (Aim(service, direction, False), Aim(service, direction, True))
@@ -110,7 +121,9 @@ def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
                 lambda number: model.tail(number, hour.hour, season.profile, season.dispersion)
             ),
         }
-        return _finding(aim, hour, suspects, count, chance, usual)
+        found = _finding(aim, hour, suspects, count, chance, usual)
+        found.expected = model.mean(hour.hour, season.profile), model.scatter(hour.hour, season.dispersion)
+        return found
 
     return judged
 
@@ -227,24 +240,17 @@ def _against(aim: Aim, suspects: tuple[Peer, ...], everyone: tuple[Peer, ...]) -
     return said
 
 
-def _wave(aim: Aim, organisation: Organisation) -> str:
-    """Why it is the internet's doing and not one against this resource; '' if it is not."""
-    seen, of = organisation.alike(aim.baseline, counting.score(CANDIDATE))
-    if seen < WAVE_RESOURCES or seen < WAVE_SHARE * of:
-        return ""
-    return f"a wave of scans: {seen} of the {of} resources that have such traffic saw unusually many in this hour"
-
-
 def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
     """What all entities' counts say of it."""
 
     def confirmed(finding: Finding, organisation: Organisation) -> Verdict:
         said = finding.evidence
-        chance = finding.improbability or 0.0
+        risen = organisation.risen(aim.baseline) if aim.by_internet else 1.0
+        chance = waves.chance_in(finding, risen)
         verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation)
         if verdict.withheld:
-            return verdict
-        if aim.many and aim.direction == "in" and (wave := _wave(aim, organisation)):
+            return waves.withheld(verdict, risen)
+        if aim.by_internet and (wave := waves.of_all(aim.baseline, chance, organisation)):
             return Verdict(withheld=wave)
         typical = organisation.typical(aim.baseline)
         share = organisation.share_at_least(aim.baseline, int(said["seen"]))
@@ -254,8 +260,9 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
             ],
             "usual_for_neighbours": None if typical is None else rounded(typical),
             "share_of_all_hours_with_as_many": None if share is None else rounded(share),
+            "improbability_by_own_model": rounded(finding.improbability or 0.0),
         }
-        return Verdict(against=verdict.against, evidence={**verdict.evidence, **told})
+        return Verdict(against=(*verdict.against, *waves.said(risen)), evidence={**verdict.evidence, **told})
 
     return confirmed
 
@@ -332,7 +339,8 @@ def detection(
             f"{look} It counts {what} on {NAMES[aim.service]} (port {PORTS[aim.service]}) an hour that were let "
             "through, a connection being one client port, however often it was exported. The count is held against "
             "a negative binomial of the resource's own slow mean, the organisation's profile of the hour of the week, "
-            "and the dispersion of both. At the hour's close the chance is measured: it is the share of all resources' "
+            f"and the dispersion of both. {WAVES if aim.by_internet else ''}At the hour's close the chance is measured: it "
+            "is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
             "background of scans, with the noisy ones among them and with its waves, raises nothing. What goes on hour after hour "
             f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pytest
 
+from actors import aggregator_state
 from actors import judged as judged_module
 from actors.budget import Budget
 from actors.judged import DAYS, JudgedDays, limits
 from actors.messages import Found
 from actors.organisation import OrganisationView
 from actors.outcome import Outcome
+from actors.saving import AGGREGATOR
 from actors.settings import Settings
+from actors.spent import Spent
 from alerts.alert import Alert, to_json
 from baselines.population import Tally
 from detections.catalogue import CATALOGUE
@@ -271,6 +276,71 @@ def test_old_days_are_forgotten_and_the_state_comes_back() -> None:
 def test_a_damaged_state_is_refused(rows: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         JudgedDays({USER: rows})
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_what_was_told_and_withheld_is_counted_by_day_for_whoever_asks(shards: int) -> None:
+    """Else nobody sees that a budget is too small before it has hidden an attack."""
+    later = next(at for at, one in enumerate(READS) if one.at_us >= READS[-1].at_us - 2 * 86_400_000_000)
+    saved, _ = Replayed([Listed("log", READS[:later], 50)], settings(0.5, shards=shards)).stop_and_save()
+    saved, _ = Replayed([Listed("log", READS[later:], 50)], settings(0.5), saved).stop_and_save()
+    (part,) = [part for part in saved.parts if part.kind == AGGREGATOR][-1:]
+    spent = Spent(aggregator_state.unpack(saved.store.read(part)).learned.spent)
+    assert spent.budget == 0.5
+    outcome, first = played(0.5), START // 24 + 1
+    told, withheld = Counter[int](), Counter[int]()
+    withheld_then = [one for one in outcome.kept if "the alert budget is" in one.reason]
+    for counted, some in ((told, outcome.alerts), (withheld, withheld_then)):
+        counted.update(int(datetime.fromisoformat(one.start).timestamp()) // 86_400 for one in some)
+    assert withheld.total()
+    last = max(spent.days)
+    assert first + 11 >= last >= first + 10
+    for day in range(last - 6, last):  # the last hours are open
+        assert spent.days[day] == (told[day], withheld[day])
+
+
+def test_a_count_that_its_own_threshold_withholds_is_not_laid_to_the_budget() -> None:
+    view = OrganisationView(enrichment())
+    budget = Budget(settings(5.0), view)
+    finding = Finding(evidence={}, first_us=0, last_us=0, count=99, improbability=1e-30)
+    budget.begin(24)
+    for said in (
+        Verdict(evidence={"improbability": 1e-6}),  # told
+        Verdict(withheld="above the budget's threshold", evidence={"improbability": 5e-6}),
+        Verdict(withheld="above the declared one", evidence={"improbability": 5e-5}),
+        Verdict(withheld="a wave of scans"),
+    ):
+        budget.checked(Found(COUNT, "resource", MACHINES[0], 24, finding), said)
+    budget.checked(
+        Found("key_vault.tor_access", "vault", "/v", 24, finding), Verdict()
+    )  # a rule: no part in it
+    budget.close(24, Tally(), [])
+    assert view.spent.days == {1: (1, 1)}
+    assert Spent(view.spent.state()).state() == view.spent.state() == [5.0, [[1, 1, 1]]]
+
+
+def test_without_a_budget_nothing_is_counted_and_a_state_of_before_is_read() -> None:
+    view = OrganisationView(enrichment())
+    budget = Budget(settings(None), view)
+    budget.begin(24)
+    budget.close(24, Tally(), [])
+    assert view.spent.state() == [None, []]
+    assert Spent([]).state() == [None, []]
+
+
+@pytest.mark.parametrize(
+    "state", [[5.0], ["x", []], [5.0, [[1, 2]]], [5.0, [[1, -1, 0]]], [5.0, [[1, 0.5, 0]]]]
+)
+def test_a_damaged_count_of_what_was_told_is_refused(state: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Spent(state)
+
+
+def test_only_the_last_seven_days_are_remembered() -> None:
+    spent = Spent()
+    for day in range(30):
+        spent.note(5.0, day, 1, 2)
+    assert sorted(spent.days) == list(range(23, 30))
 
 
 def test_who_shares_the_budget() -> None:

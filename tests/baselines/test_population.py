@@ -161,6 +161,81 @@ def test_how_many_hours_reach_a_count_and_what_is_typical() -> None:
     assert population.share_at_least("rdp", 1) is None
 
 
+def hour_of(counts: list[int], expected: float = 7.0) -> Tally:
+    """An hour of machines that let expect that much each."""
+    tally = Tally()
+    tally.note_many("ssh", np.array(counts, np.int64), np.full(len(counts), expected))
+    return tally
+
+
+def known(machines: int = 40, hours: int = 50) -> Population:
+    """A population of machines that see about what they let expect."""
+    population = Population()
+    for hour in range(hours):
+        population.close(490_000 + hour, hour_of([6, 8] * (machines // 2)))
+    return population
+
+
+def test_when_all_see_more_it_is_told_how_many_times_as_much() -> None:
+    population = known()
+    assert population.risen("ssh", hour_of([6, 8] * 20)) == pytest.approx(1.0, abs=0.01)
+    assert population.risen("ssh", hour_of([12, 16] * 20)) == pytest.approx(2.0, rel=0.1)
+    assert population.risen("ssh", hour_of([3, 4] * 20)) < 1.0
+
+
+def surprising(counts: list[int]) -> Tally:
+    """An hour that surprises one machine very much and the others not."""
+    tally = hour_of(counts)
+    tally.plain("ssh", len(counts) - 1)
+    tally.surprise("ssh", 9.0)
+    return tally
+
+
+def test_how_rare_a_surprise_is_is_not_known_from_hours_in_which_all_see_more() -> None:
+    """Else such an hour weakens an attack twice: by what all see, and by how often others were surprised in the like."""
+    with_, without = known(), known()
+    for hour in range(40):
+        with_.close(491_000 + hour, surprising([12, 16] * 20), {"ssh"})
+        without.close(491_000 + hour, surprising([12, 16] * 20))
+    for population in (with_, without):
+        for hour in range(40):
+            population.close(492_000 + hour, surprising([6, 8] * 20), {"ssh"})
+    assert with_.chance("ssh", 8.0) == pytest.approx(without.chance("ssh", 8.0), rel=0.2)
+    assert with_.share_at_least("ssh", 12) == without.share_at_least("ssh", 12)
+    states = [population.state()[2][0] for population in (with_, without)]
+    assert states[0][8][0] == states[1][8][0] - 40 * 40
+
+
+def test_one_that_is_flooded_does_not_make_all_risen() -> None:
+    assert known().risen("ssh", hour_of([100_000] + [6, 8] * 20)) < 1.15
+
+
+def test_few_counts_do_not_make_all_risen() -> None:
+    assert known().risen("ssh", hour_of([14, 14])) < 1.5
+    assert known().risen("ssh", Tally()) == 1.0
+
+
+def test_while_too_little_is_known_nothing_has_risen() -> None:
+    assert known(hours=1, machines=20).risen("ssh", hour_of([70] * 40)) == 1.0
+    assert Population().risen("ssh", hour_of([70] * 40)) == 1.0
+
+
+def test_a_state_of_before_is_read_and_says_nothing_of_a_rise_until_more_is_known() -> None:
+    before = known().state()
+    older = [before[0], before[1], [row[:-2] for row in before[2]]]
+    population = Population.restore(older)
+    assert population.risen("ssh", hour_of([70] * 40)) == 1.0
+    assert population.share_at_least("ssh", 6) == known().share_at_least("ssh", 6)
+    assert Tally.restore([row[:-2] for row in hour_of([7]).state()]).level("ssh") == (0.0, 0.0)
+
+
+def test_what_has_risen_is_the_same_for_any_number_of_shards() -> None:
+    apart = hour_of([12, 16] * 10)
+    apart.merge(hour_of([13, 15] * 10))
+    together = hour_of([12, 16] * 10 + [13, 15] * 10)
+    assert known().risen("ssh", restored(apart)) == known().risen("ssh", together)
+
+
 counts_and_means = st.lists(
     st.tuples(st.integers(1, 40) | st.integers(1, 10**7), st.floats(0.0, 5.0) | st.floats(0.0, 1e6)),
     max_size=30,
@@ -179,15 +254,17 @@ def test_counts_noted_in_columns_are_noted_as_one_by_one(noted: list[tuple[int, 
         one_by_one.note("ssh", count, expected)
     for _ in range(plain):
         one_by_one.surprise("ssh", 0.0)
-    (name, *sums, surprises), *_ = at_once.state()
-    (expected_name, *expected_sums, expected_surprises), *_ = one_by_one.state() or [
-        ["ssh", 0, 0, 0, 0, 0, [], [0, []]]
-    ]
+    (name, *sums, surprises, met, due), *_ = at_once.state()
+    (expected_name, *expected_sums, expected_surprises, expected_met, expected_due), *_ = (
+        one_by_one.state() or [["ssh", 0, 0, 0, 0, 0, [], [0, []], 0, 0]]
+    )
     hours, total, capped, excess, squares, histogram = sums
     assert (name, hours, total, capped, histogram) == (expected_name, *expected_sums[:3], expected_sums[5])
     # Whole numbers of `numpy.exp` and `math.exp`, which may differ in the last digit: by one an entry at most.
     assert abs(excess - expected_sums[3]) <= len(noted)
     assert abs(squares - expected_sums[4]) <= len(noted)
+    assert met == expected_met
+    assert abs(due - expected_due) <= len(noted)
     assert surprises[0] == expected_surprises[0]
     assert [pair for pair in surprises[1] if pair[1]] == [pair for pair in expected_surprises[1] if pair[1]]
 

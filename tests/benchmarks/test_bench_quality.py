@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality_judged import Score
+from benchmarks.quality_sampling import by_sampling, figures_sampling
 from benchmarks.quality_table import by_kind, by_strength, draw, figures
 
 LOUD = Score(
@@ -37,3 +38,25 @@ def test_the_picture_is_the_same_file_for_the_same_figures(tmp_path: Path) -> No
     for name in ("a.svg", "b.svg"):
         draw(made, ["loud", "faint"], tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_recall_by_sampling_is_of_the_network_alone_and_each_sampling_by_itself() -> None:
+    whole = Score(1, entity_days=100.0, found=Counter({"network.a": 2, "key_vault.b": 1}))
+    sampled = Score(
+        1,
+        entity_days=100.0,
+        sampling=10,
+        found=Counter({"network.a": 1}),
+        missed=Counter({"network.a": 1}),
+        false=Counter({"network.a": 3, "key_vault.b": 5}),
+        delays={"network.a": [7.0]},
+    )
+    lines = by_sampling([whole, sampled], ["loud"]).splitlines()
+    assert lines[0].split()[-4:] == ["loud,", "1", "in", "10"]
+    assert lines[1].split() == ["network.a", "2/2", "1/2", "(7)"]
+    assert lines[2].split() == ["all", "2/2", "1/2"]
+    assert "one packet in 10: 3 false network alerts" in lines[-1]
+    assert not any("key_vault" in line for line in lines)
+    assert (
+        figures_sampling([whole, sampled])["sampling"]["10"]["recall"]["network.a"]["loud"]["recall"] == 0.5
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from benchmarks import quality, quality_real
 from benchmarks.quality_judged import Score, brought, judge
-from benchmarks.quality_when import by_change, by_part, figures_when
+from benchmarks.quality_when import by_change, by_part, figures_when, when_by_kind
 from tests.data import shared
 
 DAY = 86_400
@@ -63,6 +64,19 @@ def test_a_false_alert_belongs_to_the_change_that_had_begun_last() -> None:
     score = Score(1, when="alone", entity_days=500.0, changed=found)
     assert figures_when([score])["changes"]["alone"]["migration"]["false"] == {TYPE: 1}
     assert "4.00 for 1,000" in by_change([score])
+
+
+def test_kinds_stand_beside_each_other_only_where_there_are_several() -> None:
+    bank = Score(1, kind="bank", when="repeated", parts={"first day": {TYPE: (1, 1), "b": (0, 1)}})
+    small = Score(1, kind="small", when="repeated", parts={"first day": {TYPE: (3, 3)}})
+    alone = Score(
+        1, kind="small", when="alone", changed={"deployment": Counter(b=2), "migration": Counter(b=1)}
+    )
+    lines = when_by_kind([bank, small, alone]).splitlines()
+    assert lines[0].split()[-2:] == ["bank", "small"]
+    assert lines[1].split() == ["first", "day", "1/2", "3/3"]
+    assert lines[2].split()[-2:] == ["0", "3"]
+    assert when_by_kind([small, alone]) == ""
 
 
 def test_a_run_that_is_too_short_for_changes_is_said_in_a_line(

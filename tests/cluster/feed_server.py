@@ -22,7 +22,8 @@ class FeedServer:
         self.files: dict[str, bytes] = {}
         self.moved: dict[str, str] = {}
         self.collection: list[tuple[str, dict[str, Any]]] = []  # when each object was added
-        self.status = 0  # of every answer, where it is not well
+        self.status = 0  # of every answer, where it is not well ...
+        self.after = ""  # ... and when to come again
         self.token = ""  # that must be shown
         self.asked: list[tuple[str, dict[str, str], int]] = []
         self.port = 0
@@ -39,7 +40,7 @@ class FeedServer:
     def answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         """Status, headers, body."""
         if self.status:
-            return self.status, {}, b"not now"
+            return self.status, {"Retry-After": self.after} if self.after else {}, b"not now"
         if self.token and headers.get("authorization") != f"Bearer {self.token}":
             return 401, {}, b""
         there = urlsplit(path)

@@ -226,3 +226,11 @@ def test_the_categories_of_feeds_are_those_that_threat_intelligence_knows(folder
     for category in CATEGORIES:
         found = read(folder, f'[threat_intel]\nfeeds = [{{path = "lists/tor.txt", category = "{category}"}}]')
         assert found.threat_intel.feeds[0].category == category
+
+
+def test_a_store_without_an_address_is_refused(tmp_path: Path) -> None:
+    """It would be a file of that name: who has misspelt a server's address would find no alert there."""
+    config = tmp_path / "redshank.toml"
+    config.write_text('[store]\nurl = "foo"\n')
+    with pytest.raises(ConfigurationError, match=r"\[store\] url: .*'sqlite:///foo'"):
+        load(config)

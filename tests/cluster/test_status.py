@@ -110,6 +110,26 @@ def test_the_fates_of_a_delivered_run_add_up(whole: Path) -> None:
     assert found["age_s"] < 600
 
 
+def test_a_budget_is_told_with_what_it_let_through_and_kept_back(config: Path, tmp_path: Path) -> None:
+    """Whoever set one wants to know what it costs, before it hides an attack."""
+    written = config.read_text()
+    budgeted = config.parent / "budgeted.toml"
+    budgeted.write_text(written.replace("[detections]\n", "[detections]\nbudget = 2.5\n"))
+    detected(budgeted, tmp_path / "state")
+    found = as_json(tmp_path / "state")["budget"]
+    assert found["a_day"] == 2.5
+    assert found["days"]
+    assert all(set(day) == {"day", "told", "withheld"} for day in found["days"])
+    said = asked(tmp_path / "state").stdout
+    assert "2.5 false alerts a day" in said
+    assert f"{found['days'][0]['day']}: " in said
+
+
+def test_without_a_budget_nothing_is_said_of_one(whole: Path) -> None:
+    assert as_json(whole)["budget"] is None
+    assert "budget" not in asked(whole).stdout
+
+
 def test_a_damaged_checkpoint_is_told_and_the_one_before_is_shown(config: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with under_way(config, state, 2):

@@ -115,3 +115,18 @@ def test_a_database_that_is_of_no_use_is_refused(tmp_path: Path, wrong: str) -> 
         path.write_bytes(b"none")
     with pytest.raises(ConfigurationError, match=r"x\.mmdb: "):
         Systems.open(path)
+
+
+def test_a_database_that_is_damaged_further_on_is_told_of_once_and_counted() -> None:
+    """Else the doubts that rest on it are gone, and nobody knows."""
+
+    class Reader:
+        def get(self, address: str) -> Any:
+            raise ValueError("invalid data at 1234\nand more")
+
+    systems = Systems(Reader(), Path("asn.mmdb"))
+    assert [systems.of(one) for one in ("192.0.2.1", "192.0.2.2", "192.0.2.1", "no address")] == [
+        System()
+    ] * 4
+    assert systems.failed == 2
+    assert systems.fault == "asn.mmdb: is damaged: 192.0.2.1 can't be looked up: invalid data at 1234"

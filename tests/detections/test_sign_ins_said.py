@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.settings import Settings
+from actors.sign_ins import Principal, SignIns
 from alerts.alert import Alert
-from ingest.records import Event
+from detections.sign_ins import SignIn
+from ingest.records import HOUR_US, Event
 from tests.detections.management.happenings import (
     ANONYMOUS,
     COUNTRY,
@@ -161,3 +164,55 @@ def test_a_program_and_an_application_are_not_taken_for_a_person(
 ) -> None:
     (row,) = from_quito(signed_in(AWAY, 18, **QUITO, kind=kind, details=how)).evidence["sign_ins"]
     assert row["said"] == said
+
+
+# Failed ones
+
+
+def failed(number: int, minute: float = 12, hour: int = AWAY, **how: Any) -> Events:
+    """So many in vain, from Quito."""
+    place = {**QUITO, "details": STRONG | how, "outcome": "failure"}
+    return [signed_in(hour, minute + at / 100, **place) for at in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("before", "severity", "number"),
+    [
+        (failed(3), "low", 3),  # anybody mistypes a password
+        (failed(10), "medium", 10),
+        ([*failed(6), *failed(6, hour=AWAY - 20)], "medium", 12),
+        (failed(12, hour=AWAY - 24), "low", 0),  # too long ago
+    ],
+)
+def test_who_came_in_after_many_failures_may_have_guessed(before: Events, severity: str, number: int) -> None:
+    alert = from_quito(quito(10, AWAY - 30), *before, quito(18, managed=True))
+    (row,) = alert.evidence["sign_ins"]
+    assert (alert.severity, row.get("failed_within_a_day", 0)) == (severity, number)
+    assert (f"{number} sign-ins from there failed within a day" in row["said"]) == bool(number)
+    assert bool(alert.evidence["against"]) == (number < 10)
+
+
+def test_failures_alone_are_told_and_change_nothing() -> None:
+    alert = from_quito(signed_in(AWAY, 10), *failed(4))
+    (row,) = alert.evidence["sign_ins"]
+    assert row["said"].endswith("; 4 sign-ins from there failed within a day")
+    assert alert.severity == "medium"
+
+
+def test_failures_of_guessed_names_are_not_remembered() -> None:
+    """Who sprays a million names would fill the table else."""
+    known = SignIns()
+    known.add_failed("nobody", "190.152.1.1", 5, 100)
+    assert known.changes() == []
+    known.add("tim", SignIn(5 * HOUR_US, "91.53.1.1", True, True, False, "", "", "user"))
+    for number in range(100):
+        known.add_failed("tim", f"10.0.0.{number}", 5 + number // 50, 1 + number)
+    known.load(
+        msgspec.msgpack.decode(
+            msgspec.msgpack.encode(known.changes()), type=list[tuple[str, Principal | None]]
+        )
+    )
+    told = [known.failed("tim", f"10.0.0.{number}", 6 * HOUR_US) for number in range(100)]
+    assert sum(map(bool, told)) == 32
+    assert told[99] == 100
+    assert known.failed("tim", "10.0.0.99", 31 * HOUR_US) == 0

@@ -404,3 +404,16 @@ def test_whatever_a_field_holds_nothing_breaks(
     thing = thing_of(fields)
     assert thing is None or thing.kind in ("public", "interface", "machine")
     assert isinstance(of_activity(fields), str | Changed | Deleted)
+
+
+def test_a_folder_of_all_sorts_is_told_of_in_one_line(tmp_path: Path) -> None:
+    """Not in one for each of a month's flow files; who names a file is told what is wrong with it."""
+    graph, flows = tmp_path / "2026-01-05T10-00-00Z.json", tmp_path / "flows.ipfix"
+    graph.write_text(json.dumps({"data": [interface()]}))
+    for name in ("flows.ipfix", "notes.txt", "redshank.toml"):
+        (tmp_path / name).write_bytes(b"\x00\x0a none of these")
+    found = holding_files.read([tmp_path])
+    assert (len(found.lines), found.rejected) == (1, [])
+    assert found.left_out == {holding_files.OTHER_FILES: 3}
+    found = holding_files.read([graph, flows])
+    assert [one.source for one in found.rejected] == [str(flows)]

@@ -328,6 +328,7 @@ def test_a_packed_file_that_holds_more_than_was_read_is_read_on_behind_it(
     for _ in range(14):
         passes(5)
         server.look()
+        checkpoint(server)
     assert made.exists()
     assert sorted(uids(server.blocks)) == uids_of(RECORDS[:14])
 
@@ -341,5 +342,72 @@ def test_a_file_that_only_begins_alike_is_read_whole(log: Path, passes: TimePass
     for _ in range(16):
         passes(5)
         server.look()
+        checkpoint(server)
     expected = [*RECORDS[:10], *RECORDS[:3], *RECORDS[12:25], *RECORDS[:2]]
     assert sorted(uids(server.blocks)) == uids_of(expected)
+
+
+# A file that is copied and cut
+
+
+def copy_and_cut(log: Path) -> Path:
+    """As `logrotate` does with `copytruncate`."""
+    copy = log.with_name("x.log.1")
+    copy.write_bytes(log.read_bytes())
+    log.write_bytes(b"")
+    return copy
+
+
+def for_a_while(server: Server) -> None:
+    for _ in range(20):
+        server.after(5)
+        checkpoint(server)
+
+
+@pytest.mark.parametrize("unread", [0, 3], ids=["all was read", "some was not"])
+@pytest.mark.parametrize("dies", ["never", "before the cut is seen", "when it is seen", "after a checkpoint"])
+def test_a_file_that_is_copied_and_cut_is_counted_once(
+    log: Path, passes: TimePasses, unread: int, dies: str
+) -> None:
+    """What was read since the last checkpoint would count twice, every night."""
+    server = Server(log.parent, passes)
+    server.look()
+    checkpoint(server)
+    places, saved = dict(server.places), len(server.blocks)
+    append(log, lines(RECORDS[10:15]))
+    server.after(2)
+    append(log, lines(RECORDS[15 : 15 + unread]))
+    copy_and_cut(log)
+    if dies != "before the cut is seen":
+        server.after(2)
+        server.after(6)
+    if dies == "after a checkpoint":
+        checkpoint(server)
+        places, saved = dict(server.places), len(server.blocks)
+    if dies != "never":  # what no checkpoint has is as if it had not been read
+        server.places, server.blocks = places, server.blocks[:saved]
+        server.begin()
+    append(log, lines(RECORDS[20:22]))
+    for_a_while(server)
+    wanted = [*RECORDS[: 15 + unread], *RECORDS[20:22]]
+    assert sorted(uids(server.blocks)) == uids_of(wanted)
+
+
+def test_a_file_that_is_cut_night_after_night_is_counted_once(log: Path, passes: TimePasses) -> None:
+    server = Server(log.parent, passes)
+    server.look()
+    for night in range(3):
+        append(log, lines(RECORDS[10 + 5 * night : 12 + 5 * night]))
+        server.after(2)
+        checkpoint(server)
+        append(log, lines(RECORDS[12 + 5 * night : 15 + 5 * night]))
+        server.after(2)
+        older = log.with_name("x.log.1")
+        if older.exists():
+            older.rename(log.with_name(f"x.log.{2 + night}"))
+        copy_and_cut(log)
+        for_a_while(server)
+        server.after(RESTS_S + 70)
+        server.look()
+        checkpoint(server)
+    assert sorted(uids(server.blocks)) == uids_of(RECORDS[:25])

@@ -238,6 +238,60 @@ def test_a_wave_of_scans_over_all_resources_at_once_raises_nothing(aim: Aim) -> 
     assert len(waves) > len(MACHINES) / 2
 
 
+BOTNETS = pytest.mark.parametrize(
+    "aim", [aim for aim in AIMS if aim.direction == "in" and aim.many], ids=lambda aim: aim.type
+)
+
+
+def knocks(aim: Aim, own: str, sources: int, first: int) -> list[Talk]:
+    """So many sources more at a machine's door, once each."""
+    return [aim.talk(own, address(first + number), 1) for number in range(sources)]
+
+
+def more_everywhere(aim: Aim, sources: int) -> list[Talk]:
+    """An hour in which the internet scans more: everybody sees more than usual, nobody unusually much."""
+    return [
+        talk for n, own in enumerate(MACHINES) for talk in knocks(aim, own, sources, 9_800_000 + 1_000 * n)
+    ]
+
+
+@BOTNETS
+def test_what_would_be_unusual_is_not_in_an_hour_in_which_everybody_sees_more(aim: Aim) -> None:
+    """Else a fleet of thousands has a dozen false alerts on each day on which the internet scans twice as much."""
+    least = next(n for n in range(16, 60) if told(grown(), knocks(aim, VICTIM, n, 9_000_000)))
+    few = knocks(aim, VICTIM, least, 9_000_000)
+    assert set(of_victim(told(grown(), few))) == {aim.type}
+    estate = grown()
+    assert told(estate, [*few, *more_everywhere(aim, 7)]) == []
+    (kept,) = [one for one in estate.kept() if one.type == aim.type and one.entity == machine(VICTIM)]
+    assert "times as many different sources as usual in this hour" in kept.reason
+
+
+@BOTNETS
+def test_a_botnet_is_told_in_an_hour_in_which_everybody_sees_more(aim: Aim) -> None:
+    alert = of_victim(told(grown(), [*attack(aim), *more_everywhere(aim, 7)]))[aim.type]
+    assert "all resources together saw 1." in " ".join(alert.evidence["against"])
+    alone = of_victim(told(grown(), attack(aim)))[aim.type]
+    assert not alone.evidence.get("against")
+    assert alert.evidence["improbability"] > alone.evidence["improbability"]
+
+
+@BOTNETS
+def test_nobody_hides_a_botnet_behind_a_small_wave_of_his_own(aim: Aim) -> None:
+    """Twelve sources more at every door make a wave; a hundred and fifty at one are none of it."""
+    estate = grown()
+    assert set(of_victim(told(estate, [*attack(aim), *more_everywhere(aim, 12)]))) == {aim.type}
+    assert told(grown(), more_everywhere(aim, 12)) == []
+
+
+@BOTNETS
+def test_outgoing_attacks_of_many_machines_at_once_excuse_nothing(aim: Aim) -> None:
+    """A worm: that all do it is no reason to be silent."""
+    out = aim._replace(direction="out")
+    alerts = told(grown(), [talk for own in MACHINES for talk in attack(out, own=own)])
+    assert len([alert for alert in alerts if alert.type == out.type]) > len(MACHINES) / 2
+
+
 @pytest.mark.parametrize(
     "aim", [aim for aim in AIMS if aim.direction == "in" and not aim.many], ids=lambda aim: aim.type
 )
