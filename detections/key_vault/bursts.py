@@ -45,7 +45,7 @@ def unexplained(hour: Hour) -> dict[Part, int]:
 
     A part that was flagged is unexplained on some more days (`habits.again`).
     """
-    excused = largest_steps(hour.models[BASELINE], hour.hour)
+    excused = largest_steps(hour, hour.models[BASELINE])
     return {
         part: count
         for part, count in hour.once(met).parts.items()
@@ -53,11 +53,12 @@ def unexplained(hour: Hour) -> dict[Part, int]:
     }
 
 
-def told_before(hour: Hour, wanted: Mapping[Part, int]) -> bool:
-    """Whether all large parts were flagged on a day before, in about that number."""
+def told_before(hour: Hour, wanted: Mapping[Part, int]) -> str:
+    """Why all large parts, seen before in about that number, are told all the same; '' where one was not seen."""
     model = hour.models[BASELINE]
-    big = [(part, count) for part, count in wanted.items() if count >= SIZES[0]]
-    return bool(big) and all(told_nearly(model, "|".join(part), count, hour.hour) for part, count in big)
+    big = [(part, count) for part, count in sorted(wanted.items()) if count >= SIZES[0]]
+    said = [told_nearly(hour, model, "|".join(part), count) for part, count in big]
+    return said[0] if said and all(said) else ""
 
 
 def acts_of(hour: Hour, wanted: Mapping[Part, int]) -> list[Act]:

@@ -15,7 +15,9 @@ from typing import Any
 from baselines.novelty import Novelty
 from detections.declare import Learned, Severity
 from detections.key_vault.operations import SIZES, size_of
+from detections.passing import Passing, seen_so
 from detections.view import Hour, View
+from ingest.records import HOUR_US
 
 DAY = "day"
 NEWS = "news "
@@ -42,6 +44,12 @@ TOLD_BEFORE = "the same was told on a day before: if it was found to be rightful
 SLOW_WEIGHT = 0.15  # a day of what was flagged weighs less (`actors.judging.HELD_WEIGHT`), any other one more
 LEARNING_DAYS = 14.0
 LEARNING_EVENTS = 50
+# Who came, or how much it was, on so few days of the first two weeks and not for more than a week since is no habit.
+PASSING = Passing(LEARNING_DAYS, few=3, gone_hours=8 * 24)
+TELLS_PASSING = (
+    "What was there on three days at most of the first two weeks, and comes again after more than a week that is not just "
+    "a month, is told once more, two steps lower. "
+)
 
 
 def novelty(half_life_days: float = 30.0) -> Novelty:
@@ -122,47 +130,61 @@ def again(model: Any, key: str, hour: int) -> bool:
     return 1 <= days <= AGAIN_DAYS and AGAIN_HOURS[0] <= ago <= AGAIN_HOURS[1]
 
 
+def young(view: View, model: Any, key: str) -> bool:
+    """Whether a key was first seen in the last week of learning, and comes for the first time since."""
+    last, first = model.last_hour(key), model.first_hour(key)
+    if last is None or view.hour - first >= SETTLED_HOURS or not mature(view):
+        return False
+    return bool(last - view.since_us // HOUR_US < LEARNING_DAYS * 24)
+
+
 def size_key(what: str, number: int) -> str:
     """The key under which a number is remembered: its step, not itself."""
     return f"{what}|{size_of(number)}"
 
 
-def nearly_before(model: Any, what: str, number: int, hour: int, least: float = 0.0) -> bool:
+def nearly_before(
+    view: View, model: Any, what: str, number: int, least: float = 0.0, passing: Passing = PASSING
+) -> bool:
     """Whether about as many of it, or more, were seen before, with more than a decayed weight in all.
 
-    What is to be told again does not count. Smaller numbers count if they have been there for a week: whoever
-    takes a little more each day does not make it usual.
+    What is to be told again does not count, nor what was seen in passing. Smaller numbers count if they have been
+    there for a week: whoever takes a little more each day does not make it usual.
     """
     size = size_of(number)
     known = 0.0
     for step in range(max(0, size - NEARLY), len(SIZES)):
         key = f"{what}|{step}"
-        if _excuses(model, key, hour, settled=step < size):
-            known += model.weight(key, hour)
+        if _excuses(view, model, key, settled=step < size, passing=passing):
+            known += model.weight(key, view.hour)
     return known > least
 
 
-def told_nearly(model: Any, what: str, number: int, hour: int) -> bool:
-    """Whether about as many of it were flagged before and are to be told again."""
+def told_nearly(view: View, model: Any, what: str, number: int, passing: Passing = PASSING) -> str:
+    """Why about as many of it, which were seen before, are told all the same; '' where they were not seen."""
     low = max(0, size_of(number) - NEARLY)
-    return any(again(model, f"{what}|{step}", hour) for step in range(low, len(SIZES)))
+    keys = [key for step in range(low, len(SIZES)) if model.known(key := f"{what}|{step}")]
+    if any(again(model, key, view.hour) for key in keys):
+        return TOLD_BEFORE
+    passed = [key for key in keys if passing.holds(view, model, key)]
+    return seen_so(model, passed[0], "about as many were seen", "day") if passed else ""
 
 
-def _excuses(model: Any, key: str, hour: int, *, settled: bool) -> bool:
+def _excuses(view: View, model: Any, key: str, *, settled: bool, passing: Passing = PASSING) -> bool:
     first = model.first_hour(key)
-    if first is None or (settled and hour - first < SETTLED_HOURS):
+    if first is None or (settled and view.hour - first < SETTLED_HOURS):
         return False
-    return not again(model, key, hour)
+    return not again(model, key, view.hour) and not passing.holds(view, model, key)
 
 
-def largest_steps(model: Any, hour: int) -> dict[str, int]:
+def largest_steps(view: View, model: Any) -> dict[str, int]:
     """The largest step that the past excuses of each thing that was ever seen, for one with many things to ask."""
     steps: dict[str, int] = {}
     for key in model.all_keys():
         what, _, step = key.rpartition("|")
-        if not what or not _excuses(model, key, hour, settled=False):
+        if not what or not _excuses(view, model, key, settled=False):
             continue
-        excused = int(step) + (NEARLY if _excuses(model, key, hour, settled=True) else 0)
+        excused = int(step) + (NEARLY if _excuses(view, model, key, settled=True) else 0)
         steps[what] = max(steps.get(what, -1), excused)
     return steps
 

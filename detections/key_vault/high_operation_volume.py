@@ -11,7 +11,7 @@ from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Stated, Verdict
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, told_before, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, REPEATED, TELLS_AGAIN, TOLD_BEFORE
+from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, REPEATED, TELLS_AGAIN, TELLS_PASSING
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.organisation import Organisation
@@ -55,7 +55,7 @@ def judge(hour: Hour) -> Finding | None:
 def _found(
     hour: Hour, new: dict[Part, int], count: int, usual_range: dict[str, Any], chance: float
 ) -> Finding:
-    acts, again = acts_of(hour, new), told_before(hour, new)
+    acts, seen = acts_of(hour, new), told_before(hour, new)
     kinds = sorted(hour.once(operations).items(), key=lambda pair: (-pair[1], pair[0]))
     evidence = {
         "operations_in_hour": count,
@@ -65,8 +65,8 @@ def _found(
         **usual_range,
         "refused": sum(act.count for act in acts if refused(act)),
     }
-    if again:
-        evidence["against"] = [TOLD_BEFORE]
+    if seen:
+        evidence["against"] = [seen]
     return finding(
         hour,
         acts,
@@ -74,7 +74,7 @@ def _found(
         improbability=chance,
         denied=all(refused(act) for act in acts),
         held=[*held_of(new), (BASELINE, "")],
-        severity=REPEATED if again else None,
+        severity=REPEATED if seen else None,
     )
 
 
@@ -113,7 +113,7 @@ DETECTION = Detection(
         "Compares the vault's operations in an hour with its own history and with the rhythm of the week. "
         "It speaks only if callers who never did so many of that operation before make up most of the "
         "excess: so a month-end batch or a key rotation alerts at most once. What goes on hour after hour is told lower from "
-        f"the {MANY}th hour of two days on, unless it grows. {TELLS_AGAIN}Somewhat more than before is no "
+        f"the {MANY}th hour of two days on, unless it grows. {TELLS_AGAIN}{TELLS_PASSING}Somewhat more than before is no "
         "excuse for more still in the same week. It cannot see a theft that grows by half a week, or "
         "one by a caller who is always that busy."
     ),

@@ -14,7 +14,7 @@ from detections.key_vault.habits import (
     REPEATED,
     SETTLED_HOURS,
     TELLS_AGAIN,
-    TOLD_BEFORE,
+    TELLS_PASSING,
     chance,
     habit,
     largest_before,
@@ -26,6 +26,7 @@ from detections.key_vault.habits import (
 )
 from detections.key_vault.operations import LISTS, audited, audits, succeeded
 from detections.organisation import Organisation
+from detections.passing import Passing
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
 from ingest.records import HOUR_US, KEY_VAULT, SUCCESS
@@ -38,6 +39,8 @@ FEWEST = 5
 FEWEST_EVENTS = 20
 FEWEST_OF_STRANGER = 10  # where only the organisation's history can judge
 COMMON = 0.005  # share of all principals' hours that reach so many vaults: then a newcomer may, too
+# Vaults that were reached in few hours; and numbers of them: what was reached one day counts on the next morning too.
+PASSING = Passing(LEARNING_DAYS, few=6, gone_hours=8 * 24)
 MOST_SHOWN = 50
 OWN = "its own history"
 
@@ -48,6 +51,7 @@ class Span(NamedTuple):
     through: str  # '' or 'refused|': what it was let into, or all it tried
     now: tuple[str, ...]  # this hour's, lower case
     before: tuple[str, ...]  # only earlier
+    fresh: tuple[str, ...]  # this hour's that it had not reached, but in the last week or in passing
 
     @property
     def size(self) -> int:
@@ -87,11 +91,26 @@ def _spans(hour: Hour) -> Iterator[Span]:
     let_in, tried = touched[""], touched["refused|"]
     earlier = _earlier(hour, "") if let_in or tried else set()
     if let_in:
-        yield Span("", tuple(sorted(let_in)), tuple(sorted(earlier - let_in)))
+        yield _span(hour, "", let_in, earlier - let_in)
     if tried:
         now = let_in | tried
         before = (earlier | _earlier(hour, "refused|")) - now
-        yield Span("refused|", tuple(sorted(now)), tuple(sorted(before)))
+        yield _span(hour, "refused|", now, before)
+
+
+def _span(hour: Hour, through: str, now: set[str], before: set[str]) -> Span:
+    fresh = sorted(vault for vault in now if _is_fresh(hour, through + vault))
+    return Span(through, tuple(sorted(now)), tuple(sorted(before)), tuple(fresh))
+
+
+def _is_fresh(hour: Hour, key: str) -> bool:
+    return not _is_settled(hour, key) or PASSING.holds(hour, hour.models[VAULTS], key)
+
+
+def _is_settled(hour: Hour, key: str) -> bool:
+    """Whether a vault was reached for the first time more than a week ago."""
+    first = hour.models[VAULTS].first_hour(key)
+    return first is not None and hour.hour - first >= SETTLED_HOURS
 
 
 def _observe_vaults(hour: Hour) -> Iterator[dict[str, Any]]:
@@ -101,7 +120,20 @@ def _observe_vaults(hour: Hour) -> Iterator[dict[str, Any]]:
 
 def _observe_spans(hour: Hour) -> Iterator[str]:
     if VAULTS in hour.models:
-        yield from (size_key(f"{span.through}n", span.size) for span in spans(hour) if span.size >= FEWEST)
+        for span in spans(hour):
+            size = _usual_size(hour, span)
+            if size >= FEWEST:
+                yield size_key(f"{span.through}n", size)
+
+
+def _usual_size(hour: Hour, span: Span) -> int:
+    """What an hour teaches: all, where it may be told; else without what was reached before it for the first time lately.
+
+    After a tour of vaults the hours of the day's ordinary work would make as many a habit.
+    """
+    if span.size < FEWEST or span.fresh or not mature(hour, events=FEWEST_EVENTS):
+        return span.size
+    return len(span.now) + sum(_is_settled(hour, span.through + vault) for vault in span.before)
 
 
 def _observe_counts(hour: Hour) -> Iterator[dict[str, Any]]:
@@ -119,31 +151,21 @@ def judge(hour: Hour) -> Finding | None:
 
 def _unusual(hour: Hour, span: Span) -> bool:
     model = hour.models[SPANS]
-    if span.size < FEWEST or not _new_lately(hour, span):
+    if span.size < FEWEST or not span.fresh:
         return False
-    if nearly_before(model, f"{span.through}n", span.size, hour.hour):
+    if nearly_before(hour, model, f"{span.through}n", span.size, passing=PASSING):
         return False
-    return span.size >= FEWEST_OF_STRANGER or _by_own_history(hour) or _again(hour, span)
+    return span.size >= FEWEST_OF_STRANGER or _by_own_history(hour) or bool(_again(hour, span))
 
 
-def _again(hour: Hour, span: Span) -> bool:
-    """Whether about as many were told on a day before."""
-    return told_nearly(hour.models[SPANS], f"{span.through}n", span.size, hour.hour)
+def _again(hour: Hour, span: Span) -> str:
+    """Why about as many, which were reached before, are told all the same; '' where they were not."""
+    return told_nearly(hour, hour.models[SPANS], f"{span.through}n", span.size, PASSING)
 
 
 def _by_own_history(hour: Hour) -> bool:
     """Whether its own history is long and steady enough to judge by; if not, `confirm` asks the others'."""
     return mature(hour, events=FEWEST_EVENTS) and chance(hour.models[SPANS], hour.hour) < RARE
-
-
-def _new_lately(hour: Hour, span: Span) -> list[str]:
-    """This hour's vaults that the principal had not reached, but in the last week."""
-    model = hour.models[VAULTS]
-    return [
-        vault
-        for vault in span.now
-        if (first := model.first_hour(span.through + vault)) is None or hour.hour - first < SETTLED_HOURS
-    ]
 
 
 def _found(hour: Hour, span: Span) -> Finding:
@@ -152,12 +174,12 @@ def _found(hour: Hour, span: Span) -> Finding:
     if not span.through:
         acts = succeeded(acts)
     again = _again(hour, span)
-    own_history = _by_own_history(hour) or (again and span.size < FEWEST_OF_STRANGER)
+    own_history = _by_own_history(hour) or (bool(again) and span.size < FEWEST_OF_STRANGER)
     judged_by = OWN if own_history else "the organisation's history"
     evidence: dict[str, Any] = {
         "vaults_in_24_hours": span.size,
         "vaults": _vaults(hour, span),
-        "never_before": len(_new_lately(hour, span)),
+        "never_before": len(span.fresh),
         "usual": {
             "most_in_24_hours_before": largest_before(model, f"{span.through}n") or f"fewer than {FEWEST}",
             "chance_of_more": rounded(chance(model, hour.hour)),
@@ -165,13 +187,13 @@ def _found(hour: Hour, span: Span) -> Finding:
         "judged_by": judged_by,
     }
     own = chance(model, hour.hour) if judged_by == OWN else None
-    looked = _only_looked(acts, {*_new_lately(hour, span)})
+    looked = _only_looked(acts, {*span.fresh})
     if looked:
         evidence["against"] = [
             "where it had not been before, only names and properties were looked at this hour: nothing was read"
         ]
     if again:
-        evidence["against"] = [*evidence.get("against", []), TOLD_BEFORE]
+        evidence["against"] = [*evidence.get("against", []), again]
     held = [(SPANS, size_key(f"{span.through}n", span.size)), (COUNTS, "")]
     return finding(
         hour,
@@ -238,7 +260,7 @@ DETECTION = Detection(
         "Counts the different vaults that a user or application reaches in 24 hours and compares it "
         "with its own history; one that has none is compared with all others. A scanner that visits "
         "every vault each night is normal by its history. Attempts that were refused count for an "
-        f"alert one step lower. {TELLS_AGAIN}A look at names and properties alone in the new ones, as an audit takes, is one step lower. It cannot see someone who visits few vaults a day."
+        f"alert one step lower. {TELLS_AGAIN}{TELLS_PASSING}A look at names and properties alone in the new ones, as an audit takes, is one step lower. It cannot see someone who visits few vaults a day."
     ),
     tactics=("CredentialAccess", "Discovery"),
     techniques=("T1555.006", "T1078.004"),

@@ -14,7 +14,7 @@ from detections.key_vault.habits import (
     RARE,
     REPEATED,
     TELLS_AGAIN,
-    TOLD_BEFORE,
+    TELLS_PASSING,
     chance,
     habit,
     is_new,
@@ -124,11 +124,9 @@ def _unusual(hour: Hour, dump: Dump) -> bool:
     if not mature(hour):
         return _clearly_bad(hour, dump)
     model = hour.models[TABLES[dump.person]]
-    if nearly_before(model, dump.caller, len(dump.names), hour.hour):
+    if nearly_before(hour, model, dump.caller, len(dump.names)):
         return False
-    return chance(model, hour.hour) < RARE or not nearly_before(
-        model, ANYONE, len(dump.names), hour.hour, OFTEN
-    )
+    return chance(model, hour.hour) < RARE or not nearly_before(hour, model, ANYONE, len(dump.names), OFTEN)
 
 
 def _clearly_bad(hour: Hour, dump: Dump) -> bool:
@@ -153,18 +151,19 @@ def _found(hour: Hour, unusual: list[Dump]) -> Finding:
         },
     }
     known = chance(model, hour.hour) if mature(hour) else None
-    again = all(
-        told_nearly(hour.models[TABLES[dump.person]], dump.caller, len(dump.names), hour.hour)
-        for dump in unusual
-    )
-    if again:
-        evidence["against"] = [TOLD_BEFORE]
+    said = [
+        told_nearly(hour, hour.models[TABLES[dump.person]], dump.caller, len(dump.names)) for dump in unusual
+    ]
+    if all(said):
+        evidence["against"] = sorted({*said})
     held = [
         (TABLES[dump.person], size_key(whose, len(dump.names)))
         for dump in unusual
         for whose in (dump.caller, ANYONE)
     ]
-    return finding(hour, acts, evidence, improbability=known, held=held, severity=REPEATED if again else None)
+    return finding(
+        hour, acts, evidence, improbability=known, held=held, severity=REPEATED if all(said) else None
+    )
 
 
 DETECTION = Detection(
@@ -181,7 +180,7 @@ DETECTION = Detection(
         f"Looks for a listing of secrets and, within ten minutes, reads of at least {FEWEST} different ones by "
         f"the same caller, or of {FEWEST_QUICK} within a minute: that is how a vault is dumped. Callers who read about as many in this "
         "way before (backups, deployments), and vaults where new callers of that kind often do, are "
-        f"left alone. {TELLS_AGAIN}In the first two weeks only a person who lists keys too counts. It cannot see a "
+        f"left alone. {TELLS_AGAIN}{TELLS_PASSING}In the first two weeks only a person who lists keys too counts. It cannot see a "
         "slow dump, or one by a caller who knows the names."
     ),
     tactics=("CredentialAccess", "Discovery"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from detections.declare import Finding, Verdict
+from detections.declare import Finding, Severity, Verdict
 from detections.key_vault.callers import Caller, caller_of
 from detections.key_vault.evidence import common_address, described, finding
 from detections.key_vault.habits import (
@@ -17,6 +17,7 @@ from detections.key_vault.habits import (
     RARE,
     REPEATED,
     TELLS_AGAIN,
+    TELLS_PASSING,
     TOLD_BEFORE,
     again,
     chance,
@@ -39,6 +40,7 @@ from detections.key_vault.known import (
 )
 from detections.key_vault.met import met
 from detections.key_vault.operations import audited, in_order, succeeded
+from detections.key_vault.returns import chance_of_return, doubtful
 from detections.management.clients import PUBLIC
 from detections.organisation import Organisation
 from detections.view import Act, Hour
@@ -67,7 +69,11 @@ HOW = (
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
     "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. Who is new at "
     "three vaults and more in an hour is told at full weight once, in the alert about the many vaults or that of the most "
-    "improbable one; those of the others are one step lower. " + TELLS_AGAIN.rstrip()
+    "improbable one; those of the others are one step lower. "
+    + TELLS_AGAIN
+    + TELLS_PASSING
+    + "So is who began in the last of the two weeks; both only where others seldom come so, and one step higher where they "
+    "take three secrets or more."
 )
 
 
@@ -79,7 +85,7 @@ class Newcomer(NamedTuple):
     acts: list[Act]
     chance: float
     denied: bool
-    again: bool = False  # it was told as new on a day before
+    seen: str = ""  # it was here before, and why that says little
 
 
 def newcomers(hour: Hour) -> list[Newcomer]:
@@ -100,8 +106,10 @@ def _strangers(hour: Hour) -> list[Caller]:
     seen = hour.once(met)
     callers = seen.let_in | seen.refused
     keys = hour.once(keys_let_in) if len(callers) == len(seen.let_in) else keys_of(callers)
+    doubts = hour.once(doubtful)
     new = {
-        level: strange_again(hour.models[table], keys[level], hour.hour) for level, table in TABLES.items()
+        level: {*strange_again(hour.models[table], keys[level], hour.hour), *doubts[level]}
+        for level, table in TABLES.items()
     }
     if not any(new.values()):
         return []
@@ -109,7 +117,14 @@ def _strangers(hour: Hour) -> list[Caller]:
 
 
 def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
-    """The caller as a newcomer, its acts still to be looked up; None if it is none."""
+    """The caller as a newcomer, its acts still to be looked up; None if it is none.
+
+    What is new comes before what was seen in passing: who is seldom here and takes a new way in is told for that.
+    """
+    return _stranger(hour, caller, denied) or (None if denied else _comes_back(hour, caller))
+
+
+def _stranger(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
     unknown: set[str] = set()
     for level, table in TABLES.items():
         key = key_of(level, caller)
@@ -122,13 +137,27 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
-        if (
-            told
-            or odds < (RARE_PAIR if level == PAIR else RARE)
-            or (level == USER and odds < RARE_FOR_SEVERAL and not denied and _takes_several(hour, caller))
-        ):
-            return Newcomer(level, key, [], odds, denied, told)
+        if told or odds < _rare(hour, caller, level, denied=denied):
+            return Newcomer(level, key, [], odds, denied, TOLD_BEFORE if told else "")
     return None
+
+
+def _comes_back(hour: Hour, caller: Caller) -> Newcomer | None:
+    for level, seen in hour.once(doubtful).items():
+        key = key_of(level, caller)
+        if key not in seen or _anybodys(level, caller):
+            continue
+        odds = max(_chance(hour, level, caller), chance_of_return(hour, level, key))
+        if odds < RARE:
+            return Newcomer(level, key, [], odds, False, seen[key])
+    return None
+
+
+def _rare(hour: Hour, caller: Caller, level: str, *, denied: bool) -> float:
+    """The chance below which somebody new at that level is told."""
+    if level == PAIR:
+        return RARE_PAIR
+    return RARE_FOR_SEVERAL if level == USER and not denied and _takes_several(hour, caller) else RARE
 
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
@@ -179,31 +208,44 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
     shown = through or found
     acts = in_order(act for new in shown for act in new.acts)
     announced = [text for new in shown if (text := _announced(hour, new))]
-    repeated = all(new.again for new in shown)
+    repeated = all(new.seen for new in shown)
     if repeated and not any("/" in act.event.item for act in acts):
         return None  # who looked at names and properties once may look again
-    against = [*announced, TOLD_BEFORE] if repeated else announced
+    against = [*announced, *sorted({new.seen for new in shown})] if repeated else announced
     quiet = len(announced) == len(shown) or all(act.event.operation.startswith("Vault") for act in acts)
-    touched = {act.event.item for act in acts if "/" in act.event.item}
-    little = min(new.chance for new in shown) > SURE and len(touched) < SEVERAL
     return finding(
         hour,
         acts,
         {} if hour.brief else _evidence(hour, shown, against),
         improbability=min(new.chance for new in shown),
         denied=not through,
-        severity=REPEATED if repeated else "low" if (quiet or little) and through else None,
+        severity=_severity(shown, acts, quiet),
         held=[pair for new in found for pair in _held(new)],
     )
+
+
+def _severity(shown: list[Newcomer], acts: list[Act], quiet: bool) -> Severity | None:
+    """Lower where it was seen before, and where little was done or much speaks for it."""
+    few = len({act.event.item for act in acts if "/" in act.event.item}) < SEVERAL
+    if all(new.seen for new in shown):
+        return REPEATED if few or all(new.seen == TOLD_BEFORE for new in shown) else "low"
+    little = few and min(new.chance for new in shown) > SURE
+    return "low" if (quiet or little) and not shown[0].denied else None
 
 
 def _evidence(hour: Hour, shown: list[Newcomer], against: list[str]) -> dict[str, Any]:
     return {
         "level": shown[0].level,
-        "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
+        "new": [_row(hour, new) for new in shown[:10]],
         "usual": _usual(hour, shown[0]),
         "against": against,
     }
+
+
+def _row(hour: Hour, new: Newcomer) -> dict[str, Any]:
+    first = hour.models[TABLES[new.level]].first_hour(new.key) if new.seen else None
+    here = {} if first is None else {"days_since_first": rounded((hour.hour - first) / 24)}
+    return described(new.acts[0]) | {"chance": rounded(new.chance)} | here
 
 
 def _held(new: Newcomer) -> list[tuple[str, str]]:
@@ -246,7 +288,10 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     against = (*verdict.against, *filter(None, said))
     if level == PAIR and all(said):
         return Verdict(withheld=said[0], against=against)
-    return Verdict(against=against, evidence=verdict.evidence, steps=-1 if all(said) else 0)
+    # Somebody at home nearby must not make it graver that another one comes back in the same hour.
+    strangers = [text for row, text in zip(new, said, strict=True) if "days_since_first" not in row]
+    steps = -1 if all(said) else -2 if strangers and all(strangers) else 0
+    return Verdict(against=against, evidence=verdict.evidence, steps=steps)
 
 
 def _at_home(row: dict[str, Any], vault: str, level: str, organisation: Organisation) -> str:
@@ -255,7 +300,8 @@ def _at_home(row: dict[str, Any], vault: str, level: str, organisation: Organisa
     if row["kind"] != "user":
         return ""
     if level == PAIR:
-        days = organisation.days_with_application(person, row["application"])
+        # What it did here, to be told again, says nothing of elsewhere.
+        days = organisation.days_with_application(person, row["application"]) - row.get("days_since_first", 0)
         return (
             f"{name} has used this application elsewhere for {days:.0f} days"
             if days >= APPLICATION_DAYS

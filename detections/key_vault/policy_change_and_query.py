@@ -9,9 +9,11 @@ from detections.declare import Detection, Finding, Stated
 from detections.key_vault.callers import is_person, who
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
+    PASSING,
     RARE,
     REPEATED,
     TELLS_AGAIN,
+    TELLS_PASSING,
     TOLD_BEFORE,
     again,
     chance,
@@ -19,6 +21,7 @@ from detections.key_vault.habits import (
     is_new,
     known_keys,
     mature,
+    young,
 )
 from detections.key_vault.operations import (
     LISTS,
@@ -31,6 +34,7 @@ from detections.key_vault.operations import (
     is_policy_change,
     succeeded,
 )
+from detections.passing import seen_so
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
 from ingest.records import HOUR_US
@@ -115,8 +119,17 @@ def _unusual(hour: Hour, sequence: Sequence, told: bool) -> bool:
 
 
 def _new(hour: Hour, sequence: Sequence) -> bool:
+    return is_new(hour.models[sequence.table], sequence.key, hour.hour) or bool(_seen(hour, sequence))
+
+
+def _seen(hour: Hour, sequence: Sequence) -> str:
+    """Why a sequence that was seen before is told all the same; '' where it was not seen, or is known."""
     model = hour.models[sequence.table]
-    return is_new(model, sequence.key, hour.hour) or again(model, sequence.key, hour.hour)
+    if again(model, sequence.key, hour.hour):
+        return TOLD_BEFORE
+    if PASSING.holds(hour, model, sequence.key) or young(hour, model, sequence.key):
+        return seen_so(model, sequence.key, "the same was done", "day")
+    return ""
 
 
 def _takes_part(hour: Hour, sequence: Sequence) -> bool:
@@ -144,7 +157,8 @@ def _found(hour: Hour, found: list[Sequence]) -> Finding:
     dumped = any(is_dump(sequence) for sequence in found)
     only_listed = not any(act.event.operation in READS for act in reads)
     odds = chance(model, hour.hour) if mature(hour) else None
-    repeated = all(again(hour.models[one.table], one.key, hour.hour) for one in found)
+    said = [_seen(hour, one) for one in found]
+    repeated = all(said)
     evidence = {
         "policy_changes": [_change(act) for act in changes[:20]],
         "relations": [sequence.key.rsplit("|", 1)[1] for sequence in found],
@@ -153,7 +167,7 @@ def _found(hour: Hour, found: list[Sequence]) -> Finding:
             "sequences_known": len(known_keys(model, hour.hour)),
             "chance_of_a_new_one": rounded(chance(model, hour.hour)),
         },
-        "against": [TOLD_BEFORE] if repeated else [],
+        "against": sorted({*said}) if repeated else [],
     }
     return finding(
         hour,
@@ -190,7 +204,7 @@ DETECTION = Detection(
         "Looks for a change of a vault's access policy, or a role assignment on it in the Activity Log, "
         "followed within an hour by listing or reading of its contents by whoever made the change or was "
         "given the rights. Deployments that do this regularly, and vaults where new identities do, are left "
-        f"alone; reading back what one has just written does not count. {TELLS_AGAIN}In the first two weeks only the "
+        f"alone; reading back what one has just written does not count. {TELLS_AGAIN}{TELLS_PASSING}So is what began in the last of them. In the first two weeks only the "
         "whole print of a dump counts: rights taken, secrets listed, five or more read, rights changed "
         "again, within half an hour. It cannot see a grant that is used later, or one at a wider scope than "
         "the vault."

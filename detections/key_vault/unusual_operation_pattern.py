@@ -9,7 +9,7 @@ from baselines.mix import Mix
 from detections.declare import Detection, Finding, Learned, Learning, Stated
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, kinds, operations, told_before, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
-from detections.key_vault.habits import LEARNING_DAYS, REPEATED, TELLS_AGAIN, TOLD_BEFORE
+from detections.key_vault.habits import LEARNING_DAYS, REPEATED, TELLS_AGAIN, TELLS_PASSING
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
 from detections.view import Hour
@@ -60,7 +60,7 @@ def _found(hour: Hour, new: dict[Part, int], seen: dict[str, int], score: float,
         for name in sorted({*seen, *usual}, key=lambda name: (-seen.get(name, 0), name))[:20]
     }
     strangest = max(sorted(shares), key=lambda name: shares[name]["seen"] - shares[name]["usual"])
-    acts, again = acts_of(hour, new), told_before(hour, new)
+    acts, before = acts_of(hour, new), told_before(hour, new)
     evidence = {
         "shares": shares,
         "operations_in_hour": total,
@@ -71,8 +71,8 @@ def _found(hour: Hour, new: dict[Part, int], seen: dict[str, int], score: float,
         "odds_of_what_is_new": odds(10.0**-strange),
         "hours_learned": hour.models[BASELINE].hours_learned(),
     }
-    if again:
-        evidence["against"] = [TOLD_BEFORE]
+    if before:
+        evidence["against"] = [before]
     return finding(
         hour,
         acts,
@@ -80,7 +80,7 @@ def _found(hour: Hour, new: dict[Part, int], seen: dict[str, int], score: float,
         improbability=10.0**-score,
         denied=all(refused(act) for act in acts),
         held=[*held_of(new), (BASELINE, "")],
-        severity=REPEATED if again else None,
+        severity=REPEATED if before else None,
     )
 
 
@@ -98,7 +98,7 @@ DETECTION = Detection(
     explanation=(
         "Compares the shares of the kinds of operation in an hour with those in the vault's history. It "
         "speaks only if the part that its callers have not done before, in about that number, is strange by "
-        f"itself. {TELLS_AGAIN}Hours with fewer than {FEWEST} operations are not judged. It cannot see more of the same."
+        f"itself. {TELLS_AGAIN}{TELLS_PASSING}Hours with fewer than {FEWEST} operations are not judged. It cannot see more of the same."
     ),
     tactics=("CredentialAccess",),
     techniques=("T1555.006", "T1078.004"),

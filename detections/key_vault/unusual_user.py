@@ -5,8 +5,9 @@ from __future__ import annotations
 from detections.declare import Detection, Finding, Learning, Stated
 from detections.key_vault.evidence import REMEDIATION
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
-from detections.key_vault.known import BASELINES, USER
+from detections.key_vault.known import USER
 from detections.key_vault.newcomers import HOW, confirm, judge_level
+from detections.key_vault.returns import BASELINES
 from detections.view import Hour
 
 

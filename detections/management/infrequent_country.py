@@ -9,6 +9,7 @@ from detections.declare import Detection, Finding, Learned, Learning, Verdict
 from detections.management.clients import by_persons, is_person
 from detections.management.evidence import finding
 from detections.organisation import Organisation
+from detections.passing import Passing, seen_so
 from detections.view import Hour
 from detections.words import rfc3339, rounded
 from ingest.records import HOUR_US, SUCCESS
@@ -18,9 +19,8 @@ RECENT_HOURS = 90 * 24
 AGAIN_HOURS = 4 * 24
 APART_HOURS = 12
 # A country that was there in few hours of the first week alone, and not since: no one could tell then whose it was.
-FEW_HOURS = 6
-FADED_HOURS = 14 * 24
 ENOUGH_DAYS = 7.0
+PASSING = Passing(learning_days=ENOUGH_DAYS, few=6, gone_hours=14 * 24)
 DAY_H = 24
 
 
@@ -87,9 +87,8 @@ def _doubtful(model: Any, country: str, hour: Hour) -> str:
         and hour.days_learned * DAY_H - (hour.hour - first) >= ENOUGH_DAYS * DAY_H
     ):
         return f"first acts from {country} were at {rfc3339(first * HOUR_US)}, and told then if nothing spoke for them"
-    while_learning = last - (hour.hour - hour.days_learned * DAY_H) < ENOUGH_DAYS * DAY_H
-    if while_learning and model.times(country) <= FEW_HOURS and hour.hour - last >= FADED_HOURS:
-        return f"acts from {country} were seen before, last at {rfc3339(last * HOUR_US)}, while all was still learned"
+    if PASSING.holds(hour, model, country):
+        return seen_so(model, country, f"acts from {country} were seen", "hour")
     return ""
 
 

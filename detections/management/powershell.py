@@ -9,6 +9,7 @@ from detections.declare import AtOnce, Detection, Finding, Learned, Learning
 from detections.management.actions import PERSISTENCE, done
 from detections.management.clients import POWERSHELL, client_of
 from detections.management.evidence import finding
+from detections.passing import Passing, seen_so
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
 from ingest.records import FAILURE, HOUR_US, MANAGEMENT, Event
@@ -18,6 +19,8 @@ ENOUGH = 20  # acts of the principal before it is known which clients it uses
 FIRST_HOURS = 24  # a session may begin with something harmless: so long PowerShell is still new
 AGAIN_HOURS = 4 * 24  # who is found so is told on the days after, too, two steps lower
 APART_HOURS = 12
+# A few hours of the first two weeks, in each of them to persist, are no habit if nothing came of them since.
+PASSING = Passing(learning_days=14.0, few=6, gone_hours=14 * 24)
 TOLD = "PowerShell, to persist"  # a key beside the clients: it was used so
 
 
@@ -50,9 +53,18 @@ def _persisting(hour: Hour) -> list[Act]:
 def _usual(model: Any, hour: int) -> bool:
     """Whether PowerShell was used in the last 45 days, other than for the first time today."""
     first, last = model.first_hour(POWERSHELL), model.last_hour(POWERSHELL)
-    if last is None or hour - last >= UNUSED_HOURS or _again(model, hour):
+    if last is None or hour - last >= UNUSED_HOURS:
         return False
     return bool(hour - first >= FIRST_HOURS or model.known(TOLD))
+
+
+def _seen(model: Any, hour: Hour) -> str:
+    """Why PowerShell that was used in the last 45 days is no habit; '' where it is one."""
+    if _again(model, hour.hour):
+        return "it was told so on a day before"
+    if PASSING.holds(hour, model, POWERSHELL) and model.times(TOLD) >= model.times(POWERSHELL):
+        return seen_so(model, POWERSHELL, "PowerShell was used for that", "hour")
+    return ""
 
 
 def _again(model: Any, hour: int) -> bool:
@@ -67,12 +79,15 @@ def judge(hour: Hour) -> Finding | None:
     """Persistence-class operations through PowerShell, unless it was used in the last 45 days."""
     model = hour.models[CLIENTS.name]
     acts = hour.once(_persisting)
-    if not acts or _usual(model, hour.hour):
+    if not acts:
+        return None
+    usual = _usual(model, hour.hour)
+    seen = _seen(model, hour) if usual else ""
+    if usual and not seen:
         return None
     last = model.last_hour(POWERSHELL)
     known = [(client, weight) for client, weight in model.top(6, hour.hour) if client != TOLD][:5]
     total = sum(weight for _, weight in known) or 1.0
-    again = _again(model, hour.hour)
     mix = {client: rounded(weight / total) for client, weight in known}
     return finding(
         hour,
@@ -83,9 +98,9 @@ def judge(hour: Hour) -> Finding | None:
             "usual": ", ".join(mix) or "no client known",
             "powershell_last": None if last is None else rfc3339(last * HOUR_US),
             "did": ", ".join(sorted({a.event.operation for a in acts})[:3]),
-            "against": ["it was told so on a day before"] if again else [],
+            "against": [seen] if seen else [],
         },
-        severity="informational" if again else None,
+        severity="informational" if seen else None,
     )
 
 
@@ -103,7 +118,7 @@ DETECTION = Detection(
     description=("{name}, who uses {usual}, used PowerShell for {did}, from {from}."),
     explanation=(
         "A principal that has not used PowerShell for 45 days, or never before this day in its known history of at "
-        f"least 14 days and {ENOUGH} operations, does something with it that can secure a way back in; on the days after that, two steps lower. The client is told by the "
+        f"least 14 days and {ENOUGH} operations, does something with it that can secure a way back in; on the days after that, two steps lower, and so is one whose only use of it was for that, in a few hours of the first two weeks. The client is told by the "
         "application id of the token, so tools that borrow PowerShell's id look like it, and a script that borrows "
         "another's does not."
     ),

@@ -198,3 +198,50 @@ def test_a_principal_without_history_is_judged_by_the_others(
     verdict = confirm(found, Others(share, days))
     assert bool(verdict.withheld) == withheld
     assert verdict.against == ("4 others in the organisation used 81.2.69.160 in the last 30 days",)
+
+
+def routine(hour: int, rng: random.Random) -> Iterator[Event]:
+    """Two vaults each morning, two in the evening."""
+    if hour % 24 in (9, 20):
+        yield from visit(hour, range(2))
+
+
+def toured(days: tuple[int, ...], until: int, vaults: range = range(10, 16)) -> Replay:
+    """The routine, and a tour of other vaults at noon of these days."""
+
+    def work(hour: int, rng: random.Random) -> Iterator[Event]:
+        yield from routine(hour, rng)
+        if (hour - START) // 24 in days and hour % 24 == 12:
+            yield from visit(hour, vaults)
+
+    return history(work, until)[0]
+
+
+def severities(replay: Replay, *days: int) -> list[str]:
+    """What is said of the same tour at noon of these days, with the routine between: '' for nothing."""
+    said, rng = [], random.Random(1)
+    for hour in range(START + 24 * days[0], START + 24 * days[-1] + 13):
+        found = (
+            then(replay, hour, events) if (events := routine(hour, rng)) and hour % 24 in (9, 20) else None
+        )
+        assert found is None
+        if hour % 24 == 12 and (hour - START) // 24 in days:
+            told = then(replay, hour, visit(hour, range(10, 16)))
+            said.append("" if told is None else told.severity or "declared")
+    return said
+
+
+def test_an_evenings_work_does_not_make_the_days_tour_a_habit() -> None:
+    """Else whoever takes over a person who goes on working is told once."""
+    said = severities(toured((), 21), 21, 22, 23, 24, 25)
+    assert said == ["declared", "informational", "informational", "informational", ""]
+
+
+def test_a_tour_of_three_days_of_learning_is_told_when_it_comes_again() -> None:
+    assert severities(toured((2, 3, 4), 24), 24) == ["informational"]
+
+
+def test_a_tour_that_came_on_more_days_or_lately_or_comes_monthly_is_a_habit() -> None:
+    assert severities(toured((1, 3, 6, 9, 12), 24), 24) == [""]
+    assert severities(toured((2, 8, 13), 18), 18) == [""]
+    assert severities(toured((5,), 35), 35) == [""]

@@ -207,6 +207,21 @@ def _powershell() -> Iterator[Case]:
     yield Case(
         "a webhook by PowerShell, used last month", lambda: [shell(RESTART, 9 * DAY_H), shell(WEBHOOK)]
     )
+    early = [shell(WEBHOOK, day * DAY_H + 10) for day in (2, 3, 4)]
+    yield Case(
+        "a webhook by PowerShell, as on three of the first days and never since",
+        lambda: [*early, shell(WEBHOOK)],
+        fires(SHELL),
+        severity="informational",
+    )
+    yield Case(
+        "a webhook by PowerShell, as on three of the first days and last week",
+        lambda: [*early, shell(WEBHOOK, 20 * DAY_H + 10), shell(WEBHOOK)],
+    )
+    yield Case(
+        "a webhook by PowerShell, a month after the one before",
+        lambda: [shell(WEBHOOK, 2 * DAY_H + 10), shell(WEBHOOK)],
+    )
     yield Case(
         "a webhook by PowerShell, used 46 days ago",
         lambda: [
