@@ -1,0 +1,106 @@
+"""An entity's days with an hour that its model calls rare: what came on several of them is no surprise any more.
+
+A mean and its scatter know nothing of a job that runs once a night and moves forty files: each night is as improbable
+as the one before. So the largest such hour of each day is remembered, for five weeks. What some earlier days had in
+that size comes as often as it came, among the entity's active hours; what is larger is held against that size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from baselines.base import rows_of_numbers, whole
+from baselines.negative_binomial import upper_tail
+
+RARE = 1e-2  # the chance, by the model alone, below which an hour is remembered
+KEPT = 6  # days: those with the largest hours
+SPAN_H = 35 * 24
+# Days with as much that make it usual, so that who comes again is told for four days; or two weeks' same hours, which
+# no attacker keeps to and every timer does.
+DAYS, WEEKS = 4, 2
+SCATTER = 0.1  # dispersion of a job's size, beside Poisson's
+# Days that a right model expects to have had as much need no further explanation. What they are is known from a few
+# hours, so three times as many are granted: a model that is right is left alone in 49 of 50 cases.
+GRANTED = 3.0
+FIXED = 1 << 10  # a profile's fixed point: it is at least 0.05
+WEEK = 168
+MOST = (1 << 31) - 1  # of an hour, a count and a profile that are remembered
+
+Day = tuple[int, int, int]  # hour, count, profile in fixed point
+
+
+class LargeDays:
+    """Such days of one entity.
+
+    >>> seen = LargeDays(0, active=7)
+    >>> for day in range(7):
+    ...     seen.note(24 * day + 1, 38 + day, 1.0)
+    >>> improbable = lambda count: 1e-9
+    >>> seen.chance(40, 24 * 7 + 1, 1.0, improbable) > 0.2, seen.chance(400, 24 * 7 + 1, 1.0, improbable) < 1e-8
+    (True, True)
+    """
+
+    __slots__ = ("active", "days", "since")
+
+    def __init__(self, since: int, active: int = 0) -> None:
+        self.since = since  # the first hour that was remembered
+        self.active = active  # hours since, and that one, in which something happened
+        self.days: list[Day] = []
+
+    def note(self, hour: int, count: int, profile: float) -> None:
+        """Remember an hour. Of a day the largest is, of days those with the largest, for the hour of the week."""
+        day = hour, min(count, MOST), max(1, round(profile * FIXED))
+        of_day = [one for one in self.days if one[0] // 24 == hour // 24]
+        kept = [one for one in self.days if one[0] // 24 != hour // 24 and one[0] > hour - SPAN_H]
+        kept.append(max([*of_day, day], key=_size))
+        self.days = sorted(sorted(kept, key=_size, reverse=True)[:KEPT])
+
+    def chance(self, count: int, hour: int, profile: float, own: Callable[[int], float]) -> float:
+        """What these days say at least of that many in an hour; 0 where they say nothing. `own(n)`: the model's P(X >= n)."""
+        chance = 0.0
+        for level, needed in self._levels(hour, profile):
+            hours = max(needed, self.active * min(1.0, SPAN_H / max(1, hour - self.since)))
+            unexplained = needed - GRANTED * hours * own(level)
+            if unexplained > 0.0:
+                chance = max(chance, unexplained / hours * upper_tail(count, level, SCATTER))
+        return chance
+
+    def _levels(self, hour: int, profile: float) -> Iterator[tuple[int, int]]:
+        """Counts that enough earlier days had, and on how many."""
+        days = [one for one in self.days if one[0] // 24 < hour // 24 and one[0] > hour - SPAN_H]
+        if len(days) >= DAYS:
+            yield sorted((_now(one, hour, profile) for one in days), reverse=True)[DAYS - 1], DAYS
+        weeks = [count for then, count, _ in days if (hour - then + 1) % WEEK <= 2]
+        if len(weeks) >= WEEKS:
+            yield sorted(weeks, reverse=True)[WEEKS - 1], WEEKS
+
+    def state(self) -> list[Any]:
+        """As MessagePack values."""
+        return [self.since, self.active, [list(day) for day in self.days]]
+
+    @classmethod
+    def restore(cls, state: Any) -> Self:
+        """The days with that state. Raises ValueError for one that is none."""
+        since, active, days = state
+        large = cls(whole(since), whole(active, 1))
+        for hour, count, profile in rows_of_numbers(days, 3, KEPT):
+            large.days.append((whole(hour, 0, MOST), whole(count, 1, MOST), whole(profile, 1, MOST)))
+        return large
+
+
+def _size(day: Day) -> tuple[float, int]:
+    """Orders days: by the count for an hour of that profile, the later of two that are alike first."""
+    hour, count, profile = day
+    return count / profile, hour
+
+
+def _now(day: Day, hour: int, profile: float) -> int:
+    """What a day's hour would have been at this hour of the week, and never more than it was.
+
+    At the same time of day it is what it was: a job has its own hours, not the organisation's.
+    """
+    then, count, its = day
+    if (hour - then + 1) % 24 <= 2:
+        return count
+    return max(1, min(count, int(count * FIXED * profile / its)))
