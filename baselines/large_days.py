@@ -28,6 +28,7 @@ WEEK = 168
 MOST = (1 << 31) - 1  # of an hour, a count and a profile that are remembered
 
 Day = tuple[int, int, int]  # hour, count, profile in fixed point
+Known = tuple[int, int]  # what a day's hour comes to now, and when it was
 
 
 class LargeDays:
@@ -49,7 +50,7 @@ class LargeDays:
         self.days: list[Day] = []
 
     def note(self, hour: int, count: int, profile: float) -> None:
-        """Remember an hour. Of a day the largest is, of days those with the largest, for the hour of the week."""
+        """Remember an hour. Of a day the largest is, of days those with the largest."""
         day = hour, min(count, MOST), max(1, round(profile * FIXED))
         of_day = [one for one in self.days if one[0] // 24 == hour // 24]
         kept = [one for one in self.days if one[0] // 24 != hour // 24 and one[0] > hour - SPAN_H]
@@ -58,22 +59,23 @@ class LargeDays:
 
     def chance(self, count: int, hour: int, profile: float, own: Callable[[int], float]) -> float:
         """What these days say at least of that many in an hour; 0 where they say nothing. `own(n)`: the model's P(X >= n)."""
-        chance = 0.0
-        for level, needed in self._levels(hour, profile):
-            hours = max(needed, self.active * min(1.0, SPAN_H / max(1, hour - self.since)))
-            unexplained = needed - GRANTED * hours * own(level)
-            if unexplained > 0.0:
-                chance = max(chance, unexplained / hours * upper_tail(count, level, SCATTER))
-        return chance
+        return max(
+            (self._share(count, days, hour, own) for days in self._kinds(hour, profile)),
+            default=0.0,
+        )
 
-    def _levels(self, hour: int, profile: float) -> Iterator[tuple[int, int]]:
-        """Counts that enough earlier days had, and on how many."""
+    def _share(self, count: int, days: list[Known], hour: int, own: Callable[[int], float]) -> float:
+        """The share of hours that such days make up, and of those the share with that many."""
+        level, oldest = min(size for size, _ in days), min(then for _, then in days)
+        hours = max(len(days), self.active * (hour - oldest) / max(1, hour - self.since))
+        unexplained = len(days) - GRANTED * hours * own(level)
+        return max(0.0, unexplained) / hours * upper_tail(count, level, SCATTER)
+
+    def _kinds(self, hour: int, profile: float) -> Iterator[list[Known]]:
+        """Of earlier days those with most, and those with most in the same hour of the week, if they are enough."""
         days = [one for one in self.days if one[0] // 24 < hour // 24 and one[0] > hour - SPAN_H]
-        if len(days) >= DAYS:
-            yield sorted((_now(one, hour, profile) for one in days), reverse=True)[DAYS - 1], DAYS
-        weeks = [count for then, count, _ in days if (hour - then + 1) % WEEK <= 2]
-        if len(weeks) >= WEEKS:
-            yield sorted(weeks, reverse=True)[WEEKS - 1], WEEKS
+        yield from _most([(_now(one, hour, profile), one[0]) for one in days], DAYS)
+        yield from _most([(one[1], one[0]) for one in days if (hour - one[0] + 1) % WEEK <= 2], WEEKS)
 
     def state(self) -> list[Any]:
         """As MessagePack values."""
@@ -89,10 +91,16 @@ class LargeDays:
         return large
 
 
-def _size(day: Day) -> tuple[float, int]:
-    """Orders days: by the count for an hour of that profile, the later of two that are alike first."""
-    hour, count, profile = day
-    return count / profile, hour
+def _size(day: Day) -> tuple[int, int]:
+    """Orders days: by the count, the later of two that are alike first."""
+    return day[1], day[0]
+
+
+def _most(days: list[Known], needed: int) -> Iterator[list[Known]]:
+    """Those with the most that so many had, if so many are there."""
+    if len(days) >= needed:
+        level = sorted(days, reverse=True)[needed - 1][0]
+        yield [one for one in days if one[0] >= level]
 
 
 def _now(day: Day, hour: int, profile: float) -> int:

@@ -117,9 +117,7 @@ class SeasonalTable:
             tails[at] = max(tails[at], model.tail(int(numbers[at]), hour, profile, dispersion))
         return tails
 
-    def _own_tails(
-        self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float
-    ) -> Floats:
+    def _own_tails(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> Floats:
         tails: Floats = upper_tails_of_active(numbers, *self._expected(owners, hour, profile, dispersion))
         return tails
 
@@ -167,9 +165,7 @@ class SeasonalTable:
         rows["last"] = hour
         self._models.rows[at] = rows
 
-    def _remember(
-        self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float
-    ) -> None:
+    def _remember(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> None:
         """`SeasonalCount._remember` of each."""
         having = owners[self._days.having(owners)]
         self._days.rows["active"][self._days.reach(having)] += 1

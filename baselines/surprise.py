@@ -17,10 +17,12 @@ STEP = 0.25  # width of a histogram's place, in powers of ten
 PLACES = 80
 ENOUGH = 500  # hours before the tail is believed
 TAIL_SHARE = 0.01  # the tail begins where at most so many hours lie ...
-TAIL_HOURS = 30  # ... and at least so many
+TAIL_HOURS = 5  # ... and at least so many: one scanner in a hundred makes a tail of its own
 CENSORED = 16  # places above the tail's begin from which on a score is 'at least so high'
 LEAST_SCALE = 1.0 / log(10.0)  # a model that is right: an exponential tail of one power of ten in ten
-PRIOR = 5.0  # hours as if seen in such a tail
+# Hours as if seen in a tail as heavy as is assumed of an organisation that is not known yet: what is rare enough has
+# not been seen, and no tail is thin until many hours say so.
+PRIOR, PRIOR_SCALE = 5.0, 1.0
 
 
 def whole(value: Any) -> int:
@@ -37,7 +39,7 @@ class Surprises:
     >>> seen = Surprises()
     >>> for number in range(1, 10_001):
     ...     seen.note(log(10_000 / number) / log(10.0))
-    >>> 0.5e-4 < seen.chance(4.0) < 2e-4, seen.chance(8.0) < 1e-7
+    >>> 0.5e-4 < seen.chance(4.0) < 2e-4, seen.chance(8.0) < 1e-6
     (True, True)
     """
 
@@ -97,7 +99,7 @@ class Surprises:
             if at >= begin:
                 halves += number * min(2 * (at - begin) + 1, 2 * CENSORED)
                 whole += number if at - begin < CENSORED else 0
-        return max(LEAST_SCALE, (PRIOR * LEAST_SCALE + halves * STEP / 2) / (PRIOR + whole))
+        return max(LEAST_SCALE, (PRIOR * PRIOR_SCALE + halves * STEP / 2) / (PRIOR + whole))
 
     def state(self) -> list[Any]:
         """As MessagePack values."""

@@ -52,6 +52,8 @@ class Learned:
     `make()` gives a new model (`baselines.Model`). `observe(hour)` gives the observations of that hour as
     dicts, each with `key` ('' if the model has no keys); the engine adds `hour` (hours since 1970) and, for
     seasonal counts, `profile` and `dispersion`, and calls `model.learn_one(observation, w)`.
+    An observation with a true `judged` tells the organisation-wide view how it surprised the model: so the chance that
+    a detection states can be measured (a count's is, without that).
     Two detections of one owner that name the same baseline share it: the declarations must be equal.
     """
 

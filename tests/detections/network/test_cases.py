@@ -15,7 +15,18 @@ from alerts.explaining_shapes import Bars
 from detections.catalogue import CATALOGUE
 from ingest.records import HOUR_US
 from tests.alerts.explained import explained
-from tests.detections.network.cases import AIMS, AT_US, CASES, CONTACTS, MALICIOUS, Aim, Case, Contact, attack, sampled_attack
+from tests.detections.network.cases import (
+    AIMS,
+    AT_US,
+    CASES,
+    CONTACTS,
+    MALICIOUS,
+    Aim,
+    Case,
+    Contact,
+    attack,
+    sampled_attack,
+)
 from tests.detections.network.estate import (
     MACHINES,
     MOVED,
