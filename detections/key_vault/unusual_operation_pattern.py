@@ -129,7 +129,7 @@ DETECTION = Detection(
     techniques=("T1555.006", "T1078.004"),
     remediation=REMEDIATION,
     judge=judge,
-    baselines=(Learned(BASELINE, Mix, _observe), BURSTS),
+    baselines=(Learned(BASELINE, Mix, _observe, measured=True), BURSTS),
     learning=Learning(days=LEARNING_DAYS, events=200),
     confirm=confirm,
     stated=Stated(BASELINE, THRESHOLD),
