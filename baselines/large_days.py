@@ -84,6 +84,8 @@ class LargeDays:
     @classmethod
     def restore(cls, state: Any) -> Self:
         """The days with that state. Raises ValueError for one that is none."""
+        if not isinstance(state, list | tuple) or len(state) != 3:
+            raise ValueError("large days are none")
         since, active, days = state
         large = cls(whole(since), whole(active, 1))
         for hour, count, profile in rows_of_numbers(days, 3, KEPT):

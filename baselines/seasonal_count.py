@@ -96,14 +96,13 @@ class SeasonalCount(Model):
     def tail(self, count: int, hour: int, profile: float = 1.0, dispersion: float = 0.5) -> float:
         """P(X >= count) in that hour, given that it is no hour of a zero, and what days with much say of it."""
         own = self.own_tail(count, hour, profile, dispersion)
-        if self.large is None or count < 1:
+        if self.large is None or own >= RARE:
             return own
-        return max(
-            own,
-            self.large.chance(
-                count, hour, profile, lambda level: self.own_tail(level, hour, profile, dispersion)
-            ),
-        )
+
+        def alone(level: int) -> float:
+            return self.own_tail(level, hour, profile, dispersion)
+
+        return max(own, self.large.chance(count, hour, profile, alone))
 
     def own_tail(self, count: int, hour: int, profile: float = 1.0, dispersion: float = 0.5) -> float:
         """The same by mean and scatter alone."""

@@ -111,9 +111,9 @@ class SeasonalTable:
     def tails(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> Floats:
         """P(X >= number) in that hour, given that it is none of a zero, for each owner; the numbers are above 0."""
         tails = self._own_tails(owners, numbers, hour, profile, dispersion)
-        for at in np.flatnonzero(self._days.having(owners)).tolist():
-            # Few are asked for: those who have such days are worth their model.
-            model = self.model(int(owners[at]))
+        rare = np.flatnonzero(tails < RARE)
+        for at in rare[self._days.having(owners[rare])].tolist():
+            model = self.model(int(owners[at]))  # it is asked of few
             tails[at] = max(tails[at], model.tail(int(numbers[at]), hour, profile, dispersion))
         return tails
 
