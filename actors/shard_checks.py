@@ -104,7 +104,7 @@ def _check_counts(name: str, counts: Numbers) -> None:
 def _check_days(name: str, days: Numbers) -> None:
     real = days["hours"] >= 0
     _that(bool((days["active"] > 0).all()), f"{name}: there are days of no active hour")
-    _that(bool((days["since"] < MOST_HOURS).all()), f"{name}: an hour is out of range")
+    _that(bool((days["since"] >= 0).all()), f"{name}: an hour is out of range")
     for field in ("counts", "profiles"):
         _that(bool((days[field][real] > 0).all()), f"{name}: a day has no {field}")
 

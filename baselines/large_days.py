@@ -25,7 +25,7 @@ SCATTER = 0.1  # dispersion of a job's size, beside Poisson's
 GRANTED = 3.0
 FIXED = 1 << 10  # a profile's fixed point: it is at least 0.05
 WEEK = 168
-MOST = (1 << 31) - 1  # of an hour, a count and a profile that are remembered
+MOST, MOST_PROFILE = (1 << 31) - 1, (1 << 16) - 1  # of what is remembered
 
 Day = tuple[int, int, int]  # hour, count, profile in fixed point
 Known = tuple[int, int]  # what a day's hour comes to now, and when it was
@@ -51,7 +51,7 @@ class LargeDays:
 
     def note(self, hour: int, count: int, profile: float) -> None:
         """Remember an hour. Of a day the largest is, of days those with the largest."""
-        day = hour, min(count, MOST), max(1, round(profile * FIXED))
+        day = hour, min(count, MOST), min(max(1, round(profile * FIXED)), MOST_PROFILE)
         of_day = [one for one in self.days if one[0] // 24 == hour // 24]
         kept = [one for one in self.days if one[0] // 24 != hour // 24 and one[0] > hour - SPAN_H]
         kept.append(max([*of_day, day], key=_size))
@@ -87,9 +87,9 @@ class LargeDays:
         if not isinstance(state, list | tuple) or len(state) != 3:
             raise ValueError("large days are none")
         since, active, days = state
-        large = cls(whole(since), whole(active, 1))
+        large = cls(whole(since, 0, MOST), whole(active, 1, MOST))
         for hour, count, profile in rows_of_numbers(days, 3, KEPT):
-            large.days.append((whole(hour, 0, MOST), whole(count, 1, MOST), whole(profile, 1, MOST)))
+            large.days.append((whole(hour, 0, MOST), whole(count, 1, MOST), whole(profile, 1, MOST_PROFILE)))
         return large
 
 

@@ -50,11 +50,11 @@ _NOTHING = np.array((0.0, 0.0, 0.0, 0.0, NEVER, NEVER, False), ROW)
 # Large days, of those who have any; a day of no hour (-1) is none.
 DAYS_ROW = np.dtype(
     [
-        ("since", "<i8"),
-        ("active", "<i8"),
+        ("since", "<i4"),
+        ("active", "<i4"),
         ("hours", "<i4", (KEPT,)),
         ("counts", "<i4", (KEPT,)),
-        ("profiles", "<i4", (KEPT,)),
+        ("profiles", "<u2", (KEPT,)),
     ]
 )
 _NO_DAYS = np.zeros((), DAYS_ROW)

@@ -123,7 +123,8 @@ DETECTION = Detection(
     explanation=(
         "Compares the shares of the kinds of operation in an hour with those in the vault's history. It "
         "speaks only if the part that its callers have not done before, in about that number, is strange by "
-        f"itself. {TELLS_AGAIN}Hours with fewer than {FEWEST} operations are not judged. It cannot see more of the same."
+        "itself. The chance is measured: it is the share of all vaults' hours that were as strange for theirs. "
+        f"{TELLS_AGAIN}Hours with fewer than {FEWEST} operations are not judged. It cannot see more of the same."
     ),
     tactics=("CredentialAccess",),
     techniques=("T1555.006", "T1078.004"),
