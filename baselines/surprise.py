@@ -11,28 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import exp, log
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 STEP = 0.25  # width of a histogram's place, in powers of ten
 PLACES = 80
 ENOUGH = 500  # hours before the tail is believed
-TAIL_SHARE = 0.01  # the tail begins where at most so many hours lie
+TAIL_SHARE = 0.01  # the tail begins where at most so many hours lie ...
+# ... and at least so many: an attack's own hours must not make a tail of their own, far out, that excuses it.
+TAIL_HOURS = 30
 CENSORED = 16  # places above the tail's begin from which on a score is 'at least so high'
 LEAST_SCALE = 1.0 / log(10.0)  # a model that is right: an exponential tail of one power of ten in ten
-PRIOR = 5.0  # hours as if seen in a tail, until others say more of it
-
-
-class Tail(NamedTuple):
-    """What is taken for a tail of which little is known."""
-
-    hours: int  # ... and at least so many are in it
-    scale: float  # in powers of ten: by e less likely in each
-
-
-# Of one alert: what is rare enough has not been seen, and no tail is thin until many hours say so. As assumed of an
-# organisation that is not known yet; and one scanner in a hundred makes a tail of its own.
-CAUTIOUS = Tail(5, 1.0)
-EVEN = Tail(30, LEAST_SCALE)  # of a rate, which may be neither too low nor too high: as a right model's
+# So many hours count as if they had been seen in a tail of that scale, in powers of ten.
+PRIOR = 5.0
+# Of an alert: what is rare enough has not been seen yet, and no tail is thin until many hours say so.
+CAUTIOUS = 1.5
+EVEN = LEAST_SCALE  # of a rate, which may be neither too low nor too high: a right model's
 
 
 def whole(value: Any) -> int:
@@ -71,7 +64,7 @@ class Surprises:
         for place, number in other._places.items():
             self._places[place] = self._places.get(place, 0) + number
 
-    def chance(self, score: float, tail: Tail = CAUTIOUS) -> float | None:
+    def chance(self, score: float, prior: float = CAUTIOUS) -> float | None:
         """Share of hours that scored at least so high; None: too few are known.
 
         A tail may be a mixture: thin where it begins, and heavy farther out. So it is continued from each
@@ -79,11 +72,11 @@ class Surprises:
         """
         if self.hours < ENOUGH:
             return None
-        begins = [(begin, above) for begin, above in self._tails(tail) if begin * STEP <= score]
+        begins = [(begin, above) for begin, above in self._tails() if begin * STEP <= score]
         if not begins:
             return self.at_least(score) / self.hours
         return max(
-            (above + 0.5) / (self.hours + 1.0) * exp(-(score - begin * STEP) / self._scale(begin, tail))
+            (above + 0.5) / (self.hours + 1.0) * exp(-(score - begin * STEP) / self._scale(begin, prior))
             for begin, above in begins
         )
 
@@ -92,24 +85,24 @@ class Surprises:
         place = int(max(0.0, score) / STEP)
         return sum(number for at, number in self._places.items() if at >= place)
 
-    def _tails(self, tail: Tail) -> list[tuple[int, int]]:
+    def _tails(self) -> list[tuple[int, int]]:
         """The places where the tail may begin, each with the hours that are in it."""
         begins: list[tuple[int, int]] = []
         above = self.hours
         for place in range(PLACES):
-            if place and above <= TAIL_SHARE * self.hours and (above >= tail.hours or not begins):
+            if place and above <= TAIL_SHARE * self.hours and (above >= TAIL_HOURS or not begins):
                 begins.append((place, above))
             above -= self._places.get(place, 0)
         return begins
 
-    def _scale(self, begin: int, tail: Tail) -> float:
+    def _scale(self, begin: int, prior: float) -> float:
         """Mean of the tail beyond its begin: excesses over hours that ended below the censoring."""
         halves = whole = 0  # in integers: the order in which shards were added up must leave no trace
         for at, number in self._places.items():
             if at >= begin:
                 halves += number * min(2 * (at - begin) + 1, 2 * CENSORED)
                 whole += number if at - begin < CENSORED else 0
-        return max(LEAST_SCALE, (PRIOR * tail.scale + halves * STEP / 2) / (PRIOR + whole))
+        return max(LEAST_SCALE, (PRIOR * prior + halves * STEP / 2) / (PRIOR + whole))
 
     def state(self) -> list[Any]:
         """As MessagePack values."""
