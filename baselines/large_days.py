@@ -8,6 +8,7 @@ that size comes as often as it came, among the entity's active hours; what is la
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Self
 
 from baselines.base import rows_of_numbers, whole
@@ -19,7 +20,7 @@ SPAN_H = 35 * 24
 # Days with as much that make it usual, so that who comes again is told for four days; or two weeks' same hours, which
 # no attacker keeps to and every timer does.
 DAYS, WEEKS = 4, 2
-SCATTER = 0.1  # dispersion of a job's size, beside Poisson's
+SCATTER = 0.02  # dispersion of a job's size, beside Poisson's: what grows by a third each day is none
 # Days that a right model expects to have had as much need no further explanation. What they are is known from a few
 # hours, so three times as many are granted: a model that is right is left alone in 49 of 50 cases.
 GRANTED = 3.0
@@ -66,6 +67,9 @@ class LargeDays:
 
     def _share(self, count: int, days: list[Known], hour: int, own: Callable[[int], float]) -> float:
         """The share of hours that such days make up, and of those the share with that many."""
+        latest = [size for size, _ in sorted(days, key=lambda one: one[1])[-DAYS:]] + [count]
+        if len(latest) > DAYS and all(before < after for before, after in pairwise(latest)):
+            return 0.0  # more on each day than on the one before: somebody is trying how far it goes
         level, oldest = min(size for size, _ in days), min(then for _, then in days)
         hours = max(len(days), self.active * (hour - oldest) / max(1, hour - self.since))
         unexplained = len(days) - GRANTED * hours * own(level)

@@ -145,3 +145,13 @@ def test_a_table_keeps_the_days_of_each_owner_apart_and_lets_them_go_with_it() -
     table.forget(np.array([3]))
     table.learn(np.array([3]), forty, at, 1.0, SCATTER, np.zeros(1), one)
     assert table.model(3).large is None
+
+
+@pytest.mark.parametrize("growth", [1.2, 1.3, 1.45])
+def test_who_does_more_each_day_is_told_each_day(growth: float) -> None:
+    """Else an attack that grows slowly enough would be excused by itself."""
+    rng = np.random.default_rng(1)
+    calm = [(hour, 1 + int(rng.poisson(1.5))) for hour in range(35 * 24)]
+    ramp = {24 * (21 + day) + 14: round(30 * growth**day) for day in range(14)}
+    said, _ = played([(hour, ramp.get(hour, count)) for hour, count in calm])
+    assert max(said[hour] for hour in ramp) < 1e-5
