@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from baselines.surprise import ENOUGH, PLACES, STEP, Surprises
+from baselines.surprise import ENOUGH, EVEN, PLACES, STEP, Surprises
 
 DAYS = 28  # that are remembered
 ENOUGH_DAYS = 7  # before they say how often something is found: a week has its rhythm
@@ -30,7 +30,7 @@ class Judged(NamedTuple):
 
     def chance(self, score: float) -> float:
         """Share of the entity-hours judged in which something so improbable was found."""
-        known = self.seen.chance(score)
+        known = self.seen.chance(score, EVEN)
         return 1.0 if known is None else known
 
     def most(self, highest: float | None) -> float:

@@ -142,6 +142,8 @@ class Judge:
                 if model.last_hour is not None:
                     observation["skipped"] = view.seasons.skipped(learned.name, model.last_hour, view.hour)
                 self._count(learned.name, model, observation, suspicious, tally)
+            elif learned.measured and observation["judged"]:
+                tally.surprise(learned.name, model.score_one(observation))
             slowly = HELD_COUNT if learned.counts else HELD_WEIGHT
             model.learn_one(observation, w=slowly if suspicious else 1.0)
 

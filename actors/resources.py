@@ -25,8 +25,8 @@ from actors.shard_state import ResourceRows, within
 from actors.traffic_window import TrafficWindow
 from baselines import codec
 from baselines.population import Tally
-from baselines.seasonal_count import SeasonalCount
-from baselines.seasonal_table import ROW, SeasonalTable
+from baselines.seasonal_table import DAYS, DAYS_ROW, ROW, SeasonalTable
+from baselines.seasonal_table import VERSION as TABLE_VERSION
 from detections.declare import Detection, Learned
 from detections.traffic import Traffic
 from detections.view import Seasons, TrafficHour
@@ -283,7 +283,10 @@ class Resources:
         tables = []
         for name, table in sorted(self._tables.items()):
             has, rows = table.rows(changed)
-            tables.append((name, SeasonalCount.VERSION, has.tobytes(), rows.tobytes()))
+            tables.append((name, TABLE_VERSION, has.tobytes(), rows.tobytes()))
+            has, rows = table.days(changed)
+            if has.any():
+                tables.append((name + DAYS, TABLE_VERSION, has.tobytes(), rows.tobytes()))
         others = [
             (place, name, codec.pack(model))
             for place, number in enumerate(changed.tolist() if self._others else ())
@@ -308,12 +311,14 @@ class Resources:
         about = np.frombuffer(saved.about, ABOUT)
         self._about[numbers[mine]] = about[mine]
         self._take(numbers[mine & (about["last_hour"] == UNMET)])
-        for name, version, has, rows in saved.tables:
-            if version != SeasonalCount.VERSION:
-                raise ValueError(f"{name}: counts of version {version}; this reads {SeasonalCount.VERSION}")
+        for name, _, has, rows in saved.tables:
             owners = numbers[np.frombuffer(has, bool)]
             if name in self._tables:
                 self._tables[name].put_rows(owners[owners >= 0], np.frombuffer(rows, ROW)[owners >= 0])
+        for name, _, has, rows in saved.tables:  # after the others, which begin without
+            owners = numbers[np.frombuffer(has, bool)]
+            if name.endswith(DAYS) and (table := self._tables.get(name.removesuffix(DAYS))):
+                table.put_days(owners[owners >= 0], np.frombuffer(rows, DAYS_ROW)[owners >= 0])
         for place, name, model in saved.others:
             if numbers[place] >= 0:
                 self._others.setdefault(int(numbers[place]), {})[name] = codec.unpack(model)

@@ -17,8 +17,8 @@ from actors.keys import GROUPS
 from actors.messages import COUNTED, PRINCIPAL, SIGNED_IN, VAULT
 from actors.part_table import ENTITIES, KINDS
 from actors.traffic_window import COLUMNS
-from baselines.seasonal_count import SeasonalCount
-from baselines.seasonal_table import ROW
+from baselines.seasonal_table import DAYS, DAYS_ROW, ROW
+from baselines.seasonal_table import VERSION as TABLE_VERSION
 
 if TYPE_CHECKING:
     from actors.shard_state import Changes, EntityChange, EventRows, Packed, ResourceRows, TrafficRows
@@ -77,13 +77,14 @@ def _check_resources(rows: ResourceRows) -> None:
         "a number is out of range",
     )
     for name, version, has, table in rows.tables:
-        if version != SeasonalCount.VERSION:
-            raise ValueError(f"{name}: counts of version {version}; this reads {SeasonalCount.VERSION}")
+        if version != TABLE_VERSION:
+            raise ValueError(f"{name}: counts of version {version}; this reads {TABLE_VERSION}")
         mask = flags(has)
         _that(len(mask) == number, f"{name}: not every resource is told of")
-        counts = octets(table, ROW)
+        of_days = name.endswith(DAYS)
+        counts = octets(table, DAYS_ROW if of_days else ROW)
         _that(len(counts) == int(mask.sum()), f"{name}: resources and their counts differ in number")
-        _check_counts(name, counts)
+        (_check_days if of_days else _check_counts)(name, counts)
     for place, _, _ in rows.others:
         _that(0 <= place < number, "a model is of no resource")
     for place, _ in rows.words:
@@ -98,6 +99,14 @@ def _check_counts(name: str, counts: Numbers) -> None:
     for field in ("counts", "exposure", "squares"):
         _that(bool((counts[field] >= 0.0).all()), f"{name}: a count is negative")
     _that(bool((counts["last"] < MOST_HOURS).all()), f"{name}: an hour is out of range")
+
+
+def _check_days(name: str, days: Numbers) -> None:
+    real = days["hours"] >= 0
+    _that(bool((days["active"] > 0).all()), f"{name}: there are days of no active hour")
+    _that(bool((days["since"] >= 0).all()), f"{name}: an hour is out of range")
+    for field in ("counts", "profiles"):
+        _that(bool((days[field][real] > 0).all()), f"{name}: a day has no {field}")
 
 
 # Open hours

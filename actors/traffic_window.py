@@ -22,6 +22,9 @@ from ingest.identity import content_hash
 # real guesses of an SSH password (Zeek's trace sshguess.pcap) took 37 to 45 packets and 6,900 to 7,700 octets.
 SHORT_PACKETS = 60
 SHORT_OCTETS = 12_000
+# Of one packet in so many that share of both is left, and which packets are left is chance: one of full size more says
+# nothing. So about what looks short without sampling looks short with it.
+FULL_PACKET = 1_500
 MERGE_ROWS = 200_000  # rows taken in before they are merged, or as many as there are merged ones
 MOST_LOOKED_AT = 50  # connections of a peer among which those are looked for that are named
 
@@ -230,7 +233,7 @@ def _peers(rows: Connections, keys: tuple[str, ...]) -> Peers:
     passed = ~rows["denied"]
     packets = (rows["forward"] + rows["back"]) * passed
     octets = rows["octets"] * passed
-    short = passed & (packets <= SHORT_PACKETS) & (octets <= SHORT_OCTETS)
+    short = passed & _short(packets, octets, rows["sampling"])
     answered = passed & (rows["forward"] > 0) & (rows["back"] > 0)
     single = len(starts) == number  # each peer has one connection: nothing is to be added up
 
@@ -253,3 +256,14 @@ def _peers(rows: Connections, keys: tuple[str, ...]) -> Peers:
         "begin": starts,
         "end": np.append(starts[1:], number) if number else starts,
     }
+
+
+def _short(
+    packets: npt.NDArray[Any], octets: npt.NDArray[Any], sampling: npt.NDArray[Any]
+) -> npt.NDArray[np.bool_]:
+    """Which connections look like a log-in that failed, by what sampling leaves of one."""
+    every = np.maximum(sampling.astype(np.int64), 1)
+    room = (every > 1).astype(np.int64)  # one packet, and one as which traffic both ways is counted
+    few = packets <= -(-SHORT_PACKETS // every) + 2 * room
+    small: npt.NDArray[np.bool_] = octets <= SHORT_OCTETS // every + room * FULL_PACKET
+    return few & small

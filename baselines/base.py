@@ -51,6 +51,15 @@ def rows(value: Any, width: int, limit: int) -> list[Any]:
     return list(value)
 
 
+def rows_of_numbers(value: Any, width: int, limit: int) -> list[list[int]]:
+    """A table of whole numbers of a saved state. Raises ValueError."""
+    if not isinstance(value, list | tuple) or len(value) > limit:
+        raise ValueError("a table is none, or too long")
+    if not all(isinstance(row, list | tuple) and len(row) == width for row in value):
+        raise ValueError("a table's row is not one")
+    return [[whole(one) for one in row] for row in value]
+
+
 class Model(base.Base, abc.ABC):
     """An online model of what is normal for one entity.
 

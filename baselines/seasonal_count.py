@@ -6,6 +6,7 @@ from math import log10, sqrt
 from typing import Any, Self
 
 from baselines.base import Model, number, optional
+from baselines.large_days import RARE, LargeDays
 from baselines.negative_binomial import upper_tails_of_active, zeros_beside
 
 FORGET = 0.002  # of what is known an hour: a memory of about three weeks
@@ -19,6 +20,10 @@ MOST_SPREAD = 2.0
 # What is known counts so much less after each hour that is taught slowly: one such hour changes next to nothing, but
 # where they follow each other day and night the level is another one, and known within days.
 FADE = 0.02
+# Before, a model knows too little of its entity to say what is a rare hour for it. Above so many times what is
+# expected an hour may be one.
+HOURS_TO_KNOW = 48
+TIMES, MORE = 2.0, 2.0
 
 
 class SeasonalCount(Model):
@@ -31,7 +36,8 @@ class SeasonalCount(Model):
     organisation's. Hours without an observation are zeros, settled in closed form.
 
     What is suspicious is taught at a small weight, and what is known fades a little with each such hour: so a burst
-    leaves the mean as it was, and a level that stays is learned in days.
+    leaves the mean as it was, and a level that stays is learned in days. What comes on some days, an hour each, is
+    remembered apart (`baselines.large_days`), and a count is no less probable than those days say.
 
     Observations: `hour` (hours since 1970), `count`, and optionally `profile`, `dispersion` (the
     organisation's), `skipped` (sum of the profiles of the hours since the last observation).
@@ -45,7 +51,8 @@ class SeasonalCount(Model):
     True
     """
 
-    VERSION = 2
+    VERSION = 3  # 2 knew nothing of large days
+    READS = (2, 3)
 
     def __init__(self) -> None:
         self._counts = 0.0
@@ -55,6 +62,7 @@ class SeasonalCount(Model):
         self._seasoned = False  # the sums above are of hours that were expected by a known profile
         self._first: int | None = None
         self._last: int | None = None
+        self.large: LargeDays | None = None  # None: no hour was rare yet
 
     @property
     def last_hour(self) -> int | None:
@@ -91,7 +99,18 @@ class SeasonalCount(Model):
         return self.dispersion(organisation) + 1.0 / (counts + PRIOR_COUNT + 1.0)
 
     def tail(self, count: int, hour: int, profile: float = 1.0, dispersion: float = 0.5) -> float:
-        """P(X >= count) in that hour, given that it is no hour of a zero."""
+        """P(X >= count) in that hour, given that it is no hour of a zero, and what days with much say of it."""
+        own = self.own_tail(count, hour, profile, dispersion)
+        if self.large is None or own >= RARE:
+            return own
+
+        def alone(level: int) -> float:
+            return self.own_tail(level, hour, profile, dispersion)
+
+        return max(own, self.large.chance(count, hour, profile, alone))
+
+    def own_tail(self, count: int, hour: int, profile: float = 1.0, dispersion: float = 0.5) -> float:
+        """The same by mean and scatter alone."""
         if count < 1:
             return 1.0
         scatter = self.scatter(hour, dispersion)
@@ -109,6 +128,7 @@ class SeasonalCount(Model):
         profile = float(x.get("profile", 1.0))
         late = self._last is not None and hour <= self._last
         if not late:
+            self._remember(hour, int(count), profile, float(x.get("dispersion", 0.5)))
             held = 1.0 - FADE if w < 1.0 else 1.0
             self._counts, self._exposure = (held * sum_ for sum_ in self._settled(hour, x.get("skipped")))
         expected = (self._counts + PRIOR_COUNT) / (self._exposure + PRIOR_HOURS) * profile
@@ -132,19 +152,33 @@ class SeasonalCount(Model):
         self._first = hour if self._first is None else self._first
         self._last = hour
 
+    def _remember(self, hour: int, count: int, profile: float, dispersion: float) -> None:
+        """Remember an hour that is rare by mean and scatter, flagged or not."""
+        if self.large is not None:
+            self.large.active += 1
+        if self.hours_learned(hour) < HOURS_TO_KNOW or count <= TIMES * self.mean(hour, profile) + MORE:
+            return
+        if self.own_tail(count, hour, profile, dispersion) < RARE:
+            if self.large is None:
+                self.large = LargeDays(hour, 1)
+            self.large.note(hour, count, profile)
+
     def state(self) -> list[Any]:
-        """Four sums and two hours, and whether the profile was known."""
+        """Four sums and two hours, whether the profile was known, and the large days."""
         sums = [self._counts, self._exposure, self._excess, self._squares]
-        return [*sums, self._first, self._last, self._seasoned]
+        large = None if self.large is None else self.large.state()
+        return [*sums, self._first, self._last, self._seasoned, large]
 
     @classmethod
     def restore(cls, state: list[Any], version: int) -> Self:
         """The model with that state."""
-        if version != cls.VERSION or len(state) != 7:
+        if version not in cls.READS or len(state) != (7 if version == 2 else 8):
             raise ValueError(f"a SeasonalCount of version {version} can't be read")
         model = cls()
         model._counts, model._exposure = number(state[0], 0.0), number(state[1], 0.0)
         model._excess, model._squares = number(state[2]), number(state[3], 0.0)
         model._first, model._last = optional(state[4]), optional(state[5])
         model._seasoned = bool(state[6])
+        if version > 2 and state[7] is not None:
+            model.large = LargeDays.restore(state[7])
         return model

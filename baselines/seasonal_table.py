@@ -11,22 +11,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from baselines.large_days import KEPT, RARE, LargeDays
 from baselines.negative_binomial import upper_tails_of_active, zeros_beside_many
+from baselines.owned_rows import Ints, Mask, OwnedRows
 from baselines.seasonal_count import (
     CAP,
     FADE,
     FORGET,
+    HOURS_TO_KNOW,
     LEAST_DISPERSION,
+    MORE,
     MOST_SPREAD,
     PRIOR_COUNT,
     PRIOR_HOURS,
     SHRINK,
+    TIMES,
     SeasonalCount,
 )
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 NEVER = np.int64(-(1 << 62))  # first and last hour of a model that has learned nothing
 LONGEST = 12_000  # silent hours that are told apart: after them next to nothing is left of what was known
@@ -39,53 +42,44 @@ FAR = 2.5
 _FLOATS = ("counts", "exposure", "excess", "squares")
 ROW = np.dtype([*((name, "<f8") for name in _FLOATS), ("first", "<i8"), ("last", "<i8"), ("seasoned", "?")])
 
+VERSION = 2  # of saved rows, of both kinds
+DAYS = " days"  # after a table's name: its large days, as they are saved
+
 _NOTHING = np.array((0.0, 0.0, 0.0, 0.0, NEVER, NEVER, False), ROW)
+
+# Large days, of those who have any; a day of no hour (-1) is none.
+DAYS_ROW = np.dtype(
+    [
+        ("since", "<i4"),
+        ("active", "<i4"),
+        ("hours", "<i4", (KEPT,)),
+        ("counts", "<i4", (KEPT,)),
+        ("profiles", "<u2", (KEPT,)),
+    ]
+)
+_NO_DAYS = np.zeros((), DAYS_ROW)
+_NO_DAYS["hours"] = -1
 
 
 class SeasonalTable:
     """Rows of models by the number of their owner; an owner without a row has learned nothing."""
 
     def __init__(self) -> None:
-        self._rows = np.zeros(0, ROW)
-        self._used = 0
-        self._free = np.empty(0, np.int64)  # rows of owners that were forgotten
-        self._row_of = np.full(0, -1, np.int32)  # owner -> row
+        self._models = OwnedRows(_NOTHING)
+        self._days = OwnedRows(_NO_DAYS)
 
     def __len__(self) -> int:
-        return self._used - len(self._free)
-
-    def _reach(self, owners: Ints) -> Ints:
-        """The owners' rows, made where they were not."""
-        most = int(owners.max(initial=-1)) + 1
-        if most > len(self._row_of):
-            self._row_of = _grown(self._row_of, most, -1)
-        fresh = owners[self._row_of[owners] < 0]
-        if len(fresh):
-            self._row_of[fresh] = self._new(len(fresh))
-        return self._row_of[owners].astype(np.int64)
-
-    def _new(self, number: int) -> Ints:
-        """So many rows that nobody has."""
-        again, self._free = self._free[:number], self._free[number:]
-        end = self._used + number - len(again)
-        if end > len(self._rows):
-            self._rows = _grown(self._rows, end, _NOTHING)
-        rows = np.concatenate([again, np.arange(self._used, end)])
-        self._used = end
-        self._rows[rows] = _NOTHING
-        return rows
+        return len(self._models)
 
     def forget(self, owners: Ints) -> None:
         """Forget what some owners have learned."""
-        known = owners[owners < len(self._row_of)]
-        known = known[self._row_of[known] >= 0]
-        self._free = np.concatenate([self._free, self._row_of[known].astype(np.int64)])
-        self._row_of[known] = -1
+        self._models.forget(owners)
+        self._days.forget(owners)
 
     def _of(self, owners: Ints) -> Any:
         """Copies of the owners' rows."""
-        places = self._reach(owners)
-        return self._rows[places]
+        places = self._models.reach(owners)
+        return self._models.rows[places]
 
     def last_hours(self, owners: Ints) -> Ints:
         """Hour of each owner's last observation, NEVER for none."""
@@ -116,6 +110,14 @@ class SeasonalTable:
 
     def tails(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> Floats:
         """P(X >= number) in that hour, given that it is none of a zero, for each owner; the numbers are above 0."""
+        tails = self._own_tails(owners, numbers, hour, profile, dispersion)
+        rare = np.flatnonzero(tails < RARE)
+        for at in rare[self._days.having(owners[rare])].tolist():
+            model = self.model(int(owners[at]))  # it is asked of few
+            tails[at] = max(tails[at], model.tail(int(numbers[at]), hour, profile, dispersion))
+        return tails
+
+    def _own_tails(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> Floats:
         tails: Floats = upper_tails_of_active(numbers, *self._expected(owners, hour, profile, dispersion))
         return tails
 
@@ -137,8 +139,9 @@ class SeasonalTable:
         weight: Floats,
     ) -> None:
         """Teach each owner its count of an hour that comes after all that it has learned."""
-        at = self._reach(owners)
-        rows = self._rows[at]
+        self._remember(owners, numbers, hour, profile, dispersion)
+        at = self._models.reach(owners)
+        rows = self._models.rows[at]
         held = np.where(weight < 1.0, 1.0 - FADE, 1.0)
         counts, exposure = (held * sums for sums in self._settled(rows, hour, skipped))
         expected = (counts + PRIOR_COUNT) / (exposure + PRIOR_HOURS) * profile
@@ -160,44 +163,81 @@ class SeasonalTable:
         rows["counts"], rows["exposure"] = counts * kept + taught, exposure * kept + profile
         rows["first"] = np.where(rows["first"] == NEVER, hour, rows["first"])
         rows["last"] = hour
-        self._rows[at] = rows
+        self._models.rows[at] = rows
+
+    def _remember(self, owners: Ints, numbers: Ints, hour: int, profile: float, dispersion: float) -> None:
+        """`SeasonalCount._remember` of each."""
+        having = owners[self._days.having(owners)]
+        self._days.rows["active"][self._days.reach(having)] += 1
+        mean = self.mean(owners, hour, profile)
+        wild = (numbers > TIMES * mean + MORE) & (self.hours_learned(owners, hour) >= HOURS_TO_KNOW)
+        owners, numbers = owners[wild], numbers[wild]
+        rare = self._own_tails(owners, numbers, hour, profile, dispersion) < RARE
+        for owner, number in zip(owners[rare].tolist(), numbers[rare].tolist(), strict=True):
+            large = self._large(owner) or LargeDays(hour, 1)
+            large.note(hour, number, profile)
+            self._put_large(owner, large)
 
     # One owner's model
 
     def model(self, owner: int) -> SeasonalCount:
         """The owner's model, as it is now: a copy."""
-        at = int(self._row_of[owner]) if owner < len(self._row_of) else -1
-        if at < 0:
+        if not self._models.has(owner):
             return SeasonalCount()
-        *sums, first, last, seasoned = self._rows[at].item()
+        *sums, first, last, seasoned = self._models.row(owner).item()
         hours = [None if hour == NEVER else hour for hour in (first, last)]
-        return SeasonalCount.restore([*sums, *hours, seasoned], SeasonalCount.VERSION)
+        model = SeasonalCount.restore([*sums, *hours, seasoned, None], SeasonalCount.VERSION)
+        model.large = self._large(owner)
+        return model
 
     def has(self, owner: int) -> bool:
         """Whether the owner has learned anything."""
-        return owner < len(self._row_of) and self._row_of[owner] >= 0
+        return self._models.has(owner)
 
     def put(self, owner: int, model: SeasonalCount) -> None:
         """Set the owner's model."""
-        at = self._reach(np.array([owner]))[0]
-        *sums, first, last, seasoned = model.state()
+        *sums, first, last, seasoned, _ = model.state()
         hours = [NEVER if hour is None else hour for hour in (first, last)]
-        self._rows[at] = (*sums, *hours, seasoned)
+        at = self._models.reach(np.array([owner]))[0]
+        self._models.rows[at] = (*sums, *hours, seasoned)
+        self._days.forget(np.array([owner]))
+        if model.large is not None:
+            self._put_large(owner, model.large)
+
+    def _large(self, owner: int) -> LargeDays | None:
+        if not self._days.has(owner):
+            return None
+        row = self._days.row(owner)
+        large = LargeDays(int(row["since"]), int(row["active"]))
+        days = zip(row["hours"].tolist(), row["counts"].tolist(), row["profiles"].tolist(), strict=True)
+        large.days = [day for day in days if day[0] >= 0]
+        return large
+
+    def _put_large(self, owner: int, large: LargeDays) -> None:
+        row = _NO_DAYS.copy()
+        row["since"], row["active"] = large.since, large.active
+        for at, (hour, count, profile) in enumerate(large.days):
+            row["hours"][at], row["counts"][at], row["profiles"][at] = hour, count, profile
+        self._days.put(np.array([owner]), row)
 
     # Many owners' rows, to be saved
 
     def rows(self, owners: Ints) -> tuple[Mask, Any]:
         """Which of the owners have learned anything, and the rows (`ROW`) of those."""
-        has = np.zeros(len(owners), bool)
-        met = owners < len(self._row_of)
-        has[met] = self._row_of[owners[met]] >= 0
-        return has, self._rows[self._row_of[owners[has]]]
+        return self._models.saved(owners)
 
     def put_rows(self, owners: Ints, rows: Any) -> None:
         """Set the owners' rows."""
-        if len(owners):
-            at = self._reach(owners)  # first: it may make the table longer
-            self._rows[at] = rows
+        self._models.put(owners, rows)
+        self._days.forget(owners)
+
+    def days(self, owners: Ints) -> tuple[Mask, Any]:
+        """Which of the owners have large days, and the rows (`DAYS_ROW`) of those."""
+        return self._days.saved(owners)
+
+    def put_days(self, owners: Ints, rows: Any) -> None:
+        """Set the owners' large days, after their rows."""
+        self._days.put(owners, rows)
 
 
 def _dispersion(rows: Any, organisation: float) -> Floats:
@@ -206,10 +246,3 @@ def _dispersion(rows: Any, organisation: float) -> Floats:
     own = np.where(squares > 0.0, rows["excess"] / np.where(squares > 0.0, squares, 1.0), 0.0)
     result: Floats = np.maximum(LEAST_DISPERSION, weight * own + (1.0 - weight) * organisation)
     return result
-
-
-def _grown(column: Any, least: int, fill: Any) -> Any:
-    """A longer copy: half as long again, so that growing costs the same for each owner."""
-    out = np.full(max(least, 1_024, len(column) * 3 // 2), fill, column.dtype)
-    out[: len(column)] = column
-    return out

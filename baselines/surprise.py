@@ -17,10 +17,15 @@ STEP = 0.25  # width of a histogram's place, in powers of ten
 PLACES = 80
 ENOUGH = 500  # hours before the tail is believed
 TAIL_SHARE = 0.01  # the tail begins where at most so many hours lie ...
-TAIL_HOURS = 30  # ... and at least so many
+# ... and at least so many: an attack's own hours must not make a tail of their own, far out, that excuses it.
+TAIL_HOURS = 30
 CENSORED = 16  # places above the tail's begin from which on a score is 'at least so high'
 LEAST_SCALE = 1.0 / log(10.0)  # a model that is right: an exponential tail of one power of ten in ten
-PRIOR = 5.0  # hours as if seen in such a tail
+# So many hours count as if they had been seen in a tail of that scale, in powers of ten.
+PRIOR = 5.0
+# Of an alert: what is rare enough has not been seen yet, and no tail is thin until many hours say so.
+CAUTIOUS = 1.5
+EVEN = LEAST_SCALE  # of a rate, which may be neither too low nor too high: a right model's
 
 
 def whole(value: Any) -> int:
@@ -37,7 +42,7 @@ class Surprises:
     >>> seen = Surprises()
     >>> for number in range(1, 10_001):
     ...     seen.note(log(10_000 / number) / log(10.0))
-    >>> 0.5e-4 < seen.chance(4.0) < 2e-4, seen.chance(8.0) < 1e-7
+    >>> 0.5e-4 < seen.chance(4.0) < 3e-4, seen.chance(8.0) < 1e-6
     (True, True)
     """
 
@@ -59,7 +64,7 @@ class Surprises:
         for place, number in other._places.items():
             self._places[place] = self._places.get(place, 0) + number
 
-    def chance(self, score: float) -> float | None:
+    def chance(self, score: float, prior: float = CAUTIOUS) -> float | None:
         """Share of hours that scored at least so high; None: too few are known.
 
         A tail may be a mixture: thin where it begins, and heavy farther out. So it is continued from each
@@ -71,7 +76,7 @@ class Surprises:
         if not begins:
             return self.at_least(score) / self.hours
         return max(
-            (above + 0.5) / (self.hours + 1.0) * exp(-(score - begin * STEP) / self._scale(begin))
+            (above + 0.5) / (self.hours + 1.0) * exp(-(score - begin * STEP) / self._scale(begin, prior))
             for begin, above in begins
         )
 
@@ -90,14 +95,14 @@ class Surprises:
             above -= self._places.get(place, 0)
         return begins
 
-    def _scale(self, begin: int) -> float:
+    def _scale(self, begin: int, prior: float) -> float:
         """Mean of the tail beyond its begin: excesses over hours that ended below the censoring."""
         halves = whole = 0  # in integers: the order in which shards were added up must leave no trace
         for at, number in self._places.items():
             if at >= begin:
                 halves += number * min(2 * (at - begin) + 1, 2 * CENSORED)
                 whole += number if at - begin < CENSORED else 0
-        return max(LEAST_SCALE, (PRIOR * LEAST_SCALE + halves * STEP / 2) / (PRIOR + whole))
+        return max(LEAST_SCALE, (PRIOR * prior + halves * STEP / 2) / (PRIOR + whole))
 
     def state(self) -> list[Any]:
         """As MessagePack values."""

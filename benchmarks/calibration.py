@@ -4,7 +4,7 @@
 
 Of the entity-hours in which a baseline was asked (the entity was active, and had been known for a week), the share
 whose chance was below p: by the entity's own model, and as an alert states it, which is measured over all entities'
-hours before. Novelty: of keys seen in such an hour, the share that was new where the model gave something new a chance
+hours before; and whether that is within a factor of 3 of p. Novelty: of keys seen in such an hour, the share that was new where the model gave something new a chance
 below p, and the share that was to be expected by those chances. Sparse: fewer than one event expected in the hour
 (novelty: fewer than 10 keys known). Each organisation is run with all packets, and with one in ten sampled.
 """
@@ -25,18 +25,18 @@ from rich.console import Console
 from actors.judging import Judge
 from actors.organisation import OrganisationView
 from actors.resources import Resources
-from baselines import Mix, Novelty
+from baselines import Novelty
 from cluster.detect import Options, detect
 from detections import counting
 from detections.declare import Finding
 from detections.key_vault.habits import NEWS
-from detections.key_vault.unusual_operation_pattern import FEWEST
 from detections.network import waves
 from simulation import simulate
 from simulation.kinds import KINDS, kind_of
 
 LIMITS = (1e-2, 1e-3, 1e-4)
 WEEK_H = 168
+FEW = 3.0  # to be expected below a limit: fewer say nothing of a factor of 3
 ENOUGH = 1_000  # judgements of a group before its line is drawn
 
 
@@ -46,11 +46,11 @@ class Row:
 
     judged: int = 0
     own: list[int] = field(default_factory=lambda: [0] * len(LIMITS))
-    stated: list[int] | None = None  # counts alone: what is measured over all entities' hours
+    stated: list[int] | None = None  # counts and mixes: what is measured over all entities' hours
     expected: list[float] | None = None  # novelty: by the chances of what was judged; else the limit itself
 
     def counted(self, own: float, stated: float) -> None:
-        """A count."""
+        """A count, or a mix."""
         self.judged += 1
         self.stated = self.stated or [0] * len(LIMITS)
         for n, limit in enumerate(LIMITS):
@@ -65,11 +65,14 @@ class Row:
             self.own[n] += new and chance < limit
             self.expected[n] += chance if chance < limit else 0.0
 
-    def mixed(self, chance: float) -> None:
-        """An hour's mix."""
-        self.judged += 1
-        for n, limit in enumerate(LIMITS):
-            self.own[n] += chance < limit
+    def within(self, n: int) -> str:
+        """Whether as much came below a limit as was to be expected, within a factor of 3; 'few' where that says nothing."""
+        seen = self.own[n] if self.stated is None else self.stated[n]
+        expected = self.judged * LIMITS[n] if self.expected is None else self.expected[n]
+        if expected < FEW and seen <= 3 * FEW:
+            return "few"
+        told = f"{seen / expected:.1f}" if expected else "inf"
+        return f"yes ({told})" if expected / 3 <= seen <= expected * 3 else f"no ({told})"
 
 
 Group = tuple[str, str, int]  # baseline, 'sparse' or 'busy', one packet in so many
@@ -89,7 +92,7 @@ class Judgements:
         return self.rows.setdefault((name, "sparse" if sparse else "busy", self.sampling), Row())
 
     def wait(self, name: str, mean: float, chance: float) -> None:
-        """A count of the hour that is being closed."""
+        """A count or a mix of the hour that is being closed."""
         self._waiting.append((self.row(name, mean < 1), name, chance))
 
     def close(self, organisation: OrganisationView) -> None:
@@ -127,8 +130,8 @@ def _judge(judgements: Judgements, learned: Any, view: Any, seen: Any) -> None:
         if model.keys_known() and not seen["key"].startswith(NEWS):
             row = judgements.row(name, model.keys_known() < 10)
             row.met(model.chance_new(view.hour), not model.known(seen["key"]))
-    elif isinstance(model, Mix) and sum(seen["counts"].values()) >= FEWEST:
-        judgements.row(name, False).mixed(10.0 ** -model.score_one({**seen, "hour": view.hour}))
+    elif learned.measured and seen["judged"]:
+        judgements.wait(name, 1.0, 10.0 ** -model.score_one({**seen, "hour": view.hour}))
 
 
 @contextmanager
@@ -199,6 +202,16 @@ def table(rows: dict[Group, Row]) -> str:
     return "\n".join(lines)
 
 
+def verdicts(rows: dict[Group, Row]) -> str:
+    """Whether what is stated comes as often as it says, by group and limit."""
+    head = "".join(f"{f'{limit:g}':>12}" for limit in LIMITS)
+    lines = [f"{'within a factor of 3 (times as often as said)':<47}{head}"]
+    for (name, busy, sampling), row in sorted(rows.items()):
+        told = [row.within(n) for n in range(len(LIMITS))]
+        lines.append(f"{f'{name}, {busy}, {sampling}':<47}" + "".join(f"{each:>12}" for each in told))
+    return "\n".join(lines)
+
+
 def _shares(below: list[int] | list[float], judged: int) -> str:
     return "".join(f"{each / judged:>9.1e}" if each else f"{'0':>9}" for each in below)
 
@@ -251,7 +264,7 @@ def main(arguments: list[str] | None = None) -> int:
         for seed in chosen.seeds:
             for sampling in (1, 10):
                 measure(judgements, kind, seed, chosen.days, sampling, full=chosen.full)
-    print(table(judgements.rows))
+    print(f"{table(judgements.rows)}\n\n{verdicts(judgements.rows)}")
     chosen.picture.parent.mkdir(parents=True, exist_ok=True)
     draw(judgements.rows, chosen.picture)
     return 0

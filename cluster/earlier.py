@@ -33,7 +33,7 @@ from actors.shard_state import (
     packed,
 )
 from baselines import codec
-from baselines.seasonal_count import SeasonalCount
+from baselines.seasonal_table import VERSION as TABLE_VERSION
 from baselines.seasonal_table import SeasonalTable
 from cluster.beginning import packed_place, place_of
 from cluster.checkpoints import Manifest, Store, part_name
@@ -195,7 +195,7 @@ def _resources(states: list[tuple[int, EntityState]]) -> ResourceRows:
         [state.entity for _, state in states],
         np.array([group for group, _ in states], "<i2").tobytes(),
         np.array([(s.since_us, s.last_hour, s.events) for _, s in states], ABOUT).tobytes(),
-        [(name, SeasonalCount.VERSION, has.tobytes(), some.tobytes()) for name, has, some in rows],
+        [(name, TABLE_VERSION, has.tobytes(), some.tobytes()) for name, has, some in rows],
         others,
     )
 

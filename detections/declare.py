@@ -54,6 +54,8 @@ class Learned:
     `make()` gives a new model (`baselines.Model`). `observe(hour)` gives the observations of that hour as
     dicts, each with `key` ('' if the model has no keys); the engine adds `hour` (hours since 1970) and, for
     seasonal counts, `profile` and `dispersion`, and calls `model.learn_one(observation, w)`.
+    Of a count, and of what is `measured` where the observation has a true `judged`, the organisation-wide view is told
+    how it surprised the model: so the chance that a detection states can be measured.
     Two detections of one owner that name the same baseline share it: the declarations must be equal.
     """
 
@@ -61,6 +63,7 @@ class Learned:
     make: Callable[[], Any]
     observe: Callable[[Any], Iterable[dict[str, Any]]]
     counts: bool = False  # a seasonal count: the organisation's profile and dispersion go with it
+    measured: bool = False  # none, and yet its chance is measured over all entities' hours
     # For resources: every resource's count of the hour at once, as (entities, counts above 0); the same counts
     # as `observe` gives. The engine then keeps the models as columns.
     column: Callable[[Traffic], tuple[Any, Any]] | None = None
@@ -113,9 +116,7 @@ class Stated:
     lets through is known at the hour's close.
     """
 
-    baseline: str = (
-        ""  # measured over the entity-hours of that counting baseline; '': by the entity's own model
-    )
+    baseline: str = ""  # measured over the entity-hours of that baseline, a count or `measured`; '': by the entity's own model
     most: float = 1.0  # measured: the threshold without a budget, which is the highest with one
 
 

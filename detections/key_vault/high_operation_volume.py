@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from baselines.large_days import DAYS, WEEKS
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
@@ -112,7 +113,8 @@ DETECTION = Detection(
     explanation=(
         "Compares the vault's operations in an hour with its own history and with the rhythm of the week. "
         "It speaks only if callers who never did so many of that operation before make up most of the "
-        "excess: so a month-end batch or a key rotation alerts at most once. What goes on hour after hour is told lower from "
+        "excess: so a month-end batch or a key rotation alerts at most once. "
+        f"What came in that size on {DAYS} earlier days, or in {WEEKS} weeks at the same hour, is usual. What goes on hour after hour is told lower from "
         f"the {MANY}th hour of two days on, unless it grows. {TELLS_AGAIN}{TELLS_PASSING}Somewhat more than before is no "
         "excuse for more still in the same week. It cannot see a theft that grows by half a week, or "
         "one by a caller who is always that busy."

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from baselines.mix import Mix
-from detections.declare import Detection, Finding, Learned, Learning, Stated
+from detections import counting
+from detections.declare import Detection, Finding, Learned, Learning, Stated, Verdict
 from detections.key_vault.bursts import BURSTS, acts_of, held_of, kinds, operations, told_before, unexplained
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS, REPEATED, TELLS_AGAIN, TELLS_PASSING
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
+from detections.organisation import Organisation
 from detections.view import Hour
 from detections.words import odds, rounded
 
@@ -23,19 +25,26 @@ FEWEST = 8  # operations in an hour: fewer make any mix look odd
 LIMIT = 2.0
 LIMIT_NEW = 7.5
 FEWEST_HOURS = 24  # hours learned
+# Measured among all vaults' hours: what is odd for its own vault but comes with all of them is no alert.
+THRESHOLD = 0.02
 
 
 def _observe(hour: Hour) -> Iterator[dict[str, Any]]:
     counts = hour.once(operations)
     if counts:
-        yield {"key": "", "counts": counts}
+        yield {"key": "", "counts": counts, "judged": _enough(hour)}
+
+
+def _enough(hour: Hour) -> bool:
+    """Whether there is enough in the hour, and known of the vault, for its mix to be judged."""
+    known = hour.models[BASELINE].hours_learned() >= FEWEST_HOURS
+    return known and sum(hour.once(operations).values()) >= FEWEST
 
 
 def judge(hour: Hour) -> Finding | None:
     """A mix that is strange as a whole, and still is without what its callers have done before."""
     seen = hour.once(operations)
-    model = hour.models[BASELINE]
-    if sum(seen.values()) < FEWEST or model.hours_learned() < FEWEST_HOURS:
+    if not _enough(hour):
         return None
     score = _score(hour, seen)
     if score < LIMIT:
@@ -70,6 +79,7 @@ def _found(hour: Hour, new: dict[Part, int], seen: dict[str, int], score: float,
         "operations_not_explained": sum(new.values()),
         "odds_of_what_is_new": odds(10.0**-strange),
         "hours_learned": hour.models[BASELINE].hours_learned(),
+        "threshold": float(hour.parameters.get("threshold", THRESHOLD)),
     }
     if before:
         evidence["against"] = [before]
@@ -81,6 +91,21 @@ def _found(hour: Hour, new: dict[Part, int], seen: dict[str, int], score: float,
         denied=all(refused(act) for act in acts),
         held=[*held_of(new), (BASELINE, "")],
         severity=REPEATED if before else None,
+    )
+
+
+def confirm(found: Finding, organisation: Organisation) -> Verdict:
+    """How rare so strange a mix is among all vaults' hours, and whether others use the address."""
+    measured = counting.verdict(
+        BASELINE, found.improbability or 0.0, found.evidence["threshold"], organisation
+    )
+    if measured.withheld:
+        return measured
+    verdict = common_address(found, organisation)
+    return Verdict(
+        against=(*verdict.against, *measured.against),
+        steps=verdict.steps,
+        evidence={**verdict.evidence, **measured.evidence},
     )
 
 
@@ -98,14 +123,15 @@ DETECTION = Detection(
     explanation=(
         "Compares the shares of the kinds of operation in an hour with those in the vault's history. It "
         "speaks only if the part that its callers have not done before, in about that number, is strange by "
-        f"itself. {TELLS_AGAIN}{TELLS_PASSING}Hours with fewer than {FEWEST} operations are not judged. It cannot see more of the same."
+        "itself. The chance is measured: it is the share of all vaults' hours that were as strange for theirs. "
+        f"{TELLS_AGAIN}{TELLS_PASSING}Hours with fewer than {FEWEST} operations are not judged. It cannot see more of the same."
     ),
     tactics=("CredentialAccess",),
     techniques=("T1555.006", "T1078.004"),
     remediation=REMEDIATION,
     judge=judge,
-    baselines=(Learned(BASELINE, Mix, _observe), BURSTS),
+    baselines=(Learned(BASELINE, Mix, _observe, measured=True), BURSTS),
     learning=Learning(days=LEARNING_DAYS, events=200),
-    confirm=common_address,
-    stated=Stated(),
+    confirm=confirm,
+    stated=Stated(BASELINE, THRESHOLD),
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from baselines.large_days import DAYS, WEEKS
 from baselines.seasonal_count import SeasonalCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
@@ -342,7 +343,9 @@ def detection(
             f"and the dispersion of both. {WAVES if aim.by_internet else ''}At the hour's close the chance is measured: it "
             "is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
-            "background of scans, with the noisy ones among them and with its waves, raises nothing. What goes on hour after hour "
+            "background of scans, with the noisy ones among them and with its waves, raises nothing. What came in that size on "
+            f"{DAYS} earlier days, or in {WEEKS} weeks at the same hour, is a job of its own, and told only if it grows. "
+            "What goes on hour after hour "
             f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."
         ),

@@ -360,5 +360,5 @@ def test_what_shares_the_budget_is_told_at_the_hours_close_alone() -> None:
         if detection.stated is not None:
             assert detection.at_once is None
             assert not detection.windowless
-            counts = {learned.name for learned in detection.baselines if learned.counts}
-            assert not detection.stated.baseline or detection.stated.baseline in counts
+            told_of = {one.name for one in detection.baselines if one.counts or one.measured}
+            assert not detection.stated.baseline or detection.stated.baseline in told_of

@@ -69,7 +69,7 @@ STREAMS: dict[str, tuple[Stream, int, int]] = {
     "Idle": (times, 100_000, 250),
     "Mix": (mixes, 4_000, 3_000),
     "Novelty": (keys, 200_000, 80_000),
-    "SeasonalCount": (counts, 100_000, 100),
+    "SeasonalCount": (counts, 100_000, 200),
     "Whereabouts": (places, 100_000, 4_000),
 }
 

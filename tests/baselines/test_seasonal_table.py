@@ -147,7 +147,7 @@ def test_a_row_that_was_freed_is_taken_again_and_knows_nothing() -> None:
     ones, zeros = np.ones(3), np.zeros(3)
     for hour in range(50):
         table.learn(np.arange(3), np.array([9, 8, 7]), START + hour, 1.0, 0.5, zeros, ones)
-    rows = len(table._rows)
+    rows = len(table._models.rows)
     for other in range(3, 2_000, 3):
         table.forget(np.arange(other - 3, other))
         assert len(table) == 0
@@ -156,5 +156,5 @@ def test_a_row_that_was_freed_is_taken_again_and_knows_nothing() -> None:
             table.mean(np.arange(other, other + 3), START, 1.0).tolist() == [SeasonalCount().mean(START)] * 3
         )
         table.learn(np.arange(other, other + 3), np.array([9, 8, 7]), START, 1.0, 0.5, zeros, ones)
-    assert len(table._rows) == rows
+    assert len(table._models.rows) == rows
     assert len(table) == 3

@@ -11,7 +11,7 @@ import pytest
 from actors.judging import Judge
 from actors.organisation import OrganisationView
 from baselines import Novelty
-from benchmarks.calibration import Judgements, Row, _judge, draw, table, watched
+from benchmarks.calibration import Judgements, Row, _judge, draw, table, verdicts, watched
 
 
 class Known:
@@ -42,7 +42,10 @@ def test_novelty_is_held_against_what_it_let_expect() -> None:
     model, judgements = Novelty(), Judgements()
     for hour in range(400):
         model.learn_one({"key": "a", "hour": hour})
-    view, learned = SimpleNamespace(models={"n": model}, hour=400), SimpleNamespace(name="n", counts=False)
+    view, learned = (
+        SimpleNamespace(models={"n": model}, hour=400),
+        SimpleNamespace(name="n", counts=False, measured=False),
+    )
     for key in ("a", "b", "news b"):
         _judge(judgements, learned, view, {"key": key})
     row = judgements.rows["n", "sparse", 1]
@@ -71,3 +74,14 @@ def test_the_table_and_the_picture_are_of_the_rows(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg"):
         draw(rows, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_what_comes_more_than_three_times_as_often_is_called_so_and_few_hours_are_called_few() -> None:
+    """Else the table would call chances true that are not, or that nobody can know."""
+    rows = {
+        ("a", "busy", 1): Row(20_000, [0, 0, 0], [200, 70, 7]),
+        ("b", "sparse", 10): Row(1_000, [40, 0, 0], None, [30.0, 0.5, 0.0]),
+    }
+    first, second = verdicts(rows).splitlines()[1:]
+    assert first.split("1 ", 1)[1].split() == ["yes", "(1.0)", "no", "(3.5)", "few"]
+    assert second.split("10 ", 1)[1].split() == ["yes", "(1.3)", "few", "few"]

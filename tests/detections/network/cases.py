@@ -115,6 +115,16 @@ def sampled(aim: Aim) -> Iterator[Talk]:
         yield aim.talk(VICTIM, address(9_300_000 + number), 2, sampling=100)
 
 
+def sampled_attack(aim: Aim) -> Iterator[Talk]:
+    """What such an export leaves of log-ins."""
+    return attack(aim, sampling=100, packets=1, octets=120)
+
+
+def sampled_long_sessions(aim: Aim) -> Iterator[Talk]:
+    """What it leaves of sessions that last and move data: as little as log-ins are without sampling."""
+    return attack(aim, sampling=100, packets=9, octets=4_000, lasts_us=20 * MINUTE_US)
+
+
 def a_few_more(aim: Aim) -> Iterator[Talk]:
     """Somewhat more than usual."""
     for number in range(3):
@@ -153,12 +163,18 @@ CASES = (
     Case("an attack that was denied", denied, nothing),
     Case("an attack that was mostly denied", mostly_denied, nothing),
     Case("a sampled export's small numbers", sampled, nothing),
-    Case("an attack in a sampled export", lambda aim: attack(aim, sampling=100), its_own),
+    Case("an attack in a sampled export", sampled_attack, its_own),
     Case("somewhat more than usual", a_few_more, nothing),
     Case("one connection exported over and over", exported_often, nothing),
     Case("one peer with nearly all connections", one_heavy_peer, one_to_one),
     Case("a machine that always has many", as_always, nothing),
     Case("long sessions", long_sessions, nothing, tuple(a for a in AIMS if a.direction == "out")),
+    Case(
+        "long sessions in a sampled export",
+        sampled_long_sessions,
+        nothing,
+        tuple(a for a in AIMS if a.direction == "out"),
+    ),
     Case("an attack beside a long session", half_long_sessions, its_own),
     Case("traffic that stays inside", inside, nothing, tuple(a for a in AIMS if a.direction == "out")),
 )

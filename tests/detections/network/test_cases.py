@@ -15,7 +15,18 @@ from alerts.explaining_shapes import Bars
 from detections.catalogue import CATALOGUE
 from ingest.records import HOUR_US
 from tests.alerts.explained import explained
-from tests.detections.network.cases import AIMS, AT_US, CASES, CONTACTS, MALICIOUS, Aim, Case, Contact, attack
+from tests.detections.network.cases import (
+    AIMS,
+    AT_US,
+    CASES,
+    CONTACTS,
+    MALICIOUS,
+    Aim,
+    Case,
+    Contact,
+    attack,
+    sampled_attack,
+)
 from tests.detections.network.estate import (
     MACHINES,
     MOVED,
@@ -103,7 +114,7 @@ def test_an_explanation_has_the_usual_range_and_the_neighbours_to_hold_a_count_a
 
 @EIGHT
 def test_sampled_counts_are_told_as_they_are_and_never_multiplied(aim: Aim) -> None:
-    said = of_victim(told(grown(), attack(aim, sampling=100)))[aim.type].evidence
+    said = of_victim(told(grown(), sampled_attack(aim)))[aim.type].evidence
     assert seen_of(aim, said)
     assert said["sampling"] == 100
     assert any("one in 100" in line for line in said["against"])
