@@ -158,7 +158,14 @@ class OrganisationView:
 
     def days_with_application(self, principal: str, application: str) -> float:
         """Days since a person first used an application anywhere; 0: never before today."""
-        used = self._uses["application"].get(principal.lower(), {}).get(application)
+        return self._days("application", principal.lower(), application)
+
+    def days_with_address(self, principal: str, address: str) -> float:
+        """Days since a principal first acted from an address; 0: never before today."""
+        return self._days("address", address, principal.lower())
+
+    def _days(self, kind: str, key: str, user: str) -> float:
+        used = self._uses[kind].get(key, {}).get(user)
         return 0.0 if used is None else max(0.0, (self.hour - used[0]) / 24)
 
     def circle(self, principal: str, vault: str) -> tuple[float, str]:

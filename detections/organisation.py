@@ -29,6 +29,9 @@ class Organisation(Protocol):
     def most_users_of_address(self, address: str, hour: int, excluding: str = "") -> int | None:
         """The most that `users_of_address` can say at the close of an hour that is still open; None: not known."""
 
+    def days_with_address(self, principal: str, address: str) -> float:
+        """Days since a principal first acted from an address, successfully; 0: never before today."""
+
     def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for a country."""
 

@@ -14,6 +14,8 @@ from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, REPEATED, TELLS_AGAIN, TOLD_BEFORE
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
+from detections.key_vault.schedule import SCHEDULE, at_their_hour, scheduled
+from detections.key_vault.schedule import told as told_jobs
 from detections.organisation import Organisation
 from detections.view import Hour
 from detections.words import rounded
@@ -67,6 +69,8 @@ def _found(
     }
     if again:
         evidence["against"] = [TOLD_BEFORE]
+    if jobs := scheduled(hour, new):
+        evidence["scheduled"] = told_jobs(jobs)
     return finding(
         hour,
         acts,
@@ -85,7 +89,7 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     )
     if measured.withheld:
         return measured
-    verdict = common_address(found, organisation)
+    verdict, jobs = common_address(found, organisation), at_their_hour(found, organisation)
     share = organisation.share_at_least(BASELINE, int(found.evidence["operations_in_hour"]))
     typical = organisation.typical(BASELINE)
     told = {
@@ -93,8 +97,9 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
         "share_of_other_vault_hours_as_busy": None if share is None else rounded(share),
     }
     return Verdict(
-        against=(*verdict.against, *measured.against),
+        against=(*verdict.against, *measured.against, *jobs),
         evidence={**verdict.evidence, **measured.evidence, **told},
+        steps=-1 if jobs else 0,
     )
 
 
@@ -121,7 +126,7 @@ DETECTION = Detection(
     techniques=("T1555.006", "T1078.004"),
     remediation=REMEDIATION,
     judge=judge,
-    baselines=(Learned(BASELINE, SeasonalCount, _observe, counts=True), BURSTS),
+    baselines=(Learned(BASELINE, SeasonalCount, _observe, counts=True), BURSTS, SCHEDULE),
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
     stated=Stated(BASELINE, THRESHOLD),
