@@ -168,6 +168,14 @@ class OrganisationView:
         used = self._uses[kind].get(key, {}).get(user)
         return 0.0 if used is None else max(0.0, (self.hour - used[0]) / 24)
 
+    def arrivals(self, principal: str) -> tuple[int, float]:
+        """On how many days an application came to vaults that were new to it, after its first, and days since that."""
+        vaults = self._uses["reached"].get(principal.lower(), {}).values()
+        firsts = [first for first, _, _ in vaults if first <= self.hour - 24]
+        if not firsts:
+            return 0, 0.0
+        return len({first // 24 for first in firsts}) - 1, (self.hour - min(firsts)) / 24
+
     def circle(self, principal: str, vault: str) -> tuple[float, str]:
         """Of those who use another vault as this person does, the greatest share that uses this one too."""
         here = self._lately("vault", vault.lower()) - {principal.lower()}

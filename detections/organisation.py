@@ -47,6 +47,10 @@ class Organisation(Protocol):
     def days_with_application(self, principal: str, application: str) -> float:
         """Days since a person first used an application anywhere, and came back to it; 0: never before today."""
 
+    def arrivals(self, principal: str) -> tuple[int, float]:
+        """On how many days an application came to vaults that were new to it, after its first day at any, and days since
+        that; (0, 0) where it was at none until a day ago."""
+
     def circle(self, principal: str, vault: str) -> tuple[float, str]:
         """Of the people who use another vault as this one does, the greatest share that uses this vault too,
         and that other vault; (0, '') if there is none."""
@@ -98,7 +102,7 @@ class Organisation(Protocol):
 class Fact(NamedTuple):
     """What a shard tells the aggregator of an hour, beside findings: it feeds the view above."""
 
-    kind: str  # 'address', 'country', 'vault', 'application', 'hop', 'role' or 'sign_in'
+    kind: str  # 'address', 'country', 'vault', 'reached', 'application', 'hop', 'role' or 'sign_in'
     key: str
     principal: str
     at_us: int

@@ -39,6 +39,8 @@ from detections.key_vault.known import (
 )
 from detections.key_vault.met import met
 from detections.key_vault.operations import audited, in_order, succeeded
+from detections.key_vault.releases import goes_about, released, written_before
+from detections.key_vault.releases import told as told_release
 from detections.management.clients import PUBLIC
 from detections.organisation import Organisation
 from detections.view import Act, Hour
@@ -57,6 +59,7 @@ RARE_FOR_SEVERAL = 0.15
 # Pairs are judged by more than the vault's habits (`confirm`): whoever uses the application elsewhere is left alone.
 RARE_PAIR = 0.15
 APPLICATION_DAYS = 2.0
+MOST_SHOWN = 10
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
@@ -200,10 +203,18 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
 def _evidence(hour: Hour, shown: list[Newcomer], against: list[str]) -> dict[str, Any]:
     return {
         "level": shown[0].level,
-        "new": [described(new.acts[0]) | {"chance": rounded(new.chance)} for new in shown[:10]],
+        "new": [_row(hour, new) for new in shown[:MOST_SHOWN]],
         "usual": _usual(hour, shown[0]),
         "against": against,
     }
+
+
+def _row(hour: Hour, new: Newcomer) -> dict[str, Any]:
+    row = described(new.acts[0]) | {"chance": rounded(new.chance)}
+    if row["kind"] == "user":
+        return row
+    row["addresses"] = sorted({act.event.address for act in new.acts} - {""})[:MOST_SHOWN]
+    return row | told_release(written_before(hour, new.acts[0]))
 
 
 def _held(new: Newcomer) -> list[tuple[str, str]]:
@@ -250,10 +261,11 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
 
 
 def _at_home(row: dict[str, Any], vault: str, level: str, organisation: Organisation) -> str:
-    """What speaks for a person: works with the same application elsewhere, or is one of a circle that is here."""
+    """What speaks for a newcomer: the application is a person's elsewhere, a circle's others are here, or its work
+    takes it from vault to vault."""
     name, person = row["name"] or row["object_id"], row["object_id"] or row["name"]
     if row["kind"] != "user":
-        return ""
+        return goes_about(row["object_id"], row["addresses"], organisation) or released(row, organisation)
     if level == PAIR:
         days = organisation.days_with_application(person, row["application"])
         return (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from detections.declare import Detection, Finding, Stated
 from detections.key_vault.callers import is_person, who
-from detections.key_vault.evidence import REMEDIATION, common_address, finding
+from detections.key_vault.evidence import REMEDIATION, finding
 from detections.key_vault.habits import (
     RARE,
     REPEATED,
@@ -31,6 +31,7 @@ from detections.key_vault.operations import (
     is_policy_change,
     succeeded,
 )
+from detections.key_vault.releases import confirm
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
 from ingest.records import HOUR_US
@@ -207,6 +208,6 @@ DETECTION = Detection(
     ),
     judge=judge,
     baselines=(habit(TABLES[False], _observe_applications), habit(TABLES[True], _observe_people)),
-    confirm=common_address,
+    confirm=confirm,
     stated=Stated(),
 )
