@@ -41,6 +41,8 @@ from detections.key_vault.met import met
 from detections.key_vault.operations import audited, in_order, succeeded
 from detections.key_vault.releases import goes_about, released, written_before
 from detections.key_vault.releases import told as told_release
+from detections.key_vault.visits import BASELINE as VISITS
+from detections.key_vault.visits import as_others
 from detections.management.clients import PUBLIC
 from detections.organisation import Organisation
 from detections.view import Act, Hour
@@ -196,7 +198,7 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
         improbability=min(new.chance for new in shown),
         denied=not through,
         severity=REPEATED if repeated else "low" if (quiet or little) and through else None,
-        held=[pair for new in found for pair in _held(new)],
+        held=[*(pair for new in found for pair in _held(new)), (VISITS, "")],
     )
 
 
@@ -257,7 +259,20 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     against = (*verdict.against, *filter(None, said))
     if level == PAIR and all(said):
         return Verdict(withheld=said[0], against=against)
-    return Verdict(against=against, evidence=verdict.evidence, steps=-1 if all(said) else 0)
+    lower = all(said)
+    if (
+        not lower
+        and _may_be_a_visit(found)
+        and (text := as_others(found.evidence["secrets_total"], organisation))
+    ):
+        against, lower = (*against, text), True
+    return Verdict(against=against, evidence=verdict.evidence, steps=-1 if lower else 0)
+
+
+def _may_be_a_visit(found: Finding) -> bool:
+    """Whether people came, at a vault where newcomers are not that rare; what is low already stays so."""
+    people = all(row["kind"] == "user" for row in found.evidence["new"])
+    return people and found.severity is None and (found.improbability or 0.0) > SURE
 
 
 def _at_home(row: dict[str, Any], vault: str, level: str, organisation: Organisation) -> str:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from detections.declare import Finding, Verdict
 from detections.key_vault.callers import is_person
 from detections.key_vault.evidence import common_address
+from detections.key_vault.habits import RARE
 from detections.key_vault.operations import POLICY, is_policy_change
-from detections.declare import Finding, Verdict
 from detections.organisation import Organisation
 from detections.view import Act, Hour
 from detections.words import rfc3339
 from ingest.records import SUCCESS
 
-ARRIVALS = 3  # days on which it came to a vault that was new to it, after its first day
+ARRIVALS = 2  # days on which it came to a vault that was new to it, after its first day
 KNOWN_DAYS = 7  # since when it has been at vaults, and at each of its addresses
 
 
@@ -60,7 +61,10 @@ def goes_about(principal: str, addresses: Collection[str], organisation: Organis
     """What speaks for an application to which new vaults are nothing new; '' if they are, or if it comes from elsewhere."""
     times, days = organisation.arrivals(principal)
     own = [organisation.days_with_address(principal, address) >= KNOWN_DAYS for address in addresses]
-    if times < ARRIVALS or days < KNOWN_DAYS or not own or not all(own):
+    often = (
+        times >= ARRIVALS and (times + 0.5) / (days + 1) >= RARE
+    )  # by day, as Good and Turing have it of a vault
+    if not often or days < KNOWN_DAYS or not own or not all(own):
         return ""
     return f"{principal} came to a vault that was new to it on {times} days before, from the same addresses"
 
