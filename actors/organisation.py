@@ -19,6 +19,7 @@ from ingest.enrich import Enrichment
 
 KEEP_HOURS = 90 * 24
 WINDOW_HOURS = 30 * 24
+TRIP_HOURS = 10 * 24  # from the first act from a country to the last: longer is no visit
 MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
 MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 MAX_ROLES = 10_000
@@ -146,6 +147,21 @@ class OrganisationView:
             for name, (first, last, _) in users.items()
             if name != excluding.lower()
         )
+
+    def travellers(self, excluding: str = "") -> int:
+        """Other people who were in a country for some days of the last 30, having acted from another one before and since."""
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for users in self._uses["country"].values():
+            for name, (first, last, _) in users.items():
+                if name != excluding.lower():
+                    spans.setdefault(name, []).append((first, last))
+        return sum(any(self._was_trip(one, some) for one in some) for some in spans.values())
+
+    def _was_trip(self, one: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
+        """Whether a country was visited lately, and for days only, by one who was in another before and since."""
+        first, last = one
+        lately = last - first <= TRIP_HOURS and first >= self.hour - WINDOW_HOURS
+        return lately and any(begun < first - 24 and last + 24 < until for begun, until in spans)
 
     def country_last_seen(self, country: str, excluding: str = "") -> int | None:
         """Hour in which someone (else) last acted from the country, before this hour."""

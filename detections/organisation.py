@@ -41,6 +41,9 @@ class Organisation(Protocol):
     def users_of_system(self, system: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for an autonomous system."""
 
+    def travellers(self, excluding: str = "") -> int:
+        """Other people who were in a country for some days of the last 30, having acted from another one before and since."""
+
     def country_last_seen(self, country: str, excluding: str = "") -> int | None:
         """Hour in which someone (else) last acted from the country, before this hour; None: never."""
 

@@ -8,6 +8,8 @@ from baselines.novelty import Novelty
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
 from detections.management.clients import by_persons, is_person
 from detections.management.evidence import finding
+from detections.management.impossible_travel import PLACES
+from detections.management.journeys import journey, on_a_journey
 from detections.organisation import Organisation
 from detections.view import Hour
 from detections.words import rfc3339, rounded
@@ -67,6 +69,7 @@ def judge(hour: Hour) -> Finding | None:
             "usual": ", ".join(usual) or "no country known",
             "did": ", ".join(sorted({a.event.operation for a in new})[:3]),
             "against": [] if fresh else [doubtful[one] for one in countries],
+            "journey": journey(hour, new) if fresh else {},
         },
         severity=None if fresh else "informational",
     )
@@ -116,7 +119,12 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
             said.append(f"others act from {country} since less than a day")
     if not fresh:
         return Verdict(withheld="others in the organisation act from that country")
-    return Verdict(evidence={"country": fresh[0], "countries": fresh, "organisation": said})
+    way = on_a_journey(found, organisation)
+    return Verdict(
+        against=(way,) if way else (),
+        evidence={"country": fresh[0], "countries": fresh, "organisation": said},
+        steps=-1 if way else 0,
+    )
 
 
 DETECTION = Detection(
@@ -141,7 +149,7 @@ DETECTION = Detection(
         "If the organisation never works from there, block the country by conditional access.",
     ),
     judge=judge,
-    baselines=(COUNTRIES,),
+    baselines=(COUNTRIES, PLACES),
     learning=Learning(days=7),
     confirm=confirm,
     vouched_for=True,
