@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from actors.aggregator_state import USES, LearnedChanges
+from actors.gatherings import WINDOW_HOURS, Uses, arrivals, passing, travellers
 from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
@@ -18,14 +19,11 @@ from detections.sign_ins import SignIn
 from ingest.enrich import Enrichment
 
 KEEP_HOURS = 90 * 24
-WINDOW_HOURS = 30 * 24
-TRIP_HOURS = 10 * 24  # from the first act from a country to the last: longer is no visit
 MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
 MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 MAX_ROLES = 10_000
 
 NEVER = -1
-Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
 
 
 class OrganisationView:
@@ -149,19 +147,8 @@ class OrganisationView:
         )
 
     def travellers(self, excluding: str = "") -> int:
-        """Other people who were in a country for some days of the last 30, having acted from another one before and since."""
-        spans: dict[str, list[tuple[int, int]]] = {}
-        for users in self._uses["country"].values():
-            for name, (first, last, _) in users.items():
-                if name != excluding.lower():
-                    spans.setdefault(name, []).append((first, last))
-        return sum(any(self._was_trip(one, some) for one in some) for some in spans.values())
-
-    def _was_trip(self, one: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
-        """Whether a country was visited lately, and for days only, by one who was in another before and since."""
-        first, last = one
-        lately = last - first <= TRIP_HOURS and first >= self.hour - WINDOW_HOURS
-        return lately and any(begun < first - 24 and last + 24 < until for begun, until in spans)
+        """Other people who were in a country for some days of the last 30, and in another before and since."""
+        return travellers(self._uses["country"].values(), excluding.lower(), self.hour)
 
     def country_last_seen(self, country: str, excluding: str = "") -> int | None:
         """Hour in which someone (else) last acted from the country, before this hour."""
@@ -186,11 +173,7 @@ class OrganisationView:
 
     def arrivals(self, principal: str) -> tuple[int, float]:
         """On how many days an application came to vaults that were new to it, after its first, and days since that."""
-        vaults = self._uses["reached"].get(principal.lower(), {}).values()
-        firsts = [first for first, _, _ in vaults if first <= self.hour - 24]
-        if not firsts:
-            return 0, 0.0
-        return len({first // 24 for first in firsts}) - 1, (self.hour - min(firsts)) / 24
+        return arrivals(self._uses["reached"].get(principal.lower(), {}).values(), self.hour)
 
     def circle(self, principal: str, vault: str) -> tuple[float, str]:
         """Of those who use another vault as this person does, the greatest share that uses this one too."""
@@ -208,6 +191,11 @@ class OrganisationView:
     def partners(self, address: str) -> int:
         """Addresses joined to this one by moves that nobody can make."""
         return len(self._lately("hop", address))
+
+    def meets(self, address: str) -> tuple[int, int]:
+        """Who uses an address and no other of its country, but other countries; and how many those are."""
+        users, uses = self._lately("address", address), self._uses
+        return passing(users, uses["address"], uses["country"], address, self.country_of)
 
     def _lately(self, kind: str, key: str) -> set[str]:
         until, since = self.hour - 24, self.hour - WINDOW_HOURS

@@ -61,6 +61,10 @@ class Organisation(Protocol):
     def partners(self, address: str) -> int:
         """Other addresses from which people came to or went from this one faster than anybody travels."""
 
+    def meets(self, address: str) -> tuple[int, int]:
+        """Of those who use an address, how many are at no other one of its country and act from other countries, and
+        how many such countries there are with several of them; (0, 0) unless they are most of its users."""
+
     def days_known(self, layer: str) -> float:
         """Days of telemetry of a layer up to this hour."""
 

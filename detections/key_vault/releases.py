@@ -45,7 +45,7 @@ def written_before(hour: Hour, newcomer: Act) -> Written | None:
         and 0 <= newcomer.first_us - act.first_us <= 3_600_000_000
     ]
     last = max(writes, key=lambda act: act.first_us, default=None)
-    return last and Written(last.event.principal, last.event.address, last.first_us)
+    return None if last is None else Written(last.event.principal, last.event.address, last.first_us)
 
 
 def told(written: Written | None) -> dict[str, Any]:
