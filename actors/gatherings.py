@@ -23,20 +23,22 @@ def arrivals(vaults: Collection[list[int]], hour: int) -> tuple[int, float]:
 def travellers(countries: Collection[Uses], excluding: str, hour: int) -> int:
     """How many were in a country for some days of the last 30, having acted from another one before and since."""
     spans: dict[str, list[tuple[int, int]]] = {}
+    visits: list[tuple[str, int, int]] = []
     most = len({name for users in countries for name in users}) / 2
     for users in countries:
-        if len(users) > most:
-            continue  # where most people act from is no place to go to: a VPN's exit, or home
         for name, (first, last, _) in users.items():
             spans.setdefault(name, []).append((first, last))
-    spans.pop(excluding, None)
-    return sum(any(_was_trip(one, some, hour) for one in some) for some in spans.values())
-
-
-def _was_trip(one: tuple[int, int], spans: list[tuple[int, int]], hour: int) -> bool:
-    first, last = one
-    lately = last - first <= TRIP_HOURS and first >= hour - WINDOW_HOURS
-    return lately and any(begun < first - 24 and last + 24 < until for begun, until in spans)
+            # Where most people act from is no place to go to: it is home, or a VPN's exit.
+            if len(users) <= most and last - first <= TRIP_HOURS and first >= hour - WINDOW_HOURS:
+                visits.append((name, first, last))
+    return len(
+        {
+            name
+            for name, first, last in visits
+            if name != excluding
+            and any(begun < first - 24 and last + 24 < until for begun, until in spans[name])
+        }
+    )
 
 
 def passing(
