@@ -1,0 +1,82 @@
+"""How many secrets people take is known of the organisation: a newcomer is told lower who takes no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.organisation import OrganisationView
+from baselines.population import Tally
+from detections.declare import Verdict
+from detections.key_vault import unusual_user
+from detections.key_vault.visits import BASELINE, VISITS, as_others
+from tests.actors.making import acts_of
+from tests.actors.running import enrichment
+from tests.detections.key_vault.cases import reads
+from tests.detections.key_vault.histories import START, WEB, event, person
+from tests.detections.key_vault.replay import Replay
+from tests.detections.key_vault.test_cases import after, noon, told
+
+
+def organisation(*often: tuple[int, int]) -> OrganisationView:
+    """Hours in which people read from vaults: in so many of them somebody read so many."""
+    view = OrganisationView(enrichment())
+    tally = Tally()
+    for hours, objects in often:
+        for _ in range(hours):
+            tally.note(BASELINE, objects, 0.0)
+    view.close_population(START, tally)
+    return view
+
+
+def verdict(secrets: int, view: OrganisationView) -> Verdict:
+    found = told(after(WEB, 21), list(reads(noon(21), secrets, name="mallory")))
+    assert unusual_user.DETECTION.confirm is not None
+    return unusual_user.DETECTION.confirm(found[unusual_user.DETECTION.type], view)
+
+
+USUAL = (200, 1), (60, 2), (40, 4)
+
+
+def test_a_newcomer_who_takes_as_many_as_people_do_is_told_lower_and_why() -> None:
+    said = verdict(3, organisation(*USUAL))
+    assert said.steps == -1
+    assert said.against == ("in 13% of the hours in which people read from a vault, somebody read as many",)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "often"),
+    [
+        (6, USUAL),  # nobody does
+        (3, ((280, 1), (10, 3))),  # few do
+        (3, ((20, 4),)),  # too little is known
+        (3, ()),
+    ],
+)
+def test_a_newcomer_who_takes_more_or_of_whom_nothing_is_known_is_told_in_full(
+    secrets: int, often: tuple[tuple[int, int], ...]
+) -> None:
+    assert verdict(secrets, organisation(*often)).steps == 0
+
+
+def test_who_takes_little_is_low_already_and_goes_no_lower() -> None:
+    found = told(after(WEB, 21), list(reads(noon(21), 1, name="mallory")))[unusual_user.DETECTION.type]
+    assert found.severity == "low"
+    assert verdict(1, organisation(*USUAL)).steps == 0
+
+
+def test_counted_are_different_things_that_one_person_read_and_no_applications() -> None:
+    at = noon(0)
+    events = [person(at + n, "SecretGet", "anna", item=f"secrets/s{n % 3}") for n in range(9)]
+    events += [person(at + n, "SecretGet", "ben", item="secrets/s9") for n in range(2)]
+    events += [person(at + n, "SecretGet", "eva", item=f"secrets/s{n}", outcome="denied") for n in range(7)]
+    events += [person(at + n, "SecretSet", "ola", item=f"secrets/s{n}") for n in range(8)]
+    machines = [event(at + n, "SecretGet", "web", item=f"secrets/s{n}") for n in range(20)]
+    replay = Replay([unusual_user.DETECTION], "vault")
+    hour = at // 3_600_000_000
+    counted = [one["count"] for one in VISITS.observe(replay.hour(hour, acts_of([*events, *machines])))]
+    assert counted == [3]
+    assert list(VISITS.observe(replay.hour(hour, acts_of(machines)))) == []
+
+
+def test_as_others_says_nothing_of_an_organisation_that_is_not_known() -> None:
+    assert as_others(1, OrganisationView(enrichment())) == ""
