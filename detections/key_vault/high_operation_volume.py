@@ -118,7 +118,9 @@ DETECTION = Detection(
         "Compares the vault's operations in an hour with its own history and with the rhythm of the week. "
         "It speaks only if callers who never did so many of that operation before make up most of the "
         "excess: so a month-end batch or a key rotation alerts at most once. What goes on hour after hour is told lower from "
-        f"the {MANY}th hour of two days on, unless it grows. {TELLS_AGAIN}Somewhat more than before is no "
+        f"the {MANY}th hour of two days on, unless it grows. A job that reads more of the same, in the hour of the day in which "
+        "it came on seven days, from addresses that are long its own, is one step lower. "
+        f"{TELLS_AGAIN}Somewhat more than before is no "
         "excuse for more still in the same week. It cannot see a theft that grows by half a week, or "
         "one by a caller who is always that busy."
     ),

@@ -70,7 +70,9 @@ HOW = (
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
     "a person who is no stranger: "
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
-    "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. Who is new at "
+    "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. One step lower are also a person "
+    "there who takes no more than people often do, an application that often comes to new vaults, from its own "
+    "addresses, and one that was at no vault before and comes after such a one wrote this vault, as in a release. Who is new at "
     "three vaults and more in an hour is told at full weight once, in the alert about the many vaults or that of the most "
     "improbable one; those of the others are one step lower. " + TELLS_AGAIN.rstrip()
 )
