@@ -20,7 +20,11 @@ from ingest.records import Rejected
 from ingest.select import Selected, prepared
 from ingest.threat_intel import Indicators
 
-DEPTH = 3  # blocks of a partition that are read ahead
+DEPTH = 3  # answers with a partition's blocks that are asked for ahead
+# An answer holds several blocks, until they are so many or have so many octets: a call to another process costs
+# as much as some thousand records. A live partition's come one at a time: they are to be there soon.
+BLOCKS = 8
+OCTETS = 1 << 20
 
 
 class Told(msgspec.Struct, array_like=True):
@@ -97,9 +101,16 @@ class FarReader:
         """What the live ones say of themselves."""
         return [partition.stats() for partition in self._live.values() if hasattr(partition, "stats")]
 
-    def next(self, number: int, not_after_us: int | None) -> Packed | None:
-        """The partition's next block; None at its end. Flows after the given time have a wrong clock."""
+    def next(self, number: int, not_after_us: int | None) -> list[Packed]:
+        """The partition's next blocks; none at its end. Flows after the given time have a wrong clock."""
         self._not_after_us = not_after_us
+        most, octets, some = 1 if number in self._live else BLOCKS, 0, list[Packed]()
+        while len(some) < most and octets < OCTETS and (packed := self._next(number)) is not None:
+            some.append(packed)
+            octets += _octets(packed)
+        return some
+
+    def _next(self, number: int) -> Packed | None:
         sent = self._open.get(number)
         block = next(sent.blocks, None) if sent is not None else None
         if block is None or block.rests:  # it is begun again as another one
@@ -163,6 +174,12 @@ class FarReader:
         names = chosen.ids[sent.named :] if len(chosen.rows) else []
         sent.named += len(names)
         return chosen, names
+
+
+def _octets(packed: Packed) -> int:
+    rich, columns, rows, _ = packed
+    arrays = [*(columns or {}).values(), *(() if rows is None else (rows,))]
+    return len(rich) + sum(int(array.nbytes) for array in arrays)
 
 
 def distinct(codes: Any, most: int) -> tuple[list[int], Any]:
@@ -229,14 +246,17 @@ class FarPartition:
         self._waits_at = []
         while True:
             self._ask()
-            packed = self._get(self._ahead.popleft())
-            if packed is None:  # so are those that were asked for ahead
+            some = self._get(self._ahead.popleft())
+            if not some:  # so are those that were asked for ahead
                 return
-            block = self._unpacked(*packed)
-            self._depth = 1 if block.idle else DEPTH  # more would only be told again that there is nothing
-            yield block
-            if block.rests:
-                return
+            for packed in some:
+                block = self._unpacked(*packed)
+                self._depth = (
+                    1 if block.idle else DEPTH
+                )  # more would only be told again that there is nothing
+                yield block
+                if block.rests:
+                    return
 
     def _open(self, position: Any) -> None:
         """Have it read from there; the two ends have nothing in common yet."""

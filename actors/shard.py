@@ -9,35 +9,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from actors.closed_hour import ClosedHour
 from actors.entities import Entities
 from actors.entity import MAX_RECENT, MAX_UNFINISHED, EntityState
-from actors.event_window import EventWindow
 from actors.judging import Judge
 from actors.keys import entity_key, group_of
 from actors.marks import Mark, Marks, excuse, make_up, remembered
-from actors.messages import Batch, Close, Fault, Found, Report, Rows
-from actors.part_table import ENTITIES, KINDS, PartTable
+from actors.messages import Batch, Close, Fault, Found, Report
+from actors.open_hours import OpenHours
+from actors.part_table import ENTITIES, PartTable
 from actors.recent import NOT_RECENT, Recent, new_state, owner_keys, packed_recent, unpacked_recent
 from actors.resources import Resources
 from actors.settings import Settings
-from actors.shard_saving import event_rows, load_events, load_traffic, traffic_rows
 from actors.shard_state import ALL, Changes, EntityChange
 from actors.sightings import Judged, Place, Sightings
-from actors.traffic_window import TrafficWindow
 from baselines.population import Seasons, Tally
 from detections import sign_ins
 from detections.catalogue import catalogue_hash
 from detections.facts import facts_of
 from detections.view import Act, Flat, Hour
-from ingest.event_columns import PARTS
-from ingest.parts import MAX_PARTS, Numbers
 from ingest.records import HOUR_US, Event
 
 FORGET_HOURS = 400 * 24  # an entity that was quiet for so long is forgotten
-MAX_SHARD_PARTS = 2 * MAX_PARTS  # of events, kept before those that nobody means any more are dropped
 
 
 class Shard:
@@ -49,11 +42,7 @@ class Shard:
         self.index = index
         self.settings = settings
         self.entities = Entities()
-        self.events: dict[tuple[int, str], EventWindow] = {}  # by hour and kind of entity
         self.parts = PartTable()
-        self.traffic: dict[int, TrafficWindow] = {}
-        self._named: dict[int, list[int]] = {}  # by router: its number of a resource -> ours
-        self._told: dict[int, Numbers] = {}  # ... and of parts of events
         # What the hour that an entity was active in last leaves to its next one; acts, to the next hour alone.
         self._recent: dict[str, Recent] = {}
         self.judges = {kind: Judge(kind, settings) for kind in dict.fromkeys(ENTITIES.values())}
@@ -62,12 +51,11 @@ class Shard:
         self.resources = Resources(settings, self.marks)
         detections = {kind: judge.detections for kind, judge in self.judges.items()}
         self.sightings = Sightings(self.parts, detections if settings.streaming else {})
+        self.open = OpenHours(settings, self.parts, self.resources, self.sightings)
         self._passed = 0  # no record of an hour before this one comes any more
         self.seasons: Any = Flat()
         self.layers_since: dict[str, int] = {}
         self._day = 0
-        self._applied = 0
-        self._filtered: dict[str, int] = {}
         self._late: list[Found] = []
         self._faults: list[Fault] = []
 
@@ -79,54 +67,14 @@ class Shard:
 
     def apply(self, batch: Batch) -> list[Found]:
         """Take a batch into the open hours' windows; what is to be told of them, and of late records, at once."""
-        told = self._told.setdefault(batch.router, Numbers())
-        if batch.forget:
-            told = self._told[batch.router] = Numbers()
-        self.parts.take(batch.told, told)
-        if len(batch.events):
-            self._apply_events(batch.events, told, batch.sources)
+        self.open.add(batch)
         for routed in batch.late:
             self._check_late(routed.event, routed.owners)
-        named = self._named.setdefault(batch.router, [])
-        for id_, since_us in zip(batch.ids, batch.since, strict=True):
-            named.append(self.resources.number(id_, since_us))
-        if len(batch.rows):
-            self._apply_flows(batch.rows, named, batch.sources)
         self._passed = max(self._passed, batch.passed)
         found = self._at_once()
         if self.settings.streaming:
             found, self._late = [*found, *self._late], []
         return found
-
-    def _apply_flows(self, rows: Rows, named: list[int], sources: list[str]) -> None:
-        """A flow belongs to the hour of its end, as for the router: that is when exporters tell of it."""
-        rows = rows.copy()
-        rows["entity"] = np.array(named, np.int32)[rows["entity"]]
-        hours = rows["end_us"] // HOUR_US
-        found = np.unique(hours).tolist()
-        for hour in found:
-            part = rows if len(found) == 1 else rows.take(np.flatnonzero(hours == hour))
-            self.traffic.setdefault(hour, TrafficWindow()).add(part, sources)
-
-    def _apply_events(self, rows: Rows, told: Numbers, sources: list[str]) -> None:
-        rows = rows.copy()
-        for name, codes in zip(PARTS, told.of(*(rows[name] for name in PARTS)), strict=True):
-            rows[name] = codes
-        hours = rows["at_us"] // HOUR_US
-        for hour in np.unique(hours).tolist():
-            for kind, role in KINDS.items():
-                mine = np.flatnonzero((rows["owners"] & role != 0) & (hours == hour))
-                if len(mine):
-                    self._window(hour, kind).add(rows.take(mine), sources)
-            if self.settings.streaming:
-                self.sightings.add(hour, rows.take(np.flatnonzero(hours == hour)), sources)
-
-    def _window(self, hour: int, kind: str) -> EventWindow:
-        window = self.events.get((hour, kind))
-        if window is None:
-            keep = self.settings.checkpoints
-            window = self.events[hour, kind] = EventWindow(kind, self.parts, keep)
-        return window
 
     def _check_late(self, event: Event, owners: int) -> None:
         """A record of a closed hour is still shown to the detections that need no window."""
@@ -141,7 +89,7 @@ class Shard:
 
     def _at_once(self) -> list[Found]:
         """What is known of open hours that no later record can take back, and was not told yet."""
-        closed = min((self._passed, *(hour for hour, _ in self.events)))
+        closed = min((self._passed, *self.open.hours()))
         found, faults = self.sightings.judge(closed, self._unfinished, self._ask_early)
         self._faults += faults
         return found
@@ -172,7 +120,7 @@ class Shard:
         report = Report(self.index, order.hour)
         tally = Tally()
         self._close_events(order.hour, report, tally)
-        traffic = self.traffic.pop(order.hour, None)
+        traffic = self.open.traffic.pop(order.hour, None)
         if traffic is not None:
             since = self.layers_since.get("network", order.hour * HOUR_US)
             said = self.resources.close(traffic, order.hour, since, self.seasons, tally)
@@ -194,12 +142,11 @@ class Shard:
         recent: dict[str, Recent] = {}
         self._close_sign_ins(hour, report)
         for kind in self.judges:
-            window = self.events.pop((hour, kind), None)
+            window = self.open.take(hour, kind)
             if window is None:
                 continue
             closed, open_now = window.close(self._unfinished[kind])
             self.judges[kind].begin()
-            self._count(window)
             keys = {self.parts.entities[number]: at for at, number in enumerate(closed.entities.tolist())}
             for key, at in sorted(keys.items()):
                 number = int(closed.entities[at])
@@ -209,15 +156,14 @@ class Shard:
                     self._unfinished[kind][number] = set(sorted(open_now[number])[:MAX_UNFINISHED])
             report.judged.update(self.judges[kind].judged)
         self._recent = recent
-        self._make_room()
+        self.open.make_room()
 
     def _close_sign_ins(self, hour: int, report: Report) -> None:
         """Nobody judges them, and who only signs in is no entity: they are for the organisation's view."""
-        window = self.events.pop((hour, "sign_in"), None)
+        window = self.open.take(hour, "sign_in")
         if window is None:
             return
         closed, _ = window.close({})
-        self._count(window)
         for at, number in enumerate(closed.entities.tolist()):
             principal = self.parts.entities[number].split(":", 1)[1]
             facts = sign_ins.facts_of(principal, closed.acts(at))
@@ -239,24 +185,6 @@ class Shard:
         state.events += int(closed.counts[at])
         operations = frozenset(group.event.operation for group in groups)
         return Recent(hour, closed.acts(at, MAX_RECENT), operations)
-
-    def _count(self, window: EventWindow) -> None:
-        self._applied += window.counted
-        if window.twice:
-            self._filtered["delivered twice"] = self._filtered.get("delivered twice", 0) + window.twice
-        window.counted = window.twice = 0
-
-    def _make_room(self) -> None:
-        """Drop parts that neither a router's numbers nor an open hour mean any more."""
-        if len(self.parts) < MAX_SHARD_PARTS:
-            return
-        windows = [*self.events.values(), *self.sightings.windows()]
-        rows = [some for window in windows for some in window.tables()]
-        new = self.parts.keep([*(told.columns() for told in self._told.values()), *rows])
-        self._told = {router: told.renumbered(new) for router, told in self._told.items()}
-        for window in windows:
-            window.renumber(new)
-        self.sightings.renumbered()
 
     def _judge_and_learn(self, state: EntityState, view: Hour, report: Report, tally: Tally) -> None:
         report.entity_days += state.last_hour // 24 != view.hour // 24
@@ -306,14 +234,11 @@ class Shard:
 
     def _account(self, report: Report) -> None:
         """Hand over what was counted since the last report."""
-        for window in self.events.values():
-            window.merge()
-            self._count(window)
         report.found += self._late
         report.faults += self._faults
-        report.applied, report.filtered = self._applied, self._filtered
+        report.applied, report.filtered = self.open.counted()
         report.entities = len(self.entities) + len(self.resources)
-        self._applied, self._filtered, self._late, self._faults = 0, {}, [], []
+        self._late, self._faults = [], []
 
     def leftovers(self) -> Report:
         """What was counted since the last hour's close."""
@@ -325,11 +250,12 @@ class Shard:
 
     def changes(self) -> Changes:
         """What changed since the last time; all of it, if that was never."""
+        traffic, events = self.open.changes()
         return Changes(
             entities=[self._entity_change(key, packed) for key, packed in self.entities.changes()],
             resources=[rows for rows in (self.resources.changes(),) if rows is not None],
-            traffic=list(traffic_rows(self.traffic, self.resources)),
-            events=list(event_rows(self.events, self.parts)),
+            traffic=list(traffic),
+            events=list(events),
         )
 
     def _entity_change(self, key: str, packed: bytes | None) -> EntityChange:
@@ -346,8 +272,7 @@ class Shard:
                 self._load(entity, closed_until)
         for rows in saved.resources:
             self.resources.load(rows, owned)
-        load_traffic(saved.traffic, self.traffic, self.resources, owned, closed_until)
-        load_events(saved.events, self._window, self.parts, owned, closed_until)
+        self.open.load(saved, owned, closed_until)
 
     def _load(self, entity: EntityChange, closed_until: int) -> None:
         key = entity.key
@@ -364,17 +289,10 @@ class Shard:
         """All of it is to be among the next changes: what was loaded is of other shards' parts."""
         self.entities.mark()
         self.resources.mark()
-        for flows in self.traffic.values():
-            flows.mark()
-        for events in self.events.values():
-            events.mark()
+        self.open.mark()
 
     def begin(self, population: Any) -> None:
         """Go on after a checkpoint: judge by the population that was told last."""
         if population is not None:
             self.seasons = Seasons.from_snapshot(population)
-        for window in self.events.values():
-            window.merge()
-            window.counted = window.twice = 0  # they were counted before they were saved
-        if self.settings.streaming:
-            self.sightings.restore(self.events)
+        self.open.begin()

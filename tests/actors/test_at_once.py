@@ -285,7 +285,7 @@ def test_starting_over_with_parts_in_the_middle_changes_nothing(
 ) -> None:
     """A record must not be told as of the part that had its number before."""
     last, early = followed(BUSY, 3, 9, 10, 0)
-    for where in ("event_routes.MAX_PARTS", "shard.MAX_SHARD_PARTS"):
+    for where in ("event_routes.MAX_PARTS", "open_hours.MAX_SHARD_PARTS"):
         monkeypatch.setattr(f"actors.{where}", most)
     other, too = followed(BUSY, 3, 9, 10, 0)
     assert plain(other) == plain(last)

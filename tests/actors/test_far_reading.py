@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from actors import far_reading
 from actors.far_reading import DEPTH, FarPartition, FarReader, SharedParts
 from actors.settings import Settings
 from ingest.errors import PositionError
@@ -187,3 +188,29 @@ def test_a_silent_source_says_also_from_afar_since_when(tmp_path: Path) -> None:
     )
     assert here.quiet_us == there.quiet_us == now_us - 300_000_000
     assert not there.rests
+
+
+def test_an_answer_holds_several_blocks_within_bounds(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call for each block of a log cost more than its records did; one for a whole file would be held in memory."""
+    count = len(list(partition.blocks()))
+
+    def answers() -> list[int]:
+        reader = FarReader(SETTINGS, enrichment())
+        reader.open(0, partition)
+        return [len(some) for some in iter(lambda: reader.next(0, None), [])]
+
+    monkeypatch.setattr(far_reading, "BLOCKS", 3)
+    assert answers() == [3] * (count // 3) + [count % 3] * bool(count % 3)
+    monkeypatch.setattr(far_reading, "OCTETS", 1)
+    assert answers() == [1] * count
+
+
+def test_a_live_source_is_answered_block_by_block(tmp_path: Path) -> None:
+    """What has come is not to wait for what may come."""
+    path = tmp_path / "x"
+    path.write_bytes(lines(audits(5)))
+    reader = FarReader(SETTINGS, enrichment())
+    reader.open(0, LiveFile(path, 600.0))
+    assert [len(reader.next(0, None)) for _ in range(3)] == [1, 1, 1]

@@ -159,8 +159,8 @@ def test_a_reader_forgets_what_is_at_rest() -> None:
     for number in range(3):
         far.open(number, Resting(f"{number}", [event(1, 1)], 1))
         for _ in range(3):
-            assert far.next(number, None) is not None
-        assert far.next(number, None) is None
+            assert far.next(number, None)
+        assert not far.next(number, None)
     assert not far._open
     assert not far._live
 

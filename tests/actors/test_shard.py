@@ -39,10 +39,10 @@ def test_a_flow_over_the_hours_end_belongs_to_the_hour_in_which_it_ends() -> Non
     start = (HOUR + 1) * HOUR_US - 10_000_000
     flow = rows({"start_us": start, "end_us": start + 20_000_000, "own": "10.0.0.1"})
     shard.apply(Batch(rows=flow, ids=["/vm/a"], since=[0], sources=["f"]))
-    assert set(shard.traffic) == {HOUR + 1}
+    assert set(shard.open.traffic) == {HOUR + 1}
     close(shard, HOUR + 1)
     assert [(one.entity, one.events) for one in shard.resources.states()] == [("/vm/a", 1)]
-    assert not shard.traffic
+    assert not shard.open.traffic
 
 
 def test_a_record_that_came_twice_is_counted_as_such() -> None:

@@ -257,7 +257,7 @@ def test_starting_over_with_parts_in_the_middle_changes_nothing(
     expected = [whole(BUSY, shards=shards, batch_records=20)[:2] for shards in (1, 3)]
     assert expected[0] == expected[1]
     in_two = split(BUSY, (1, 2))[:2]
-    for bound in ("event_routes.MAX_PARTS", "shard.MAX_SHARD_PARTS"):
+    for bound in ("event_routes.MAX_PARTS", "open_hours.MAX_SHARD_PARTS"):
         monkeypatch.setattr(f"actors.{bound}", most)
         for shards in (1, 3):
             assert whole(BUSY, shards=shards, batch_records=20)[:2] == expected[0]

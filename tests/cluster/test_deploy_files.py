@@ -291,6 +291,13 @@ def test_the_image_has_every_package_and_the_wheel_these_files() -> None:
     assert re.findall(r"^COPY (\w+) \1$", text, re.MULTILINE) == packages
 
 
+def test_the_image_is_compiled_once() -> None:
+    """Nobody writes bytecode at run time: without it in the image each process compiles all of Ray when it starts."""
+    text = (DEPLOY / "Containerfile").read_text()
+    assert "PYTHONDONTWRITEBYTECODE=1" in text
+    assert re.search(r"pip install .*--compile --prefix /install redshank", text)
+
+
 def test_the_image_runs_as_the_user_that_kubernetes_names() -> None:
     user = re.search(r"^USER (\d+):(\d+)$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)
     assert user is not None

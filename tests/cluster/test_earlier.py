@@ -159,14 +159,14 @@ def test_all_of_it_is_there_again(tmp_path: Path) -> None:
         )
         assert of[PRINCIPAL]._recent[PRINCIPAL].operations == {"SecretGet"}
         assert list(of[PRINCIPAL]._unfinished["principal"].values()) == [{5, 6}]
-        closed, open_now = of[PRINCIPAL].events[HOUR, "principal"].close({})
+        closed, open_now = of[PRINCIPAL].open.events[HOUR, "principal"].close({})
         assert sorted(act.count for act in closed.acts(0)) == [1, 1, 2]
         assert closed.acts(0)[0].event.operation in ("SecretGet", "delete")
         assert not open_now
         machines = [state for shard in known for state in shard.resources.states()]
         assert [(one.entity, one.events, one.last_hour) for one in machines] == [("/VM/1", 12, HOUR - 1)]
         assert [model.last_hour for model in machines[0].models.values()] == [HOUR - 1]
-        windows = [shard.traffic[HOUR] for shard in known if HOUR in shard.traffic]
+        windows = [shard.open.traffic[HOUR] for shard in known if HOUR in shard.open.traffic]
         assert [window.close(HOUR, ["/VM/1"]).active().tolist() for window in windows] == [[0]]
     learned = next(one for one in begin.manifest.parts if one.kind == AGGREGATOR)
     told = aggregator_state.unpack(store.read(learned)).learned
