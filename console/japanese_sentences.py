@@ -101,7 +101,7 @@ SENTENCES: dict[str, str] = {
     "{name} was given rights on this vault at {when} by someone who gives such rights here regularly": "{name} は {when} に、ここで定期的に権限を与えている人からこのキー コンテナーの権限を受けました",
     "{name} came to a vault that was new to it on {n} days before, from the same addresses": "{name} は以前の {n} 日に、同じアドレスから、自身にとって新しいキー コンテナーへ来ています",
     "{name} was at no vault before, and {other}, which goes from vault to vault, wrote this one at {when}: so does a release": "{name} はこれまでどのキー コンテナーにも来ておらず、キー コンテナーを渡り歩く {other} が {when} にここへ書き込みました。リリースではこうなります",
-    "in {n} of the hours in which people read from a vault, somebody read as many": "人がキー コンテナーから読み取った時間の {n} で、同じほど多く読んだ人がいました",
+    "in {n} of the hours in which people read from a vault, somebody read as much": "人がキー コンテナーから読み取った時間の {n} で、同じほど多く読んだ人がいます",
     "{name} has come at about {time} UTC on {n} days before, from the same addresses, and read no more different objects ({n_objects}) than it reads then: more of the same": "{name} は以前の {n} 日、UTC {time} ごろに同じアドレスから来ており、読み取った異なるものの数 ({n_objects}) はいつもの回数を超えません。同じことの繰り返しが増えたものです",
     "it may be a journey: {n} hours for the {n_km} km from {country}, a client that is theirs, and {n_others} others were away for some days in the last 30": "移動の可能性があります。{country} から {n_km} km に {n} 時間あり、本人のクライアントで、過去 30 日に他の {n_others} 人が数日間よそにいました",
     **SIGN_INS,

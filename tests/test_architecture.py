@@ -87,5 +87,7 @@ def test_the_lock_leaves_out_what_each_process_of_ray_would_build() -> None:
     """jsonschema, which Ray imports, makes a grammar of it wherever it is installed: 1.1 s in each of ten processes."""
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     heavy = [line for line in lines if line.startswith(("rfc3987-syntax", "lark"))]
-    assert all("sys_platform == 'never'" in line for line in heavy), "see [tool.uv] in pyproject.toml; `make lock`"
+    assert all("sys_platform == 'never'" in line for line in heavy), (
+        "see [tool.uv] in pyproject.toml; `make lock`"
+    )
     assert any(line.startswith("jsonschema==") for line in lines)

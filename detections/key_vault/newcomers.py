@@ -71,7 +71,7 @@ HOW = (
     "a person who is no stranger: "
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
     "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. One step lower are also a person "
-    "there who takes no more than people often do, an application that often comes to new vaults, from its own "
+    "there who reads no more than people often do, an application that often comes to new vaults, from its own "
     "addresses, and one that was at no vault before and comes after such a one wrote this vault, as in a release. Who is new at "
     "three vaults and more in an hour is told at full weight once, in the alert about the many vaults or that of the most "
     "improbable one; those of the others are one step lower. " + TELLS_AGAIN.rstrip()
@@ -262,11 +262,7 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     if level == PAIR and all(said):
         return Verdict(withheld=said[0], against=against)
     lower = all(said)
-    if (
-        not lower
-        and _may_be_a_visit(found)
-        and (text := as_others(found.evidence["secrets_total"], organisation))
-    ):
+    if not lower and _may_be_a_visit(found) and (text := as_others(found, organisation)):
         against, lower = (*against, text), True
     return Verdict(against=against, evidence=verdict.evidence, steps=-1 if lower else 0)
 

@@ -1,4 +1,4 @@
-"""How many secrets people take is known of the organisation: a newcomer is told lower who takes no more."""
+"""How much people read is known of the organisation: a newcomer is told lower who takes no more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from actors.organisation import OrganisationView
 from baselines.population import Tally
 from detections.declare import Verdict
 from detections.key_vault import unusual_user
-from detections.key_vault.visits import BASELINE, VISITS, as_others
+from detections.key_vault.visits import BASELINE, VISITS
 from tests.actors.making import acts_of
 from tests.actors.running import enrichment
 from tests.detections.key_vault.cases import reads
@@ -18,7 +18,7 @@ from tests.detections.key_vault.test_cases import after, noon, told
 
 
 def organisation(*often: tuple[int, int]) -> OrganisationView:
-    """Hours in which people read from vaults: in so many of them somebody read so many."""
+    """So many hours in which somebody read so much."""
     view = OrganisationView(enrichment())
     tally = Tally()
     for hours, objects in often:
@@ -40,7 +40,7 @@ USUAL = (200, 1), (60, 2), (40, 4)
 def test_a_newcomer_who_takes_as_many_as_people_do_is_told_lower_and_why() -> None:
     said = verdict(3, organisation(*USUAL))
     assert said.steps == -1
-    assert said.against == ("in 13% of the hours in which people read from a vault, somebody read as many",)
+    assert said.against == ("in 13% of the hours in which people read from a vault, somebody read as much",)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_who_takes_little_is_low_already_and_goes_no_lower() -> None:
     assert verdict(1, organisation(*USUAL)).steps == 0
 
 
-def test_counted_are_different_things_that_one_person_read_and_no_applications() -> None:
+def test_counted_are_the_reads_of_one_person_and_no_applications() -> None:
     at = noon(0)
-    events = [person(at + n, "SecretGet", "anna", item=f"secrets/s{n % 3}") for n in range(9)]
+    events = [person(at + n, "SecretGet", "anna", item=f"secrets/s{n % 3}") for n in range(5)]
     events += [person(at + n, "SecretGet", "ben", item="secrets/s9") for n in range(2)]
     events += [person(at + n, "SecretGet", "eva", item=f"secrets/s{n}", outcome="denied") for n in range(7)]
     events += [person(at + n, "SecretSet", "ola", item=f"secrets/s{n}") for n in range(8)]
@@ -74,9 +74,5 @@ def test_counted_are_different_things_that_one_person_read_and_no_applications()
     replay = Replay([unusual_user.DETECTION], "vault")
     hour = at // 3_600_000_000
     counted = [one["count"] for one in VISITS.observe(replay.hour(hour, acts_of([*events, *machines])))]
-    assert counted == [3]
+    assert counted == [5]
     assert list(VISITS.observe(replay.hour(hour, acts_of(machines)))) == []
-
-
-def test_as_others_says_nothing_of_an_organisation_that_is_not_known() -> None:
-    assert as_others(1, OrganisationView(enrichment())) == ""
