@@ -61,9 +61,8 @@ def goes_about(principal: str, addresses: Collection[str], organisation: Organis
     """What speaks for an application to which new vaults are nothing new; '' if they are, or if it comes from elsewhere."""
     times, days = organisation.arrivals(principal)
     own = [organisation.days_with_address(principal, address) >= KNOWN_DAYS for address in addresses]
-    often = (
-        times >= ARRIVALS and (times + 0.5) / (days + 1) >= RARE
-    )  # by day, as Good and Turing have it of a vault
+    # Its own chance that a day brings a new vault, held against the limit below which a vault's newcomers are rare.
+    often = times >= ARRIVALS and (times + 0.5) / (days + 1) >= RARE
     if not often or days < KNOWN_DAYS or not own or not all(own):
         return ""
     return f"{principal} came to a vault that was new to it on {times} days before, from the same addresses"
