@@ -22,6 +22,7 @@ class Score:
     entity_days: float = 0.0
     seconds: float = 0.0
     found: Counter[str] = field(default_factory=Counter)
+    grave: Counter[str] = field(default_factory=Counter)  # of them by an alert of medium or higher severity
     missed: Counter[str] = field(default_factory=Counter)
     false: Counter[str] = field(default_factory=Counter)
     minor: Counter[str] = field(default_factory=Counter)  # false, of lower severity
@@ -123,6 +124,7 @@ def _count(score: Score, truth: dict[str, Any], hits: Sequence[dict[str, Any]]) 
         _note_miss(score, truth)
         return
     score.found[truth["type"]] += 1
+    score.grave[truth["type"]] += any(map(serious, hits))
     told = min(seconds(alert["last_seen"]) for alert in hits)
     score.delays.setdefault(truth["type"], []).append(max(0.0, told - seconds(truth["start"])) / 60)
 
