@@ -200,7 +200,7 @@ def judge_level(hour: Hour, level: str) -> Finding | None:
         improbability=min(new.chance for new in shown),
         denied=not through,
         severity=REPEATED if repeated else "low" if (quiet or little) and through else None,
-        held=[*(pair for new in found for pair in _held(new)), (VISITS, "")],
+        held=[pair for new in found for pair in _held(new)],
     )
 
 
@@ -225,7 +225,8 @@ def _held(new: Newcomer) -> list[tuple[str, str]]:
     if new.denied:
         return [(REFUSED, f"{new.level}|{new.key}")]
     tables = {TABLES[new.level], _table(new.level, caller_of(new.acts[0].event))}
-    return [(table, new.key) for table in sorted(tables)]
+    visits = [(VISITS, "")] if new.level == USER else []
+    return [*((table, new.key) for table in sorted(tables)), *visits]
 
 
 def _announced(hour: Hour, new: Newcomer) -> str:
@@ -268,8 +269,8 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
 
 
 def _may_be_a_visit(found: Finding) -> bool:
-    """Whether people came, at a vault where newcomers are not that rare; what is low already stays so."""
-    people = all(row["kind"] == "user" for row in found.evidence["new"])
+    """Whether new people came, at a vault where they are not that rare; what is low already stays so."""
+    people = found.evidence["level"] == USER
     return people and found.severity is None and (found.improbability or 0.0) > SURE
 
 

@@ -7,7 +7,6 @@ from detections.key_vault.evidence import REMEDIATION
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
 from detections.key_vault.known import BASELINES, PAIR
 from detections.key_vault.newcomers import HOW, confirm, judge_level
-from detections.key_vault.visits import VISITS
 from detections.view import Hour
 
 
@@ -34,7 +33,7 @@ DETECTION = Detection(
     techniques=("T1555.006", "T1078.004"),
     remediation=REMEDIATION,
     judge=judge,
-    baselines=(*BASELINES, VISITS),
+    baselines=BASELINES,
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
     vouched_for=True,

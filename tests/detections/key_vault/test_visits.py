@@ -7,14 +7,14 @@ import pytest
 from actors.organisation import OrganisationView
 from baselines.population import Tally
 from detections.declare import Verdict
-from detections.key_vault import unusual_user
+from detections.key_vault import unusual_user, unusual_user_application_pair
 from detections.key_vault.visits import BASELINE, VISITS
 from tests.actors.making import acts_of
 from tests.actors.running import enrichment
-from tests.detections.key_vault.cases import reads
-from tests.detections.key_vault.histories import START, WEB, event, person
+from tests.detections.key_vault.cases import LOYAL, reads
+from tests.detections.key_vault.histories import COMMAND_LINE, START, WEB, event, person
 from tests.detections.key_vault.replay import Replay
-from tests.detections.key_vault.test_cases import after, noon, told
+from tests.detections.key_vault.test_cases import SEED, after, noon, told
 
 
 def organisation(*often: tuple[int, int]) -> OrganisationView:
@@ -62,6 +62,18 @@ def test_who_takes_little_is_low_already_and_goes_no_lower() -> None:
     found = told(after(WEB, 21), list(reads(noon(21), 1, name="mallory")))[unusual_user.DETECTION.type]
     assert found.severity == "low"
     assert verdict(1, organisation(*USUAL)).steps == 0
+
+
+def test_a_known_person_by_another_way_is_no_visit() -> None:
+    """A stolen session reads as little as its owner does: that says nothing for it."""
+    assert VISITS.name not in {one.name for one in unusual_user_application_pair.DETECTION.baselines}
+    at = noon(21)
+    found = told(after(LOYAL, 21), list(reads(at, 3, name=f"admin{SEED}-0", application=COMMAND_LINE)))
+    assert unusual_user_application_pair.DETECTION.confirm is not None
+    said = unusual_user_application_pair.DETECTION.confirm(
+        found[unusual_user_application_pair.DETECTION.type], organisation(*USUAL)
+    )
+    assert said.steps == 0
 
 
 def test_counted_are_the_reads_of_one_person_and_no_applications() -> None:
