@@ -22,7 +22,6 @@ class Score:
     entity_days: float = 0.0
     seconds: float = 0.0
     found: Counter[str] = field(default_factory=Counter)
-    grave: Counter[str] = field(default_factory=Counter)  # of them by an alert of medium or higher severity
     missed: Counter[str] = field(default_factory=Counter)
     false: Counter[str] = field(default_factory=Counter)
     minor: Counter[str] = field(default_factory=Counter)  # false, of lower severity
@@ -36,6 +35,7 @@ class Score:
     lowered: list[bool] = field(
         default_factory=list
     )  # later days' attacks: of lower severity than the first's
+    grave: Counter[str] = field(default_factory=Counter)  # found by an alert of medium or higher severity
     when: str = "once"
     changed: dict[str, Counter[str]] = field(
         default_factory=dict
