@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 
-from actors.aggregator_state import VERSION, Changes, Kept, Raised, RunChanges, pack, unpack
-from actors.messages import Fault, Found, Report
+from actors.account import Account
+from actors.aggregator_state import VERSION, Changes, Raised, RunChanges, pack, unpack
+from actors.known_alerts import KnownAlerts
+from actors.messages import Found, Report
 from actors.open_alerts import OpenAlerts
 from actors.organisation import OrganisationView
 from actors.outbox import Outbox
-from actors.outcome import Fresh, Numbers, Outcome
+from actors.outcome import Fresh, Outcome
 from actors.settings import Settings
 from actors.signs import family, independent_signs, signs_with
 from actors.verdicts import Verdicts
@@ -20,14 +22,7 @@ from alerts.alert import Alert, hour_of, order
 from alerts.incidents import Incidents, incident_id
 from baselines.population import Tally
 from detections.declare import Verdict
-from detections.words import rfc3339
 from ingest.enrich import Enrichment
-from ingest.records import HOUR_US
-
-KEPT_HOURS = 48  # alerts that were told are known for so long: late records may add to them
-MOST_KNOWN = 20_000  # of those alerts, about 5 KB each
-MAX_FAULTS = 1_000  # that are kept until they are told
-MAX_KEPT = 100_000  # findings kept that are no alerts; more are only counted
 
 
 class Aggregator:
@@ -36,33 +31,21 @@ class Aggregator:
     def __init__(self, settings: Settings, enrichment: Enrichment) -> None:
         self.settings = settings
         self.organisation = OrganisationView(enrichment)
-        self._verdicts = Verdicts(settings, self.organisation, self._keep, self._note)
+        self._account = Account()
+        self._verdicts = Verdicts(settings, self.organisation, self._account.keep, self._account.note)
         self.incidents = Incidents()
         self._waiting: dict[int, dict[int, Report]] = {}  # hour -> shard -> its report
         self._late: list[Found] = []
-        self._alerts: dict[str, Alert] = {}
-        self._links: dict[str, tuple[int, tuple[str, ...]]] = {}  # alert id -> hour, links
-        self._kept: list[Kept] = []
-        self._kept_total = 0
-        self._faults: list[Fault] = []
-        self._applied = 0
-        self._filtered: dict[str, int] = {}
-        self._entities: dict[int, int] = {}
-        self._entity_days = 0
-        self._unsaved: list[str] = []  # alerts that no checkpoint has yet
-        self._saved_kept = self._saved_late = 0
+        self._saved_late = 0
+        self._known = KnownAlerts()
         self.organisation.closing = self._waiting
         self._open = OpenAlerts()
         self._outbox = Outbox()
-        self._dropped: list[str] = []  # since the last checkpoint
-        self._raised: dict[str, int] = {}  # by severity
-        self._shadowed = 0  # alerts of detections in shadow
-        self._expected = 0  # alerts told lower, for all who did it are expected to
-        self._faulted = 0  # faults since this process began
 
     def report(self, report: Report, layers_since: dict[str, int] | None = None) -> list[Alert]:
         """Take a shard's report in; the hour's alerts if it was the last one missing."""
-        self._count(report)
+        self._account.count(report)
+        self.hear([found for found in report.found if found.early or found.late])
         if layers_since:
             self.organisation.layers_since = layers_since
         if report.hour is None:
@@ -73,15 +56,6 @@ class Aggregator:
             return []
         del self._waiting[report.hour]
         return self._close(report.hour, [reports[shard] for shard in sorted(reports)])
-
-    def _count(self, report: Report) -> None:
-        self._applied += report.applied
-        for reason, number in report.filtered.items():
-            self._filtered[reason] = self._filtered.get(reason, 0) + number
-        self._note(report.faults)
-        self._entities[report.shard] = report.entities
-        self._entity_days += report.entity_days
-        self.hear([found for found in report.found if found.early or found.late])
 
     def hear(self, found: list[Found]) -> None:
         """Take in what a shard says of hours that are open, and of late records: it is to be told at once."""
@@ -108,10 +82,6 @@ class Aggregator:
             if hour > self.organisation.hour:
                 self._open.remember(Raised(alert, hour, ()))
 
-    def _note(self, faults: list[Fault]) -> None:
-        self._faulted += len(faults)
-        self._faults += faults[: max(0, MAX_FAULTS - len(self._faults))]
-
     def _close(self, hour: int, reports: list[Report]) -> list[Alert]:
         self.organisation.close(hour, [fact for report in reports for fact in report.facts])
         tally = Tally()
@@ -120,7 +90,7 @@ class Aggregator:
         self.organisation.watch(tally)
         found = [one for report in reports for one in report.found if not (one.late or one.early)]
         self._verdicts.begin(hour)
-        self._kept_total += sum(number for report in reports for number in report.learning.values())
+        self._account.held_back(sum(number for report in reports for number in report.learning.values()))
         judged = [(one, self._verdicts.of(one)) for one in sorted(found, key=_place)]
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
         raised = parts_of_wholes(raised, self.settings.shadow)
@@ -136,30 +106,18 @@ class Aggregator:
     def _hand_over(self, hour: int, alerts: list[Alert]) -> None:
         """Put the hour's alerts where they are taken from."""
         for one in self._open.close(hour, {alert.id for alert in alerts}):
-            if one.alert.id not in self._alerts:  # else late records bear it out
-                self._know(one)
+            if one.alert.id not in self._known:  # else late records bear it out
+                self._known.know(one)
             self._outbox.put(one.alert.id)
         for alert in _shadow_last(alerts):
             self._join(alert)
             self._outbox.put(alert.id)
-        told = [
-            id_ for id_, (at, _) in self._links.items() if hour - at > KEPT_HOURS and id_ not in self._outbox
-        ]
-        if (over := len(self._links) - len(told) - MOST_KNOWN) > 0:
-            told += [
-                id_ for id_ in sorted(self._links.keys() - told, key=self._age) if id_ not in self._outbox
-            ][:over]
-        for id_ in told:
-            del self._alerts[id_], self._links[id_]
-        self.incidents.forget(hour, (alert.incident for alert in self._alerts.values()))
-        self._dropped += told
-
-    def _age(self, id_: str) -> tuple[int, str]:
-        return self._links[id_][0], id_
+        self._known.forget_told(hour, self._outbox)
+        self.incidents.forget(hour, self._known.incidents())
 
     def _join(self, alert: Alert) -> None:
         """Give an alert its incident; one in shadow has that which it would have, and joins nothing."""
-        hour, links = self._links[alert.id]
+        hour, links = self._known.links(alert.id)
         if alert.shadow:
             alert.incident = self.incidents.likely(alert, hour, links)
         else:
@@ -167,49 +125,19 @@ class Aggregator:
 
     def fresh(self) -> Fresh:
         """What is to be told now. It is told again until `taken` is called; findings that raised no alert, once."""
-        kept, self._kept = self._kept, []
-        faults, self._faults = self._faults, []
+        kept, faults = self._account.take()
         told = self._outbox.offer()
-        alerts = [self._open[id_] if id_ in self._open else self._alerts[id_] for id_ in told]
+        alerts = [self._open[id_] if id_ in self._open else self._known[id_] for id_ in told]
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
         shown = [alert for alert in alerts if not alert.shadow]
-        return Fresh(shown, kept, faults, self._numbers(), [alert for alert in alerts if alert.shadow])
-
-    def _numbers(self) -> Numbers:
-        entities, twice = sum(self._entities.values()), sum(self._filtered.values())
-        return Numbers(
-            self._applied,
-            twice,
-            entities,
-            self._kept_total,
-            self._faulted,
-            dict(self._raised),
-            dict(self._filtered),
-            self._shadowed,
-            self._expected,
+        return Fresh(
+            shown, kept, faults, self._account.numbers(), [alert for alert in alerts if alert.shadow]
         )
 
     def taken(self, ids: list[str]) -> None:
         """These alerts are in somebody's hands, as they were told last; what is newer is still to be told."""
         self._outbox.taken(ids)
-
-    def _keep(self, one: Found, why: str, reason: str) -> None:
-        """Keep a finding that raises no alert; one without a reason is only counted."""
-        self._kept_total += 1
-        if why and len(self._kept) < MAX_KEPT:
-            start = rfc3339(one.hour * HOUR_US)
-            self._kept.append(
-                Kept(
-                    type=one.type,
-                    kind=one.kind,
-                    entity=one.entity,
-                    start=start,
-                    why=why,
-                    reason=reason,
-                    evidence=one.finding.evidence,
-                )
-            )
 
     def _complete(self, one: Found, verdict: Verdict, signs: int) -> Alert:
         """The alert of a closed hour, with what late records of it said before: their source was behind others."""
@@ -221,7 +149,7 @@ class Aggregator:
     def _raise(self, one: Found, verdict: Verdict, signs: int) -> tuple[Alert, Alert | None]:
         """The alert, and what was known under its id."""
         alert = self._verdicts.alert(one, verdict, signs)
-        known = self._alerts.get(alert.id)
+        known = self._known.get(alert.id)
         told = self._open.get(alert.id) or known
         if told is not None and told.incident == incident_id(alert):
             alert.joins = (told.incident,)  # until now it was an incident by itself
@@ -231,18 +159,10 @@ class Aggregator:
         if known is not None:  # a newer word on it
             if not known.withdrawn:
                 alert.incident, alert.joins = known.incident, known.joins
-        elif alert.shadow:
-            self._shadowed += 1
         else:
-            self._raised[alert.severity] = self._raised.get(alert.severity, 0) + 1
-            self._expected += "expected_actors" in alert.evidence
-        self._know(Raised(alert, one.hour, self._verdicts.links(one, verdict)))
+            self._account.raised(alert)
+        self._known.know(Raised(alert, one.hour, self._verdicts.links(one, verdict)))
         return alert, known
-
-    def _know(self, one: Raised) -> None:
-        self._alerts[one.alert.id] = one.alert
-        self._unsaved.append(one.alert.id)
-        self._links[one.alert.id] = one.hour, one.links
 
     def snapshot(self) -> Any:
         """The population of all closed hours, for the shards to judge by."""
@@ -251,24 +171,12 @@ class Aggregator:
     def finish(self) -> Outcome:
         """What the run came to: late records told, incidents joined, everything in its order."""
         self._take_late()
-        alerts = sorted(self._alerts.values(), key=order)
+        alerts = list(self._known)
         for alert in sorted(alerts, key=lambda alert: (alert.start, bool(alert.shadow))):
             self._join(alert)
         for alert in alerts:
             alert.incident = self.incidents.root(alert.incident)
-        return Outcome(
-            alerts=[alert for alert in alerts if not alert.shadow],
-            shadow=[alert for alert in alerts if alert.shadow],
-            kept=sorted(self._kept, key=lambda kept: (kept.start, kept.type, kept.entity)),
-            kept_total=self._kept_total,
-            faults=sorted(self._faults, key=lambda fault: (fault.name, fault.hour, fault.entity)),
-            applied=self._applied,
-            late=0,
-            filtered=dict(sorted(self._filtered.items())),
-            entities=sum(self._entities.values()),
-            entity_days=self._entity_days,
-            expected=self._expected,
-        )
+        return self._account.outcome(alerts)
 
     def _take_late(self) -> list[Alert]:
         """Findings of records that came after their hour was closed: added to its alert, or a new one."""
@@ -280,8 +188,8 @@ class Aggregator:
             alert, known = self._raise(one, verdict, 1)
             if known is not None and not known.withdrawn:
                 _add_late(known, alert)
-                self._alerts[alert.id] = known
-            changed[alert.id] = self._alerts[alert.id]
+                self._known.put_back(known)
+            changed[alert.id] = self._known[alert.id]
         self._late = []
         return list(changed.values())
 
@@ -293,28 +201,18 @@ class Aggregator:
             raise RuntimeError("an hour is half closed: save between hours")
         learned = self.organisation.changes()
         learned.incidents = self.incidents.state()
-        unsaved = dict.fromkeys(id_ for id_ in self._unsaved if id_ in self._alerts)
-        raised = [Raised(self._alerts[id_], *self._links[id_]) for id_ in unsaved]
-        streaming = self.settings.streaming  # then they are told as they come, and nobody asks again
+        raised, dropped = self._known.changes()
+        streaming = self.settings.streaming
         run = RunChanges(
             raised,
-            [] if streaming else self._kept[self._saved_kept :],
-            self._late if streaming else self._late[self._saved_late :],
-            self._faults,
-            self._kept_total,
-            self._applied,
-            self._filtered,
-            self._entity_days,
-            self._dropped,
-            list(self._outbox),
-            streaming,
-            self._open.state(),
-            self._raised,
-            self._shadowed,
-            self._expected,
+            late=self._late if streaming else self._late[self._saved_late :],
+            dropped=dropped,
+            outbox=list(self._outbox),
+            streaming=streaming,
+            early=self._open.state(),
         )
-        self._unsaved, self._saved_kept, self._saved_late = [], len(self._kept), len(self._late)
-        self._dropped = []
+        self._account.save(run)
+        self._saved_late = len(self._late)
         return pack(Changes(VERSION, learned, run))
 
     def lasting(self) -> bytes:
@@ -322,8 +220,9 @@ class Aggregator:
         self.organisation.mark()
         learned = self.organisation.changes()
         incidents = Incidents.restore(self.incidents.state())
-        for alert in sorted((one for one in self._alerts.values() if not one.shadow), key=order):
-            incidents.add(msgspec.structs.replace(alert), *self._links[alert.id])
+        for alert in self._known:
+            if not alert.shadow:
+                incidents.add(msgspec.structs.replace(alert), *self._known.links(alert.id))
         incidents.forget(self.organisation.hour)
         learned.incidents = incidents.state()
         return pack(Changes(VERSION, learned))
@@ -336,20 +235,12 @@ class Aggregator:
         run = saved.run
         if run is None:
             return
-        for one in run.raised:
-            self._alerts[one.alert.id] = one.alert
-            self._links[one.alert.id] = one.hour, one.links
-        for id_ in run.dropped:
-            self._alerts.pop(id_, None)
-            self._links.pop(id_, None)
+        self._known.load(run.raised, run.dropped)
         self._open.load(run.early)
-        self._outbox = Outbox(id_ for id_ in run.outbox if id_ in self._alerts or id_ in self._open)
-        self._kept += run.kept
+        self._outbox = Outbox(id_ for id_ in run.outbox if id_ in self._known or id_ in self._open)
         self._late = run.late if run.streaming else [*self._late, *run.late]
-        self._faults, self._kept_total, self._applied = run.faults, run.kept_total, run.applied
-        self._filtered, self._entity_days = run.filtered, run.entity_days
-        self._raised, self._shadowed, self._expected = run.numbers, run.shadowed, run.expected
-        self._saved_kept, self._saved_late = len(self._kept), len(self._late)
+        self._saved_late = len(self._late)
+        self._account.load(run)
 
 
 def _place(one: Found) -> tuple[int, str, str]:

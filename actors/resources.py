@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from actors.entity import EntityState
 from actors.judging import HELD_COUNT, HOURS_TO_HOLD, HOURS_TO_KNOW, MOST_LEARNING, Judge
-from actors.keys import entity_key, group_of
+from actors.keys import entity_key
 from actors.marks import Marks, Word, excuse, remembered
 from actors.messages import Found, Report
+from actors.resource_names import KIND, ResourceNames
 from actors.settings import Settings
 from actors.shard_checks import ABOUT
 from actors.shard_state import ResourceRows, within
@@ -33,7 +34,6 @@ from ingest.records import HOUR_US
 
 Ints = npt.NDArray[np.int64]
 
-KIND = "resource"
 DAY_US = 24 * HOUR_US
 NEVER = -24  # the last hour of a resource that was not active yet
 UNMET = -(1 << 40)  # ... and of one of which only the name is known
@@ -46,25 +46,22 @@ class Resources:
         self.judge = Judge(KIND, settings)
         self._marks = marks or Marks()
         self._words: dict[int, list[Word]] = {}  # what the latest findings of each held back
-        self.ids: list[str] = []
-        self._number: dict[str, int] = {}  # id in lower case -> its place in `ids`
-        self._rank = np.zeros(0, np.int64)  # place of each in the order of ids
+        self.names = ResourceNames()
         self._about = np.zeros(0, ABOUT)
         self._counts = {name: b for name, b in self.judge.baselines.items() if b.column is not None}
         self._tables = {name: SeasonalTable() for name in self._counts}
         self._others: dict[int, dict[str, Any]] = {}  # models that are no columns
-        self._groups = np.empty(0, np.int16)  # key groups, -1 where nobody has asked
         self._keep = settings.checkpoints
         self._changed: list[Ints] = []
 
     def __len__(self) -> int:
-        return int(np.count_nonzero(self._about["last_hour"][: len(self.ids)] > UNMET))
+        return int(np.count_nonzero(self._about["last_hour"][: len(self.names.ids)] > UNMET))
 
     def number(self, id_: str, since_us: int = 0) -> int:
         """A resource's number, for ever; it has one before it is met. `since_us`: its start in the inventory."""
-        number = self._number.setdefault(id_.lower(), len(self.ids))
-        if number == len(self.ids):
-            self.ids.append(id_)
+        known = len(self.names.ids)
+        number = self.names.number(id_)
+        if number == known:
             if number >= len(self._about):
                 more = np.zeros(max(1_024, len(self._about) // 2), ABOUT)
                 self._about = np.concatenate([self._about, more])
@@ -74,15 +71,7 @@ class Resources:
     def named_as(self, number: int) -> tuple[str, int]:
         """What `number` was told of a resource that is not met yet: id and start; of others the id tells all."""
         about = self._about[number]
-        return self.ids[number], int(about["since_us"]) if about["last_hour"] == UNMET else 0
-
-    def named(self, owners: Ints) -> Ints:
-        """The same resources in the order of their ids."""
-        if len(self._rank) < len(self.ids):
-            order = sorted(range(len(self.ids)), key=lambda number: self.ids[number].lower())
-            self._rank = np.empty(len(order), np.int64)
-            self._rank[order] = np.arange(len(order))
-        return owners[np.argsort(self._rank[owners])]
+        return self.names.ids[number], int(about["since_us"]) if about["last_hour"] == UNMET else 0
 
     # The hour's close
 
@@ -90,7 +79,7 @@ class Resources:
         self, window: TrafficWindow, hour: int, watched_since_us: int, seasons: Seasons, tally: Tally
     ) -> Report:
         """Judge and learn an hour of traffic."""
-        traffic = window.close(hour, self.ids)
+        traffic = window.close(hour, self.names.ids)
         owners = traffic.active()
         traffic.tables, traffic.seasons = self._tables, seasons
         self._meet(owners, watched_since_us)
@@ -144,7 +133,7 @@ class Resources:
         if not found:
             return
         words = self._words.get(entity, [])
-        holding = self._marks.holding(entity_key(KIND, self.ids[entity]), hour)
+        holding = self._marks.holding(entity_key(KIND, self.names.ids[entity]), hour)
         excuse(found, words, holding)
         if words := remembered(words, found, holding):
             self._words[entity] = words
@@ -165,7 +154,7 @@ class Resources:
         learning = found[self._learning(detection, traffic, found)]
         if len(learning) <= MOST_LEARNING:
             return found, none
-        rest = self.named(learning)[MOST_LEARNING:]
+        rest = self.names.in_order(learning)[MOST_LEARNING:]
         report.learning[detection.type] = len(rest)
         return np.setdiff1d(found, rest), rest
 
@@ -182,7 +171,7 @@ class Resources:
         about = self._about[entity]
         return TrafficHour(
             KIND,
-            self.ids[entity],
+            self.names.ids[entity],
             traffic.hour * HOUR_US,
             int(about["since_us"]),
             int(about["events"]),
@@ -249,7 +238,7 @@ class Resources:
 
     def forget(self, before_hour: int) -> None:
         """Forget what is known of resources that were last active before that hour; their names stay."""
-        last = self._about["last_hour"][: len(self.ids)]
+        last = self._about["last_hour"][: len(self.names.ids)]
         quiet = np.flatnonzero((last < before_hour) & (last > UNMET))
         if len(quiet):
             self._about["last_hour"][quiet], self._about["events"][quiet] = UNMET, 0
@@ -272,7 +261,7 @@ class Resources:
 
     def states(self) -> Iterator[EntityState]:
         """Each resource, as an entity."""
-        for number, id_ in enumerate(self.ids):
+        for number, id_ in enumerate(self.names.ids):
             since_us, last_hour, events = self._about[number].item()
             if last_hour != UNMET:
                 models = {name: t.model(number) for name, t in self._tables.items() if t.has(number)}
@@ -282,7 +271,7 @@ class Resources:
 
     def mark(self) -> None:
         """All have changed: they are in a store of other parts."""
-        met = np.flatnonzero(self._about["last_hour"][: len(self.ids)] > UNMET)
+        met = np.flatnonzero(self._about["last_hour"][: len(self.names.ids)] > UNMET)
         self._changed = [met]
 
     def changes(self) -> ResourceRows | None:
@@ -305,19 +294,10 @@ class Resources:
             for place, number in enumerate(changed.tolist() if self._words else ())
             if number in self._words
         ]
-        ids = [self.ids[number] for number in changed.tolist()]
+        ids = [self.names.ids[number] for number in changed.tolist()]
         return ResourceRows(
-            ids, self.groups(changed).tobytes(), self._about[changed].tobytes(), tables, others, words
+            ids, self.names.groups(changed).tobytes(), self._about[changed].tobytes(), tables, others, words
         )
-
-    def groups(self, owners: Ints) -> npt.NDArray[np.int16]:
-        """The key group of each."""
-        if len(self._groups) < len(self.ids):
-            more = np.full(len(self._about) - len(self._groups), -1, np.int16)
-            self._groups = np.concatenate([self._groups, more])
-        for number in owners[self._groups[owners] < 0].tolist():
-            self._groups[number] = group_of(entity_key(KIND, self.ids[number]))
-        return self._groups[owners]
 
     def load(self, saved: ResourceRows, owned: range) -> None:
         """Take saved resources in, those of the key groups owned. Raises ValueError for another version."""

@@ -9,12 +9,13 @@ Whether a record is late is a matter of its own source, so the alerts do not dep
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
 from typing import Any, Protocol
 
 from actors.clock import Clock
+from actors.far_router import FarRouter, Feed
 from actors.feeder import Fed, Order
 from actors.settings import Settings
+from actors.shares import Shares
 from actors.steps import (
     CloseHour,
     Counts,
@@ -29,26 +30,13 @@ from actors.steps import (
     Waiting,
 )
 from actors.unlisted import Unlisted
-from ingest.blocks import Partition, is_live
+from ingest.blocks import Partition
 from ingest.records import HOUR_US
 from ingest.threat_intel import Indicators
 
 MOST_AHEAD_US = 4 * HOUR_US
 TURN = 25  # steps in one order
 NO_BOUND = 1 << 62
-
-
-class Feed(Protocol):
-    """A `Feeder`, here or elsewhere."""
-
-    def begin(self, partitions: list[Partition], state: dict[str, Any], run: RunState | None) -> None: ...
-    def advance(self, order: Order) -> Any: ...  # gives a `Fed`, or a promise of one
-    def add(self, partitions: list[Partition], places: list[Place]) -> None: ...
-    def release(self, places: list[Place]) -> None: ...
-    def renew(self, indicators: Indicators) -> None: ...
-    def states(self, most: int) -> list[SourceState]: ...
-    def stats(self) -> list[Any]: ...
-    def close(self) -> None: ...
 
 
 class Lines(Protocol):
@@ -65,33 +53,6 @@ class Lines(Protocol):
 
     def barrier(self) -> list[Any]:
         """By shard: a promise that is kept when it has written its part of the last checkpoint."""
-
-
-class _Router:
-    """One of them, as far as it is known here."""
-
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
-        self.said = Fed()
-        self.promise: Any = None  # of what it says next
-        self.added_us: int | None = None  # watermark of sources that it was given and has not spoken of yet
-        self.speaks_of_added = False  # the promise does
-        self.resting = False
-        self.until_us = 0  # as its last order had it
-        self.held = False  # at a mark
-        self.after: list[Any] = []  # to be told with the next order
-
-    @property
-    def watermark_us(self) -> int | None:
-        """Before it nothing more that is not late comes from this one; None: nothing comes at all."""
-        known = [one for one in (self.said.watermark_us, self.added_us) if one is not None]
-        return min(known, default=None)
-
-    @property
-    def reads_us(self) -> int | None:
-        """Event time of what it reads next, as far as is known; None: nothing."""
-        known = [one for one in (self.said.reading_us, self.added_us) if one is not None]
-        return min(known, default=None)
 
 
 class Routers:
@@ -117,51 +78,20 @@ class Routers:
         self.send_wanted = False  # each router of a server sends what it has with each order
         self.unlisted = Unlisted(settings, self.clock)
         self._lines = lines
-        self._routers = [_Router(feed) for feed in feeds]
-        self._asked: list[_Router] = []  # those that owe an answer, in the order in which they were asked
+        self._routers = [FarRouter(feed) for feed in feeds]
+        self._asked: list[FarRouter] = []  # those that owe an answer, in the order in which they were asked
         self._open_hours = set(open_hours)
         self._layers_since = dict(layers_since or {})
         self._closed_at_start = run.closed_at_start if run else closed_until or 0
-        self._places = {place.name: place for place in run.places} if run else {}
-        self._left = {place.name for place in self._places.values() if place.resting}  # of these
-        self._whose: dict[str, int] = {}  # live source -> the router that has it
-        self._turn = count()
+        self._shares = Shares(len(self._routers), settings, self.clock, run.places if run else ())
         self._marking = False
         counts = run.counts if run else Counts()
-        for router, mine in zip(self._routers, self._deal(partitions), strict=True):
-            places = self._places_of(mine)
+        for router, mine in zip(self._routers, self._shares.deal(partitions), strict=True):
+            places = self._shares.give(mine)
             share = RunState(self._closed_at_start, counts, places)
             router.feed.begin(mine, {"closed_until": closed_until, "layers_since": layers_since}, share)
-            router.added_us = self._earliest(mine, places)
+            router.added_us = self._shares.earliest(mine, places)
             counts = Counts()  # the first one goes on counting for all
-
-    def _deal(self, partitions: Iterable[Partition]) -> list[list[Partition]]:
-        """Sources that begin at one time are spread: so the routers stay close to each other in event time."""
-        shares: list[list[Partition]] = [[] for _ in self._routers]
-        wanted = [one for one in partitions if is_live(one) or not self._is_finished(one.name)]
-        for partition in sorted(wanted, key=lambda one: (one.first_us or 0, one.name)):
-            mine = self._whose.get(partition.name, -1)
-            mine = next(self._turn) % len(shares) if mine < 0 else mine
-            shares[mine].append(partition)
-            if is_live(partition):
-                self._whose[partition.name] = mine
-        return shares
-
-    def _is_finished(self, name: str) -> bool:
-        return name in self._places and self._places[name].finished
-
-    def _places_of(self, partitions: list[Partition]) -> list[Place]:
-        """Where these stand; from now on their router knows."""
-        self._left.difference_update(one.name for one in partitions)
-        places = [self._places.pop(one.name) for one in partitions if one.name in self._places]
-        return [place for place in places if not place.finished]
-
-    def _earliest(self, partitions: list[Partition], places: list[Place]) -> int | None:
-        """The watermark of sources that nothing was read of since they were given."""
-        silent = self.clock.now_us - self.settings.silence_us  # so far those at rest have caught up
-        at = {one.name: max(one.frontier_us, silent) if one.resting else one.frontier_us for one in places}
-        begins = (at.get(one.name, one.first_us or 0) for one in partitions)
-        return min((begin - self.settings.lateness_us for begin in begins), default=None)
 
     # What is known of all
 
@@ -176,12 +106,12 @@ class Routers:
     @property
     def finished(self) -> int:
         """How many sources were read to their end."""
-        return sum(r.said.finished for r in self._routers) + sum(p.finished for p in self._places.values())
+        return sum(router.said.finished for router in self._routers) + self._shares.finished
 
     @property
     def sources(self) -> int:
         """How many sources there are."""
-        return sum(r.said.sources for r in self._routers) + sum(p.finished for p in self._places.values())
+        return sum(router.said.sources for router in self._routers) + self._shares.finished
 
     @property
     def open_hours(self) -> set[int]:
@@ -196,7 +126,9 @@ class Routers:
     def watermark_us(self) -> int:
         """Event time before which no source has anything more that is not late."""
         known = [one for router in self._routers if (one := router.watermark_us) is not None]
-        if self.clock.now_us and (self._left or not known):  # by the clock, as with any that is silent
+        if self.clock.now_us and (
+            self._shares.at_rest or not known
+        ):  # by the clock, as with any that is silent
             known.append(self.clock.now_us - self.settings.silence_us - self.settings.lateness_us)
         lateness_us = self.settings.lateness_us
         known += [one - lateness_us for one in self.unlisted.watermarks(self.closed_until)]
@@ -214,8 +146,7 @@ class Routers:
 
     def run_state(self) -> RunState:
         """As of a `Router`: what all stand at, at a mark or at the end."""
-        kept = [place for place in self._places.values() if place.finished or place.resting]
-        total = RunState(self._closed_at_start, Counts(), kept)
+        total = RunState(self._closed_at_start, Counts(), self._shares.places())
         for router in self._routers:
             run = router.said.run
             assert run is not None, "asked for at a mark"
@@ -227,24 +158,22 @@ class Routers:
 
     def add(self, partitions: Iterable[Partition]) -> None:
         """Take more sources in; one that was read before is read on from there."""
-        for router, mine in zip(self._routers, self._deal(partitions), strict=True):
+        for router, mine in zip(self._routers, self._shares.deal(partitions), strict=True):
             if mine:
-                places = self._places_of(mine)
+                places = self._shares.give(mine)
                 router.feed.add(mine, places)
-                new = self._earliest(mine, places)
+                new = self._shares.earliest(mine, places)
                 known = [one for one in (new, router.added_us) if one is not None]
                 router.added_us, router.speaks_of_added = min(known), False
                 router.resting = False
 
     def resting(self) -> dict[str, Any]:
         """As of a `Router`."""
-        return {name: self._places[name].position for name in self._left}
+        return self._shares.resting()
 
     def forget(self, names: Iterable[str]) -> None:
         """As of a `Router`."""
-        for name in self._left.intersection(names):
-            del self._places[name]
-            self._left.remove(name)
+        self._shares.forget(names)
 
     def release(self, places: list[Place]) -> None:
         """A checkpoint with these places holds."""
@@ -317,14 +246,10 @@ class Routers:
             router.speaks_of_added = True
             self._asked.append(router)
 
-    def _hear(self, router: _Router) -> Iterator[Step]:
+    def _hear(self, router: FarRouter) -> Iterator[Step]:
         said = router.said = self._lines.get(router.promise)
         router.promise = None
-        for place in said.left:
-            self._places[place.name] = place
-            self._left.add(place.name)
-        for name in (*said.gone, *(place.name for place in said.left)):
-            self._whose.pop(name, None)
+        self._shares.take_back(said.left, said.gone)
         if router.speaks_of_added:
             router.added_us = None
         router.resting, router.held = said.waiting, said.marked

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actors.event_window import EventWindow, Fresh, chosen
+from actors.act_columns import chosen
+from actors.event_window import EventWindow, Fresh
 from actors.keys import group_of
 from actors.part_table import KINDS, PartTable, window_key
 from actors.resources import Resources
@@ -29,7 +30,7 @@ def traffic_rows(windows: Mapping[int, TrafficWindow], resources: Resources) -> 
         owners, places = np.unique(fresh["entity"], return_inverse=True)
         names = [resources.named_as(owner) for owner in owners.tolist()]
         columns = packed({**fresh, "entity": places.astype(np.int32)})
-        groups = resources.groups(owners.astype(np.int64)).tobytes()
+        groups = resources.names.groups(owners.astype(np.int64)).tobytes()
         yield TrafficRows(hour, names, groups, sorted(window.sources.items()), columns)
 
 

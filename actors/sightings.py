@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from actors.event_window import Columns, EventWindow, Fresh, chosen, nothing
+from actors.act_columns import Columns, chosen, nothing
+from actors.event_window import EventWindow, Fresh
 from actors.messages import Fault, Found, Rows
 from actors.part_table import KINDS, PartTable
 from detections.declare import SEVERITIES, Detection

@@ -50,13 +50,6 @@ class Alert(msgspec.Struct, kw_only=True):
     withdrawn: str | UnsetType = UNSET  # why it is none after all; it was told before its hour had closed
 
 
-class Links(msgspec.Struct, array_like=True, frozen=True):
-    """What joins an alert with others to an incident: 'principal:…', 'address:…', 'vault:…', 'resource:…'."""
-
-    hour: int
-    keys: tuple[str, ...]
-
-
 def alert_id(type_: str, kind: str, entity: str, start: str) -> str:
     """A content hash of type, entity and start: the same alert has the same id in every run.
 

@@ -53,11 +53,6 @@ def write_lines(path: Path, values: Sequence[Any]) -> None:
     write_whole(path, b"".join(encoder.encode(value) + b"\n" for value in values))
 
 
-def read_alerts(path: Path) -> list[Alert]:
-    """Alerts that were written by `write_alerts`. Raises msgspec.ValidationError or DecodeError."""
-    return parse_alerts(path.read_bytes())
-
-
 def parse_alerts(body: bytes) -> list[Alert]:
     """Alerts of a JSON array or of JSON lines. Raises msgspec.ValidationError or DecodeError."""
     if body.lstrip().startswith(b"["):

@@ -44,7 +44,6 @@ class Chaos:
 
     kills: Counter[str] = field(default_factory=Counter)
     starts: int = 0
-    recovered_s: list[float] = field(default_factory=list)  # from a kill to the next record
     summary: str = ""
     alerts: bytes = b""
     said: str = ""  # on standard output

@@ -11,10 +11,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args, get_origin
+from typing import Any, cast
 
 import msgspec
-from msgspec import Meta
 
 from cluster.config_base import Table
 from cluster.config_expected import wrong_with as wrong_actor
@@ -27,6 +26,7 @@ from cluster.config_tables import (
     StoreTable,
     region_key,
 )
+from cluster.config_types import as_table, in_words, is_file, item_type, keys_of, shown_value
 from cluster.errors import UserError
 from ingest import inventory_forms
 from ingest.errors import ConfigurationError as UnusableFile
@@ -79,17 +79,17 @@ class _Reader:
 
     def configuration(self, content: dict[str, Any]) -> Configuration:
         """All of it."""
-        names = _keys(Configuration) - {"types"}
+        names = keys_of(Configuration).keys() - {"types"}
         self._known("", content, names)
         detections = content.get("detections", {})
         own: dict[str, Any] = {}
         if isinstance(detections, dict):
-            plain = _keys(DetectionsTable)
+            plain = keys_of(DetectionsTable)
             own = {name: value for name, value in detections.items() if name not in plain}
             content = {**content, "detections": {k: v for k, v in detections.items() if k in plain}}
         found = {
             name: self._field(_place("", name), field.type, content[name])
-            for name, field in _fields(Configuration).items()
+            for name, field in keys_of(Configuration).items()
             if name in content and name != "regions"
         }
         types = {name: self._detection(name, value) for name, value in own.items()}
@@ -107,31 +107,31 @@ class _Reader:
     def _table(self, where: str, kind: type[Table], value: Any) -> Any:
         if not isinstance(value, dict):
             raise self._wrong(where, "a table", value)
-        self._known(where, value, _keys(kind))
+        self._known(where, value, keys_of(kind))
         found = {}
-        for name, field in _fields(kind).items():
+        for name, field in keys_of(kind).items():
             if name in value:
                 found[name] = self._field(_place(where, name), field.type, value[name])
             elif field.required:
-                raise self._error(where, f"has no {name}: {_expected(field.type)} was expected")
+                raise self._error(where, f"has no {name}: {in_words(field.type)} was expected")
         return kind(**found)
 
     def _field(self, where: str, kind: Any, value: Any) -> Any:
-        if table := _as_table(kind):
+        if table := as_table(kind):
             return self._table(where, table, value)
-        inner = _items(kind)
+        inner = item_type(kind)
         if inner is not None:
             if not isinstance(value, list):
-                raise self._wrong(where, _expected(kind), value)
+                raise self._wrong(where, in_words(kind), value)
             return tuple(self._field(f"{where}[{n}]", inner, item) for n, item in enumerate(value))
-        if _is_file(kind):
+        if is_file(kind):
             return self._file(where, value)
         try:
             found = msgspec.convert(value, kind)
         except msgspec.ValidationError:
-            raise self._wrong(where, _expected(kind), value) from None
+            raise self._wrong(where, in_words(kind), value) from None
         if isinstance(found, float) and not abs(found) < float("inf"):
-            raise self._wrong(where, _expected(kind), value)
+            raise self._wrong(where, in_words(kind), value)
         return found
 
     def _file(self, where: str, value: Any) -> Path:
@@ -147,7 +147,7 @@ class _Reader:
         if not isinstance(value, dict):
             if name in self._types:
                 raise self._wrong(place, "a table", value)
-            raise self._unknown(_place("[detections]", name), "key", name, _keys(DetectionsTable))
+            raise self._unknown(_place("[detections]", name), "key", name, keys_of(DetectionsTable))
         nested = next((f"{name}.{key}" for key in value if f"{name}.{key}" in self._types), None)
         if nested:
             raise self._error(f"[detections.{nested}]", f'needs quotes: [detections."{nested}"]')
@@ -264,7 +264,7 @@ class _Reader:
         return self._error(where, f"{told} ({hint})")
 
     def _wrong(self, where: str, expected: str, value: Any) -> ConfigurationError:
-        return self._error(where, f"expected {expected}, found {_shown(value)}")
+        return self._error(where, f"expected {expected}, found {shown_value(value)}")
 
     def _error(self, where: str, what: str) -> ConfigurationError:
         return ConfigurationError(f"{self._path}: {where}: {what}".replace("\n", " "))
@@ -275,61 +275,13 @@ def _place(where: str, name: str, value: Any = None) -> str:
     shown = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name[:60]}"'
     if where:
         return f"{where}.{shown}" if not where.endswith("]") or _is_item(where) else f"{where} {shown}"
-    kind = _fields(Configuration)[name].type if name in _fields(Configuration) else type(value)
-    table = _as_table(kind) or (isinstance(kind, type) and issubclass(kind, dict))
+    kind = keys_of(Configuration)[name].type if name in keys_of(Configuration) else type(value)
+    table = as_table(kind) or (isinstance(kind, type) and issubclass(kind, dict))
     return f"[{shown}]" if table else shown
-
-
-def _as_table(kind: Any) -> type[Table] | None:
-    """The table that a type is, or may be."""
-    one = kind if isinstance(kind, type) else next(iter(get_args(kind)), None)
-    return one if isinstance(one, type) and issubclass(one, Table) and get_origin(kind) is not tuple else None
 
 
 def _is_item(where: str) -> bool:
     return re.search(r" \S+\[[0-9]+\]$", where) is not None
-
-
-def _fields(kind: type[Table]) -> dict[str, msgspec.structs.FieldInfo]:
-    return {field.name: field for field in msgspec.structs.fields(kind)}
-
-
-def _keys(kind: type[Table]) -> set[str]:
-    return set(_fields(kind))
-
-
-def _alternatives(kind: Any) -> list[Any]:
-    """A type, or those of a union, without None."""
-    bare = (
-        [kind]
-        if get_origin(kind) in (Annotated, tuple, Literal) or isinstance(kind, type)
-        else get_args(kind)
-    )
-    return [one for one in bare if one is not type(None)]
-
-
-def _items(kind: Any) -> Any:
-    """The type of a list's items, None if it is no list."""
-    inner = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    return get_args(inner)[0] if get_origin(inner) is tuple else None
-
-
-def _is_file(kind: Any) -> bool:
-    return any(get_args(one)[:1] == (Path,) for one in _alternatives(kind))
-
-
-def _expected(kind: Any) -> str:
-    """A type in words."""
-    one = _alternatives(kind)[0]
-    if get_origin(one) is Literal:
-        return f"one of {', '.join(get_args(one))}"
-    metas = [arg for arg in get_args(one) if isinstance(arg, Meta)]
-    return next((meta.description for meta in metas if meta.description), "a list of tables")
-
-
-def _shown(value: Any) -> str:
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 __all__ = ["Configuration", "ConfigurationError", "load"]

@@ -7,13 +7,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from cluster.config_base import File, Table
+from cluster.config_base import File, Table, Variable
 
 Category = Literal["tor_exit_node", "anonymous_proxy", "command_and_control"]
 Address = Annotated[
     str, Meta(description="an address, like 'https://example.com/tor.txt'", pattern="^https?://[^/]")
 ]
-Variable = Annotated[str, Meta(description="the name of an environment variable", min_length=1)]
 FAR = (
     "refresh_minutes",
     "user",

@@ -1,4 +1,4 @@
-"""What a configuration holds: the keys of `docs/architecture.md`, and no others.
+"""What a configuration holds: these keys, and no others.
 
 The descriptions beside the types are the words of the error messages (`cluster.config`).
 """

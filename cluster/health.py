@@ -15,7 +15,7 @@ import msgspec
 from prometheus_client import make_wsgi_app
 
 from cluster.errors import UserError
-from cluster.metrics import registry
+from cluster.prometheus import registry
 from cluster.readiness import STALLED_S, not_alive, not_ready
 from cluster.snapshot import Board
 

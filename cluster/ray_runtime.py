@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import re
-import socket
-import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,25 +22,14 @@ from actors.steps import SourceState
 from alerts.alert import Alert
 from cluster.checkpoints import StoreError
 from cluster.errors import LostError, UserError
+from cluster.ray_start import in_a_line, start
 from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
 from ingest.threat_intel import Indicators
 
-_COLOURS = re.compile("\x1b\\[[0-9;]*m")  # Ray's messages have them wherever they go
 PATIENCE_S = 10.0  # with readers that are to end
 MERGES = 50  # by one worker process, which then makes room for another: it would grow
-SETTINGS = {  # of Ray, where the user has not said otherwise
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-    # Of each call the control service keeps what a dashboard would show: 80 MB a minute of a server.
-    "RAY_task_events_report_interval_ms": "0",
-    # Each process writes what its event loop did to its log every minute: 200 MB a day of them all.
-    "RAY_event_stats_print_interval_ms": "3600000",  # not -1: the control service would print without a pause
-    "RAY_ROTATION_MAX_BYTES": str(16 << 20),
-    "RAY_ROTATION_BACKUP_COUNT": "1",
-}
 
 
 class RayRuntime:
@@ -84,7 +69,7 @@ class RayRuntime:
 
         The next one has the number `epoch`; the tag is in the names of all parts that are written.
         """
-        from actors.remote import RemoteAggregator, RemoteFeeder, RemoteReader, RemoteRouter, RemoteShard
+        from actors.remote import RemoteAggregator, RemoteRouter, RemoteShard
 
         self._end_actors()
         if not self._ray.is_initialized():
@@ -92,42 +77,36 @@ class RayRuntime:
             self._share()
         settings, shared = self._settings, self._shared
         self._shards = [self._actor(RemoteShard, index, settings) for index in range(settings.shards)]
-        wanted = settings.shards if settings.streaming else _files(self._finder, settings.shards)
         several = settings.routers if settings.routers > 1 else 0
-        about: dict[str, Any] = self._here() if getattr(self._finder, "ports", 0) else {}
-        self._readers = [
-            self._actor(RemoteReader, settings, shared, **about) for _ in range(max(wanted, several))
-        ]
+        self._readers = self._begun_readers(several)
         self._aggregator = self._actor(RemoteAggregator, settings, shared)
         if standing is not None:
             self._load(standing, list(parts))
-        self._feeders = [
-            self._actor(
-                RemoteFeeder,
-                number,
-                settings,
-                shared,
-                self._shards,
-                self._aggregator,
-                self._readers[number::several],
-            )
+        self._feeders = self._begun_feeders(several)
+        to = (self._shards, self._aggregator, self._readers, self._feeders)
+        going_on = (standing, epoch, self._store, tag)
+        self._router = self._actor(RemoteRouter, self._finder, settings, shared, *to, *going_on)
+        self.skipped = self._get(self._router.skipped.remote())
+
+    def _begun_readers(self, several: int) -> list[Any]:
+        """One for each shard of a server, and at least one for each of `several` routers."""
+        from actors.remote import RemoteReader
+
+        settings = self._settings
+        wanted = settings.shards if settings.streaming else _files(self._finder, settings.shards)
+        about: dict[str, Any] = self._here() if getattr(self._finder, "ports", 0) else {}
+        count = max(wanted, several)
+        return [self._actor(RemoteReader, settings, self._shared, **about) for _ in range(count)]
+
+    def _begun_feeders(self, several: int) -> list[Any]:
+        """The routers where there are several, each with its share of the readers."""
+        from actors.remote import RemoteFeeder
+
+        about, to = (self._settings, self._shared), (self._shards, self._aggregator)
+        return [
+            self._actor(RemoteFeeder, number, *about, *to, self._readers[number::several])
             for number in range(several)
         ]
-        self._router = self._actor(
-            RemoteRouter,
-            self._finder,
-            settings,
-            shared,
-            self._shards,
-            self._aggregator,
-            self._readers,
-            self._feeders,
-            standing,
-            epoch,
-            self._store,
-            tag,
-        )
-        self.skipped = self._get(self._router.skipped.remote())
 
     def _here(self) -> dict[str, Any]:
         """For readers of ports: exporters send to the driver's machine, and its journal is there."""
@@ -279,16 +258,10 @@ class RayRuntime:
             if isinstance(cause, UserError):
                 raise UserError(str(cause)) from None
             if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):
-                raise LostError(_in_a_line(cause)) from None  # of an actor that the one called had called
+                raise LostError(in_a_line(cause)) from None  # of an actor that the one called had called
             raise cause from None
         except RayError as error:
-            raise LostError(_in_a_line(error)) from None
-
-
-def _in_a_line(error: Exception) -> str:
-    lines = _COLOURS.sub("", str(error).strip() or type(error).__name__).splitlines()
-    # An actor that could not begin has a traceback: its end says why (another version on that node, no module).
-    return f"{lines[0]}: {lines[-1].strip()}" if "creation task" in lines[0] and len(lines) > 1 else lines[0]
+            raise LostError(in_a_line(error)) from None
 
 
 def _files(finder: Finder, most: int) -> int:
@@ -298,55 +271,3 @@ def _files(finder: Finder, most: int) -> int:
     paths = getattr(finder, "paths", ())
     found = (file for path in paths for file in ([path] if Path(path).is_file() else Path(path).rglob("*")))
     return max(1, sum(1 for _ in islice(found, most)))
-
-
-def _token_is_here() -> bool:
-    """Whether this user has a token for Ray clusters, where Ray itself looks for it."""
-    named = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
-    return bool(named) or (Path.home() / ".ray" / "auth_token").is_file()
-
-
-def _reach(address: str) -> None:
-    """Ray itself tries for minutes. Raises UserError where nobody listens at host:port."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return  # 'auto' and the like are Ray's own
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(f"--address {address}: nobody answers there ({error})") from None
-
-
-def start(address: str | None) -> Any:
-    """Ray, started quietly here or joined at an address: the one given, or RAY_ADDRESS."""
-    address = address or os.environ.get("RAY_ADDRESS")
-    # Ray's workers must be the interpreter and the packages of this environment, and it must not phone home.
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
-    if not address:  # by default it waits a minute for a control service that is dead
-        os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
-    if address:
-        _reach(address)
-        if _token_is_here():
-            # A cluster started with `ray start` asks for the token by default; Ray's client does not offer it.
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
-    import ray
-
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    # What the raylet says of a death would stand among the alerts on standard output; we say it ourselves.
-    ray._private.worker._worker_logs_enabled = False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if address:
-                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-            else:
-                # "local": without it Ray joins whatever cluster it last heard of, a dead one too.
-                ray.init("local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-    except Exception as error:  # a bare one where a machine is so busy that its processes don't come up
-        where = f"--address {address}" if address else "a local Ray"
-        hint = (
-            "; if the cluster asks for a token, set RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH" if address else ""
-        )
-        raise UserError(f"{where}: could not be reached ({_in_a_line(error)}){hint}") from None
-    return ray

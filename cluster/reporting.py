@@ -94,6 +94,20 @@ def summary(
     result: Result, alerts: Path | None, kept: Path | None, rejected: Path, shadow: Path | None
 ) -> Iterator[str]:
     """What became of every record, in a few lines."""
+    outcome = result.outcome
+    yield from _of_records(result)
+    if result.rejected:
+        yield from _of_rejected(result, rejected)
+    yield from _of_findings(outcome, kept, shadow)
+    for fault in outcome.faults[:5]:
+        yield f"OUR FAULT: {fault.name} failed on {fault.entity}: {fault.error}; please report it"
+    alerts_number, incidents = counted(len(outcome.alerts), "alert"), counted(_incidents(outcome), "incident")
+    yield f"{alerts_number} ({severity_line(outcome.alerts)}), {incidents}"
+    if alerts is not None:
+        yield f"The full alerts, as JSON: {alerts}"
+
+
+def _of_records(result: Result) -> Iterator[str]:
     outcome, counts = result.outcome, result.counts
     twice = sum(outcome.filtered.values())
     filtered = {**counts.filtered}
@@ -114,12 +128,17 @@ def summary(
         yield f"  late {counts.closed_before:,}: of hours that an earlier run with this --state has closed"
     if result.skipped:
         yield f"  {counted(len(result.skipped), 'file')} left out, no telemetry: {', '.join(result.skipped[:3])}"
-    if result.rejected:
-        whole = sum(one.kind != "record" for one in result.rejected)
-        beside = f", and {counted(whole, 'file, set or entry', 'files, sets or entries')}" if whole else ""
-        yield f"rejected: {counted(counts.rejected, 'record')}{beside}, kept in {rejected}"
-        for one in result.rejected[:3]:
-            yield f"  {one.source}: {one.reason}"
+
+
+def _of_rejected(result: Result, rejected: Path) -> Iterator[str]:
+    whole = sum(one.kind != "record" for one in result.rejected)
+    beside = f", and {counted(whole, 'file, set or entry', 'files, sets or entries')}" if whole else ""
+    yield f"rejected: {counted(result.counts.rejected, 'record')}{beside}, kept in {rejected}"
+    for one in result.rejected[:3]:
+        yield f"  {one.source}: {one.reason}"
+
+
+def _of_findings(outcome: Outcome, kept: Path | None, shadow: Path | None) -> Iterator[str]:
     if outcome.kept_total:
         learning = sum(one.why == "learning" for one in outcome.kept)
         yield (
@@ -131,12 +150,6 @@ def summary(
         yield f"in shadow: {counted(len(outcome.shadow), 'alert')} ({severity_line(outcome.shadow)}), {where}"
     if outcome.expected:
         yield f"{counted(outcome.expected, 'alert')} told a step lower: all who did it are expected to ([expected])"
-    for fault in outcome.faults[:5]:
-        yield f"OUR FAULT: {fault.name} failed on {fault.entity}: {fault.error}; please report it"
-    alerts_number, incidents = counted(len(outcome.alerts), "alert"), counted(_incidents(outcome), "incident")
-    yield f"{alerts_number} ({severity_line(outcome.alerts)}), {incidents}"
-    if alerts is not None:
-        yield f"The full alerts, as JSON: {alerts}"
 
 
 def _incidents(outcome: Outcome) -> int:

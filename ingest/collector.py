@@ -40,11 +40,9 @@ class CollectorStats(msgspec.Struct, frozen=True):
     flows: int = 0
     repeated: int = 0  # datagrams that came again
     lost: dict[str, int] = {}  # by 'address:port/observation domain'
-    lost_forgotten: int = 0  # of exporters that are no longer known
     dropped_at_socket: int | None = None  # datagrams; None: the platform does not say
     dropped_at_journal: int = 0  # datagrams
     journal_octets: int = 0
-    socket_buffer: int = 0  # octets, as the kernel counts them
     is_open: bool = False  # it listens
     by_tcp: bool = False  # what is called datagrams above are messages then
 
@@ -159,11 +157,9 @@ class Collector:
             flows=counts.flows,
             repeated=exporters.repeated if exporters else 0,
             lost=exporters.lost() if exporters else {},
-            lost_forgotten=exporters.lost_before if exporters else 0,
             dropped_at_socket=dropped(opened.socket) if opened else counts.dropped,
             dropped_at_journal=opened.journal.lost if opened else 0,
             journal_octets=opened.journal.octets if opened else 0,
-            socket_buffer=opened.buffer if opened else 0,
             is_open=opened is not None,
             by_tcp=self._is_stream,
         )

@@ -52,7 +52,6 @@ class Exporters:
         self._sets: type[DatagramSets] = StreamSets if is_stream else DatagramSets
         self._is_stream = is_stream
         self.second = second  # receive time of the last datagram
-        self.lost_before = 0  # records, of exporters that are forgotten
         self._name = name
         self._common = Common(Taken(name))
         self._known: dict[Source, _Exporter] = {}
@@ -157,7 +156,6 @@ class Exporters:
     def _forget(self, source: Source) -> None:
         self._flush()
         gone = self._known.pop(source)
-        self.lost_before += sum(gone.sets.lost().values())
         gone.sets.close()
 
     def _expire(self) -> None:

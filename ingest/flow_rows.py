@@ -16,7 +16,7 @@ from ingest.logs_values import excerpt
 from ingest.records import Rejected
 
 LAST_US = 7_258_118_400_000_000  # the year 2200: what lies beyond is a mistake, not a time
-MAX_PORT, MAX_PROTOCOL = 65_535, 255
+MAX_PORT = 65_535
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ from typing import Any
 from ingest.blocks import LivePartition, bad_file, shown
 from ingest.errors import PositionError
 from ingest.live_copies import Copies, told
-from ingest.live_file import REST_S, START, LiveFile, untold
+from ingest.live_file import REST_S, LiveFile, untold
+from ingest.live_follower import START
 from ingest.live_tail import has_more, is_read_before
 from ingest.live_walk import BEGINS, LONGEST_S, Changes, Seen, Walk, Which
 from ingest.positions import GrowingPosition, known

@@ -68,11 +68,6 @@ class Reception:
         for thread in self._threads:
             thread.start()
 
-    @property
-    def buffer(self) -> int:
-        """Octets of the socket's buffer."""
-        return self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-
     def problems(self) -> list[str]:
         """What went wrong, each said once."""
         if self._failed:

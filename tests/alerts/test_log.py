@@ -10,7 +10,7 @@ import pytest
 
 from alerts.alert import Alert, Entity
 from alerts.log import AlertLog
-from alerts.output import latest, read_alerts
+from alerts.output import latest, parse_alerts
 from cluster.showing import show_alert, show_list
 from detections.declare import Severity
 
@@ -77,7 +77,7 @@ def test_people_see_the_last_word_once(tmp_path: Path, capsys: pytest.CaptureFix
     show_alert(path, "aa")
     assert "its hour was open" in capsys.readouterr().out
     AlertLog(path).write([alert(9)])
-    assert [one.count for one in latest(read_alerts(path))] == [9]
+    assert [one.count for one in latest(parse_alerts(path.read_bytes()))] == [9]
     show_list(path, None, None)
     said = capsys.readouterr().out
     assert said.count("aa11") == 1

@@ -16,8 +16,8 @@ from ingest.remote_file import RemoteFile
 from ingest.sources import Files
 from tests.cluster.object_stores import azure_server, s3_server
 from tests.cluster.test_serve import START
+from tests.ingest.flow_log_samples import FILES
 from tests.ingest.test_capture import PACKETS, capture
-from tests.ingest.test_flow_logs import FILES
 from tests.ingest.test_live_files import FORMS
 
 TOR = "185.220.101.1"

@@ -16,7 +16,7 @@ from cluster.beginning import Beginning, beginning, place_of
 from cluster.checkpoints import Manifest, Store, part_name
 from cluster.errors import LostError, UserError
 from cluster.frame import framed
-from cluster.ray_runtime import _in_a_line, start
+from cluster.ray_start import in_a_line, start
 from cluster.run import MOST_DEATHS, Every, Run
 from tests.cluster.scripted import (
     APPLIED,
@@ -261,11 +261,11 @@ def test_a_later_versions_checkpoint_is_left_alone(tmp_path: Path, where: str) -
 def test_an_actor_that_can_not_begin_is_told_with_its_reason() -> None:
     """'It died in its creation' helps nobody who has another version on one node."""
     said = "The actor died because of an error raised in its creation task, ray::A.__init__()\n  File 1\nTypeError: no"
-    assert _in_a_line(RuntimeError(said)).endswith("ray::A.__init__(): TypeError: no")
-    assert _in_a_line(RuntimeError("The actor died: killed\n  more")) == "The actor died: killed"
+    assert in_a_line(RuntimeError(said)).endswith("ray::A.__init__(): TypeError: no")
+    assert in_a_line(RuntimeError("The actor died: killed\n  more")) == "The actor died: killed"
 
 
-def test_a_ray_that_does_not_start_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_that_does_not_start_is_saidin_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that has too much to do its start times out, with an exception of no kind of its own."""
     import ray
 

@@ -34,6 +34,7 @@ from ingest.stream_messages import Message, StreamReader
 from ingest.threat_intel import CATEGORIES, Feed
 from ingest.threat_intel_feeds import read_content
 from tests.actors.test_state_fuzz import LOADS, bodies
+from tests.ingest.flow_log_samples import FILES
 from tests.ingest.ipfix_messages import (
     EXPORTED_S,
     FOUR,
@@ -46,7 +47,6 @@ from tests.ingest.ipfix_messages import (
     template,
 )
 from tests.ingest.test_capture import PACKETS, capture
-from tests.ingest.test_flow_logs import FILES
 from tests.ingest.test_ipfix_fuzz import MESSAGES
 from tests.ingest.test_logs import AUDITS
 from tests.ingest.test_logs import FORMS as ACTIVITY

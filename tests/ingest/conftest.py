@@ -1,12 +1,14 @@
-"""Time that passes for live files when it is said to."""
+"""Time that passes for live files when it is said to, and a collector that listens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from ingest import live_file, live_files, live_walk
+from ingest import live_files, live_follower, live_walk
+from tests.ingest.collecting import Clock, Listening
 
 TimePasses = Callable[[float], None]
 
@@ -15,7 +17,7 @@ TimePasses = Callable[[float], None]
 def passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
     """Has so many seconds pass."""
     now = [1_000.0]
-    monkeypatch.setattr(live_file.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(live_follower.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_walk, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_files, "monotonic", lambda: now[0])
 
@@ -23,3 +25,11 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> TimePasses:
         now[0] += seconds
 
     return passing
+
+
+@pytest.fixture
+def heard(tmp_path: Path) -> Iterator[Listening]:
+    """A collector on a port of its own, with exporters for it."""
+    made = Listening(tmp_path / "journal", Clock())
+    yield made
+    made.close()

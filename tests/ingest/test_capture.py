@@ -184,7 +184,7 @@ def test_a_capture_of_sessions_is_no_capture_of_exporters() -> None:
 def test_a_capture_in_a_folder_that_is_served_is_said_to_be_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.live_file.UNKNOWN_S", 0.0)
+    monkeypatch.setattr("ingest.live_follower.UNKNOWN_S", 0.0)
     path = tmp_path / "a.pcap"
     path.write_bytes(capture(*PACKETS))
     blocks = LiveFile(path).blocks()

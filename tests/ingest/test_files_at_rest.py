@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest import live_file, live_sources
+from ingest import live_follower, live_sources
 from ingest.blocks import Block, LivePartition
 from ingest.live_file import LiveFile
 from ingest.live_files import LiveFolder
@@ -52,7 +52,7 @@ def test_a_file_that_nobody_writes_to_is_let_go_and_read_on_when_it_grows(
     folder = LiveFolder(tmp_path)
     (file,) = folder.look()
     first, position = to_rest(file, passes)
-    assert not live_file._held, "no descriptor is kept"
+    assert not live_follower._held, "no descriptor is kept"
     assert folder.look({file.name: position}) == []
     append(path, lines(RECORDS[5:12])[40:])
     (again,) = folder.look({file.name: position})
@@ -148,7 +148,7 @@ def test_a_disk_that_comes_back_is_not_read_anew(tmp_path: Path, passes: TimePas
 def test_a_process_holds_few_files_open_however_many_it_has_just_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_file, "MOST_HELD", 4)
+    monkeypatch.setattr(live_follower, "MOST_HELD", 4)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     reading = []
     for number in range(12):

@@ -17,7 +17,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import live_file
+from ingest import live_follower
 from ingest.blocks import Block
 from ingest.errors import PositionError
 from ingest.live_file import LiveFile
@@ -32,8 +32,8 @@ ANY = settings(max_examples=15, deadline=None, suppress_health_check=[HealthChec
 @pytest.fixture(autouse=True)
 def _no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said after a while is said at once."""
-    monkeypatch.setattr(live_file, "GONE_S", 0.0)
-    monkeypatch.setattr(live_file, "UNKNOWN_S", 0.0)
+    monkeypatch.setattr(live_follower, "GONE_S", 0.0)
+    monkeypatch.setattr(live_follower, "UNKNOWN_S", 0.0)
 
 
 class Watched:

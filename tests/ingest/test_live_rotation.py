@@ -10,12 +10,13 @@ import msgspec
 import pytest
 import zstandard
 
-from ingest import live_file, live_tail
+from ingest import live_tail
 from ingest.blocks import Block, LivePartition
 from ingest.event_reader import EventReader
 from ingest.json_records import Lines
 from ingest.live_files import is_at_rest
 from ingest.live_sources import LiveSources
+from ingest.positions import GrowingPosition
 from ingest.records import Rejected
 from tests.ingest.conftest import TimePasses
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
@@ -218,7 +219,7 @@ def test_only_so_many_renamed_files_are_remembered(log: Path, passes: TimePasses
         server.after(1.0)
         server.after(100.0)
     (place,) = server.places.values()
-    assert len(msgspec.convert(place, live_file.GrowingPosition).before) == live_tail.MOST_BEFORE
+    assert len(msgspec.convert(place, GrowingPosition).before) == live_tail.MOST_BEFORE
     assert len(msgspec.msgpack.encode(place)) < 100 * live_tail.MOST_BEFORE
 
 

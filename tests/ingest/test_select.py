@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
-import struct
-from ipaddress import ip_address
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ingest.flow_relevant import SIDES
 from ingest.flows import FlowColumns
 from ingest.inventory import Inventory
-from ingest.networks import parse_network
-from ingest.records import FLOW, HOUR_US, SERVICES, address_text, address_words
-from ingest.select import INWARD, IRRELEVANT, NOBODY, Selected, is_public, select
-from ingest.threat_intel import Entry, Indicator, Indicators
-from ingest.times import epoch_us
-from tests.ingest.ipfix_messages import FOUR, TALK, a_set, as_rows, decoded, message, template
-
-NOON = epoch_us("2026-03-01T12:00:00Z") or 0
-LATER = NOON + 6 * HOUR_US
-OUTSIDE, LISTED, LISTED_6 = "198.51.100.7", "203.0.113.66", "2001:db8:bad::1"
-WEB, DB, SIX = "10.0.0.5", "10.0.0.6", "2001:db8:1::5"
-PUBLIC = "13.70.0.10"
-FORMER = "10.0.0.9"  # of `old` until LATER, of `new` from then on
-INVENTORY = f"""ip,resource_id,start,end
-{WEB},web,,
-{DB},db,,
-{SIX},six,,
-{PUBLIC},public,,
-{FORMER},old,,2026-03-01T18:00:00Z
-{FORMER},new,2026-03-01T18:00:00Z,
-"""
-
-
-def entry(address: str, start_us: int = 0, end_us: int = 1 << 62) -> Entry:
-    told = Indicator(address, "command_and_control", "c2")
-    return Entry(told, parse_network(address), start_us, end_us)
-
-
-INDICATORS = Indicators([entry(LISTED), entry(LISTED_6), entry("203.0.113.99", 0, LATER)])
+from ingest.records import HOUR_US, address_text, address_words
+from ingest.select import INWARD, IRRELEVANT, NOBODY, is_public, select
+from ingest.threat_intel import Indicators
+from tests.ingest.selecting import (
+    DB,
+    FORMER,
+    INDICATORS,
+    INVENTORY,
+    LATER,
+    LISTED,
+    LISTED_6,
+    NOON,
+    OUTSIDE,
+    PUBLIC,
+    SIX,
+    WEB,
+    entry,
+    flow,
+    seen,
+    selected,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,39 +39,6 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
     found, rejected = Inventory.read(path)
     assert not rejected
     return found
-
-
-def flow(source: str, destination: str, port: int = 22, client: int = 40_000, **values: Any) -> Any:
-    """One flow from `source`:`client` to `destination`:`port`."""
-    row = np.zeros(1, FLOW)
-    row["src_hi"], row["src_lo"] = address_words(source)
-    row["dst_hi"], row["dst_lo"] = address_words(destination)
-    told = {"src_port": client, "dst_port": port, "protocol": 6, "packets": 10, "octets": 900}
-    for name, value in {"start_us": NOON - 10, "end_us": NOON, **told, **values}.items():
-        row[name] = value
-    return row
-
-
-def selected(inventory: Inventory, *flows: Any, **settings: int) -> Selected:
-    """What becomes of these flows; every one of them has its fate."""
-    found = select(FlowColumns.of_rows(np.concatenate(flows)), inventory, INDICATORS, **settings)
-    assert found.read == len(flows) == np.count_nonzero(found.first) + sum(found.filtered.values())
-    assert all(found.filtered.values())
-    return found
-
-
-def seen(found: Selected) -> list[tuple[str, str, str, bool, bool]]:
-    """Resource, peer, service, outgoing, forward of each row."""
-    return [
-        (
-            found.ids[row["entity"]],
-            address_text(row["peer_hi"], row["peer_lo"]),
-            SERVICES[row["service"]],
-            bool(row["outgoing"]),
-            bool(row["forward"]),
-        )
-        for row in found.rows
-    ]
 
 
 # Direction
@@ -266,109 +220,6 @@ def test_what_is_outside_ends_where_the_networks_inside_begin(
     assert is_public(words[:, 0], words[:, 1]).tolist() == [False] * len(inside) + [True] * len(outside)
 
 
-# Counting
-
-ADDRESSES = st.sampled_from([OUTSIDE, LISTED, LISTED_6, WEB, DB, SIX, FORMER, "10.0.0.200", "2001:db8::7"])
-PORTS = st.sampled_from([22, 3389, 443, 40_000])
-
-
 def test_no_flows_are_no_rows(inventory: Inventory) -> None:
     found = select(FlowColumns([]), inventory, INDICATORS)
     assert (len(found.rows), len(found.first), found.read, found.filtered) == (0, 0, 0, {})
-
-
-@settings(max_examples=80, deadline=None, derandomize=True)
-@given(
-    st.lists(
-        st.builds(
-            flow,
-            ADDRESSES,
-            ADDRESSES,
-            PORTS,
-            PORTS,
-            protocol=st.sampled_from([1, 6, 17]),
-            denied=st.booleans(),
-        ),
-        min_size=1,
-        max_size=30,
-    )
-)
-def test_every_flow_has_one_fate_and_none_hangs_on_its_neighbours(flows: list[Any]) -> None:
-    own = Inventory.from_networks([f"{WEB}/32", f"{DB}/32", f"{SIX}/128"])
-    found = selected(own, *flows)
-    alone = [selected(own, one) for one in flows]
-    names = [name for name in found.rows.dtype.names if name != "entity"]
-    assert sorted(row[names].tolist() for one in alone for row in one.rows) == sorted(
-        row[names].tolist() for row in found.rows
-    )
-    assert sum(sum(one.filtered.values()) for one in alone) == sum(found.filtered.values())
-    assert all(one.first.sum() == min(len(one.rows), 1) for one in alone)
-
-
-# Layouts
-
-FOUR_FIELDS, SIX_FIELDS = ((8, 4), (12, 4)), ((27, 16), (28, 16))
-LAYOUTS = {300: FOUR_FIELDS, 301: SIX_FIELDS, 302: (*FOUR_FIELDS, *SIX_FIELDS)}
-REST = ((7, 2), (11, 2), (4, 1), (2, 4), (153, 8))
-
-
-def sent(row: Any, number: int) -> bytes:
-    """The flow as a record of one of these layouts; an address that does not fit there is zero."""
-    packed = [ip_address(address_text(row[f"{side}_hi"], row[f"{side}_lo"])).packed for side in SIDES]
-    four, six = (b"".join(one if len(one) == size else bytes(size) for one in packed) for size in (4, 16))
-    addresses = {300: four, 301: six, 302: four + six}[number]
-    ports = (int(row["src_port"]), int(row["dst_port"]), int(row["protocol"]))
-    return addresses + struct.pack("!HHBIQ", *ports, int(row["packets"]), int(row["end_us"]) // 1000)
-
-
-@settings(max_examples=80, deadline=None, derandomize=True)
-@given(
-    st.lists(
-        st.tuples(
-            st.builds(
-                flow,
-                ADDRESSES,
-                ADDRESSES,
-                PORTS,
-                PORTS,
-                protocol=st.sampled_from([1, 6, 17]),
-                end_us=st.sampled_from([NOON, LATER]),
-            ),
-            st.sampled_from(list(LAYOUTS)),
-        ),
-        max_size=30,
-    )
-)
-def test_how_flows_are_laid_out_decides_nothing(told: list[tuple[Any, int]]) -> None:
-    templates = [template(number, (*addresses, *REST)) for number, addresses in LAYOUTS.items()]
-    flows = decoded(message(*templates, *(a_set(number, sent(row[0], number)) for row, number in told))).flows
-    own = [Inventory.from_networks([f"{WEB}/32", f"{DB}/32", f"{SIX}/128"]) for _ in range(2)]
-    found, expected = (
-        select(flows, own[0], INDICATORS),
-        select(FlowColumns.of_rows(as_rows(flows)), own[1], INDICATORS),
-    )
-    assert sorted(found.rows.tolist()) == sorted(expected.rows.tolist())
-    assert (found.ids, found.filtered, found.first.sum()) == (
-        expected.ids,
-        expected.filtered,
-        expected.first.sum(),
-    )
-
-
-# Newest
-
-
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(
-    st.lists(st.sampled_from([0, 5, 1_000, 1 << 31, (1 << 63) // 1000, 1 << 63, (1 << 64) - 1]), max_size=4),
-    st.none() | st.sampled_from([-1, 0, 4_999, 5_000, 1 << 42, (1 << 63) - 1, 1 << 70]),
-    st.sampled_from([(153, 8), (151, 8), (151, 4), (155, 8), (159, 4), (161, 4)]),
-)
-def test_the_newest_flow_is_the_last_that_is_not_above_the_limit(
-    values: list[int], limit: int | None, element: tuple[int, int]
-) -> None:
-    body = b"".join(TALK + (value % (1 << 8 * element[1])).to_bytes(element[1], "big") for value in values)
-    flows = decoded(message(template(256, (*FOUR, element)), a_set(256, body))).flows
-    ends = [end for end in flows.column("end_us").tolist() if limit is None or end <= limit]
-    assert flows.newest_us(limit) == max(ends, default=0)
-    assert FlowColumns.of_rows(as_rows(flows)).newest_us(limit) == max(ends, default=0)

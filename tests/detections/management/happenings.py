@@ -32,7 +32,6 @@ DEFINE = "microsoft.authorization/roledefinitions/write"
 COMMAND_LINE = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 RESOURCE_GRAPH = "509e4652-da8d-478d-a730-e9d4a1996ca4"
 NOW = 30 * DAY_H + 10  # the hour of what happens, after a month
-TWO_WEEKS = 14 * DAY_H
 Events = list[Event]
 Time = tuple[int, float]  # hour, minute
 
