@@ -39,7 +39,7 @@ from detections.key_vault.known import (
 )
 from detections.key_vault.met import met
 from detections.key_vault.operations import audited, in_order, succeeded
-from detections.key_vault.releases import goes_about, released, written_before
+from detections.key_vault.releases import goes_about, keeps_to_its_own, released, written_before
 from detections.key_vault.releases import told as told_release
 from detections.key_vault.visits import BASELINE as VISITS
 from detections.key_vault.visits import as_others
@@ -55,17 +55,20 @@ CIRCLE = 0.25  # of the users of another vault that must be at this one before i
 SURE = 0.002
 SEVERAL = 3
 # A person who takes more than one counts up to here: after two colleagues' first visits one more is no rarity by
-# itself. With two items it makes a low alert.
+# itself. With two items it makes a low alert. So does an application that has kept to other vaults until now.
 MORE_THAN_ONE = 2
 RARE_FOR_SEVERAL = 0.15
 # Pairs are judged by more than the vault's habits (`confirm`): whoever uses the application elsewhere is left alone.
 RARE_PAIR = 0.15
 APPLICATION_DAYS = 2.0
 MOST_SHOWN = 10
+NO_NEWS = (
+    "new applications are no rarity at this vault, and none of these has had vaults of its own for a week"
+)
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
-    "Turing), but a person who takes two secrets or more may be less rare than one who takes one. A caller who was "
+    "Turing), but a person who takes two secrets or more may be less rare than one who takes one, and so may an application that has kept to other vaults for a week. A caller who was "
     "only refused makes an alert one step lower, once; one who only looked at the "
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
     "a person who is no stranger: "
@@ -132,10 +135,19 @@ def _newcomer(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         if (
             told
             or odds < (RARE_PAIR if level == PAIR else RARE)
-            or (level == USER and odds < RARE_FOR_SEVERAL and not denied and _takes_several(hour, caller))
+            or (
+                _may_be_less_rare(level, caller, denied)
+                and odds < RARE_FOR_SEVERAL
+                and _takes_several(hour, caller)
+            )
         ):
             return Newcomer(level, key, [], odds, denied, told)
     return None
+
+
+def _may_be_less_rare(level: str, caller: Caller, denied: bool) -> bool:
+    """A person; an application by itself, of which `confirm` asks whether it has vaults of its own."""
+    return not denied and (level == USER or (level == APPLICATION and not caller.user))
 
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
@@ -224,6 +236,8 @@ def _row(hour: Hour, new: Newcomer) -> dict[str, Any]:
 def _held(new: Newcomer) -> list[tuple[str, str]]:
     if new.denied:
         return [(REFUSED, f"{new.level}|{new.key}")]
+    if new.level == APPLICATION and new.chance >= RARE and not new.again:
+        return []  # most of them are withheld: learned slowly, they would make news look rare
     tables = {TABLES[new.level], _table(new.level, caller_of(new.acts[0].event))}
     visits = [(VISITS, "")] if new.level == USER else []
     return [*((table, new.key) for table in sorted(tables)), *visits]
@@ -258,6 +272,9 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     verdict = common_address(found, organisation)
     level, new = found.evidence["level"], found.evidence["new"]
     vault = found.vaults[0] if found.vaults else ""
+    no_rarity = level == APPLICATION and found.severity != REPEATED and (found.improbability or 0.0) >= RARE
+    if no_rarity and not any(keeps_to_its_own(row["object_id"], organisation) for row in new):
+        return Verdict(NO_NEWS, verdict.against, verdict.evidence)
     said = [_at_home(row, vault, level, organisation) for row in new]
     against = (*verdict.against, *filter(None, said))
     if level == PAIR and all(said):

@@ -57,14 +57,26 @@ def told(written: Written | None) -> dict[str, Any]:
     }
 
 
+def _goes_often(principal: str, organisation: Organisation) -> tuple[bool, float]:
+    """Whether an application often comes to vaults that are new to it, and for how many days it has been at any."""
+    times, days = organisation.arrivals(principal)
+    # Its own chance that a day brings a new vault, held against the limit below which a vault's newcomers are rare.
+    return times >= ARRIVALS and (times + 0.5) / (days + 1) >= RARE, days
+
+
+def keeps_to_its_own(principal: str, organisation: Organisation) -> bool:
+    """Whether an application has had its vaults for a week, and seldom comes to another."""
+    often, days = _goes_often(principal, organisation)
+    return days >= KNOWN_DAYS and not often
+
+
 def goes_about(principal: str, addresses: Collection[str], organisation: Organisation) -> str:
     """What speaks for an application to which new vaults are nothing new; '' if they are, or if it comes from elsewhere."""
-    times, days = organisation.arrivals(principal)
+    often, days = _goes_often(principal, organisation)
     own = [organisation.days_with_address(principal, address) >= KNOWN_DAYS for address in addresses]
-    # Its own chance that a day brings a new vault, held against the limit below which a vault's newcomers are rare.
-    often = times >= ARRIVALS and (times + 0.5) / (days + 1) >= RARE
     if not often or days < KNOWN_DAYS or not own or not all(own):
         return ""
+    times = organisation.arrivals(principal)[0]
     return f"{principal} came to a vault that was new to it on {times} days before, from the same addresses"
 
 

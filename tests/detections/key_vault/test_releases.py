@@ -103,3 +103,31 @@ def test_a_newcomer_before_the_write_or_long_after_it_or_that_wrote_itself_is_no
 
 def test_a_write_from_elsewhere_releases_nothing() -> None:
     assert verdict(NEW, [*put(ELSEWHERE), *reads(APP, ELSEWHERE)], view())[1].steps == 0
+
+
+def after_news(events: list[Event]) -> dict[str, Finding]:
+    """What happens at a vault to which some applications have just come, so that one more is no rarity."""
+    replay = after(WEB, 21)
+    for number in range(2):
+        told(
+            replay,
+            [event(NOON - (20 - 5 * number) * HOUR_US, "SecretGet", f"first{number}", item="secrets/s1")],
+        )
+    return told(replay, events)
+
+
+def test_an_application_with_vaults_of_its_own_is_told_where_newcomers_are_no_rarity() -> None:
+    """Else two releases would cover for whoever uses a job's identity at a vault that is not its own."""
+    found = after_news(reads(APP))[NEW]
+    assert 0.05 <= (found.improbability or 0) < 0.15
+    confirm = unusual_application.DETECTION.confirm
+    assert confirm is not None
+    own = confirm(found, view((21,), APP))
+    assert (own.withheld, own.steps) == ("", 0)
+    for came in ((), (0,), (3,), OFTEN):
+        assert "none of these has had vaults of its own" in confirm(found, view(came, APP)).withheld, came
+
+
+def test_there_one_secret_says_too_little_and_nothing_is_learned_slowly() -> None:
+    assert NEW not in after_news(reads(APP, secrets=1))
+    assert after_news(reads(APP))[NEW].held == ()
