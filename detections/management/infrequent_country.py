@@ -123,7 +123,6 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     return Verdict(
         against=(way,) if way else (),
         evidence={"country": fresh[0], "countries": fresh, "organisation": said},
-        steps=-1 if way else 0,
     )
 
 
@@ -136,7 +135,7 @@ DETECTION = Detection(
     description="{name}, who acts from {usual}, acted from {country} ({from}): {did}.",
     explanation=(
         "Successful activity of a person from a country that neither the person nor anybody else in the "
-        "organisation acted from in the last 90 days; others who came there within the last day do not count. Who goes on from there is told on three days more, two steps lower, and so is a country that was seen in a few hours of the first week alone, two weeks ago or earlier. Where people travel, who comes with a client of their own, after time enough for the journey, is one step lower. Service principals have no home country and are left out. It "
+        "organisation acted from in the last 90 days; others who came there within the last day do not count. Who goes on from there is told on three days more, two steps lower, and so is a country that was seen in a few hours of the first week alone, two weeks ago or earlier. Where people travel, it is said of who comes with a client of their own, after time enough for the journey. Service principals have no home country and are left out. It "
         "learns for 7 days. Country comes from the caller's address by a geography database: VPN exits and mobile "
         "carriers can lie."
     ),

@@ -1,4 +1,4 @@
-"""A traveller is told lower where people travel; whoever is abroad too soon, or with what is not theirs, is not."""
+"""Of a traveller it is said that it may be a journey, where people travel; of whoever is abroad too soon it is not."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def quito(hour: int = MORNING, **more: Any) -> Any:
     return act(hour, 10, RESTART, "eva", **{**QUITO, **more})
 
 
-def test_a_traveller_is_told_lower_where_people_travel_and_it_is_said_why() -> None:
+def test_of_a_traveller_it_is_said_where_people_travel_and_changes_no_severity() -> None:
     alert = told(quito())
-    assert alert.severity == "low"
+    assert alert.severity == "medium"
     said = [text for text in alert.evidence["against"] if text.startswith("it may be a journey: ")]
     way = alert.evidence["journey"]
     text = (
@@ -64,5 +64,8 @@ def test_a_traveller_is_told_lower_where_people_travel_and_it_is_said_why() -> N
         ),
     ],
 )
-def test_an_intruder_is_told_in_full(why: str, events: list[Any], travellers: tuple[str, ...]) -> None:
-    assert told(*events, travellers=travellers).severity in ("medium", "high"), why
+def test_nothing_speaks_for_who_could_not_have_come_so_or_where_nobody_travels(
+    why: str, events: list[Any], travellers: tuple[str, ...]
+) -> None:
+    against = told(*events, travellers=travellers).evidence["against"]
+    assert not [text for text in against if text.startswith("it may be a journey")], why
