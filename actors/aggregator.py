@@ -105,7 +105,7 @@ class Aggregator:
         raised = [(one, verdict) for one, verdict in judged if verdict is not None]
         raised = parts_of_wholes(raised, self.settings.shadow)
         raised = [(one, self.organisation.repeats.lowered(one, verdict)) for one, verdict in raised]
-        signs = independent_signs(one for one, _ in raised if one.type not in self.settings.shadow)
+        signs = independent_signs(raised, self.settings.shadow)
         alerts = [self._complete(one, verdict, signs_with(signs, one)) for one, verdict in raised]
         self._verdicts.budget.close(hour, tally, (report.judged for report in reports))
         self.organisation.close_population(hour, tally)

@@ -21,7 +21,7 @@ from alerts.incidents import Incidents
 from baselines.population import Population
 
 VERSION = 2
-USES = ("address", "application", "country", "hop", "system", "vault")  # tables of who used what
+USES = ("address", "application", "country", "hop", "reached", "system", "vault")  # tables of who used what
 
 
 class Kept(msgspec.Struct, kw_only=True):

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from actors.aggregator_state import USES, LearnedChanges
+from actors.gatherings import WINDOW_HOURS, Uses, arrivals, passing, travellers
 from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
@@ -20,7 +21,6 @@ from detections.sign_ins import SignIn
 from ingest.enrich import Enrichment
 
 KEEP_HOURS = 90 * 24
-WINDOW_HOURS = 30 * 24
 MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
 MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 MAX_ROLES = 10_000
@@ -29,7 +29,6 @@ COMMON = frozenset(
     learned.name for detection in CATALOGUE.values() for learned in detection.baselines if learned.common
 )
 NEVER = -1
-Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
 
 
 class OrganisationView:
@@ -159,6 +158,10 @@ class OrganisationView:
             if name != excluding.lower()
         )
 
+    def travellers(self, excluding: str = "") -> int:
+        """Other people who were in a country for some days of the last 30, and in another before and since."""
+        return travellers(self._uses["country"].values(), excluding.lower(), self.hour)
+
     def country_last_seen(self, country: str, excluding: str = "") -> int | None:
         """Hour in which someone (else) last acted from the country, before this hour."""
         hours = [
@@ -170,8 +173,19 @@ class OrganisationView:
 
     def days_with_application(self, principal: str, application: str) -> float:
         """Days since a person first used an application anywhere; 0: never before today."""
-        used = self._uses["application"].get(principal.lower(), {}).get(application)
+        return self._days("application", principal.lower(), application)
+
+    def days_with_address(self, principal: str, address: str) -> float:
+        """Days since a principal first acted from an address; 0: never before today."""
+        return self._days("address", address, principal.lower())
+
+    def _days(self, kind: str, key: str, user: str) -> float:
+        used = self._uses[kind].get(key, {}).get(user)
         return 0.0 if used is None else max(0.0, (self.hour - used[0]) / 24)
+
+    def arrivals(self, principal: str) -> tuple[int, float]:
+        """On how many days an application came to vaults that were new to it, after its first, and days since that."""
+        return arrivals(self._uses["reached"].get(principal.lower(), {}).values(), self.hour)
 
     def circle(self, principal: str, vault: str) -> tuple[float, str]:
         """Of those who use another vault as this person does, the greatest share that uses this one too."""
@@ -189,6 +203,11 @@ class OrganisationView:
     def partners(self, address: str) -> int:
         """Addresses joined to this one by moves that nobody can make."""
         return len(self._lately("hop", address))
+
+    def meets(self, address: str) -> tuple[int, int]:
+        """Who uses an address and no other of its country, but other countries; and how many those are."""
+        users, uses = self._lately("address", address), self._uses
+        return passing(users, uses["address"], uses["country"], address, self.country_of)
 
     def _lately(self, kind: str, key: str) -> set[str]:
         until, since = self.hour - 24, self.hour - WINDOW_HOURS

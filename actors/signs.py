@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from actors.messages import Found
+from actors.wholes import Raised
 
 
 def signs_with(signs: dict[tuple[str, str], set[str]], one: Found) -> int:
@@ -12,11 +13,17 @@ def signs_with(signs: dict[tuple[str, str], set[str]], one: Found) -> int:
     return len(signs.get((one.kind, one.entity.lower()), set()) | {family(one.type)})
 
 
-def independent_signs(found: Iterable[Found]) -> dict[tuple[str, str], set[str]]:
-    """The families of the signs that each entity shows in the hour."""
+def independent_signs(
+    raised: Iterable[Raised], shadow: Container[str] = ()
+) -> dict[tuple[str, str], set[str]]:
+    """The families of the signs that each entity shows in the hour.
+
+    What is told lower, for a doubt or as part of a whole, confirms nothing else; nor does what is only recorded.
+    """
     families: dict[tuple[str, str], set[str]] = {}
-    for one in found:
-        families.setdefault((one.kind, one.entity.lower()), set()).add(family(one.type))
+    for one, verdict in raised:
+        if verdict.steps >= 0 and one.type not in shadow:
+            families.setdefault((one.kind, one.entity.lower()), set()).add(family(one.type))
     return families
 
 

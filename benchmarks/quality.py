@@ -16,7 +16,8 @@ growing from day to day; on several days on end; amid legitimate change. `alone`
 changes by themselves (`simulation.changes`) raise that the same organisation without them does not.
 `--sampling` says one in how many packets the routers look at; several make a table of the network's detections.
 
-An attack is found if its type is raised on its entity within its time (an hour before to two hours after).
+An attack is found if its type is raised on its entity within its time (an hour before to two hours after), at
+whatever severity; how many are at medium or higher is told beside.
 A false alert is one of medium or higher severity that belongs to no attack: neither its own type nor one that
 the scenario says it rightly raises as well. Entity-days are the days on which each entity was active, added up.
 """

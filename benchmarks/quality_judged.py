@@ -35,6 +35,7 @@ class Score:
     lowered: list[bool] = field(
         default_factory=list
     )  # later days' attacks: of lower severity than the first's
+    grave: Counter[str] = field(default_factory=Counter)  # found by an alert of medium or higher severity
     when: str = "once"
     sampling: int = 1
     changed: dict[str, Counter[str]] = field(
@@ -127,6 +128,7 @@ def _count(score: Score, truth: dict[str, Any], hits: Sequence[dict[str, Any]]) 
         _note_miss(score, truth)
         return
     score.found[truth["type"]] += 1
+    score.grave[truth["type"]] += any(map(serious, hits))
     told = min(seconds(alert["last_seen"]) for alert in hits)
     score.delays.setdefault(truth["type"], []).append(max(0.0, told - seconds(truth["start"])) / 60)
 

@@ -32,6 +32,7 @@ def _recall(scores: Sequence[Score], type_: str) -> dict[str, Any]:
     return {
         "attacks": found + missed,
         "found": found,
+        "grave": sum(score.grave[type_] for score in scores),
         "recall": found / (found + missed) if found + missed else None,
         "median_minutes": round(median(delays), 1) if delays else None,
     }
@@ -75,11 +76,12 @@ def by_strength(scores: Sequence[Score], strengths: Sequence[str]) -> str:
             for c in cells
         ]  # fmt: skip
         lines.append(f"{type_:<42}" + "".join(f"{text:>18}" for text in texts))
-    totals = [
-        [sum(each[strength][what] for each in made.values()) for what in ("found", "attacks")]
-        for strength in strengths
-    ]
-    lines.append(f"{'all':<42}" + "".join(f"{f'{found}/{all_}':>18}" for found, all_ in totals))
+    for name, what in (("all", "found"), ("all, of medium or higher severity", "grave")):
+        totals = [
+            [sum(each[strength][one] for each in made.values()) for one in (what, "attacks")]
+            for strength in strengths
+        ]
+        lines.append(f"{name:<42}" + "".join(f"{f'{found}/{all_}':>18}" for found, all_ in totals))
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detections.management.clients import by_persons
+from detections.management.clients import by_persons, is_person
 from detections.management.impossible_travel import quick_moves
 from detections.organisation import Fact
 from detections.view import Act, Hour
@@ -23,6 +23,8 @@ def facts_of(hour: Hour) -> Iterator[Fact]:
     used |= {("country", event.country, who) for event in done}
     used |= {("application", who, event.application) for event in by_person}
     used |= {("vault", event.vault.lower(), who) for event in by_person if event.layer == KEY_VAULT}
+    by_itself = (event for event in done if not is_person(event))
+    used |= {("reached", who, event.vault.lower()) for event in by_itself if event.layer == KEY_VAULT}
     if hour.saw(_MAKES_ROLES):
         acts = (a for a in hour.acts if a.event.operation == ROLE_WRITE and a.event.outcome == SUCCESS)
         yield from (_role(hour, act) for act in acts)

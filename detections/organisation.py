@@ -29,6 +29,9 @@ class Organisation(Protocol):
     def most_users_of_address(self, address: str, hour: int, excluding: str = "") -> int | None:
         """The most that `users_of_address` can say at the close of an hour that is still open; None: not known."""
 
+    def days_with_address(self, principal: str, address: str) -> float:
+        """Days since a principal first acted from an address, successfully; 0: never before today."""
+
     def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for a country."""
 
@@ -38,11 +41,18 @@ class Organisation(Protocol):
     def users_of_system(self, system: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for an autonomous system."""
 
+    def travellers(self, excluding: str = "") -> int:
+        """Other people who were in a country for some days of the last 30, having acted from another one before and since."""
+
     def country_last_seen(self, country: str, excluding: str = "") -> int | None:
         """Hour in which someone (else) last acted from the country, before this hour; None: never."""
 
     def days_with_application(self, principal: str, application: str) -> float:
         """Days since a person first used an application anywhere, and came back to it; 0: never before today."""
+
+    def arrivals(self, principal: str) -> tuple[int, float]:
+        """On how many days an application came to vaults that were new to it, after its first day at any, and days since
+        that; (0, 0) where it was at none until a day ago."""
 
     def circle(self, principal: str, vault: str) -> tuple[float, str]:
         """Of the people who use another vault as this one does, the greatest share that uses this vault too,
@@ -50,6 +60,10 @@ class Organisation(Protocol):
 
     def partners(self, address: str) -> int:
         """Other addresses from which people came to or went from this one faster than anybody travels."""
+
+    def meets(self, address: str) -> tuple[int, int]:
+        """Of those who use an address, how many are at no other one of its country and act from other countries, and
+        how many such countries there are with several of them; (0, 0) unless they are most of its users."""
 
     def days_known(self, layer: str) -> float:
         """Days of telemetry of a layer up to this hour."""
@@ -103,7 +117,7 @@ class Organisation(Protocol):
 class Fact(NamedTuple):
     """What a shard tells the aggregator of an hour, beside findings: it feeds the view above."""
 
-    kind: str  # 'address', 'country', 'vault', 'application', 'hop', 'role', 'sign_in' or 'sign_in_failed'
+    kind: str  # 'address', 'country', 'vault', 'reached', 'application', 'hop', 'role', 'sign_in' or 'sign_in_failed'
     key: str
     principal: str
     at_us: int

@@ -15,6 +15,8 @@ from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, REPEATED, TELLS_AGAIN, TELLS_PASSING
 from detections.key_vault.met import Part
 from detections.key_vault.operations import refused
+from detections.key_vault.schedule import SCHEDULE, at_their_hour, scheduled
+from detections.key_vault.schedule import told as told_jobs
 from detections.organisation import Organisation
 from detections.view import Hour
 from detections.words import rounded
@@ -68,6 +70,8 @@ def _found(
     }
     if seen:
         evidence["against"] = [seen]
+    if jobs := scheduled(hour, new):
+        evidence["scheduled"] = told_jobs(jobs)
     return finding(
         hour,
         acts,
@@ -86,7 +90,7 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     )
     if measured.withheld:
         return measured
-    verdict = common_address(found, organisation)
+    verdict, jobs = common_address(found, organisation), at_their_hour(found, organisation)
     share = organisation.share_at_least(BASELINE, int(found.evidence["operations_in_hour"]))
     typical = organisation.typical(BASELINE)
     told = {
@@ -94,8 +98,9 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
         "share_of_other_vault_hours_as_busy": None if share is None else rounded(share),
     }
     return Verdict(
-        against=(*verdict.against, *measured.against),
+        against=(*verdict.against, *measured.against, *jobs),
         evidence={**verdict.evidence, **measured.evidence, **told},
+        steps=-1 if jobs else 0,
     )
 
 
@@ -115,7 +120,9 @@ DETECTION = Detection(
         "It speaks only if callers who never did so many of that operation before make up most of the "
         "excess: so a month-end batch or a key rotation alerts at most once. "
         f"What came in that size on {DAYS} earlier days, or in {WEEKS} weeks at the same hour, is usual. What goes on hour after hour is told lower from "
-        f"the {MANY}th hour of two days on, unless it grows. {TELLS_AGAIN}{TELLS_PASSING}Somewhat more than before is no "
+        f"the {MANY}th hour of two days on, unless it grows. A job that reads more of the same, in the hour of the day in which "
+        "it came on seven days, from addresses that are long its own, is one step lower. "
+        f"{TELLS_AGAIN}{TELLS_PASSING}Somewhat more than before is no "
         "excuse for more still in the same week. It cannot see a theft that grows by half a week, or "
         "one by a caller who is always that busy."
     ),
@@ -123,7 +130,7 @@ DETECTION = Detection(
     techniques=("T1555.006", "T1078.004"),
     remediation=REMEDIATION,
     judge=judge,
-    baselines=(Learned(BASELINE, SeasonalCount, _observe, counts=True), BURSTS),
+    baselines=(Learned(BASELINE, SeasonalCount, _observe, counts=True), BURSTS, SCHEDULE),
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
     stated=Stated(BASELINE, THRESHOLD),

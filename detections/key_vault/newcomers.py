@@ -40,7 +40,11 @@ from detections.key_vault.known import (
 )
 from detections.key_vault.met import met
 from detections.key_vault.operations import audited, in_order, succeeded
+from detections.key_vault.releases import goes_about, keeps_to_its_own, released, written_before
+from detections.key_vault.releases import told as told_release
 from detections.key_vault.returns import chance_of_return, doubtful
+from detections.key_vault.visits import BASELINE as VISITS
+from detections.key_vault.visits import as_others
 from detections.management.clients import PUBLIC
 from detections.organisation import Organisation
 from detections.view import Act, Hour
@@ -53,21 +57,27 @@ CIRCLE = 0.25  # of the users of another vault that must be at this one before i
 SURE = 0.002
 SEVERAL = 3
 # A person who takes more than one counts up to here: after two colleagues' first visits one more is no rarity by
-# itself. With two items it makes a low alert.
+# itself. With two items it makes a low alert. So does an application that has kept to other vaults until now.
 MORE_THAN_ONE = 2
 RARE_FOR_SEVERAL = 0.15
 # Pairs are judged by more than the vault's habits (`confirm`): whoever uses the application elsewhere is left alone.
 RARE_PAIR = 0.15
 APPLICATION_DAYS = 2.0
+MOST_SHOWN = 10
+NO_NEWS = (
+    "new applications are no rarity at this vault, and none of these has had vaults of its own for a week"
+)
 HOW = (
     "An access that succeeds makes one alert of three: new application, else new user, else new pair. How "
     "much news is normal here counts: where new identities come every day, one more is no alert (Good-"
-    "Turing), but a person who takes two secrets or more may be less rare than one who takes one. A caller who was "
+    "Turing), but a person who takes two secrets or more may be less rare than one who takes one, and so may an application that has kept to other vaults for a week. A caller who was "
     "only refused makes an alert one step lower, once; one who only looked at the "
     "vault's properties, or was given rights by someone who often does that here, makes a low one. So does "
     "a person who is no stranger: "
     "most of those who use another vault as they do use this one too, or the application is theirs elsewhere; "
-    "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. Who is new at "
+    "and one who comes at a vault where newcomers are not that rare, and takes one or two secrets. One step lower are also a person "
+    "there who reads no more than people often do, an application that often comes to new vaults, from its own "
+    "addresses, and one that was at no vault before and comes after such a one wrote this vault, as in a release. Who is new at "
     "three vaults and more in an hour is told at full weight once, in the alert about the many vaults or that of the most "
     "improbable one; those of the others are one step lower. "
     + TELLS_AGAIN
@@ -157,7 +167,13 @@ def _rare(hour: Hour, caller: Caller, level: str, *, denied: bool) -> float:
     """The chance below which somebody new at that level is told."""
     if level == PAIR:
         return RARE_PAIR
-    return RARE_FOR_SEVERAL if level == USER and not denied and _takes_several(hour, caller) else RARE
+    several = _may_be_less_rare(level, caller, denied) and _takes_several(hour, caller)
+    return RARE_FOR_SEVERAL if several else RARE
+
+
+def _may_be_less_rare(level: str, caller: Caller, denied: bool) -> bool:
+    """A person; an application by itself, of which `confirm` asks whether it has vaults of its own."""
+    return not denied and (level == USER or (level == APPLICATION and not caller.user))
 
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
@@ -236,7 +252,7 @@ def _severity(shown: list[Newcomer], acts: list[Act], quiet: bool) -> Severity |
 def _evidence(hour: Hour, shown: list[Newcomer], against: list[str]) -> dict[str, Any]:
     return {
         "level": shown[0].level,
-        "new": [_row(hour, new) for new in shown[:10]],
+        "new": [_row(hour, new) for new in shown[:MOST_SHOWN]],
         "usual": _usual(hour, shown[0]),
         "against": against,
     }
@@ -245,14 +261,21 @@ def _evidence(hour: Hour, shown: list[Newcomer], against: list[str]) -> dict[str
 def _row(hour: Hour, new: Newcomer) -> dict[str, Any]:
     first = hour.models[TABLES[new.level]].first_hour(new.key) if new.seen else None
     here = {} if first is None else {"days_since_first": rounded((hour.hour - first) / 24)}
-    return described(new.acts[0]) | {"chance": rounded(new.chance)} | here
+    row = described(new.acts[0]) | {"chance": rounded(new.chance)} | here
+    if row["kind"] == "user":
+        return row
+    row["addresses"] = sorted({act.event.address for act in new.acts} - {""})[:MOST_SHOWN]
+    return row | told_release(written_before(hour, new.acts[0]))
 
 
 def _held(new: Newcomer) -> list[tuple[str, str]]:
     if new.denied:
         return [(REFUSED, f"{new.level}|{new.key}")]
+    if new.level == APPLICATION and new.chance >= RARE and not new.again:
+        return []  # most of them are withheld: learned slowly, they would make news look rare
     tables = {TABLES[new.level], _table(new.level, caller_of(new.acts[0].event))}
-    return [(table, new.key) for table in sorted(tables)]
+    visits = [(VISITS, "")] if new.level == USER else []
+    return [*((table, new.key) for table in sorted(tables)), *visits]
 
 
 def _announced(hour: Hour, new: Newcomer) -> str:
@@ -284,6 +307,9 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     verdict = common_address(found, organisation)
     level, new = found.evidence["level"], found.evidence["new"]
     vault = found.vaults[0] if found.vaults else ""
+    no_rarity = level == APPLICATION and found.severity != REPEATED and (found.improbability or 0.0) >= RARE
+    if no_rarity and not any(keeps_to_its_own(row["object_id"], organisation) for row in new):
+        return Verdict(NO_NEWS, verdict.against, verdict.evidence)
     said = [_at_home(row, vault, level, organisation) for row in new]
     against = (*verdict.against, *filter(None, said))
     if level == PAIR and all(said):
@@ -291,14 +317,23 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     # Somebody at home nearby must not make it graver that another one comes back in the same hour.
     strangers = [text for row, text in zip(new, said, strict=True) if "days_since_first" not in row]
     steps = -1 if all(said) else -2 if strangers and all(strangers) else 0
+    if not steps and _may_be_a_visit(found) and (text := as_others(found, organisation)):
+        against, steps = (*against, text), -1
     return Verdict(against=against, evidence=verdict.evidence, steps=steps)
 
 
+def _may_be_a_visit(found: Finding) -> bool:
+    """Whether new people came, at a vault where they are not that rare; what is low already stays so."""
+    people = found.evidence["level"] == USER
+    return people and found.severity is None and (found.improbability or 0.0) > SURE
+
+
 def _at_home(row: dict[str, Any], vault: str, level: str, organisation: Organisation) -> str:
-    """What speaks for a person: works with the same application elsewhere, or is one of a circle that is here."""
+    """What speaks for a newcomer: the application is a person's elsewhere, a circle's others are here, or its work
+    takes it from vault to vault."""
     name, person = row["name"] or row["object_id"], row["object_id"] or row["name"]
     if row["kind"] != "user":
-        return ""
+        return goes_about(row["object_id"], row["addresses"], organisation) or released(row, organisation)
     if level == PAIR:
         # What it did here, to be told again, says nothing of elsewhere.
         days = organisation.days_with_application(person, row["application"]) - row.get("days_since_first", 0)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from detections.declare import Detection, Finding, Stated
 from detections.key_vault.callers import is_person, who
-from detections.key_vault.evidence import REMEDIATION, common_address, finding
+from detections.key_vault.evidence import REMEDIATION, finding
 from detections.key_vault.habits import (
     PASSING,
     RARE,
@@ -34,6 +34,7 @@ from detections.key_vault.operations import (
     is_policy_change,
     succeeded,
 )
+from detections.key_vault.releases import confirm
 from detections.passing import seen_so
 from detections.view import Act, Hour
 from detections.words import rfc3339, rounded
@@ -204,7 +205,8 @@ DETECTION = Detection(
         "Looks for a change of a vault's access policy, or a role assignment on it in the Activity Log, "
         "followed within an hour by listing or reading of its contents by whoever made the change or was "
         "given the rights. Deployments that do this regularly, and vaults where new identities do, are left "
-        f"alone; reading back what one has just written does not count. {TELLS_AGAIN}{TELLS_PASSING}So is what began in the last of them. In the first two weeks only the "
+        f"alone; reading back what one has just written does not count; an application that often comes to new vaults, from its "
+        f"own addresses, is one step lower. {TELLS_AGAIN}{TELLS_PASSING}So is what began in the last of them. In the first two weeks only the "
         "whole print of a dump counts: rights taken, secrets listed, five or more read, rights changed "
         "again, within half an hour. It cannot see a grant that is used later, or one at a wider scope than "
         "the vault."
@@ -221,6 +223,6 @@ DETECTION = Detection(
     ),
     judge=judge,
     baselines=(habit(TABLES[False], _observe_applications), habit(TABLES[True], _observe_people)),
-    confirm=common_address,
+    confirm=confirm,
     stated=Stated(),
 )

@@ -8,6 +8,7 @@ from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
 from detections.key_vault.known import USER
 from detections.key_vault.newcomers import HOW, confirm, judge_level
 from detections.key_vault.returns import BASELINES
+from detections.key_vault.visits import VISITS
 from detections.view import Hour
 
 
@@ -34,7 +35,7 @@ DETECTION = Detection(
     techniques=("T1555.006", "T1078.004"),
     remediation=REMEDIATION,
     judge=judge,
-    baselines=BASELINES,
+    baselines=(*BASELINES, VISITS),
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
     vouched_for=True,

@@ -20,6 +20,7 @@ COARSE_KM = 120.0  # by which a geography database may be off, at each end
 SPEED_KM_H = 900.0
 SHARE = 0.05  # of the person's hours: a place that is used so often is theirs
 VPN_PARTNERS = 5  # addresses at impossible distances that share an end, before it is taken for a VPN's
+VPN_COUNTRIES = 2  # that people come from who meet at an address and are nowhere else in its country
 OTHERS = 3  # principals that use a place before it is taken for a way to work
 
 
@@ -188,6 +189,12 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
                 withheld=f"{place['address']} is a way out of a VPN: people were there and at {partners} other "
                 "addresses within minutes"
             )
+        people, countries = organisation.meets(place["address"])
+        if people >= VPN_PARTNERS and countries >= VPN_COUNTRIES:
+            return Verdict(
+                withheld=f"{place['address']} is a way out of a VPN: {people} people of {countries} other countries use it, "
+                f"and no other address of {place['country']}"
+            )
         by_address = organisation.users_of_address(place["address"], principal)
         if by_address >= OTHERS and not place["usual_here"]:
             return Verdict(withheld=f"{by_address} others use {place['address']}: a VPN or an office")
@@ -212,7 +219,7 @@ DETECTION = Detection(
         "Two successful activities of a person in different countries, at least 500 km apart (and more than "
         "geography databases are wrong by), between which one would have to travel faster than 900 km/h. Ignored "
         "where both places are regularly the person's own, where one end is a VPN's (other people's impossible moves "
-        "meet there), where others use the end that is not the person's own, or where others act from both countries. It learns for 7 days; service principals are left out."
+        "meet there, or people of several countries do who are nowhere else in its own), where others use the end that is not the person's own, or where others act from both countries. It learns for 7 days; service principals are left out."
     ),
     tactics=("InitialAccess",),
     techniques=("T1078.004",),

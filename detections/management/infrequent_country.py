@@ -8,6 +8,8 @@ from baselines.novelty import Novelty
 from detections.declare import Detection, Finding, Learned, Learning, Verdict
 from detections.management.clients import by_persons, is_person
 from detections.management.evidence import finding
+from detections.management.impossible_travel import PLACES
+from detections.management.journeys import journey, on_a_journey
 from detections.organisation import Organisation
 from detections.passing import Passing, seen_so
 from detections.view import Hour
@@ -67,6 +69,7 @@ def judge(hour: Hour) -> Finding | None:
             "usual": ", ".join(usual) or "no country known",
             "did": ", ".join(sorted({a.event.operation for a in new})[:3]),
             "against": [] if fresh else [doubtful[one] for one in countries],
+            "journey": journey(hour, new) if fresh else {},
         },
         severity=None if fresh else "informational",
     )
@@ -115,7 +118,11 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
             said.append(f"others act from {country} since less than a day")
     if not fresh:
         return Verdict(withheld="others in the organisation act from that country")
-    return Verdict(evidence={"country": fresh[0], "countries": fresh, "organisation": said})
+    way = on_a_journey(found, organisation)
+    return Verdict(
+        against=(way,) if way else (),
+        evidence={"country": fresh[0], "countries": fresh, "organisation": said},
+    )
 
 
 DETECTION = Detection(
@@ -127,7 +134,7 @@ DETECTION = Detection(
     description="{name}, who acts from {usual}, acted from {country} ({from}): {did}.",
     explanation=(
         "Successful activity of a person from a country that neither the person nor anybody else in the "
-        "organisation acted from in the last 90 days; others who came there within the last day do not count. Who goes on from there is told on three days more, two steps lower, and so is a country that was seen in a few hours of the first week alone, two weeks ago or earlier. Service principals have no home country and are left out. It "
+        "organisation acted from in the last 90 days; others who came there within the last day do not count. Who goes on from there is told on three days more, two steps lower, and so is a country that was seen in a few hours of the first week alone, two weeks ago or earlier. Where people travel, it is said of who comes with a client of their own, after time enough for the journey. Service principals have no home country and are left out. It "
         "learns for 7 days. Country comes from the caller's address by a geography database: VPN exits and mobile "
         "carriers can lie."
     ),
@@ -140,7 +147,7 @@ DETECTION = Detection(
         "If the organisation never works from there, block the country by conditional access.",
     ),
     judge=judge,
-    baselines=(COUNTRIES,),
+    baselines=(COUNTRIES, PLACES),
     learning=Learning(days=7),
     confirm=confirm,
     vouched_for=True,

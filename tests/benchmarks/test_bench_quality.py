@@ -12,17 +12,28 @@ from benchmarks.quality_sampling import by_sampling, figures_sampling
 from benchmarks.quality_table import by_kind, by_strength, draw, figures
 
 LOUD = Score(
-    1, "default", "loud", 500.0, 1.0, Counter(a=2, b=1), Counter(b=1), Counter(b=1), delays={"a": [4.0, 8.0]}
+    1,
+    "default",
+    "loud",
+    500.0,
+    1.0,
+    Counter(a=2, b=1),
+    Counter(b=1),
+    Counter(b=1),
+    delays={"a": [4.0, 8.0]},
+    grave=Counter(a=1),
 )
 FAINT = Score(1, "bank", "faint", 250.0, 1.0, Counter(a=1), Counter(a=1, b=2), Counter(a=1))
 
 
 def test_recall_is_told_per_detection_and_strength() -> None:
     made = figures([LOUD, FAINT], 28, quick=True)["recall"]
-    assert made["a"]["loud"] == {"attacks": 2, "found": 2, "recall": 1.0, "median_minutes": 6.0}
+    assert made["a"]["loud"] == {"attacks": 2, "found": 2, "grave": 1, "recall": 1.0, "median_minutes": 6.0}
     assert made["a"]["faint"]["recall"] == 0.5
-    assert made["b"]["faint"] == {"attacks": 2, "found": 0, "recall": 0.0, "median_minutes": None}
-    assert "2/2 (6)" in by_strength([LOUD, FAINT], ["loud", "faint"])
+    assert made["b"]["faint"] == {"attacks": 2, "found": 0, "grave": 0, "recall": 0.0, "median_minutes": None}
+    told = by_strength([LOUD, FAINT], ["loud", "faint"])
+    assert "2/2 (6)" in told
+    assert [line.split()[-2:] for line in told.splitlines()[-2:]] == [["3/4", "1/4"], ["1/4", "0/4"]]
 
 
 def test_false_alerts_are_for_the_entity_days_of_their_own_kind() -> None:
