@@ -271,7 +271,7 @@ def _row(hour: Hour, new: Newcomer) -> dict[str, Any]:
 def _held(new: Newcomer) -> list[tuple[str, str]]:
     if new.denied:
         return [(REFUSED, f"{new.level}|{new.key}")]
-    if new.level == APPLICATION and new.chance >= RARE and not new.again:
+    if new.level == APPLICATION and new.chance >= RARE and not new.seen:
         return []  # most of them are withheld: learned slowly, they would make news look rare
     tables = {TABLES[new.level], _table(new.level, caller_of(new.acts[0].event))}
     visits = [(VISITS, "")] if new.level == USER else []
