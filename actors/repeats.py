@@ -63,7 +63,7 @@ class Repeats:
 
     def forget(self, hour: int) -> None:
         """What was not told for so long that it is news again."""
-        self._told = {key: told for key, told in self._told.items() if told.before(hour)}
+        self._told = {key: told for key, told in self._told.items() if told.hour >= hour or told.before(hour)}
 
     def state(self) -> dict[str, list[int]]:
         """As MessagePack values."""

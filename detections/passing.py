@@ -46,4 +46,5 @@ def _monthly(silent: int) -> bool:
 def seen_so(model: Any, key: str, what: str, unit: str) -> str:
     """What is known of something that was seen in passing, for an alert. A unit is what its table counts once."""
     times, last = model.times(key), rfc3339(model.last_hour(key) * HOUR_US)
-    return f"{what} before, in {times} {unit}{'s' if times > 1 else ''}, last at {last}, {WHILE_LEARNING}"
+    on = "on" if unit == "day" else "in"
+    return f"{what} before, {on} {times} {unit}{'s' if times > 1 else ''}, last at {last}, {WHILE_LEARNING}"

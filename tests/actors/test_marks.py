@@ -32,8 +32,9 @@ def flood(hour: int, count: int, peer: str = SCANNER) -> list[Talk]:
     ]
 
 
-# Days after the first flood, connections, by whom; far enough from each other for none to be a repetition.
-FLOODS = ((3, 300, SCANNER), (6, 340, SCANNER), (9, 900, SCANNER), (12, 300, OTHER))
+# Days after the first flood, connections, by whom; far enough from each other for none to be a repetition, and what comes
+# on a fifth day is more than on four before, which would be usual by then.
+FLOODS = ((3, 300, SCANNER), (6, 340, SCANNER), (9, 300, OTHER), (12, 900, SCANNER))
 
 
 class Watched(Estate):

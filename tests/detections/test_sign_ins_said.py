@@ -98,7 +98,9 @@ def test_both_ends_of_a_journey_must_be_vouched_for() -> None:
     home, away = signed_in(NOW, 0), signed_in(NOW, 9, **QUITO, details=STRONG | {"managed": True})
     (alert,) = told(TRAVEL, [signed_in(NOW - 30, 0), home, away, at_desk(1), there(QUITO)])
     (alone,) = told(TRAVEL, [signed_in(NOW - 30, 0), home, at_desk(1), there(QUITO)])
-    assert (alert.severity, alone.severity) == ("medium", "high"), "the new country is a second sign"
+    assert (alert.severity, alone.severity) == ("low", "high"), (
+        "the new country is a second sign, unless it is doubted"
+    )
 
 
 def test_an_anonymous_address_on_a_managed_device_is_less_doubtful() -> None:

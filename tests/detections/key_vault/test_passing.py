@@ -142,7 +142,7 @@ def test_an_alert_says_on_how_many_days_it_was_seen_and_when_last() -> None:
     hour = START + 24 * 24 + 10
     found: Finding = replay.play(hour, acts_of(reads(hour * HOUR_US)))[USER]
     text = found.evidence["against"][-1]
-    assert text == "it was here before, in 3 days, last at 2026-02-20T10:00:00Z, while all was still learned"
+    assert text == "it was here before, on 3 days, last at 2026-02-20T10:00:00Z, while all was still learned"
     assert ("vault_users", "oid-mallory") in found.held
 
 
