@@ -18,6 +18,12 @@ INDICATORS = 100_000
 NETWORK = 0x0A000000  # 10.0.0.0/8: the resources
 _PEERS = (0x20000000, 0x60000000)
 SERVICES = (22, 3_389)
+FLOW_COUNTS = (
+    "records",
+    "service",
+    "listed",
+    "applied",
+)  # in an input's truth: the others are of what is different
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,20 @@ class Input:
     def octets(self) -> int:
         """The size of all files."""
         return sum(path.stat().st_size for path in self.paths)
+
+
+def repeated(given: Input, times: int) -> Input:
+    """The same flows so many times as often, in files of their own that take no room: an hour with as many more flows
+    of the same connections."""
+    paths = list(given.paths)
+    for path in given.paths:
+        for number in range(1, times):
+            again = path.with_name(f"{path.stem}-again-{number}{path.suffix}")
+            again.unlink(missing_ok=True)
+            again.hardlink_to(path)
+            paths.append(again)
+    truth = {name: number * (times if name in FLOW_COUNTS else 1) for name, number in given.truth.items()}
+    return Input(f"{given.name}, {times} times", given.kind, tuple(paths), truth)
 
 
 def indicators(count: int = INDICATORS, seed: int = 5) -> npt.NDArray[np.uint32]:

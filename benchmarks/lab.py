@@ -31,6 +31,8 @@ SIZES = {
     VAULT_WORST: 100_000,
     ACTIVITY: 300_000,
 }
+# Redshank reads flows so fast that a file which its peers need a minute for is hardly longer than Ray's start.
+TIMES = {THREE_PERCENT: 4}
 _MAKERS: dict[str, Callable[[Path, int], Input]] = {
     THREE_PERCENT: lambda folder, count: inputs.flows(folder, count),
     ALL_SERVICE: lambda folder, count: inputs.flows(folder, count, relevant=1.0, name="all"),
@@ -101,11 +103,12 @@ class Lab:
         return self._inputs[name]
 
     def speed(self, case: str, runtime: str, shards: int | None = None) -> Speed:
-        """Redshank over a case."""
+        """Redshank over a case; where it is that quick, over the same files several times (`TIMES`)."""
         shards = None if shards == os.cpu_count() else shards  # which is what it takes by itself
         key = (case, runtime, shards)
         if key not in self._speeds:
-            self._speeds[key] = self.speed_over(self.input(case), runtime, shards)
+            given = inputs.repeated(self.input(case), TIMES[case]) if case in TIMES else self.input(case)
+            self._speeds[key] = self.speed_over(given, runtime, shards)
         return self._speeds[key]
 
     def speed_over(

@@ -125,7 +125,8 @@ def test_a_callers_claims_change_with_its_token_alone(tmp_path: Path) -> None:
 def test_redshank_counts_what_the_maker_knows(tmp_path: Path) -> None:
     config = inputs.configuration(tmp_path, inputs.indicators(1_000))
     made = [
-        inputs.flows(tmp_path, 3_000, listed=inputs.indicators(1_000)),
+        once := inputs.flows(tmp_path, 3_000, listed=inputs.indicators(1_000)),
+        inputs.repeated(once, 3),
         log_inputs.vault_events(tmp_path, 500),
         log_inputs.activity_events(tmp_path, 500),
     ]
