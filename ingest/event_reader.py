@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ingest import logs, swift
 from ingest.event_codes import LEFT_OUT, Coded, EventCodes
 from ingest.event_columns import COLUMNS, EventColumns
-from ingest.holding_records import OPERATIONS, ROWS, beside, rows
+from ingest.holding_records import OPERATIONS, PAGES, ROWS, beside, is_part, rows
 from ingest.identity import operations_of, text_hashes, uids_of
 from ingest.json_records import Lines, decoded
 from ingest.json_values import Value
@@ -143,7 +143,8 @@ class EventReader:
         for event in events:
             taken.add(event)
         if events:
-            made.filtered[ROWS] = made.filtered.get(ROWS, 0) + 1
+            reason = PAGES if is_part(folded(value)) else ROWS
+            made.filtered[reason] = made.filtered.get(reason, 0) + 1
         wrong = [one for one in found if isinstance(one, Rejected)]
         # The record counts once.
         made.rejected += (

@@ -20,7 +20,7 @@ import msgspec
 
 from ingest.compression import CutShortError, chunks
 from ingest.errors import ConfigurationError
-from ingest.holding_records import named_us, of_activity, picture_us, thing_of
+from ingest.holding_records import PAGES, is_part, named_us, of_activity, picture_us, thing_of
 from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing, in_order
 from ingest.inventory_file import OPTIONAL, REQUIRED
 from ingest.json_records import values
@@ -113,9 +113,11 @@ def _of_file(path: Path, found: Holders, is_named: bool) -> Iterator[Told]:
     kind is refused if somebody has named it, and only counted in a folder of all sorts."""
     pictures: dict[int, list[Thing]] = {}
     try:
-        for number, value, default_us in _values(path):
+        for number, value, default_us, part in _values(path, found):
             one = _of_value(path, number, value, default_us, found)
-            if isinstance(one, Picture):
+            if isinstance(one, Picture) and part:
+                yield from (Changed(one.at_us, thing) for thing in one.things)
+            elif isinstance(one, Picture):
                 pictures.setdefault(one.at_us, []).extend(one.things)
             elif one is not None:
                 yield one
@@ -159,8 +161,9 @@ def _of_value(path: Path, number: int, value: Any, default_us: int, found: Holde
     return None
 
 
-def _values(path: Path) -> Iterator[tuple[int, Any, int]]:
-    """Each row or record with its number, and the time of its picture where it has none itself."""
+def _values(path: Path, found: Holders) -> Iterator[tuple[int, Any, int, bool]]:
+    """Each row or record with its number, the time of its picture where it has none itself, and whether the picture has
+    more than its answer."""
     named = named_us(path.name, ALWAYS_US)
     if is_csv(path):
         if not any(names <= header(path) for names in (OF_GRAPH, _OF_LINES)):
@@ -169,16 +172,18 @@ def _values(path: Path) -> Iterator[tuple[int, Any, int]]:
                 f"Graph) or {', '.join(REQUIRED)} (an inventory)"
             )
         for number, row in enumerate(_rows(path)):
-            yield number, row, named
+            yield number, row, named, False
         return
     for number, value in values(_chunks(path), str(path)):
         fields = folded(value) if isinstance(value, dict) else {}
         if isinstance(fields.get("data"), list):
-            at_us = picture_us(fields, named)
+            at_us, part = picture_us(fields, named), is_part(fields)
+            if part:
+                found.left_out[PAGES] += 1
             for row in fields["data"]:
-                yield number, row, named if at_us is None else at_us
+                yield number, row, named if at_us is None else at_us, part
         else:
-            yield number, value, named
+            yield number, value, named, False
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

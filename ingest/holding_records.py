@@ -86,6 +86,7 @@ OPERATIONS = frozenset(
     | {"microsoft.compute/virtualmachines/deallocate/action"}
 )
 ROWS = "rows of Azure Resource Graph, which tell who holds an address"
+PAGES = "pages of an answer of Azure Resource Graph that has more: what they do not show is not taken as gone"
 
 
 def beside(fields: Mapping[str, Any], event: Event) -> Event | None:
@@ -105,6 +106,7 @@ def rows(value: Mapping[str, Any], source: str, offset: int) -> list[Event | Rej
     inside = fields["data"] if isinstance(fields.get("data"), list) else [value]
     things = [(row, thing_of(row)) for row in map(folded, inside)]
     page_us = picture_us(fields, named_us(source, 0))
+    part = is_part(fields)
     found: list[Event | Rejected] = []
     for row, thing in things:
         if thing is None:
@@ -114,8 +116,22 @@ def rows(value: Mapping[str, Any], source: str, offset: int) -> list[Event | Rej
             reason = "the row of Azure Resource Graph has no time that can be read"
             found.append(Rejected(reason=reason, source=source, offset=offset, excerpt=excerpt(row)))
         else:
-            found.append(event_of(Picture(at_us, (thing,)), source, offset))
+            found.append(event_of(Changed(at_us, thing) if part else Picture(at_us, (thing,)), source, offset))
     return found
+
+
+def is_part(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer with lower-case names says that it has more rows than are here: it is no picture of the whole.
+
+    `az graph query` and the REST API have other names for the same, and give 1,000 rows at most.
+    """
+    data = answer.get("data")
+    if not isinstance(data, list):
+        return False
+    total = first(answer, "total_records", "totalrecords")
+    more = isinstance(total, int) and total > len(data)
+    cut = text(answer.get("resulttruncated")).lower() == "true"
+    return more or cut or bool(text(first(answer, "skip_token", "$skiptoken", "skiptoken")))
 
 
 def event_of(told: Changed | Deleted | Picture, source: str = "", offset: int = 0) -> Event:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from ingest import holding_files
 from ingest.errors import ConfigurationError
-from ingest.holding_records import FAILED, NO_BODY, OTHER, of_activity, thing_of
+from ingest.event_reader import EventReader
+from ingest.holding_records import FAILED, NO_BODY, OTHER, PAGES, of_activity, thing_of, told_of
 from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing, in_order
 from ingest.inventory import Inventory
 from ingest.logs_values import folded
@@ -239,6 +240,25 @@ def test_an_answer_of_another_subscription_ends_nothing(tmp_path: Path) -> None:
         tmp_path, a=answer(interface(), time=f"{DAY}10:00:00Z"), b=answer(other, time=f"{DAY}12:00:00Z")
     )
     assert ("10.0.0.4", "vm1", "10:00:00Z", "") in spans
+
+
+CUT = [{"skip_token": "x"}, {"total_records": 1_001}, {"total_records": None, "totalRecords": 1_001}, {"resultTruncated": "true"}]
+
+
+@pytest.mark.parametrize("cut", CUT)
+def test_a_page_of_a_larger_answer_adds_and_takes_nothing_away(tmp_path: Path, cut: dict[str, Any]) -> None:
+    """Networks of more than 1,000 rows come in pages: one page must not make the others' machines nobody's."""
+    other = interface(NIC2, "10.0.0.5", VM2, pip="")
+    whole = write(tmp_path / "a.json", answer(interface(pip=""), time=f"{DAY}10:00:00Z"))
+    page = answer(other, time=f"{DAY}12:00:00Z", **cut)
+    found = holding_files.read([whole, write(tmp_path / "b.json", page)])
+    assert [(ip, end) for ip, _, _, end, *_ in found.lines] == [("10.0.0.4", ""), ("10.0.0.5", "")]
+    assert found.left_out == {PAGES: 1}
+    # and as a run reads it among its sources
+    piece = EventReader("page.json").read([page])
+    [event] = piece.events.events("page.json")
+    assert isinstance(told_of(event.operation, event.details, event.at_us), Changed)
+    assert piece.filtered == {PAGES: 1}
 
 
 def test_a_write_between_two_answers_tells_when_it_was(tmp_path: Path) -> None:
