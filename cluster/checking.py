@@ -17,6 +17,7 @@ from cluster.status import opened as opened_state
 from cluster.status import status_of
 from cluster.status_text import told_of
 from cluster.storing import opened
+from cluster.writable import wrong_outputs
 from detections.catalogue import CATALOGUE
 from detections.words import counted
 from ingest.enrich import Enrichment
@@ -52,7 +53,7 @@ def run(config: Path) -> int:
     if len(rejected) > 20:
         click.echo(f"  and {len(rejected) - 20:,} more")
     wrong += _wrong_sources(configuration, config) + _wrong_sinks(configuration, config)
-    wrong += _wrong_provider(configuration)
+    wrong += _wrong_provider(configuration) + _wrong_outputs(configuration, config)
     return 3 if rejected or wrong else 0
 
 
@@ -117,6 +118,14 @@ def _wrong_sinks(configuration: Configuration, config: Path) -> int:
         click.echo(f"  sink {way.name} ({way.kind}): {'' if reached else 'WRONG: '}{what}")
         wrong += not reached
     return wrong
+
+
+def _wrong_outputs(configuration: Configuration, config: Path) -> int:
+    """Say where a server could not write; in how many places. Without sources there is no server."""
+    faults = list(wrong_outputs(configuration, config)) if configuration.sources else []
+    for fault in faults:
+        click.echo(f"  {fault}")
+    return len(faults)
 
 
 def _wrong_provider(configuration: Configuration) -> int:

@@ -30,6 +30,7 @@ from cluster.sources import finder_of, host_and_port, placed
 from cluster.stopping import Stopping
 from cluster.storing import Stored, Storing, Writer, opened
 from cluster.teaching import marks_of
+from cluster.writable import file_fault
 from detections.catalogue import CATALOGUE
 from ingest.enrich import EnrichmentSettings
 from ingest.sources import Finder
@@ -136,6 +137,8 @@ def _delivery(found: list[Way], writer: Writer) -> Delivery | None:
 
 def _made_ready(alerts: Path, config: Path) -> None:
     """Raises UserError where the alerts could not be written."""
+    if fault := file_fault(alerts):
+        raise UserError(f"{config}: [serve] alerts: {alerts}: {fault}")
     try:
         alerts.parent.mkdir(parents=True, exist_ok=True)
         with alerts.open("ab"):

@@ -116,7 +116,9 @@ def rows(value: Mapping[str, Any], source: str, offset: int) -> list[Event | Rej
             reason = "the row of Azure Resource Graph has no time that can be read"
             found.append(Rejected(reason=reason, source=source, offset=offset, excerpt=excerpt(row)))
         else:
-            found.append(event_of(Changed(at_us, thing) if part else Picture(at_us, (thing,)), source, offset))
+            found.append(
+                event_of(Changed(at_us, thing) if part else Picture(at_us, (thing,)), source, offset)
+            )
     return found
 
 

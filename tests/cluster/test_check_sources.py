@@ -50,6 +50,34 @@ def test_folders_and_ports(tmp_path: Path) -> None:
     assert "[[sources]] 7: WRONG: one of folder, ipfix, kafka was expected, found none" in said
 
 
+def test_what_a_server_could_not_write_is_said(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "a file").touch()
+    status, said = checked(
+        tmp_path,
+        '[[sources]]\nfolder = "in"\n[serve]\nalerts = "in"\njournal = "a file/journal"\n'
+        '[checkpoints]\nstore = "a file/state"\n',
+    )
+    assert status == 3
+    assert f"[serve] alerts: {tmp_path}/in: WRONG: is no plain file; name another path" in said
+    assert f"[checkpoints] store: {tmp_path}/a file/state: WRONG: {tmp_path}/a file is no folder" in said
+    assert f"[serve] journal: {tmp_path}/a file/journal: WRONG: {tmp_path}/a file is no folder" in said
+
+
+def test_a_server_does_not_begin_to_read_a_device_or_a_pipe_as_its_alerts(tmp_path: Path) -> None:
+    """It reads the file at its start: of a device that is without end, and it took all memory."""
+    (tmp_path / "in").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for place in ("/dev/full", "pipe"):
+        config = tmp_path / "redshank.toml"
+        config.write_text(f'[[sources]]\nfolder = "in"\n[serve]\nruntime = "loop"\nalerts = "{place}"\n')
+        words = [*START, "serve", "--config", str(config)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 1
+        assert "is no plain file; name another path" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("table", ["serve", "console"])
 @pytest.mark.parametrize("listen", ["x", "127.0.0.1:99999", ""])
 def test_what_a_server_could_not_listen_on_is_said_before_it_starts(

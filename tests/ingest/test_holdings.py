@@ -242,7 +242,12 @@ def test_an_answer_of_another_subscription_ends_nothing(tmp_path: Path) -> None:
     assert ("10.0.0.4", "vm1", "10:00:00Z", "") in spans
 
 
-CUT = [{"skip_token": "x"}, {"total_records": 1_001}, {"total_records": None, "totalRecords": 1_001}, {"resultTruncated": "true"}]
+CUT = [
+    {"skip_token": "x"},
+    {"total_records": 1_001},
+    {"total_records": None, "totalRecords": 1_001},
+    {"resultTruncated": "true"},
+]
 
 
 @pytest.mark.parametrize("cut", CUT)
