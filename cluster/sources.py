@@ -47,11 +47,23 @@ class Gathered:
         if source.folder is not None and "://" in source.folder:
             self._add_bucket(bucket_of(source, where), where)
         elif source.folder is not None:
-            self.folders.append((where, placed(source.folder, base)))
+            self._add_folder(placed(source.folder, base), where)
         elif source.ipfix is not None:
             self._add_port(source.ipfix, _tls(source.tls, base, where), where)
         else:
             self._add_stream(_stream(source, where), where)
+
+    def _add_folder(self, folder: str, where: str) -> None:
+        mine = Path(folder).resolve()
+        for _, other in self.folders:
+            theirs = Path(other).resolve()
+            is_shared = mine.is_relative_to(theirs) or theirs.is_relative_to(mine)
+            if is_shared and mine.is_dir():  # what is no folder is told of as that
+                raise UserError(
+                    f"{where}: {folder}: files in it are those of another source, {other}, too, and would count "
+                    "twice; name the outer one alone"
+                )
+        self.folders.append((where, folder))
 
     def _add_port(self, said: str, tls: Tls | None, where: str) -> None:
         scheme, _, address = said.partition("://")

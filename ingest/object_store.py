@@ -39,7 +39,11 @@ def opened(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
     """The file system of a URL, and the path in it. Raises ConfigurationError."""
     import fsspec
 
-    protocol = url.split("://", 1)[0]
+    protocol, _, place = url.partition("://")
+    if not place.strip("/"):
+        raise ConfigurationError(
+            f"{url}: names no bucket or container; {protocol}://NAME/PREFIX was expected"
+        )
     family = {"s3": "s3", "azure": "abfs"}.get(EXTRAS.get(protocol, ""), protocol)
     said = {**WAITS.get(family, {}), **options, "use_listings_cache": False}
     try:

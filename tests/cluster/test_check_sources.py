@@ -50,6 +50,25 @@ def test_folders_and_ports(tmp_path: Path) -> None:
     assert "[[sources]] 7: WRONG: one of folder, ipfix, kafka was expected, found none" in said
 
 
+@pytest.mark.parametrize("other", ["in", "in/deep", "link", "."])
+def test_folders_that_share_files_are_refused_since_flows_would_count_twice(
+    tmp_path: Path, other: str
+) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    status, said = checked(tmp_path, f'[[sources]]\nfolder = "in"\n[[sources]]\nfolder = "{other}"\n')
+    assert status == 3
+    assert "[[sources]] 1: " in said
+    assert f"files in it are those of another source, {tmp_path}/in, too, and would count twice" in said
+
+
+@pytest.mark.parametrize("url", ["s3://", "abfs://", "s3:///"])
+def test_a_store_without_a_name_is_told_rather_than_found_empty(tmp_path: Path, url: str) -> None:
+    status, said = checked(tmp_path, f'[[sources]]\nfolder = "{url}"\n')
+    assert status == 3
+    assert "names no bucket or container; " in said
+
+
 def test_what_a_server_could_not_write_is_said(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "a file").touch()
