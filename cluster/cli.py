@@ -74,9 +74,14 @@ def detect(deliver: bool, **options: Any) -> int:
 @click.option("--config", type=click.Path(path_type=Path), required=True, help="Configuration (TOML).")
 def serve(config: Path) -> int:
     """Read live sources and raise alerts as they come, until it is stopped. Its state survives whatever dies."""
-    from cluster.serving import serve as run
+    from cluster.stopping import Stopping, in_order
 
-    return run(config)
+    def begin(stopping: Stopping) -> int:
+        from cluster.serving import serve as run
+
+        return run(config, stopping)
+
+    return in_order(begin)
 
 
 @cli.command()

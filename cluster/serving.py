@@ -41,20 +41,8 @@ if TYPE_CHECKING:
 KEPT = ("withheld", "rejected", "shadow")
 
 
-def serve(config: Path) -> int:
-    """Until it is told to stop. Raises UserError where it could not run."""
-    stopping = Stopping()
-    stopping.install()
-    try:
-        return _serve(config, stopping)
-    except KeyboardInterrupt:
-        if stopping.at_once or not stopping.asked:
-            raise
-        logger().info("stopped before it had begun")
-        return 0
-
-
-def _serve(config: Path, stopping: Stopping) -> int:
+def serve(config: Path, stopping: Stopping) -> int:
+    """Until it is told to stop. Raises UserError where it could not run, KeyboardInterrupt where it was still starting."""
     configuration = load(config, frozenset(CATALOGUE))
     folder = config.parent.resolve()
     configure(configuration.serve.log_level)

@@ -32,3 +32,22 @@ class Stopping:
             self.stop()
         elif first:
             raise KeyboardInterrupt
+
+
+def in_order(serve: Callable[[Stopping], int]) -> int:
+    """Serve, and end with 0 if it is stopped while it starts: there is nothing to save then.
+
+    This module imports nothing heavy, so that signals are heeded while `serve` imports what it needs, too.
+    """
+    stopping = Stopping()
+    stopping.install()
+    try:
+        return serve(stopping)
+    except KeyboardInterrupt:
+        if stopping.at_once or not stopping.asked:
+            raise
+    from cluster.logs import configure, logger
+
+    configure()  # its configuration may not have been read yet
+    logger().info("stopped before it had begun")
+    return 0

@@ -69,6 +69,29 @@ sys.exit(main())
     assert "Traceback" not in done.stderr
 
 
+def test_while_it_imports(tmp_path: Path, empty: Path) -> None:
+    """A second on an idle machine, longer on a busy one; a service manager would take 1 for a failure."""
+    with receiving() as one:
+        served = served_with(tmp_path, empty, one)
+    code = """
+import builtins, os, signal, sys
+given = builtins.__import__
+def importing(name, *more):
+    if name == "cluster.serving":
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("it goes on")
+    return given(name, *more)
+builtins.__import__ = importing
+from cluster.cli import main
+sys.exit(main())
+"""
+    words = [sys.executable, "-c", code, "serve", "--config", str(served.config)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=STOPS_S, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "stopped before it had begun" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_keyboard_twice_is_at_once(tmp_path: Path, empty: Path) -> None:
     with receiving() as one:
         served = served_with(tmp_path, empty, one)
