@@ -25,7 +25,7 @@ SCATTER = 0.02  # dispersion of a job's size, beside Poisson's: what grows by a 
 # hours, so three times as many are granted: a model that is right is left alone in 49 of 50 cases.
 GRANTED = 3.0
 FIXED = 1 << 10  # a profile's fixed point: it is at least 0.05
-WEEK = 168
+DAY, WEEK = 24, 168
 MOST, MOST_PROFILE = (1 << 31) - 1, (1 << 16) - 1  # of what is remembered
 
 Day = tuple[int, int, int]  # hour, count, profile in fixed point
@@ -53,8 +53,8 @@ class LargeDays:
     def note(self, hour: int, count: int, profile: float) -> None:
         """Remember an hour. Of a day the largest is, of days those with the largest."""
         day = hour, min(count, MOST), min(max(1, round(profile * FIXED)), MOST_PROFILE)
-        of_day = [one for one in self.days if one[0] // 24 == hour // 24]
-        kept = [one for one in self.days if one[0] // 24 != hour // 24 and one[0] > hour - SPAN_H]
+        of_day = [one for one in self.days if one[0] // DAY == hour // DAY]
+        kept = [one for one in self.days if one[0] // DAY != hour // DAY and one[0] > hour - SPAN_H]
         kept.append(max([*of_day, day], key=_size))
         self.days = sorted(sorted(kept, key=_size, reverse=True)[:KEPT])
 
@@ -77,9 +77,10 @@ class LargeDays:
 
     def _kinds(self, hour: int, profile: float) -> Iterator[list[Known]]:
         """Of earlier days those with most, and those with most in the same hour of the week, if they are enough."""
-        days = [one for one in self.days if one[0] // 24 < hour // 24 and one[0] > hour - SPAN_H]
-        yield from _most([(_now(one, hour, profile), one[0]) for one in days], DAYS)
-        yield from _most([(one[1], one[0]) for one in days if (hour - one[0] + 1) % WEEK <= 2], WEEKS)
+        days = [one for one in self.days if one[0] // DAY < hour // DAY and one[0] > hour - SPAN_H]
+        free = [one for one in days if _near(hour, one[0], DAY) or not _keeps_its_hour(one, days)]
+        yield from _most([(_now(one, hour, profile), one[0]) for one in free], DAYS)
+        yield from _most([(one[1], one[0]) for one in days if _near(hour, one[0], WEEK)], WEEKS)
 
     def state(self) -> list[Any]:
         """As MessagePack values."""
@@ -109,12 +110,22 @@ def _most(days: list[Known], needed: int) -> Iterator[list[Known]]:
         yield [one for one in days if one[0] >= level]
 
 
+def _near(hour: int, then: int, rhythm: int) -> bool:
+    """Whether two hours are the same hour of the day or week, or beside it."""
+    return (hour - then + 1) % rhythm <= 2
+
+
+def _keeps_its_hour(day: Day, days: list[Day]) -> bool:
+    """Whether so many days were large at this one's time of day that it is a job's: it says nothing of another time."""
+    return sum(_near(day[0], other[0], DAY) for other in days) >= DAYS
+
+
 def _now(day: Day, hour: int, profile: float) -> int:
     """What a day's hour would have been at this hour of the week, and never more than it was.
 
     At the same time of day it is what it was: a job has its own hours, not the organisation's.
     """
     then, count, its = day
-    if (hour - then + 1) % 24 <= 2:
+    if _near(hour, then, DAY):
         return count
     return max(1, min(count, int(count * FIXED * profile / its)))

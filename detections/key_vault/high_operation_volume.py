@@ -119,7 +119,7 @@ DETECTION = Detection(
         "Compares the vault's operations in an hour with its own history and with the rhythm of the week. "
         "It speaks only if callers who never did so many of that operation before make up most of the "
         "excess: so a month-end batch or a key rotation alerts at most once. "
-        f"What came in that size on {DAYS} earlier days, or in {WEEKS} weeks at the same hour, is usual. What goes on hour after hour is told lower from "
+        f"What came in that size on {DAYS} earlier days, or in {WEEKS} weeks at the same hour, is usual at that time of day. What goes on hour after hour is told lower from "
         f"the {MANY}th hour of two days on, unless it grows. A job that reads more of the same, in the hour of the day in which "
         "it came on seven days, from addresses that are long its own, is one step lower. "
         f"{TELLS_AGAIN}{TELLS_PASSING}Somewhat more than before is no "

@@ -344,7 +344,7 @@ def detection(
             "is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
             "background of scans, with the noisy ones among them and with its waves, raises nothing. What came in that size on "
-            f"{DAYS} earlier days, or in {WEEKS} weeks at the same hour, is a job of its own, and told only if it grows. "
+            f"{DAYS} earlier days, or in {WEEKS} weeks at the same hour, is a job of its own, and told only if it grows, or comes at another time of day. "
             "What goes on hour after hour "
             f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."

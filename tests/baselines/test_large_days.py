@@ -71,6 +71,33 @@ def test_a_weekly_job_excuses_nothing_at_another_hour() -> None:
     assert seen.chance(45, 2 * 168 + 20, 1.0, lambda count: 1e-9) == 0.0
 
 
+def test_a_job_each_night_excuses_nothing_at_noon() -> None:
+    """Else whoever reads as much as the nightly job, or guesses as many passwords as it copies files, is never told."""
+    for seed in range(5):
+        _, model = played(nightly(28, seed, mean=300.0))
+        at = 28 * 24 + NIGHT
+        assert model.tail(300, at + 1, 1.0, SCATTER) > CANDIDATE, "a job may be an hour late"
+        assert model.tail(300, at + 12, 1.0, SCATTER) < CANDIDATE
+        assert model.tail(200, at + 12, 1.0, SCATTER) < CANDIDATE
+
+
+def test_a_job_without_an_hour_of_its_own_is_usual_at_any() -> None:
+    """Builds come as people push: else each that is not at yesterday's hour is told."""
+    seen = LargeDays(0, active=24 * 6)
+    for day, of_day in enumerate((8, 10, 12, 14, 16, 18)):
+        seen.note(24 * day + of_day, 110, 1.0)
+    for of_day in (9, 13, 20):
+        assert seen.chance(105, 24 * 6 + of_day, 1.0, lambda count: 1e-9) > 0.01
+
+
+def test_an_attack_at_noon_beside_a_nightly_job_is_told_for_three_days() -> None:
+    """The first must not excuse the second because a job was as large in the night."""
+    _, model = played(nightly(28, mean=300.0))
+    for day in range(28, 28 + DAYS - 1):
+        assert model.tail(320, 24 * day + 14, 1.0, SCATTER) < CANDIDATE
+        model.learn_one({"hour": 24 * day + 14, "count": 320, "dispersion": SCATTER}, w=HELD_COUNT)
+
+
 def test_an_attack_on_each_day_is_told_for_four_days() -> None:
     """Who comes again is no job yet: one alert may be overlooked, four are not."""
     rng = np.random.default_rng(3)
