@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from baselines.base import rows_of_numbers, whole
 from baselines.negative_binomial import upper_tail
@@ -30,6 +30,14 @@ MOST, MOST_PROFILE = (1 << 31) - 1, (1 << 16) - 1  # of what is remembered
 
 Day = tuple[int, int, int]  # hour, count, profile in fixed point
 Known = tuple[int, int]  # what a day's hour comes to now, and when it was
+
+
+class Said(NamedTuple):
+    """What earlier days say of a count."""
+
+    chance: float
+    days: int  # how many there are, and what each of them comes to in such an hour
+    at_least: int
 
 
 class LargeDays:
@@ -60,20 +68,25 @@ class LargeDays:
 
     def chance(self, count: int, hour: int, profile: float, own: Callable[[int], float]) -> float:
         """What these days say at least of that many in an hour; 0 where they say nothing. `own(n)`: the model's P(X >= n)."""
-        return max(
-            (self._share(count, days, hour, own) for days in self._kinds(hour, profile)),
-            default=0.0,
-        )
+        return self.said(count, hour, profile, own).chance
 
-    def _share(self, count: int, days: list[Known], hour: int, own: Callable[[int], float]) -> float:
+    def said(self, count: int, hour: int, profile: float, own: Callable[[int], float]) -> Said:
+        """The same, with the days that say it."""
+        kinds = self._kinds(hour, profile)
+        return max((self._share(count, days, hour, own) for days in kinds), default=Said(0.0, 0, 0))
+
+    def _share(self, count: int, days: list[Known], hour: int, own: Callable[[int], float]) -> Said:
         """The share of hours that such days make up, and of those the share with that many."""
         latest = [size for size, _ in sorted(days, key=lambda one: one[1])[-DAYS:]] + [count]
         if len(latest) > DAYS and all(before < after for before, after in pairwise(latest)):
-            return 0.0  # more on each day than on the one before: somebody is trying how far it goes
+            return Said(
+                0.0, 0, 0
+            )  # more on each day than on the one before: somebody is trying how far it goes
         level, oldest = min(size for size, _ in days), min(then for _, then in days)
         hours = max(len(days), self.active * (hour - oldest) / max(1, hour - self.since))
         unexplained = len(days) - GRANTED * hours * own(level)
-        return max(0.0, unexplained) / hours * upper_tail(count, level, SCATTER)
+        chance = max(0.0, unexplained) / hours * upper_tail(count, level, SCATTER)
+        return Said(chance, len(days), level)
 
     def _kinds(self, hour: int, profile: float) -> Iterator[list[Known]]:
         """Of earlier days those with most, and those with most in the same hour of the week, if they are enough."""

@@ -48,10 +48,8 @@ def judge(hour: Hour) -> Finding | None:
     new = hour.once(unexplained)
     if sum(new.values()) < max(FEWEST, (count - usual) / 2):
         return None
-    most = counting.usual_at_most(
-        lambda number: float(model.tail(number, hour.hour, season.profile, season.dispersion))
-    )
-    usual_range = {"usual_at_this_hour": rounded(usual), "usual_at_most": most}
+    known = counting.usual(model, count, hour.hour, season)
+    usual_range = {"usual_at_this_hour": rounded(usual), **known}
     return _found(hour, new, count, usual_range, chance)
 
 
