@@ -54,6 +54,18 @@ def test_far_more_than_the_job_is_told_on_the_same_machine() -> None:
     assert model.tail(300, at + 12, 1.0, SCATTER) < CANDIDATE
 
 
+def test_the_days_that_a_count_was_held_against_are_told() -> None:
+    """An alert on a machine with a job says what the job's days had; one that no day speaks for names none."""
+    _, model = played(nightly(14, mean=300.0))
+    at = 14 * 24 + NIGHT
+    said = model.came_before(500, at, 1.0, SCATTER)
+    assert said is not None
+    assert said.days >= DAYS
+    assert 300 <= said.at_least <= 360
+    assert said.chance == model.tail(500, at, 1.0, SCATTER) < CANDIDATE
+    assert model.came_before(500, at + 12, 1.0, SCATTER) is None
+
+
 def test_a_weekly_job_is_known_after_two_weeks() -> None:
     daily = [(24 * day + 9, 3) for day in range(35)]
     weekly = {24 * day + 9: 45 for day in range(3, 35, 7)}
