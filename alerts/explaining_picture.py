@@ -127,7 +127,7 @@ def _vault_count(evidence: dict[str, Any]) -> Panel | None:
         "Different key vaults within 24 hours",
         [
             ("seen", evidence.get("vaults_in_24_hours"), "seen"),
-            ("of this hour's, none of its regular ones", evidence.get("never_before"), "new"),
+            ("in this hour, outside its regular ones", evidence.get("never_before"), "new"),
             before,
         ],
     )

@@ -163,7 +163,7 @@ SENTENCES: dict[str, str] = {
     "most until now, about": "これまでの最多 (約)",
     "most until now: fewer than 5, at most": "これまでの最多 (5 未満)",
     "Different key vaults within 24 hours": "24 時間の異なるキー コンテナー数",
-    "of this hour's, none of its regular ones": "うちこの時間の、普段のものでない分",
+    "in this hour, outside its regular ones": "うちこの時間の、普段のものでない分",
     "Different secrets that were read in ten minutes after a listing": "列挙後 10 分間に読み取られた異なるシークレット数",
     "most by this caller before": "この呼び出し元の過去最多",
     "most by anyone before": "全員の過去最多",
