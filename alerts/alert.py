@@ -109,6 +109,8 @@ class _Said(dict[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         value = super().__getitem__(key)
+        if type(value) is float and value.is_integer() and abs(value) < 1e15:
+            return Count(value)  # 26 minutes, not 26.0
         return Count(value) if type(value) is int else value
 
     def __missing__(self, key: str) -> Any:

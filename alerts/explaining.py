@@ -40,7 +40,7 @@ def explain(alert: Alert, alerts: Iterable[Alert] = ()) -> list[Section]:
 def is_rule(alert: Alert) -> bool:
     """Whether it needed no history."""
     detection = CATALOGUE.get(alert.type)
-    learns = detection is not None and detection.learning is not None
+    learns = (detection is not None and detection.learning is not None) or "judged_by" in alert.evidence
     return not learns and number(alert.evidence.get("improbability")) is None
 
 

@@ -120,14 +120,14 @@ def _volume(evidence: dict[str, Any]) -> Panel | None:
 
 def _vault_count(evidence: dict[str, Any]) -> Panel | None:
     most = table(evidence.get("usual")).get("most_in_24_hours_before")
-    before: tuple[str, Any, Mark] = ("most until now", most, "limit")
+    before: tuple[str, Any, Mark] = ("most until now, about", most, "limit")
     if number(most) is None:
         before = "most until now: fewer than 5, at most", 4 if text(most) else None, "limit"
     return _bars(
         "Different key vaults within 24 hours",
         [
             ("seen", evidence.get("vaults_in_24_hours"), "seen"),
-            ("of this hour's, never reached before", evidence.get("never_before"), "new"),
+            ("in this hour, outside its regular ones", evidence.get("never_before"), "new"),
             before,
         ],
     )

@@ -34,6 +34,13 @@ def _range(evidence: dict[str, Any], mean: str, what: str) -> list[str]:
         said.append(f"About {amount(expected)} {what} at this hour of the week.")
     if (most := number(evidence.get("usual_at_most"))) is not None:
         said.append(f"At most {amount(most)} {RANGE}.")
+    before = table(evidence.get("came_before"))
+    days, least = number(before.get("days")), number(before.get("at_least"))
+    if days is not None and least is not None:
+        said.append(
+            f"On {amount(days)} earlier days the largest hour came to {amount(least)} or more here; "
+            "the count is held against those too."
+        )
     return said
 
 
@@ -81,7 +88,7 @@ def _vaults(evidence: dict[str, Any]) -> list[str]:
     usual = table(evidence.get("usual"))
     most = usual.get("most_in_24_hours_before")
     number_of = number(most)
-    shown = text(most) if number_of is None else f"at most {amount(number_of)}"
+    shown = text(most) if number_of is None else f"up to about {amount(number_of)}"
     return [f"In 24 hours {shown} different vaults until now."] if shown else []
 
 
@@ -160,6 +167,9 @@ _WORDS: dict[str, Words] = {
 }
 
 
+_JUDGED_BY_OTHERS = (
+    "Its own history is too short or too unsteady to judge by: it is held against that of all others."
+)
 _NEWS = {  # judged by how often anything new comes, not by a count
     "key_vault.list_and_query",
     "key_vault.policy_change_and_query",
@@ -175,6 +185,8 @@ def chance_words(alert: Alert, rule: bool) -> list[str]:
         return (
             ["Not a matter of chance: a rule."]
             if rule
+            else [_JUDGED_BY_OTHERS, *_shares(evidence)]
+            if text(evidence.get("judged_by"))
             else ["It is new to what was learned; no chance is given."]
         )
     what = "seeing this, or more, if nothing were wrong"
@@ -188,6 +200,8 @@ def chance_words(alert: Alert, rule: bool) -> list[str]:
         said.append(
             f"By its own history alone: {odds(own)}. The larger of that and of what was measured counts."
         )
+    if (risen := number(evidence.get("improbability_as_all_rose"))) is not None:
+        said.append(f"With as many more as all saw in this hour: {odds(risen)}.")
     if (limit := number(evidence.get("threshold"))) is not None and limit > 0:
         said.append(f"An alert is raised below {odds(limit)}.")
     said += _budget_words(evidence)

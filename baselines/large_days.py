@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from baselines.base import rows_of_numbers, whole
 from baselines.negative_binomial import upper_tail
@@ -25,11 +25,19 @@ SCATTER = 0.02  # dispersion of a job's size, beside Poisson's: what grows by a 
 # hours, so three times as many are granted: a model that is right is left alone in 49 of 50 cases.
 GRANTED = 3.0
 FIXED = 1 << 10  # a profile's fixed point: it is at least 0.05
-WEEK = 168
+DAY, WEEK = 24, 168
 MOST, MOST_PROFILE = (1 << 31) - 1, (1 << 16) - 1  # of what is remembered
 
 Day = tuple[int, int, int]  # hour, count, profile in fixed point
 Known = tuple[int, int]  # what a day's hour comes to now, and when it was
+
+
+class Said(NamedTuple):
+    """What earlier days say of a count."""
+
+    chance: float
+    days: int  # how many there are, and what each of them comes to in such an hour
+    at_least: int
 
 
 class LargeDays:
@@ -53,33 +61,39 @@ class LargeDays:
     def note(self, hour: int, count: int, profile: float) -> None:
         """Remember an hour. Of a day the largest is, of days those with the largest."""
         day = hour, min(count, MOST), min(max(1, round(profile * FIXED)), MOST_PROFILE)
-        of_day = [one for one in self.days if one[0] // 24 == hour // 24]
-        kept = [one for one in self.days if one[0] // 24 != hour // 24 and one[0] > hour - SPAN_H]
+        of_day = [one for one in self.days if one[0] // DAY == hour // DAY]
+        kept = [one for one in self.days if one[0] // DAY != hour // DAY and one[0] > hour - SPAN_H]
         kept.append(max([*of_day, day], key=_size))
         self.days = sorted(sorted(kept, key=_size, reverse=True)[:KEPT])
 
     def chance(self, count: int, hour: int, profile: float, own: Callable[[int], float]) -> float:
         """What these days say at least of that many in an hour; 0 where they say nothing. `own(n)`: the model's P(X >= n)."""
-        return max(
-            (self._share(count, days, hour, own) for days in self._kinds(hour, profile)),
-            default=0.0,
-        )
+        return self.said(count, hour, profile, own).chance
 
-    def _share(self, count: int, days: list[Known], hour: int, own: Callable[[int], float]) -> float:
+    def said(self, count: int, hour: int, profile: float, own: Callable[[int], float]) -> Said:
+        """The same, with the days that say it."""
+        kinds = self._kinds(hour, profile)
+        return max((self._share(count, days, hour, own) for days in kinds), default=Said(0.0, 0, 0))
+
+    def _share(self, count: int, days: list[Known], hour: int, own: Callable[[int], float]) -> Said:
         """The share of hours that such days make up, and of those the share with that many."""
         latest = [size for size, _ in sorted(days, key=lambda one: one[1])[-DAYS:]] + [count]
         if len(latest) > DAYS and all(before < after for before, after in pairwise(latest)):
-            return 0.0  # more on each day than on the one before: somebody is trying how far it goes
+            return Said(
+                0.0, 0, 0
+            )  # more on each day than on the one before: somebody is trying how far it goes
         level, oldest = min(size for size, _ in days), min(then for _, then in days)
         hours = max(len(days), self.active * (hour - oldest) / max(1, hour - self.since))
         unexplained = len(days) - GRANTED * hours * own(level)
-        return max(0.0, unexplained) / hours * upper_tail(count, level, SCATTER)
+        chance = max(0.0, unexplained) / hours * upper_tail(count, level, SCATTER)
+        return Said(chance, len(days), level)
 
     def _kinds(self, hour: int, profile: float) -> Iterator[list[Known]]:
         """Of earlier days those with most, and those with most in the same hour of the week, if they are enough."""
-        days = [one for one in self.days if one[0] // 24 < hour // 24 and one[0] > hour - SPAN_H]
-        yield from _most([(_now(one, hour, profile), one[0]) for one in days], DAYS)
-        yield from _most([(one[1], one[0]) for one in days if (hour - one[0] + 1) % WEEK <= 2], WEEKS)
+        days = [one for one in self.days if one[0] // DAY < hour // DAY and one[0] > hour - SPAN_H]
+        free = [one for one in days if _near(hour, one[0], DAY) or not _keeps_its_hour(one, days)]
+        yield from _most([(_now(one, hour, profile), one[0]) for one in free], DAYS)
+        yield from _most([(one[1], one[0]) for one in days if _near(hour, one[0], WEEK)], WEEKS)
 
     def state(self) -> list[Any]:
         """As MessagePack values."""
@@ -109,12 +123,22 @@ def _most(days: list[Known], needed: int) -> Iterator[list[Known]]:
         yield [one for one in days if one[0] >= level]
 
 
+def _near(hour: int, then: int, rhythm: int) -> bool:
+    """Whether two hours are the same hour of the day or week, or beside it."""
+    return (hour - then + 1) % rhythm <= 2
+
+
+def _keeps_its_hour(day: Day, days: list[Day]) -> bool:
+    """Whether so many days were large at this one's time of day that it is a job's: it says nothing of another time."""
+    return sum(_near(day[0], other[0], DAY) for other in days) >= DAYS
+
+
 def _now(day: Day, hour: int, profile: float) -> int:
     """What a day's hour would have been at this hour of the week, and never more than it was.
 
     At the same time of day it is what it was: a job has its own hours, not the organisation's.
     """
     then, count, its = day
-    if (hour - then + 1) % 24 <= 2:
+    if _near(hour, then, DAY):
         return count
     return max(1, min(count, int(count * FIXED * profile / its)))

@@ -6,7 +6,7 @@ from math import log10, sqrt
 from typing import Any, Self
 
 from baselines.base import Model, number, optional
-from baselines.large_days import RARE, LargeDays
+from baselines.large_days import RARE, LargeDays, Said
 from baselines.negative_binomial import upper_tails_of_active, zeros_beside
 
 FORGET = 0.002  # of what is known an hour: a memory of about three weeks
@@ -103,11 +103,22 @@ class SeasonalCount(Model):
         own = self.own_tail(count, hour, profile, dispersion)
         if self.large is None or own >= RARE:
             return own
+        return max(own, self._said(self.large, count, hour, profile, dispersion).chance)
 
+    def _said(self, large: LargeDays, count: int, hour: int, profile: float, dispersion: float) -> Said:
         def alone(level: int) -> float:
             return self.own_tail(level, hour, profile, dispersion)
 
-        return max(own, self.large.chance(count, hour, profile, alone))
+        return large.said(count, hour, profile, alone)
+
+    def came_before(
+        self, count: int, hour: int, profile: float = 1.0, dispersion: float = 0.5
+    ) -> Said | None:
+        """The days with much that make that many less improbable than mean and scatter do; None where none do."""
+        if self.large is None:
+            return None
+        said = self._said(self.large, count, hour, profile, dispersion)
+        return said if said.chance > self.own_tail(count, hour, profile, dispersion) else None
 
     def own_tail(self, count: int, hour: int, profile: float = 1.0, dispersion: float = 0.5) -> float:
         """The same by mean and scatter alone."""

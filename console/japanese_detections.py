@@ -38,12 +38,12 @@ DESCRIPTIONS: dict[str, str] = {
     "key_vault.tor_access": "{who} は Tor を経由して {from} からキー コンテナー {entity} に接続しました。許可 {let_through}、拒否 {refused}。",
     "key_vault.policy_change_and_query": "{who} は {from} からキー コンテナー {entity} の利用権限を変更し、その後 1 時間以内に中身が列挙または読み取られました (シークレットとキー: {secrets_total})。",
     "key_vault.list_and_query": "{who} は {from} からキー コンテナー {entity} のシークレットを列挙し、10 分以内に {distinct_secrets} 個の異なるシークレットを読み取りました。",
-    "key_vault.unusual_user_application_pair": "{who} は {from} から、ここでは他の人が使っていてもこのユーザーは使ったことのないアプリケーションでキー コンテナー {entity} を使いました。触れたシークレットとキー: {secrets_total}。ここで新しい組が現れる確率は {odds} です。",
-    "key_vault.unusual_application": "{who} は {from} からキー コンテナー {entity} を使いました。これまでここを使ってきたアプリケーションではありません。触れたシークレットとキー: {secrets_total}。ここで新しいアプリケーションが現れる確率は {odds} です。",
-    "key_vault.unusual_user": "{who} は {from} からキー コンテナー {entity} を使いました。これまでここを使ってきたユーザーではありません。触れたシークレットとキー: {secrets_total}。ここで新しいユーザーが現れる確率は {odds} です。",
+    "key_vault.unusual_user_application_pair": "{who} は {from} から、ここでは他の人が使っていてもこのユーザーは使ったことのないアプリケーションでキー コンテナー {entity} {used}。触れたシークレットとキー: {secrets_total}。ここで新しい組が現れる確率は {odds} です。",
+    "key_vault.unusual_application": "{who} は {from} からキー コンテナー {entity} {used}。これまでここを使ってきたアプリケーションではありません。触れたシークレットとキー: {secrets_total}。ここで新しいアプリケーションが現れる確率は {odds} です。",
+    "key_vault.unusual_user": "{who} は {from} からキー コンテナー {entity} {used}。これまでここを使ってきたユーザーではありません。触れたシークレットとキー: {secrets_total}。ここで新しいユーザーが現れる確率は {odds} です。",
     "key_vault.unusual_operation_pattern": "キー コンテナー {entity} で 1 時間に行われた {operations_in_hour} 件の操作の内訳は、過去と異なります ({odds}、新しい部分だけでは {odds_of_what_is_new})。{strangest} が {seen_share} を占め、通常は {usual_share} です。新しい操作の多くは {who} によるもので、接続元は {from} です。",
     "key_vault.high_operation_volume": "キー コンテナー {entity} で 1 時間に {operations_in_hour} 件の操作がありました。この時間帯は約 {usual_at_this_hour} 件が通常です ({odds})。うち {operations_not_explained} 件は呼び出し元の過去最多を超える分で、多くは {who} によるものです。接続元は {from} です。",
-    "key_vault.high_vault_access_volume": "{who} は {from} から 24 時間で {vaults_in_24_hours} 個のキー コンテナーに接続しました。この 1 時間の分のうち {never_before} 個は初めてのものです。",
+    "key_vault.high_vault_access_volume": "{who} は {from} から 24 時間で {vaults_in_24_hours} 個のキー コンテナーに接続しました。この 1 時間の分のうち普段のものでないキー コンテナー: {never_before}。",
 }
 
 _COUNTED = (

@@ -34,6 +34,7 @@ SENTENCES: dict[str, str] = {
     "About {n} operations on this vault at this hour of the week.": "この曜日・時間帯では、このキー コンテナーの操作は約 {n} 件です。",
     "About {n} an hour.": "1 時間に約 {n} です。",
     "At most {n} in 99 of 100 such hours.": "そのような時間の 100 回中 99 回は {n} 以下です。",
+    "On {n} earlier days the largest hour came to {n_least} or more here; the count is held against those too.": "以前の {n} 日に、最も多い 1 時間がここでの {n_least} 以上に当たりました。数はそれとも比べています。",
     "Other resources: about {n}, in hours in which there are any.": "他のリソース: 1 件以上ある時間で約 {n}。",
     "Other vaults: about {n}, in hours in which there are any.": "他のキー コンテナー: 1 件以上ある時間で約 {n}。",
     "This mix of operations: {list}.": "操作の内訳: {list}。",
@@ -96,10 +97,19 @@ SENTENCES: dict[str, str] = {
     "{odds}: the chance of something as new as this here.": "ここでこれほど新しいことが起こる確率: {odds}。",
     "{odds}: the chance of a new {level} here.": "ここで新しい{level}が現れる確率: {odds}。",
     "By its own history alone: {odds}. The larger of that and of what was measured counts.": "自身の履歴だけでは {odds}。これと実測のうち大きい方を採ります。",
+    "Its own history is too short or too unsteady to judge by: it is held against that of all others.": "自身の履歴は判断するには短すぎるか不安定なため、他のすべてと比べています。",
+    "With as many more as all saw in this hour: {odds}.": "この時間に全体が増えた分を考慮すると {odds}。",
     "An alert is raised below {odds}.": "{odds} を下回るとアラートになります。",
     "Of what its callers never did before: {odds}.": "呼び出し元がこれまでしなかった分だけでは {odds}。",
     "Of all entities' hours with any, {share} had as many.": "1 件以上あるすべての対象の時間のうち、同じほど多いもの: {share}。",
+    "That limit is what an alert budget of {n} a day leaves it.": "この限度は 1 日 {n} 件のアラート予算によるものです。",
+    "Something as improbable as this is found in {odds} of the hours judged; an alert budget of {n} a day has room for all that is found.": "これほど起こりにくいものは、判定した時間の {odds} に見つかります。1 日 {n} 件のアラート予算には、見つかるものすべてを伝える余地があります。",
+    "Something as improbable as this is found in {odds} of the hours judged; an alert budget of {n} a day leaves room for {limit}.": "これほど起こりにくいものは、判定した時間の {odds} に見つかります。1 日 {n} 件のアラート予算で伝えられるのは {limit} までです。",
     # What speaks against it
+    "{name} is expected to act so: {reason}": "{name} はこのように動作すると想定されています: {reason}",
+    "{name} is expected to act so": "{name} はこのように動作すると想定されています",
+    "first acts from {country} were at {when}, and told then if nothing spoke for them": "{country} からの最初の操作は {when} で、疑いを打ち消すものがなければそのとき通知されています",
+    "where it had not been before, only names and properties were looked at this hour: nothing was read": "普段使っていないところでは、この時間に見られたのは名前とプロパティだけで、何も読み取られていません",
     "Nothing that is known.": "知られているものはありません。",
     "{n} others in the organisation acted from {country} in the last 30 days": "過去 30 日に組織の他の {n} 人が {country} から操作しました",
     "the same was told on a day before: if it was found to be rightful then, it may be so now": "同じことが以前の日にも通知されています。そのとき正当と分かったのなら、今回もそうかもしれません",
@@ -150,10 +160,10 @@ SENTENCES: dict[str, str] = {
     "Connections": "接続",
     "Operations in an hour": "1 時間の操作数",
     "of them more than their callers ever made": "うち呼び出し元の過去最多を超える分",
-    "most until now": "これまでの最多",
+    "most until now, about": "これまでの最多 (約)",
     "most until now: fewer than 5, at most": "これまでの最多 (5 未満)",
     "Different key vaults within 24 hours": "24 時間の異なるキー コンテナー数",
-    "of this hour's, never reached before": "うちこの時間に初めて接続",
+    "in this hour, outside its regular ones": "うちこの時間の、普段のものでない分",
     "Different secrets that were read in ten minutes after a listing": "列挙後 10 分間に読み取られた異なるシークレット数",
     "most by this caller before": "この呼び出し元の過去最多",
     "most by anyone before": "全員の過去最多",
@@ -194,7 +204,9 @@ PARTS: dict[str, str] = {
     "none": "なし",
     "gave": "割り当て済み",
     "tried to give": "拒否された",
-    "at most {n}": "最大 {n}",
+    "up to about {n}": "最大約 {n}",
+    "used": "を使いました",
+    "was refused by": "に拒否されました",
     "fewer than {n}": "{n} 未満",
     "never as many as 5 secrets": "5 個に達したことはありません",
     "up to about {n} secrets": "最大約 {n} 個",
@@ -225,7 +237,10 @@ PARTS: dict[str, str] = {
     "vault policy, dump, revert": "キー コンテナーのポリシー変更・吸い出し・復元",
     "a client of PowerShell": "PowerShell クライアント",
 }
-CHOICES = {"gave": "gave|tried to give"}  # what follows a name that may have several words
+CHOICES = {
+    "gave": "gave|tried to give",
+    "used": "used|was refused by",
+}  # what follows a name that may have several words
 _NUMBER = r"[+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?%?"
 _LONGEST = 4_000  # letters: what is longer is no sentence of ours
 
@@ -294,7 +309,8 @@ def _regex(english: str) -> Iterator[str]:
     for place, (_, name, spec) in enumerate(pieces):
         if name is None:
             continue
-        following = re.escape(pieces[place + 1][0]) if place + 1 < len(pieces) else ""
+        following, then = pieces[place + 1][:2] if place + 1 < len(pieces) else ("", None)
+        following = re.escape(following) + (f"(?={CHOICES[then]})" if then in CHOICES else "")
         last = place + 2 >= len(pieces)
         value = f"(?P={name})" if name in seen else f"(?P<{name}>{_value(name, spec, last)})"
         seen.add(name)

@@ -14,6 +14,7 @@ from typing import Any
 from baselines.surprise import PLACES, STEP
 from detections.declare import Verdict
 from detections.organisation import Organisation
+from detections.view import Season
 from detections.words import odds, rounded
 
 CANDIDATE = 1e-4  # by the entity's own model: what is more probable is no finding at all
@@ -48,6 +49,14 @@ def usual_at_most(tail: Callable[[int], float]) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if tail(middle) > BEYOND_USUAL else (low, middle)
     return high - 1
+
+
+def usual(model: Any, count: int, hour: int, season: Season) -> dict[str, Any]:
+    """What an alert says of the usual range, and of the days with much that the count was held against."""
+    with_season = season.profile, season.dispersion
+    before = model.came_before(count, hour, *with_season)
+    known = {} if before is None else {"came_before": {"days": before.days, "at_least": before.at_least}}
+    return {"usual_at_most": usual_at_most(lambda number: model.tail(number, hour, *with_season)), **known}
 
 
 def checked(baseline: str, chance: float, organisation: Organisation) -> tuple[float, bool]:

@@ -48,10 +48,8 @@ def judge(hour: Hour) -> Finding | None:
     new = hour.once(unexplained)
     if sum(new.values()) < max(FEWEST, (count - usual) / 2):
         return None
-    most = counting.usual_at_most(
-        lambda number: float(model.tail(number, hour.hour, season.profile, season.dispersion))
-    )
-    usual_range = {"usual_at_this_hour": rounded(usual), "usual_at_most": most}
+    known = counting.usual(model, count, hour.hour, season)
+    usual_range = {"usual_at_this_hour": rounded(usual), **known}
     return _found(hour, new, count, usual_range, chance)
 
 
@@ -119,7 +117,7 @@ DETECTION = Detection(
         "Compares the vault's operations in an hour with its own history and with the rhythm of the week. "
         "It speaks only if callers who never did so many of that operation before make up most of the "
         "excess: so a month-end batch or a key rotation alerts at most once. "
-        f"What came in that size on {DAYS} earlier days, or in {WEEKS} weeks at the same hour, is usual. What goes on hour after hour is told lower from "
+        f"What came in that size on {DAYS} earlier days, or in {WEEKS} weeks at the same hour, is usual at that time of day. What goes on hour after hour is told lower from "
         f"the {MANY}th hour of two days on, unless it grows. A job that reads more of the same, in the hour of the day in which "
         "it came on seven days, from addresses that are long its own, is one step lower. "
         f"{TELLS_AGAIN}{TELLS_PASSING}Somewhat more than before is no "

@@ -253,8 +253,8 @@ DETECTION = Detection(
     severity="medium",
     title="A user or application accessed a high volume of key vaults",
     description=(
-        "{who} reached {vaults_in_24_hours} key vaults within 24 hours, from {from}; {never_before} of "
-        "this hour's it had not reached before the last seven days."
+        "{who} reached {vaults_in_24_hours} key vaults within 24 hours, from {from}; outside its "
+        "regular ones: {never_before} in this hour."
     ),
     explanation=(
         "Counts the different vaults that a user or application reaches in 24 hours and compares it "

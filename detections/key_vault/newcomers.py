@@ -252,6 +252,7 @@ def _severity(shown: list[Newcomer], acts: list[Act], quiet: bool) -> Severity |
 def _evidence(hour: Hour, shown: list[Newcomer], against: list[str]) -> dict[str, Any]:
     return {
         "level": shown[0].level,
+        "used": "was refused by" if shown[0].denied else "used",
         "new": [_row(hour, new) for new in shown[:MOST_SHOWN]],
         "usual": _usual(hour, shown[0]),
         "against": against,
@@ -323,8 +324,8 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
 
 
 def _may_be_a_visit(found: Finding) -> bool:
-    """Whether new people came, at a vault where they are not that rare; what is low already stays so."""
-    people = found.evidence["level"] == USER
+    """Whether new people were let in, at a vault where they are not that rare; what is low already stays so."""
+    people = found.evidence["level"] == USER and not found.denied
     return people and found.severity is None and (found.improbability or 0.0) > SURE
 
 

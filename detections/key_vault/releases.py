@@ -94,9 +94,10 @@ def released(row: Mapping[str, Any], organisation: Organisation) -> str:
 
 
 def confirm(found: Finding, organisation: Organisation) -> Verdict:
-    """One step lower where all was done by one application that goes from vault to vault."""
+    """One step lower where all was done by one application that goes from vault to vault, unless it is a whole dump."""
     verdict = common_address(found, organisation)
     alone = len(found.actors) == len(found.principals) == 1 and bool(found.actors[0][0])
+    alone = alone and not found.evidence["changed_back"]  # no deployment does that
     said = goes_about(found.principals[0], found.addresses, organisation) if alone else ""
     return Verdict(
         against=(*verdict.against, *filter(None, [said])),

@@ -23,7 +23,7 @@ DETECTION = Detection(
     severity="medium",
     title="Unusual application accessed a key vault",
     description=(
-        "{who} used the vault {entity}, from {from}; it is not one of those that do. Secrets and keys "
+        "{who} {used} the vault {entity}, from {from}; it is not one of those that use it. Secrets and keys "
         "touched: {secrets_total}. The chance of a new application here: {odds}."
     ),
     explanation=(

@@ -24,7 +24,7 @@ DETECTION = Detection(
     severity="medium",
     title="Unusual user accessed a key vault",
     description=(
-        "{who} used the vault {entity}, from {from}; this user is not one of those who do. Secrets and keys "
+        "{who} {used} the vault {entity}, from {from}; this user is not one of those who use it. Secrets and keys "
         "touched: {secrets_total}. The chance of a new user here: {odds}."
     ),
     explanation=(

@@ -23,7 +23,7 @@ DETECTION = Detection(
     severity="medium",
     title="Unusual pair of user and application accessed a key vault",
     description=(
-        "{who} used the vault {entity}, from {from}, through an application that others use here, but not "
+        "{who} {used} the vault {entity}, from {from}, through an application that others use here, but not "
         "this user. Secrets and keys touched: {secrets_total}. The chance of a new pair here: {odds}."
     ),
     explanation=(

@@ -56,6 +56,6 @@ def on_a_journey(found: Finding, organisation: Organisation) -> str:
     if others < TRAVELLERS or not days or min(days) < CLIENT_DAYS:
         return ""
     return (
-        f"it may be a journey: {way['hours']} hours for the {way['km']} km from {way['from']}, a client that is theirs, and "
+        f"it may be a journey: {way['hours']:g} hours for the {way['km']:g} km from {way['from']}, a client that is theirs, and "
         f"{others} others were away for some days in the last 30"
     )

@@ -118,9 +118,7 @@ def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
             return None
         usual = {
             "usual": rounded(model.mean(hour.hour, season.profile)),
-            "usual_at_most": counting.usual_at_most(
-                lambda number: model.tail(number, hour.hour, season.profile, season.dispersion)
-            ),
+            **counting.usual(model, count, hour.hour, season),
         }
         found = _finding(aim, hour, suspects, count, chance, usual)
         found.expected = model.mean(hour.hour, season.profile), model.scatter(hour.hour, season.dispersion)
@@ -263,6 +261,8 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
             "share_of_all_hours_with_as_many": None if share is None else rounded(share),
             "improbability_by_own_model": rounded(finding.improbability or 0.0),
         }
+        if waves.said(risen):
+            told["improbability_as_all_rose"] = rounded(chance)
         return Verdict(against=(*verdict.against, *waves.said(risen)), evidence={**verdict.evidence, **told})
 
     return confirmed
@@ -344,7 +344,7 @@ def detection(
             "is the share of all resources' "
             f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
             "background of scans, with the noisy ones among them and with its waves, raises nothing. What came in that size on "
-            f"{DAYS} earlier days, or in {WEEKS} weeks at the same hour, is a job of its own, and told only if it grows. "
+            f"{DAYS} earlier days, or in {WEEKS} weeks at the same hour, is a job of its own, and told only if it grows, or comes at another time of day. "
             "What goes on hour after hour "
             f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "
             "the usual noise, small ones in sampled flows, or who stands behind a load balancer."

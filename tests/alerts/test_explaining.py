@@ -66,6 +66,32 @@ def test_an_explanation_says_what_is_usual_since_when_how_rare_where_and_what_sp
     assert lines(told, "What speaks") == ["no answer of the resource was seen"]
 
 
+def test_a_count_that_was_held_against_earlier_days_or_a_wave_says_so_with_both_numbers() -> None:
+    """Else the range of 99 in 100 hours, and the chance, look wrong beside the mean and the own model's chance."""
+    more = {"came_before": {"days": 5, "at_least": 300}, "improbability_as_all_rose": 1e-6}
+    told = explain(alert("network.ssh_incoming_multiple", evidence=COUNTED | more))
+    assert (
+        "On 5 earlier days the largest hour came to 300 or more here; the count is held against those too."
+        in lines(told, "What is usual")
+    )
+    assert "With as many more as all saw in this hour: about 1 in 1,000,000." in lines(told, "How improbable")
+
+
+def test_what_was_judged_by_all_others_is_called_no_rule() -> None:
+    evidence = {
+        "vaults_in_24_hours": 18, "judged_by": "the organisation's history", "improbability": None,
+        "learned_since": "2026-03-03T10:00:00Z", "share_of_hours_with_as_many_vaults": 0.004,
+        "usual": {"most_in_24_hours_before": 13},
+    }  # fmt: skip
+    told = explain(alert("key_vault.high_vault_access_volume", evidence=evidence))
+    assert lines(told, "What is usual") == ["In 24 hours up to about 13 different vaults until now."]
+    assert lines(told, "Since when") == ["Learned since 2026-03-03 10:00 UTC, 14 days before this hour."]
+    assert lines(told, "How improbable") == [
+        "Its own history is too short or too unsteady to judge by: it is held against that of all others.",
+        "Of all entities' hours with any, 0.40% had as many.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("type_", "evidence", "told"),
     [

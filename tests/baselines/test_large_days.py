@@ -54,6 +54,18 @@ def test_far_more_than_the_job_is_told_on_the_same_machine() -> None:
     assert model.tail(300, at + 12, 1.0, SCATTER) < CANDIDATE
 
 
+def test_the_days_that_a_count_was_held_against_are_told() -> None:
+    """An alert on a machine with a job says what the job's days had; one that no day speaks for names none."""
+    _, model = played(nightly(14, mean=300.0))
+    at = 14 * 24 + NIGHT
+    said = model.came_before(500, at, 1.0, SCATTER)
+    assert said is not None
+    assert said.days >= DAYS
+    assert 300 <= said.at_least <= 360
+    assert said.chance == model.tail(500, at, 1.0, SCATTER) < CANDIDATE
+    assert model.came_before(500, at + 12, 1.0, SCATTER) is None
+
+
 def test_a_weekly_job_is_known_after_two_weeks() -> None:
     daily = [(24 * day + 9, 3) for day in range(35)]
     weekly = {24 * day + 9: 45 for day in range(3, 35, 7)}
@@ -69,6 +81,33 @@ def test_a_weekly_job_excuses_nothing_at_another_hour() -> None:
         seen.note(168 * week + 9, 45, 1.0)
     assert seen.chance(45, 2 * 168 + 9, 1.0, lambda count: 1e-9) > 0.01
     assert seen.chance(45, 2 * 168 + 20, 1.0, lambda count: 1e-9) == 0.0
+
+
+def test_a_job_each_night_excuses_nothing_at_noon() -> None:
+    """Else whoever reads as much as the nightly job, or guesses as many passwords as it copies files, is never told."""
+    for seed in range(5):
+        _, model = played(nightly(28, seed, mean=300.0))
+        at = 28 * 24 + NIGHT
+        assert model.tail(300, at + 1, 1.0, SCATTER) > CANDIDATE, "a job may be an hour late"
+        assert model.tail(300, at + 12, 1.0, SCATTER) < CANDIDATE
+        assert model.tail(200, at + 12, 1.0, SCATTER) < CANDIDATE
+
+
+def test_a_job_without_an_hour_of_its_own_is_usual_at_any() -> None:
+    """Builds come as people push: else each that is not at yesterday's hour is told."""
+    seen = LargeDays(0, active=24 * 6)
+    for day, of_day in enumerate((8, 10, 12, 14, 16, 18)):
+        seen.note(24 * day + of_day, 110, 1.0)
+    for of_day in (9, 13, 20):
+        assert seen.chance(105, 24 * 6 + of_day, 1.0, lambda count: 1e-9) > 0.01
+
+
+def test_an_attack_at_noon_beside_a_nightly_job_is_told_for_three_days() -> None:
+    """The first must not excuse the second because a job was as large in the night."""
+    _, model = played(nightly(28, mean=300.0))
+    for day in range(28, 28 + DAYS - 1):
+        assert model.tail(320, 24 * day + 14, 1.0, SCATTER) < CANDIDATE
+        model.learn_one({"hour": 24 * day + 14, "count": 320, "dispersion": SCATTER}, w=HELD_COUNT)
 
 
 def test_an_attack_on_each_day_is_told_for_four_days() -> None:

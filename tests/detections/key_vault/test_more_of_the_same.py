@@ -13,7 +13,7 @@ from ingest.records import HOUR_US, Event
 from tests.actors.making import acts_of
 from tests.actors.running import enrichment
 from tests.detections.key_vault.cases import NIGHTLY
-from tests.detections.key_vault.histories import START, event
+from tests.detections.key_vault.histories import START, Habits, event
 from tests.detections.key_vault.test_cases import SEED, after
 
 TYPE = "key_vault.high_operation_volume"
@@ -90,3 +90,14 @@ def test_somebody_else_in_the_jobs_hour_is_told_in_full() -> None:
         event(NIGHT * HOUR_US + n, "SecretGet", "intruder", item=f"secrets/s{n % 60}") for n in range(90)
     ]
     assert said(found(NIGHT, iter([*reads(NIGHT, 12), *other]))).steps == 0
+
+
+def test_somebody_else_who_reads_as_much_at_noon_is_told() -> None:
+    """Else a nightly job would hide whoever empties its vault by day, with an identity that the vault knows."""
+    batch = Habits(secrets=400, batch=400)
+    for hour, told in ((NIGHT + 10, True), (NIGHT, False)):
+        clerk = [
+            event(hour * HOUR_US + n * 1_000_000, "SecretGet", "clerk", item=f"secrets/s{n}")
+            for n in range(400)
+        ]
+        assert (TYPE in after(batch, 21).play(hour, acts_of(clerk))) == told

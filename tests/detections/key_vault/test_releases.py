@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.organisation import OrganisationView
 from detections.declare import Finding, Verdict
 from detections.key_vault import policy_change_and_query, unusual_application
-from ingest.records import HOUR_US, Event
+from ingest.records import HOUR_US, MANAGEMENT, Event
 from tests.actors.running import enrichment
 from tests.detections.key_vault.histories import WEB, event
 from tests.detections.key_vault.test_cases import after, noon, told
@@ -57,6 +57,21 @@ def test_a_pipeline_that_often_comes_to_new_vaults_is_told_lower() -> None:
 def test_its_change_of_the_vault_and_its_reading_are_told_lower_too() -> None:
     _, said = verdict(POLICY, [*put(), *reads(PIPELINE)], view())
     assert said.steps == -1
+
+
+def test_a_whole_dump_by_a_pipeline_is_told_in_full() -> None:
+    """Rights taken, secrets listed and read, rights changed again: no deployment does that, whoever it is."""
+    write = "microsoft.keyvault/vaults/write"
+    first, again = (
+        event(NOON + minutes * 60_000_000, write, PIPELINE, address=HOME, layer=MANAGEMENT, offset=7)
+        for minutes in (0, 4)
+    )
+    listing = event(NOON + 60_000_000, "SecretList", PIPELINE, address=HOME)
+    found, said = verdict(POLICY, [first, listing, *reads(PIPELINE, secrets=6), again], view())
+    assert found.severity == "high"
+    assert said.steps == 0
+    found, said = verdict(POLICY, [first, listing, *reads(PIPELINE, secrets=6)], view())
+    assert said.steps == -1, "without the last change it is what a deployment may do"
 
 
 def test_whoever_has_its_identity_and_not_its_address_is_told_in_full() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from actors.organisation import OrganisationView
+from alerts.alert import describe
 from baselines.population import Tally
 from detections.declare import Verdict
 from detections.key_vault import unusual_user, unusual_user_application_pair
 from detections.key_vault.visits import BASELINE, VISITS
+from ingest.records import DENIED
 from tests.actors.making import acts_of
 from tests.actors.running import enrichment
 from tests.detections.key_vault.cases import LOYAL, reads
@@ -41,6 +43,16 @@ def test_a_newcomer_who_takes_as_many_as_people_do_is_told_lower_and_why() -> No
     said = verdict(3, organisation(*USUAL))
     assert said.steps == -1
     assert said.against == ("in 13% of the hours in which people read from a vault, somebody read as much",)
+
+
+def test_who_was_refused_is_not_said_to_read_as_others_do() -> None:
+    """They read nothing: an analyst who is told of a read looks for a leak, and the attempt would be told too low."""
+    refused = reads(noon(21), 3, name="mallory", outcome=DENIED)
+    found = told(after(WEB, 21), list(refused))[unusual_user.DETECTION.type]
+    assert unusual_user.DETECTION.confirm is not None
+    said = unusual_user.DETECTION.confirm(found, organisation(*USUAL))
+    assert (said.steps, said.against) == (0, ())
+    assert "mallory@contoso.com was refused by the vault" in describe(unusual_user.DETECTION, "kv", found)
 
 
 @pytest.mark.parametrize(

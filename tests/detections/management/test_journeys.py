@@ -44,7 +44,7 @@ def test_of_a_traveller_it_is_said_where_people_travel_and_changes_no_severity()
     said = [text for text in alert.evidence["against"] if text.startswith("it may be a journey: ")]
     way = alert.evidence["journey"]
     text = (
-        f"it may be a journey: {way['hours']} hours for the {way['km']} km from DE, a client that is theirs, and 3 others "
+        f"it may be a journey: {way['hours']:g} hours for the {way['km']:g} km from DE, a client that is theirs, and 3 others "
         f"were away for some days in the last 30"
     )
     assert said == [text]
