@@ -315,9 +315,9 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     against = (*verdict.against, *filter(None, said))
     if level == PAIR and all(said):
         return Verdict(withheld=said[0], against=against)
-    # Somebody at home nearby must not make it graver that another one comes back in the same hour.
+    # Who comes back in the same hour makes it neither graver nor less so than the strangers are.
     strangers = [text for row, text in zip(new, said, strict=True) if "days_since_first" not in row]
-    steps = -1 if all(said) else -2 if strangers and all(strangers) else 0
+    steps = -1 if all(strangers or said) else 0
     if not steps and _may_be_a_visit(found) and (text := as_others(found, organisation)):
         against, steps = (*against, text), -1
     return Verdict(against=against, evidence=verdict.evidence, steps=steps)
