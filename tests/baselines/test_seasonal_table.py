@@ -103,7 +103,8 @@ def test_a_table_holds_what_its_models_hold(
         assert kept[4:] == [*hours, seasoned]
         # The excess is a difference of squares: exact to what they are.
         assert kept[:2] + kept[3:4] == about(sums[:2] + sums[3:4])
-        assert kept[2] == pytest.approx(sums[2], rel=EXACT, abs=EXACT * (1.0 + sums[3] + sums[1] ** 2))
+        squares = 1.0 + sums[0] ** 2 + sums[1] ** 2 + sums[3]
+        assert kept[2] == pytest.approx(sums[2], rel=EXACT, abs=EXACT * squares)
     assert table.hours_learned(everyone, hour).tolist() == [model.hours_learned(hour) for model in models]
     assert table.mean(everyone, hour, profile).tolist() == about([m.mean(hour, profile) for m in models])
     tails = [m.tail(c, hour, profile, dispersion) for m, c in zip(models, counts, strict=True)]
