@@ -177,8 +177,16 @@ def _may_be_less_rare(level: str, caller: Caller, denied: bool) -> bool:
 
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
-    own = (act for act in hour.once(audited) if caller_of(act.event) == caller)
-    return len({act.event.item for act in succeeded(own) if "/" in act.event.item}) >= MORE_THAN_ONE
+    return len(hour.once(_taken).get(caller, ())) >= MORE_THAN_ONE
+
+
+def _taken(hour: Hour) -> dict[Caller, set[str]]:
+    """What each caller was let into: where everybody is new, to go through all acts for each would never end."""
+    taken: dict[Caller, set[str]] = {}
+    for act in succeeded(hour.once(audited)):
+        if "/" in act.event.item:
+            taken.setdefault(caller_of(act.event), set()).add(act.event.item)
+    return taken
 
 
 def _anybodys(level: str, caller: Caller) -> bool:
