@@ -104,7 +104,6 @@ def confirm(found: Finding, organisation: Organisation) -> Verdict:
     verdict = common_address(found, organisation)
     return Verdict(
         against=(*verdict.against, *measured.against),
-        steps=verdict.steps,
         evidence={**verdict.evidence, **measured.evidence},
     )
 

@@ -49,9 +49,18 @@ def test_while_a_sink_hangs_and_the_store_is_locked(tmp_path: Path, empty: Path)
             assert ended(process) == 0, "who closes its terminal loses what came since the last checkpoint"
 
 
-def test_while_it_starts(tmp_path: Path, empty: Path) -> None:
+def stops_before_it_has_begun(code: str, tmp_path: Path, empty: Path) -> None:
+    """`redshank serve` by a program that stops it on the way."""
     with receiving() as one:
         served = served_with(tmp_path, empty, one)
+    words = [sys.executable, "-c", code, "serve", "--config", str(served.config)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=STOPS_S, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "stopped before it had begun" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_while_it_starts(tmp_path: Path, empty: Path) -> None:
     code = """
 import os, signal, sys
 from cluster import serving
@@ -62,17 +71,11 @@ serving.feeds_of = stopped
 from cluster.cli import main
 sys.exit(main())
 """
-    words = [sys.executable, "-c", code, "serve", "--config", str(served.config)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=STOPS_S, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "stopped before it had begun" in done.stderr
-    assert "Traceback" not in done.stderr
+    stops_before_it_has_begun(code, tmp_path, empty)
 
 
 def test_while_it_imports(tmp_path: Path, empty: Path) -> None:
     """A second on an idle machine, longer on a busy one; a service manager would take 1 for a failure."""
-    with receiving() as one:
-        served = served_with(tmp_path, empty, one)
     code = """
 import builtins, os, signal, sys
 given = builtins.__import__
@@ -85,11 +88,7 @@ builtins.__import__ = importing
 from cluster.cli import main
 sys.exit(main())
 """
-    words = [sys.executable, "-c", code, "serve", "--config", str(served.config)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=STOPS_S, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "stopped before it had begun" in done.stderr
-    assert "Traceback" not in done.stderr
+    stops_before_it_has_begun(code, tmp_path, empty)
 
 
 def test_the_keyboard_twice_is_at_once(tmp_path: Path, empty: Path) -> None:

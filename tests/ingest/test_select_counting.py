@@ -34,18 +34,14 @@ ADDRESSES = st.sampled_from([OUTSIDE, LISTED, LISTED_6, WEB, DB, SIX, FORMER, "1
 PORTS = st.sampled_from([22, 3389, 443, 40_000])
 
 
+def flows_with(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.builds(flow, ADDRESSES, ADDRESSES, PORTS, PORTS, protocol=st.sampled_from([1, 6, 17]), **more)
+
+
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(
     st.lists(
-        st.builds(
-            flow,
-            ADDRESSES,
-            ADDRESSES,
-            PORTS,
-            PORTS,
-            protocol=st.sampled_from([1, 6, 17]),
-            denied=st.booleans(),
-        ),
+        flows_with(denied=st.booleans()),
         min_size=1,
         max_size=30,
     )
@@ -82,15 +78,7 @@ def sent(row: Any, number: int) -> bytes:
 @given(
     st.lists(
         st.tuples(
-            st.builds(
-                flow,
-                ADDRESSES,
-                ADDRESSES,
-                PORTS,
-                PORTS,
-                protocol=st.sampled_from([1, 6, 17]),
-                end_us=st.sampled_from([NOON, LATER]),
-            ),
+            flows_with(end_us=st.sampled_from([NOON, LATER])),
             st.sampled_from(list(LAYOUTS)),
         ),
         max_size=30,
