@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -159,7 +159,7 @@ class Indicators:
         self._of_network: list[list[Entry]] = [[] for _ in range(len(self._table))]
         for index, entry in zip(self._table.index.tolist(), self.entries, strict=True):
             self._of_network[index].append(entry)
-        self.of_address: Callable[[str], tuple[Entry, ...]] = lru_cache(CACHED)(self._of_address)
+        self.of_address = self._remembering()
 
     def __getstate__(self) -> dict[str, Any]:
         """For another process: all but what remembers look-ups."""
@@ -168,7 +168,12 @@ class Indicators:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """The same indicators."""
         self.__dict__.update(state)
-        self.of_address = lru_cache(CACHED)(self._of_address)
+        self.of_address = self._remembering()
+
+    def _remembering(self) -> Callable[[str], tuple[Entry, ...]]:
+        """What looks an address up. Nothing of it leads back to here: a version that has had its time is gone at once,
+        not when garbage is looked for next."""
+        return lru_cache(CACHED)(partial(_of_address, self._table, self._of_network))
 
     @classmethod
     def read(cls, feeds: Iterable[Feed]) -> tuple[Indicators, list[Rejected]]:
@@ -251,10 +256,13 @@ class Indicators:
         """The categories in which an address is listed at a time, sorted."""
         return tuple(sorted({indicator.category for indicator in self.lookup(address, at_us)}))
 
-    def _of_address(self, address: str) -> tuple[Entry, ...]:
-        try:
-            high, low = address_words(address)
-        except ValueError:
-            return ()
-        networks = self._table.chain(high << 64 | low)
-        return tuple(sorted(entry for index in networks for entry in self._of_network[index]))
+
+def _of_address(
+    table: NetworkTable, of_network: Sequence[Sequence[Entry]], address: str
+) -> tuple[Entry, ...]:
+    """The entries that ever held for an address, sorted."""
+    try:
+        high, low = address_words(address)
+    except ValueError:
+        return ()
+    return tuple(sorted(entry for index in table.chain(high << 64 | low) for entry in of_network[index]))

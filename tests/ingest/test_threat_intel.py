@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
+import weakref
 from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -271,6 +273,20 @@ def test_any_feed_lists_the_addresses_that_its_lines_say(
     for category in CATEGORIES:
         found = listed(indicators, [address for address, _ in asked], [at for _, at in asked], category)
         assert found == [any(one[1] == category for one in expected(*pair)) for pair in asked]
+
+
+def test_a_version_that_has_had_its_time_is_gone_at_once() -> None:
+    """A server reads its feeds again every hour, each 16 MB and more, and what lives long is kept out of the collector."""
+    gc.disable()
+    try:
+        network = parse_network("198.51.100.7")
+        indicators = Indicators([Entry(Indicator("198.51.100.7", TOR, "tor"), network, 0, FOREVER_US)])
+        assert indicators.categories("198.51.100.7", 0) == (TOR,)
+        gone = weakref.ref(indicators)
+        del indicators
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_category_that_nobody_lists_is_empty() -> None:
