@@ -147,9 +147,7 @@ class Shard:
                 continue
             closed, open_now = window.close(self._unfinished[kind])
             self.judges[kind].begin()
-            keys = {self.parts.entities[number]: at for at, number in enumerate(closed.entities.tolist())}
-            for key, at in sorted(keys.items()):
-                number = int(closed.entities[at])
+            for at, (key, number) in enumerate(zip(closed.keys, closed.entities, strict=True)):
                 recent[key] = self._close_entity(kind, key, closed, at, hour, report, tally)
                 self._unfinished[kind].pop(number, None)
                 if number in open_now:
@@ -164,25 +162,26 @@ class Shard:
         if window is None:
             return
         closed, _ = window.close({})
-        for at, number in enumerate(closed.entities.tolist()):
-            principal = self.parts.entities[number].split(":", 1)[1]
+        for at, key in enumerate(closed.keys):
+            principal = key.split(":", 1)[1]
             facts = sign_ins.facts_of(principal, closed.acts(at))
             report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts]
 
     def _close_entity(
         self, kind: str, key: str, closed: ClosedHour, at: int, hour: int, report: Report, tally: Tally
     ) -> Recent:
-        groups = list(closed.groups(at))
+        groups = closed.groups(at)
         state = self.entities.get(key)
         if state is None:
             state = new_state(kind, key, groups[0].event)
         self.entities.put(key, state)
-        view = self._hour(state, hour, closed.acts(at), groups)
+        acts = groups if closed.each_its_own(at) else closed.acts(at)
+        view = self._hour(state, hour, acts, groups)
         self._judge_and_learn(state, view, report, tally)
         if kind == "principal":
             report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts_of(view)]
         state.last_hour = hour
-        state.events += int(closed.counts[at])
+        state.events += closed.counts[at]
         operations = frozenset(group.event.operation for group in groups)
         return Recent(hour, closed.acts(at, MAX_RECENT), operations)
 
