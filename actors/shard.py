@@ -182,8 +182,7 @@ class Shard:
             report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts_of(view)]
         state.last_hour = hour
         state.events += closed.counts[at]
-        operations = frozenset(group.event.operation for group in groups)
-        return Recent(hour, closed.acts(at, MAX_RECENT), operations)
+        return Recent(hour, closed.acts(at, MAX_RECENT), view.operations)
 
     def _judge_and_learn(self, state: EntityState, view: Hour, report: Report, tally: Tally) -> None:
         report.entity_days += state.last_hour // 24 != view.hour // 24

@@ -187,6 +187,7 @@ DETECTION = Detection(
     techniques=("T1555.006",),
     remediation=REMEDIATION,
     judge=judge,
+    only_with=LISTING,
     baselines=(habit(TABLES[False], _observe_applications), habit(TABLES[True], _observe_people)),
     confirm=common_address,
     stated=Stated(),

@@ -315,6 +315,7 @@ DETECTION = Detection(
         "Review who has rights to list keys; prefer Entra authentication to keys.",
     ),
     judge=judge,
+    only_with=_BEARING,
     baselines=(BREADTH,),
     at_once=AtOnce(bears, judge_at_once),
 )

@@ -131,6 +131,7 @@ DETECTION = Detection(
         "Allow PowerShell by conditional access only to those who need it.",
     ),
     judge=judge,
+    only_with=PERSISTENCE,
     baselines=(CLIENTS,),
     learning=Learning(days=14, events=ENOUGH),
     at_once=AtOnce(bears, judge),
