@@ -164,8 +164,7 @@ class Shard:
         closed, _ = window.close({})
         for at, key in enumerate(closed.keys):
             principal = key.split(":", 1)[1]
-            facts = sign_ins.facts_of(principal, closed.acts(at))
-            report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts]
+            report.facts += sign_ins.facts_of(principal, closed.acts(at))
 
     def _close_entity(
         self, kind: str, key: str, closed: ClosedHour, at: int, hour: int, report: Report, tally: Tally
@@ -179,7 +178,7 @@ class Shard:
         view = self._hour(state, hour, acts, groups)
         self._judge_and_learn(state, view, report, tally)
         if kind == "principal":
-            report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts_of(view)]
+            report.facts += facts_of(view)
         state.last_hour = hour
         state.events += closed.counts[at]
         return Recent(hour, closed.acts(at, MAX_RECENT), view.operations)

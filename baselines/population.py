@@ -207,9 +207,7 @@ class Seasons:
         hours, rows = values
         self._known = sum(hours) >= ENOUGH_HOURS
         profiles = {name: (self._profile(week, hours), dispersion) for name, week, dispersion in rows}
-        self._sums = {
-            name: list(accumulate(profile, initial=0.0)) for name, (profile, _) in profiles.items()
-        }
+        self._sums = {name: list(accumulate(profile, initial=0.0)) for name, (profile, _) in profiles.items()}
         self._seasons = {
             name: [Season(one, dispersion) for one in profile]
             for name, (profile, dispersion) in profiles.items()
