@@ -13,7 +13,7 @@ from actors.closed_hour import ClosedHour
 from actors.entities import Entities
 from actors.entity import MAX_RECENT, MAX_UNFINISHED, EntityState
 from actors.judging import Judge
-from actors.keys import entity_key, group_of
+from actors.keys import group_of
 from actors.marks import Mark, Marks, excuse, make_up, remembered
 from actors.messages import Batch, Close, Fault, Found, Report
 from actors.open_hours import OpenHours
@@ -82,7 +82,7 @@ class Shard:
         for key in owner_keys(event, owners):
             state = self.entities.get(key)
             kind = key.split(":", 1)[0]
-            view = self._hour(state or new_state(kind, key, event), event.at_us // HOUR_US, [act])
+            view = self._hour(key, state or new_state(kind, key, event), event.at_us // HOUR_US, [act])
             found, faults = self.judges[kind].windowless(view)
             self._late += found
             self._faults += faults
@@ -99,7 +99,7 @@ class Shard:
         state = self.entities.get(key) or new_state(place.kind, key, acts[0].event)
         judge = self.judges[place.kind]
         judge.prepare(state.models)
-        view = self._hour(state, place.hour, acts)
+        view = self._hour(key, state, place.hour, acts)
         view.recent, view.recent_operations = (
             (),
             frozenset(),
@@ -175,19 +175,21 @@ class Shard:
             state = new_state(kind, key, groups[0].event)
         self.entities.put(key, state)
         acts = groups if closed.each_its_own(at) else closed.acts(at)
-        view = self._hour(state, hour, acts, groups)
-        self._judge_and_learn(state, view, report, tally)
+        view = self._hour(key, state, hour, acts, groups)
+        self._judge_and_learn(key, state, view, report, tally)
         if kind == "principal":
             report.facts += facts_of(view)
         state.last_hour = hour
         state.events += closed.counts[at]
         return Recent(hour, closed.acts(at, MAX_RECENT), view.operations)
 
-    def _judge_and_learn(self, state: EntityState, view: Hour, report: Report, tally: Tally) -> None:
+    def _judge_and_learn(
+        self, key: str, state: EntityState, view: Hour, report: Report, tally: Tally
+    ) -> None:
         report.entity_days += state.last_hour // 24 != view.hour // 24
         judge = self.judges[state.kind]
         judge.prepare(state.models)
-        holding = self.marks.holding(entity_key(state.kind, state.entity), view.hour)
+        holding = self.marks.holding(key, view.hour)
         if holding:
             make_up(state.models, state.words, holding, state.last_hour)
         found, faults = judge.judge(view)
@@ -202,9 +204,14 @@ class Shard:
         report.found += [one for one in found if not one.brief]
 
     def _hour(
-        self, state: EntityState, hour: int, acts: Sequence[Act], groups: Sequence[Act] | None = None
+        self,
+        key: str,
+        state: EntityState,
+        hour: int,
+        acts: Sequence[Act],
+        groups: Sequence[Act] | None = None,
     ) -> Hour:
-        recent = self._recent.get(entity_key(state.kind, state.entity), NOT_RECENT)
+        recent = self._recent.get(key, NOT_RECENT)
         if recent.hour != hour - 1:
             recent = NOT_RECENT
         return Hour(

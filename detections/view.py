@@ -115,11 +115,10 @@ class View:
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of this detection, from the configuration
     # A finding will only be counted: its evidence may be left out.
     brief: bool = field(default=False, kw_only=True)
+    hour: int = field(init=False, repr=False, compare=False)  # since 1970: asked for twenty times
 
-    @property
-    def hour(self) -> int:
-        """Hours since 1970."""
-        return self.start_us // HOUR_US
+    def __post_init__(self) -> None:
+        self.hour = self.start_us // HOUR_US
 
     @property
     def end_us(self) -> int:

@@ -118,12 +118,9 @@ def _observe_vaults(hour: Hour) -> Iterator[dict[str, Any]]:
         yield from ({"key": prefix + vault} for vault in sorted(vaults))
 
 
-def _observe_spans(hour: Hour) -> Iterator[str]:
-    if VAULTS in hour.models:
-        for span in spans(hour):
-            size = _usual_size(hour, span)
-            if size >= FEWEST:
-                yield size_key(f"{span.through}n", size)
+def _observe_spans(hour: Hour) -> list[str]:
+    sizes = [(span, _usual_size(hour, span)) for span in spans(hour)] if VAULTS in hour.models else []
+    return [size_key(f"{span.through}n", size) for span, size in sizes if size >= FEWEST]
 
 
 def _usual_size(hour: Hour, span: Span) -> int:

@@ -42,7 +42,7 @@ from detections.key_vault.met import met
 from detections.key_vault.operations import audited, in_order, succeeded
 from detections.key_vault.releases import goes_about, keeps_to_its_own, released, written_before
 from detections.key_vault.releases import told as told_release
-from detections.key_vault.returns import chance_of_return, doubtful
+from detections.key_vault.returns import arrived, chance_of_return, doubtful
 from detections.key_vault.visits import BASELINE as VISITS
 from detections.key_vault.visits import as_others
 from detections.management.clients import PUBLIC
@@ -114,6 +114,8 @@ def _newcomers(hour: Hour) -> Iterator[Newcomer]:
 def _strangers(hour: Hour) -> list[Caller]:
     """The callers of which something is new here; most hours have none."""
     seen = hour.once(met)
+    if not seen.refused and not any(hour.once(arrived).values()):
+        return []
     callers = seen.let_in | seen.refused
     keys = hour.once(keys_let_in) if len(callers) == len(seen.let_in) else keys_of(callers)
     doubts = hour.once(doubtful)

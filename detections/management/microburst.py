@@ -48,6 +48,8 @@ def kinds_of(acts: Iterable[Act]) -> set[str]:
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
     observations = [{"key": "active"}]
+    if not hour.once(_candidates):
+        return observations
     if len(kinds_of(hour.once(_candidates))) >= FEW_KINDS:
         widest = max((len(kinds_of(window)) for window in _windows(hour)), default=0)
         if widest >= FEW_KINDS:

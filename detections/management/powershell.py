@@ -26,6 +26,8 @@ TOLD = "PowerShell, to persist"  # a key beside the clients: it was used so
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
     clients = {client_of(g.event) for g in hour.groups if g.event.layer == MANAGEMENT} - {""}
+    if not clients:
+        return []  # PowerShell is one of them
     told = {TOLD} if any(done(act.event) for act in hour.once(_persisting)) else set()
     return [{"key": key} for key in sorted(clients | told)]
 
