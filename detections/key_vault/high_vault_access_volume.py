@@ -221,12 +221,12 @@ def _vaults(hour: Hour, span: Span) -> list[dict[str, Any]]:
             "first": rfc3339(names[vault].first_us),
             "never_before": not hour.models[VAULTS].known(span.through + vault),
         }
-        for vault in span.now
+        for vault in span.now[:MOST_SHOWN]
     ]
-    for vault in span.before:
+    for vault in span.before[: MOST_SHOWN - len(rows)]:
         last = hour.models[VAULTS].last_hour(vault) or hour.models[VAULTS].last_hour(span.through + vault)
         rows.append({"vault": vault, "hour": rfc3339((last or 0) * HOUR_US), "never_before": False})
-    return rows[:MOST_SHOWN]
+    return rows
 
 
 def confirm(found: Finding, organisation: Organisation) -> Verdict:

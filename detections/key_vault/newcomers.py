@@ -107,7 +107,7 @@ def _newcomers(hour: Hour) -> Iterator[Newcomer]:
     for caller in sorted(_strangers(hour)):
         new = _newcomer(hour, caller, denied=caller not in hour.once(met).let_in)
         if new is not None:
-            own = [act for act in hour.once(audited) if caller_of(act.event) == caller]
+            own = hour.once(_acts_of).get(caller, [])
             yield new._replace(acts=own if new.denied else succeeded(own))
 
 
@@ -179,16 +179,16 @@ def _may_be_less_rare(level: str, caller: Caller, denied: bool) -> bool:
 
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
-    return len(hour.once(_taken).get(caller, ())) >= MORE_THAN_ONE
+    taken = {act.event.item for act in succeeded(hour.once(_acts_of).get(caller, ()))}
+    return sum("/" in item for item in taken) >= MORE_THAN_ONE
 
 
-def _taken(hour: Hour) -> dict[Caller, set[str]]:
-    """What each caller was let into: where everybody is new, to go through all acts for each would never end."""
-    taken: dict[Caller, set[str]] = {}
-    for act in succeeded(hour.once(audited)):
-        if "/" in act.event.item:
-            taken.setdefault(caller_of(act.event), set()).add(act.event.item)
-    return taken
+def _acts_of(hour: Hour) -> dict[Caller, list[Act]]:
+    """Each caller's acts: where everybody is new, to go through all acts for each would never end."""
+    own: dict[Caller, list[Act]] = {}
+    for act in hour.once(audited):
+        own.setdefault(caller_of(act.event), []).append(act)
+    return own
 
 
 def _anybodys(level: str, caller: Caller) -> bool:
