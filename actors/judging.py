@@ -22,6 +22,8 @@ HELD_COUNT = 0.13  # a count at an eighth: with what fades meanwhile, one that s
 
 MOST_SHORTENED = 4096  # sets of operations of which it is remembered who need not be asked
 
+NOTHING_HELD: frozenset[tuple[str, str]] = frozenset()
+
 AnyHour = Hour | TrafficHour
 Operations = frozenset[str]
 
@@ -151,7 +153,7 @@ class Judge:
         self, view: AnyHour, found: list[Found], tally: Tally, leave: Container[str] = ()
     ) -> list[Fault]:
         """Teach the models the hour, but those to be left; what a finding holds suspicious is taught slowly."""
-        held = {pair for one in found for pair in one.finding.held}
+        held = {pair for one in found for pair in one.finding.held} if found else NOTHING_HELD
         faults: list[Fault] = []
         for name, learned in self.baselines.items():
             if name in leave:
@@ -166,7 +168,7 @@ class Judge:
         """A detection's or baseline's error, as it is reported."""
         return Fault(name, entity, hour, f"{type(error).__name__}: {error}"[:300])
 
-    def _teach(self, learned: Learned, view: AnyHour, held: set[tuple[str, str]], tally: Tally) -> None:
+    def _teach(self, learned: Learned, view: AnyHour, held: Set[tuple[str, str]], tally: Tally) -> None:
         name = learned.name
         model = view.models[name]
         for observation in learned.observe(view):

@@ -237,7 +237,7 @@ class Seasons:
         """Sum of the profiles of the hours between two hours, both left out."""
         gap = max(0, before - after - 1)
         sums = self._sums.get(baseline)
-        if sums is None:
+        if sums is None or not gap:
             return float(gap)
         weeks, rest = divmod(gap, WEEK)
         first = (after + 1) % WEEK

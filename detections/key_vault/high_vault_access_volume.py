@@ -51,7 +51,8 @@ class Span(NamedTuple):
     through: str  # '' or 'refused|': what it was let into, or all it tried
     now: tuple[str, ...]  # this hour's, lower case
     before: tuple[str, ...]  # only earlier
-    fresh: tuple[str, ...]  # this hour's that it had not reached, but in the last week or in passing
+    # This hour's that it had not reached, but in the last week or in passing; of so few that nobody asks, none.
+    fresh: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -99,7 +100,8 @@ def _spans(hour: Hour) -> Iterator[Span]:
 
 
 def _span(hour: Hour, through: str, now: set[str], before: set[str]) -> Span:
-    fresh = sorted(vault for vault in now if _is_fresh(hour, through + vault))
+    many = len(now) + len(before) >= FEWEST
+    fresh = sorted(vault for vault in now if _is_fresh(hour, through + vault)) if many else ()
     return Span(through, tuple(sorted(now)), tuple(sorted(before)), tuple(fresh))
 
 
