@@ -99,8 +99,11 @@ class Newcomer(NamedTuple):
 
 
 def newcomers(hour: Hour) -> list[Newcomer]:
-    """Callers of this hour that are unusually new, each once, at the first level at which it is."""
-    return list(_newcomers(hour))
+    """Callers of this hour that are unusually new, each once, at the first level at which it is.
+
+    In a vault's first hour nobody is: a table without a key says of each that it is as likely as not.
+    """
+    return list(_newcomers(hour)) if hour.events_before else []
 
 
 def _newcomers(hour: Hour) -> Iterator[Newcomer]:
@@ -149,7 +152,7 @@ def _stranger(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
-        if told or odds < _rare(hour, caller, level, denied=denied):
+        if told or _is_rare(hour, caller, level, odds, denied=denied):
             return Newcomer(level, key, [], odds, denied, TOLD_BEFORE if told else "")
     return None
 
@@ -165,12 +168,13 @@ def _comes_back(hour: Hour, caller: Caller) -> Newcomer | None:
     return None
 
 
-def _rare(hour: Hour, caller: Caller, level: str, *, denied: bool) -> float:
-    """The chance below which somebody new at that level is told."""
+def _is_rare(hour: Hour, caller: Caller, level: str, odds: float, *, denied: bool) -> bool:
+    """Whether somebody new at that level is told, at such a chance. What it takes is asked only where it matters."""
     if level == PAIR:
-        return RARE_PAIR
-    several = _may_be_less_rare(level, caller, denied) and _takes_several(hour, caller)
-    return RARE_FOR_SEVERAL if several else RARE
+        return odds < RARE_PAIR
+    if odds < RARE or odds >= RARE_FOR_SEVERAL:
+        return odds < RARE
+    return _may_be_less_rare(level, caller, denied) and _takes_several(hour, caller)
 
 
 def _may_be_less_rare(level: str, caller: Caller, denied: bool) -> bool:
