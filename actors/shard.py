@@ -173,7 +173,7 @@ class Shard:
         state = self.entities.get(key)
         if state is None:
             state = new_state(kind, key, groups[0].event)
-        self.entities.put(key, state)
+        self.entities.put(key, state, hour)
         acts = groups if closed.each_its_own(at) else closed.acts(at)
         view = self._hour(key, state, hour, acts, groups)
         self._judge_and_learn(key, state, view, report, tally)
