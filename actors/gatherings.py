@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from heapq import heapify, heapreplace
 
 Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
-Oldest = list[
-    tuple[int, str]
-]  # a heap of a full table's users by their last hour, as it was when they were pushed
+# A heap of a full table's users by their last hour, as it was when they were pushed.
+Oldest = list[tuple[int, str]]
 
 MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 NEVER = -1
