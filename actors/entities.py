@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from actors.entity import EntityState, last_hour_of
 
 QUIET_HOURS = 24  # after which an entity is packed
-MOST_AWAKE = 20_000  # more than that are packed the sooner, those first that were not asked for longest
+MOST_AWAKE = 20_000  # more than that are packed the sooner (`Entities._make_room`)
 
 
 class Entities:
@@ -19,6 +19,7 @@ class Entities:
     def __init__(self) -> None:
         self._awake: dict[str, EntityState] = {}
         self._packed: dict[str, bytes] = {}
+        self._latest = ""  # who was set last
         self._changed: set[str] = set()
         self._forgotten: set[str] = set()
 
@@ -36,16 +37,29 @@ class Entities:
             state = self._awake[key] = EntityState.unpack(self._packed.pop(key))
         return state
 
-    def put(self, key: str, state: EntityState) -> None:
-        """Set an entity that changes now."""
+    def put(self, key: str, state: EntityState, hour: int) -> None:
+        """Set an entity that changes now, in that hour."""
         self._packed.pop(key, None)
         self._awake.pop(key, None)
         self._awake[key] = state  # at the end: the first ones are packed first
         self._changed.add(key)
         self._forgotten.discard(key)
-        if len(self._awake) > MOST_AWAKE:
-            first = next(iter(self._awake))
-            self._packed[first] = self._awake.pop(first).pack()
+        while len(self._awake) > MOST_AWAKE:
+            self._make_room(key, hour)
+        self._latest = key
+
+    def _make_room(self, changing: str, hour: int) -> None:
+        """Pack who was not asked for longest; where even they were active in the last hour, who changed just now.
+
+        Entities come in the same order each hour. Where more than there is room for are active in all of them, the one not
+        asked for longest is the next to be asked for: all would be packed and unpacked each hour, for as much time as it takes
+        to judge them.
+        """
+        first = next(iter(self._awake))
+        busy = self._awake[first].last_hour >= hour - 1
+        if busy and self._latest != changing and self._latest in self._awake:
+            first = self._latest
+        self._packed[first] = self._awake.pop(first).pack()
 
     def pack_quiet(self, hour: int) -> None:
         """Pack those that have not been active for a day."""

@@ -4,12 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from heapq import heapify, heapreplace
 
 Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
+# A heap of a full table's users by their last hour, as it was when they were pushed.
+Oldest = list[tuple[int, str]]
+
+MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
+NEVER = -1
 
 WINDOW_HOURS = 30 * 24
 SEVERAL = 3  # people from a country, for whom it counts
 TRIP_HOURS = 10 * 24  # from the first act from a country to the last: longer is no visit
+
+
+def use(users: Uses, oldest: Oldest, principal: str, hour: int) -> None:
+    """Note that a principal used something. Of too many users the one goes that was seen longest ago, ties by name.
+
+    The heap is empty at first, and the same one's as long as nobody else changes the users: where everybody comes from one
+    country, to look through all for each newcomer would be most of an hour's cost.
+    """
+    known = users.get(principal)
+    if known is not None:
+        known[1], known[2] = hour, known[1] if known[1] < hour else known[2]
+        return
+    if len(users) >= MAX_USERS:
+        if not oldest:
+            oldest.extend((last, name) for name, (_, last, _) in users.items())
+            heapify(oldest)
+        while (last := users[oldest[0][1]][1]) != oldest[0][0]:
+            heapreplace(oldest, (last, oldest[0][1]))  # it was seen again since it was pushed
+        del users[heapreplace(oldest, (hour, principal))[1]]
+    users[principal] = [hour, hour, NEVER]
 
 
 def arrivals(vaults: Collection[list[int]], hour: int) -> tuple[int, float]:

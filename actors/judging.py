@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping, Set
 from math import log10
-from typing import Any
+from typing import Any, NamedTuple
 
 from actors.messages import Fault, Found
 from actors.settings import Settings
 from baselines.population import Tally
-from detections.declare import Detection, Learned
+from detections.declare import Detection, Learned, Learning
 from detections.view import Hour, TrafficHour
 
 HOURS_TO_KNOW = 48  # an entity's model before its surprises say something of the model
@@ -20,7 +20,25 @@ HOURS_TO_HOLD = 24  # before, a count may be unlike what few quiet hours say and
 HELD_WEIGHT = 0.1  # what is suspicious is learned at a tenth of the weight
 HELD_COUNT = 0.13  # a count at an eighth: with what fades meanwhile, one that stays is usual in five days
 
+MOST_SHORTENED = 4096  # sets of operations of which it is remembered who need not be asked
+
+NOTHING_HELD: frozenset[tuple[str, str]] = frozenset()
+
 AnyHour = Hour | TrafficHour
+Operations = frozenset[str]
+
+
+class Asked(NamedTuple):
+    """A detection with what the configuration says of it."""
+
+    detection: Detection
+    parameters: Mapping[str, Any]
+    learning: Learning | None
+
+    def still_learns(self, days: float, events: int) -> bool:
+        """Whether it has not seen enough of an entity that is known for so long."""
+        rule = self.learning
+        return rule is not None and (days < rule.days or events < rule.events)
 
 
 class Judge:
@@ -38,7 +56,12 @@ class Judge:
         self._budgeted = frozenset(
             type_ for type_, stated in settings.sharing_budget().items() if not stated.baseline
         )
-        self._parameters = {d.type: settings.parameters_of(d.type) for d in self.detections}
+        self._asked = {
+            d.type: Asked(d, settings.parameters_of(d.type), settings.learning(d)) for d in self.detections
+        }
+        self._all = tuple(self._asked.values())
+        # By the operations of an hour and of the one before: the detections that may find something.
+        self._shortened: dict[tuple[Operations, Operations], tuple[Asked, ...]] = {}
 
     def prepare(self, models: dict[str, Any]) -> None:
         """Give an entity the models that it lacks."""
@@ -53,7 +76,21 @@ class Judge:
 
     def judge(self, view: AnyHour) -> tuple[list[Found], list[Fault]]:
         """What the detections see in an hour. One that raises is a fault of ours, said and counted."""
-        return self.ask(self.detections, view)
+        return self._ask(self._in_question(view), view)
+
+    def _in_question(self, view: AnyHour) -> tuple[Asked, ...]:
+        """All but those whose operations nobody did lately. Where an alert budget is set, all are to be counted."""
+        if self._budgeted or not isinstance(view, Hour):
+            return self._all
+        done = view.operations, view.operations_before
+        asked = self._shortened.get(done)
+        if asked is None:
+            if len(self._shortened) >= MOST_SHORTENED:
+                self._shortened.clear()
+            asked = self._shortened[done] = tuple(
+                one for one in self._all if _may_find(one.detection, done[0] | done[1])
+            )
+        return asked
 
     def windowless(self, view: AnyHour) -> tuple[list[Found], list[Fault]]:
         """What the detections that need no window see in a late record."""
@@ -61,23 +98,30 @@ class Judge:
 
     def at_once(self, view: AnyHour, passed: int) -> tuple[list[Found], list[Fault]]:
         """What may be said of an hour that is open, with those before `passed` closed; nothing while it is learned."""
-        asked = []
-        for detection in self.detections:
-            view.parameters = self._parameters[detection.type]
-            if _may_be_told(detection, view.hour, passed) and not self._still_learning(detection, view):
-                asked.append(detection)
-        return self.ask(asked, view, early=True)
+        days, events = view.days_learned, view.events_before
+        asked = [
+            one
+            for one in self._all
+            if _may_be_told(one.detection, view.hour, passed) and not one.still_learns(days, events)
+        ]
+        return self._ask(asked, view, early=True)
 
     def ask(
-        self, detections: Iterable[Detection], view: AnyHour, *, late: bool = False, early: bool = False
+        self, detections: Iterable[Detection], view: AnyHour, *, late: bool = False
     ) -> tuple[list[Found], list[Fault]]:
         """What some detections see in an hour."""
+        return self._ask([self._asked[one.type] for one in detections], view, late=late)
+
+    def _ask(
+        self, asked: Iterable[Asked], view: AnyHour, *, late: bool = False, early: bool = False
+    ) -> tuple[list[Found], list[Fault]]:
         found: list[Found] = []
         faults: list[Fault] = []
-        brief = view.brief
-        for detection in detections:
-            view.parameters = self._parameters[detection.type]
-            learning = self._still_learning(detection, view)
+        brief, days, events = view.brief, view.days_learned, view.events_before
+        for one in asked:
+            detection = one.detection
+            view.parameters = one.parameters
+            learning = one.still_learns(days, events)
             view.brief = brief or (learning and self._learning.get(detection.type, 0) >= MOST_LEARNING)
             try:
                 judge = detection.at_once.judge if early and detection.at_once else detection.judge
@@ -85,7 +129,7 @@ class Judge:
             except Exception as error:  # any error of a detection is ours: it must not stop the others
                 faults.append(self.fault(detection.type, view.entity, view.hour, error))
                 continue
-            if detection.type in self._budgeted and not (learning or late or early):
+            if self._budgeted and detection.type in self._budgeted and not (learning or late or early):
                 self.judged[detection.type] = self.judged.get(detection.type, 0) + 1
             if finding is not None:
                 self._learning[detection.type] = self._learning.get(detection.type, 0) + learning
@@ -105,17 +149,11 @@ class Judge:
         view.brief = brief
         return found, faults
 
-    def _still_learning(self, detection: Detection, view: AnyHour) -> bool:
-        learning = self.settings.learning(detection)
-        if learning is None:
-            return False
-        return view.days_learned < learning.days or view.events_before < learning.events
-
     def learn(
         self, view: AnyHour, found: list[Found], tally: Tally, leave: Container[str] = ()
     ) -> list[Fault]:
         """Teach the models the hour, but those to be left; what a finding holds suspicious is taught slowly."""
-        held = {pair for one in found for pair in one.finding.held}
+        held = {pair for one in found for pair in one.finding.held} if found else NOTHING_HELD
         faults: list[Fault] = []
         for name, learned in self.baselines.items():
             if name in leave:
@@ -130,20 +168,21 @@ class Judge:
         """A detection's or baseline's error, as it is reported."""
         return Fault(name, entity, hour, f"{type(error).__name__}: {error}"[:300])
 
-    def _teach(self, learned: Learned, view: AnyHour, held: set[tuple[str, str]], tally: Tally) -> None:
-        model = view.models[learned.name]
+    def _teach(self, learned: Learned, view: AnyHour, held: Set[tuple[str, str]], tally: Tally) -> None:
+        name = learned.name
+        model = view.models[name]
         for observation in learned.observe(view):
             observation["hour"] = view.hour
-            suspicious = (learned.name, observation["key"]) in held or (learned.name, "") in held
+            suspicious = bool(held) and ((name, observation["key"]) in held or (name, "") in held)
             if learned.counts:
                 suspicious = suspicious and model.hours_learned(view.hour) >= HOURS_TO_HOLD
-                season = view.season(learned.name)
+                season = view.season(name)
                 observation["profile"], observation["dispersion"] = season.profile, season.dispersion
                 if model.last_hour is not None:
-                    observation["skipped"] = view.seasons.skipped(learned.name, model.last_hour, view.hour)
-                self._count(learned.name, model, observation, suspicious, tally)
+                    observation["skipped"] = view.seasons.skipped(name, model.last_hour, view.hour)
+                self._count(name, model, observation, suspicious, tally)
             elif learned.measured and observation["judged"]:
-                tally.surprise(learned.name, model.score_one(observation))
+                tally.surprise(name, model.score_one(observation))
             slowly = HELD_COUNT if learned.counts else HELD_WEIGHT
             model.learn_one(observation, w=slowly if suspicious else 1.0)
 
@@ -159,6 +198,11 @@ class Judge:
             tally.surprise(
                 name, 0.0 if plain else -log10(model.tail(count, hour, profile, seen["dispersion"]))
             )
+
+
+def _may_find(detection: Detection, done: Set[str]) -> bool:
+    """Whether a detection can find something where these operations were done lately."""
+    return not detection.only_with or not detection.only_with.isdisjoint(done)
 
 
 def _may_be_told(detection: Detection, hour: int, passed: int) -> bool:

@@ -5,11 +5,13 @@ It knows closed hours only, so that what it says does not depend on shards. Ever
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
+from operator import itemgetter
 from typing import Any
 
 from actors.aggregator_state import USES, LearnedChanges
-from actors.gatherings import WINDOW_HOURS, Uses, arrivals, passing, travellers
+from actors.gatherings import WINDOW_HOURS, Oldest, Uses, arrivals, passing, travellers, use
 from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
@@ -22,13 +24,11 @@ from ingest.enrich import Enrichment
 
 KEEP_HOURS = 90 * 24
 MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
-MAX_USERS = 64  # principals remembered of one address or country; more are only counted as 'many'
 MAX_ROLES = 10_000
 
 COMMON = frozenset(
     learned.name for detection in CATALOGUE.values() for learned in detection.baselines if learned.common
 )
-NEVER = -1
 
 
 class OrganisationView:
@@ -48,6 +48,7 @@ class OrganisationView:
         self.judged = JudgedDays()  # where an alert budget is set
         self.spent = Spent()
         self._now = Tally()
+        self._oldest: defaultdict[tuple[str, str], Oldest] = defaultdict(list)  # while an hour is taken in
         self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
         self._changed_roles: set[str] = set()
 
@@ -56,7 +57,7 @@ class OrganisationView:
     def close(self, hour: int, facts: list[tuple[str, str, str, int, dict[str, Any] | None]]) -> None:
         """Take an hour's facts in. They come from several shards: sorted here."""
         new_day, self.hour = hour // 24 != self.hour // 24, hour
-        for kind, key, principal, at_us, data in sorted(facts, key=lambda fact: fact[:4]):
+        for kind, key, principal, at_us, data in sorted(facts, key=itemgetter(0, 1, 2, 3)):
             if kind == "role":
                 self._roles[key] = [principal, at_us, data or {}]
                 self._changed_roles.add(key)
@@ -68,11 +69,12 @@ class OrganisationView:
                 self._learn(kind, key, principal, hour)
                 if kind == "address" and (system := self.enrichment.systems.of(key).number):
                     self._learn("system", system, principal, hour)
+        self._oldest.clear()
         if new_day:
             self._forget()
 
     def _learn(self, kind: str, key: str, principal: str, hour: int) -> None:
-        self._use(self._uses[kind], key, principal, hour)
+        use(self._uses[kind].setdefault(key, {}), self._oldest[kind, key], principal, hour)
         self._changed.add((kind, key))
 
     def watch(self, tally: Tally) -> None:
@@ -90,16 +92,6 @@ class OrganisationView:
     def close_population(self, hour: int, tally: Tally) -> None:
         """Take an hour's counts in, after its findings were judged."""
         self.population.close(hour, tally, COMMON)
-
-    def _use(self, table: dict[str, Uses], key: str, principal: str, hour: int) -> None:
-        users = table.setdefault(key, {})
-        known = users.get(principal)
-        if known is not None:
-            known[1], known[2] = hour, known[1] if known[1] < hour else known[2]
-            return
-        if len(users) >= MAX_USERS:
-            del users[min(users, key=lambda name: (users[name][1], name))]
-        users[principal] = [hour, hour, NEVER]
 
     def _forget(self) -> None:
         self.repeats.forget(self.hour)

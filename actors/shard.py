@@ -13,7 +13,7 @@ from actors.closed_hour import ClosedHour
 from actors.entities import Entities
 from actors.entity import MAX_RECENT, MAX_UNFINISHED, EntityState
 from actors.judging import Judge
-from actors.keys import entity_key, group_of
+from actors.keys import group_of
 from actors.marks import Mark, Marks, excuse, make_up, remembered
 from actors.messages import Batch, Close, Fault, Found, Report
 from actors.open_hours import OpenHours
@@ -82,7 +82,7 @@ class Shard:
         for key in owner_keys(event, owners):
             state = self.entities.get(key)
             kind = key.split(":", 1)[0]
-            view = self._hour(state or new_state(kind, key, event), event.at_us // HOUR_US, [act])
+            view = self._hour(key, state or new_state(kind, key, event), event.at_us // HOUR_US, [act])
             found, faults = self.judges[kind].windowless(view)
             self._late += found
             self._faults += faults
@@ -99,7 +99,7 @@ class Shard:
         state = self.entities.get(key) or new_state(place.kind, key, acts[0].event)
         judge = self.judges[place.kind]
         judge.prepare(state.models)
-        view = self._hour(state, place.hour, acts)
+        view = self._hour(key, state, place.hour, acts)
         view.recent, view.recent_operations = (
             (),
             frozenset(),
@@ -147,9 +147,7 @@ class Shard:
                 continue
             closed, open_now = window.close(self._unfinished[kind])
             self.judges[kind].begin()
-            keys = {self.parts.entities[number]: at for at, number in enumerate(closed.entities.tolist())}
-            for key, at in sorted(keys.items()):
-                number = int(closed.entities[at])
+            for at, (key, number) in enumerate(zip(closed.keys, closed.entities, strict=True)):
                 recent[key] = self._close_entity(kind, key, closed, at, hour, report, tally)
                 self._unfinished[kind].pop(number, None)
                 if number in open_now:
@@ -164,33 +162,34 @@ class Shard:
         if window is None:
             return
         closed, _ = window.close({})
-        for at, number in enumerate(closed.entities.tolist()):
-            principal = self.parts.entities[number].split(":", 1)[1]
-            facts = sign_ins.facts_of(principal, closed.acts(at))
-            report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts]
+        for at, key in enumerate(closed.keys):
+            principal = key.split(":", 1)[1]
+            report.facts += sign_ins.facts_of(principal, closed.acts(at))
 
     def _close_entity(
         self, kind: str, key: str, closed: ClosedHour, at: int, hour: int, report: Report, tally: Tally
     ) -> Recent:
-        groups = list(closed.groups(at))
+        groups = closed.groups(at)
         state = self.entities.get(key)
         if state is None:
             state = new_state(kind, key, groups[0].event)
-        self.entities.put(key, state)
-        view = self._hour(state, hour, closed.acts(at), groups)
-        self._judge_and_learn(state, view, report, tally)
+        self.entities.put(key, state, hour)
+        acts = groups if closed.each_its_own(at) else closed.acts(at)
+        view = self._hour(key, state, hour, acts, groups)
+        self._judge_and_learn(key, state, view, report, tally)
         if kind == "principal":
-            report.facts += [(f.kind, f.key, f.principal, f.at_us, f.data) for f in facts_of(view)]
+            report.facts += facts_of(view)
         state.last_hour = hour
-        state.events += int(closed.counts[at])
-        operations = frozenset(group.event.operation for group in groups)
-        return Recent(hour, closed.acts(at, MAX_RECENT), operations)
+        state.events += closed.counts[at]
+        return Recent(hour, closed.acts(at, MAX_RECENT), view.operations)
 
-    def _judge_and_learn(self, state: EntityState, view: Hour, report: Report, tally: Tally) -> None:
+    def _judge_and_learn(
+        self, key: str, state: EntityState, view: Hour, report: Report, tally: Tally
+    ) -> None:
         report.entity_days += state.last_hour // 24 != view.hour // 24
         judge = self.judges[state.kind]
         judge.prepare(state.models)
-        holding = self.marks.holding(entity_key(state.kind, state.entity), view.hour)
+        holding = self.marks.holding(key, view.hour)
         if holding:
             make_up(state.models, state.words, holding, state.last_hour)
         found, faults = judge.judge(view)
@@ -205,9 +204,14 @@ class Shard:
         report.found += [one for one in found if not one.brief]
 
     def _hour(
-        self, state: EntityState, hour: int, acts: Sequence[Act], groups: Sequence[Act] | None = None
+        self,
+        key: str,
+        state: EntityState,
+        hour: int,
+        acts: Sequence[Act],
+        groups: Sequence[Act] | None = None,
     ) -> Hour:
-        recent = self._recent.get(entity_key(state.kind, state.entity), NOT_RECENT)
+        recent = self._recent.get(key, NOT_RECENT)
         if recent.hour != hour - 1:
             recent = NOT_RECENT
         return Hour(

@@ -94,9 +94,9 @@ class Novelty(Model):
         """
         if self._span != (first, last):
             self._span, self._seen = (first, last), set()
-        unsure = keys - self._seen
-        if not unsure:
+        if keys <= self._seen:
             return set()
+        unsure = keys - self._seen
         known = self._keys
         unseen = {k for k in unsure if (entry := known.get(k)) is None or not first <= entry[2] <= last}
         self._seen |= unsure - unseen

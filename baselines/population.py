@@ -39,6 +39,9 @@ class Season(NamedTuple):
     dispersion: float = DEFAULT_DISPERSION
 
 
+_FLAT = Season()
+
+
 class _Sums:
     """What is added up for one baseline."""
 
@@ -109,9 +112,15 @@ class Tally:
     def __init__(self) -> None:
         self._sums: dict[str, _Sums] = {}
 
+    def _of(self, baseline: str) -> _Sums:
+        sums = self._sums.get(baseline)
+        if sums is None:
+            sums = self._sums[baseline] = _Sums()
+        return sums
+
     def note(self, baseline: str, count: int, expected: float) -> None:
         """An entity's count in the hour, and what its own history let expect."""
-        sums = self._sums.setdefault(baseline, _Sums())
+        sums = self._of(baseline)
         if count:
             sums.hours += 1
             sums.total += count
@@ -133,7 +142,7 @@ class Tally:
 
     def note_many(self, baseline: str, counts: Ints, expected: Floats) -> None:
         """`note` for many entities' counts (none of them 0) at once."""
-        sums = self._sums.setdefault(baseline, _Sums())
+        sums = self._of(baseline)
         sums.hours += len(counts)
         sums.total += int(counts.sum())
         capped = np.minimum(counts, 10 + (3 * expected).astype(np.int64))
@@ -154,11 +163,11 @@ class Tally:
 
     def surprise(self, baseline: str, score: float) -> None:
         """How surprising an entity's hour was to its model: of every hour, flagged or not."""
-        self._sums.setdefault(baseline, _Sums()).surprises.note(score)
+        self._of(baseline).surprises.note(score)
 
     def plain(self, baseline: str, hours: int) -> None:
         """So many entities' hours surprised nobody."""
-        self._sums.setdefault(baseline, _Sums()).surprises.note(0.0, hours)
+        self._of(baseline).surprises.note(0.0, hours)
 
     def alike(self, baseline: str, score: float) -> tuple[int, int]:
         """How many entities scored at least so high in this hour, of how many."""
@@ -197,9 +206,11 @@ class Seasons:
     def __init__(self, values: Any) -> None:
         hours, rows = values
         self._known = sum(hours) >= ENOUGH_HOURS
-        self._rows = {name: (self._profile(week, hours), dispersion) for name, week, dispersion in rows}
-        self._sums = {
-            name: list(accumulate(profile, initial=0.0)) for name, (profile, _) in self._rows.items()
+        profiles = {name: (self._profile(week, hours), dispersion) for name, week, dispersion in rows}
+        self._sums = {name: list(accumulate(profile, initial=0.0)) for name, (profile, _) in profiles.items()}
+        self._seasons = {
+            name: [Season(one, dispersion) for one in profile]
+            for name, (profile, dispersion) in profiles.items()
         }
 
     @classmethod
@@ -219,14 +230,14 @@ class Seasons:
 
     def season(self, baseline: str, hour: int) -> Season:
         """The season of a baseline at an hour (hours since 1970)."""
-        row = self._rows.get(baseline)
-        return Season() if row is None else Season(row[0][hour % WEEK], row[1])
+        week = self._seasons.get(baseline)
+        return _FLAT if week is None else week[hour % WEEK]
 
     def skipped(self, baseline: str, after: int, before: int) -> float:
         """Sum of the profiles of the hours between two hours, both left out."""
         gap = max(0, before - after - 1)
         sums = self._sums.get(baseline)
-        if sums is None:
+        if sums is None or not gap:
             return float(gap)
         weeks, rest = divmod(gap, WEEK)
         first = (after + 1) % WEEK

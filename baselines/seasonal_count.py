@@ -141,7 +141,8 @@ class SeasonalCount(Model):
         if not late:
             self._remember(hour, int(count), profile, float(x.get("dispersion", 0.5)))
             held = 1.0 - FADE if w < 1.0 else 1.0
-            self._counts, self._exposure = (held * sum_ for sum_ in self._settled(hour, x.get("skipped")))
+            counts, exposure = self._settled(hour, x.get("skipped"))
+            self._counts, self._exposure = held * counts, held * exposure
         expected = (self._counts + PRIOR_COUNT) / (self._exposure + PRIOR_HOURS) * profile
         dispersion = self.dispersion(float(x.get("dispersion", 0.5)))
         spread = sqrt(expected + min(dispersion, MOST_SPREAD) * expected * expected)

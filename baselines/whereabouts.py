@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from math import asin, cos, log10, radians, sin, sqrt
 from typing import Any, NamedTuple, Self
 
@@ -59,8 +59,10 @@ class Whereabouts(Model):
         total = sum(weight for name, weight in self._weights.items() if len(name) == 2)
         return self._weights.get(key, 0.0) / total if total else 0.0
 
-    def has_room(self, names: Iterable[str]) -> bool:
+    def has_room(self, names: Collection[str]) -> bool:
         """Whether these countries and addresses can be learned without letting one go."""
+        if len(self._weights) + len(names) <= LIMIT:
+            return True
         return len(self._weights) + sum(name not in self._weights for name in names) <= LIMIT
 
     def score_one(self, x: dict[str, Any]) -> float:

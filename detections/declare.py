@@ -141,6 +141,9 @@ class Detection:
     holds: tuple[
         tuple[str, str], ...
     ] = ()  # with `suspects`: what each of its findings holds (`Finding.held`)
+    # For principals and vaults: operations, lower case or as the vault's log has them, without any of which in the hour and
+    # in the one before `judge` gives no finding. It spares asking it; without them it is asked of every hour.
+    only_with: frozenset[str] = frozenset()
     baselines: tuple[Learned, ...] = ()
     learning: Learning | None = None  # None: works from the first minute
     confirm: Callable[[Finding, Organisation], Verdict] | None = None  # asked at the hour's close

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detections.management.clients import by_persons, is_person
+from detections.management.clients import is_person
 from detections.management.impossible_travel import quick_moves
 from detections.organisation import Fact
 from detections.view import Act, Hour
@@ -17,14 +17,19 @@ _MAKES_ROLES = frozenset({ROLE_WRITE})
 def facts_of(hour: Hour) -> Iterator[Fact]:
     """What this principal acted from and with successfully, how it moved, and the custom roles that it made."""
     who = hour.entity.lower()
-    done = [group.event for group in hour.groups if group.event.outcome == SUCCESS]
-    by_person = [group.event for group in hour.once(by_persons)]
-    used = {("address", event.address, who) for event in done}
-    used |= {("country", event.country, who) for event in done}
-    used |= {("application", who, event.application) for event in by_person}
-    used |= {("vault", event.vault.lower(), who) for event in by_person if event.layer == KEY_VAULT}
-    by_itself = (event for event in done if not is_person(event))
-    used |= {("reached", who, event.vault.lower()) for event in by_itself if event.layer == KEY_VAULT}
+    used: set[tuple[str, str, str]] = set()
+    for group in hour.groups:
+        event = group.event
+        if event.outcome != SUCCESS:
+            continue
+        used.add(("address", event.address, who))
+        used.add(("country", event.country, who))
+        vault = event.vault.lower() if event.layer == KEY_VAULT else ""
+        if is_person(event):
+            used.add(("application", who, event.application))
+            used.add(("vault", vault, who))
+        else:
+            used.add(("reached", who, vault))
     if hour.saw(_MAKES_ROLES):
         acts = (a for a in hour.acts if a.event.operation == ROLE_WRITE and a.event.outcome == SUCCESS)
         yield from (_role(hour, act) for act in acts)

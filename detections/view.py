@@ -13,6 +13,7 @@ from ingest.records import HOUR_US, Event
 
 T = TypeVar("T")
 
+_UNKNOWN = object()
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _alike = attrgetter(
     "layer",
@@ -114,11 +115,10 @@ class View:
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of this detection, from the configuration
     # A finding will only be counted: its evidence may be left out.
     brief: bool = field(default=False, kw_only=True)
+    hour: int = field(init=False, repr=False, compare=False)  # since 1970: asked for twenty times
 
-    @property
-    def hour(self) -> int:
-        """Hours since 1970."""
-        return self.start_us // HOUR_US
+    def __post_init__(self) -> None:
+        self.hour = self.start_us // HOUR_US
 
     @property
     def end_us(self) -> int:
@@ -148,13 +148,14 @@ class Hour(View):
     given_groups: Sequence[Act] | None = None  # `grouped(acts)`, from one who knows them already
     recent_operations: frozenset[str] | None = None  # of `recent`, from one who knows them already
     _known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    _operations: frozenset[str] | None = field(default=None, repr=False, compare=False)
 
     def once(self, what: Callable[[Hour], T]) -> T:
         """What a function says of this hour's acts and models, worked out once for all who ask before learning."""
-        if what not in self._known:
-            self._known[what] = what(self)
-        known: T = self._known[what]
-        return known
+        known: Any = self._known.get(what, _UNKNOWN)
+        if known is _UNKNOWN:
+            known = self._known[what] = what(self)
+        return known  # type: ignore[no-any-return]
 
     @property
     def groups(self) -> Sequence[Act]:
@@ -163,15 +164,27 @@ class Hour(View):
             self.given_groups = grouped(self.acts)
         return self.given_groups
 
+    @property
+    def operations(self) -> frozenset[str]:
+        """What was done in this hour."""
+        if self._operations is None:
+            self._operations = frozenset([group.event.operation for group in self.groups])
+        return self._operations
+
+    @property
+    def operations_before(self) -> frozenset[str]:
+        """What was done in the hour before."""
+        if self.recent_operations is None:
+            self.recent_operations = frozenset([act.event.operation for act in self.recent])
+        return self.recent_operations
+
     def saw(self, operations: frozenset[str]) -> bool:
         """Whether an act of this hour is one of these operations."""
-        return not operations.isdisjoint(self.once(_operations))
+        return not operations.isdisjoint(self.operations)
 
     def saw_before(self, operations: frozenset[str]) -> bool:
         """Whether an act of the hour before is one of these operations."""
-        if self.recent_operations is None:
-            self.recent_operations = frozenset(act.event.operation for act in self.recent)
-        return not operations.isdisjoint(self.recent_operations)
+        return not operations.isdisjoint(self.operations_before)
 
     def saw_lately(self, operations: frozenset[str]) -> bool:
         """Whether an act of this hour or of the hour before is one of these operations."""
@@ -181,10 +194,6 @@ class Hour(View):
         """The acts of the hour before and of this hour, in time order."""
         yield from self.recent
         yield from self.acts
-
-
-def _operations(hour: Hour) -> frozenset[str]:
-    return frozenset(group.event.operation for group in hour.groups)
 
 
 class Peer(msgspec.Struct, array_like=True):

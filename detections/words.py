@@ -11,7 +11,7 @@ def rfc3339(at_us: int) -> str:
     >>> rfc3339(0), rfc3339(1_500_000)
     ('1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z')
     """
-    text = datetime.fromtimestamp(at_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    text = datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat()[:19]  # a third of `strftime`'s time
     fraction = at_us % 1_000_000
     return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"
 

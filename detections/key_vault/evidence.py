@@ -36,20 +36,29 @@ REMEDIATION = (
 )
 
 
-def secrets(acts: Iterable[Act]) -> list[dict[str, Any]]:
-    """Objects that were touched, by name, with times: the earliest first."""
+def secrets(acts: Iterable[Act]) -> tuple[list[dict[str, Any]], int]:
+    """Objects that were touched, by name, with times: the earliest ones, and how many they were."""
     touched: dict[str, dict[str, Any]] = {}
     for act in acts:
         kind, _, name = act.event.item.partition("/")
         if not name:
             continue
-        row = touched.setdefault(act.event.item, {"name": name, "kind": kind, "operations": [], "count": 0})
-        row["first"] = min(row.get("first", act.first_us), act.first_us)
-        row["last"] = max(row.get("last", act.last_us), act.last_us)
+        row = touched.get(act.event.item)
+        if row is None:
+            row = touched[act.event.item] = {"name": name, "kind": kind, "operations": {act.event.operation}}
+            row |= {"count": act.count, "first": act.first_us, "last": act.last_us}
+            continue
+        row["first"] = min(row["first"], act.first_us)
+        row["last"] = max(row["last"], act.last_us)
         row["count"] += act.count
-        row["operations"] = sorted({*row["operations"], act.event.operation})
+        row["operations"].add(act.event.operation)
     rows = sorted(touched.values(), key=lambda row: (row["first"], row["kind"], row["name"]))
-    return [row | {"first": rfc3339(row["first"]), "last": rfc3339(row["last"])} for row in rows]
+    return [_secret(row) for row in rows[:MOST_SECRETS]], len(rows)
+
+
+def _secret(row: dict[str, Any]) -> dict[str, Any]:
+    times = {"first": rfc3339(row["first"]), "last": rfc3339(row["last"])}
+    return row | times | {"operations": sorted(row["operations"])}
 
 
 def records(acts: Iterable[Act]) -> list[dict[str, Any]]:
@@ -124,7 +133,7 @@ def story(acts: Sequence[Act]) -> dict[str, Any]:
     operations: Counter[str] = Counter()
     for act in acts:
         operations[act.event.operation] += act.count
-    touched = secrets(acts)
+    touched, touched_total = secrets(acts)
     who, where = callers(acts), places(acts)
     return {
         "who": _name(who[0]),
@@ -133,8 +142,8 @@ def story(acts: Sequence[Act]) -> dict[str, Any]:
         "addresses": where,
         "from": ", ".join(_place(row) for row in where[:3]) or "an address that the log does not name",
         "operations": dict(sorted(operations.items(), key=lambda pair: (-pair[1], pair[0]))),
-        "secrets": touched[:MOST_SECRETS],
-        "secrets_total": len(touched),
+        "secrets": touched,
+        "secrets_total": touched_total,
         "records": records(acts),
     }
 

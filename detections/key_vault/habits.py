@@ -8,7 +8,7 @@ identity comes every day it stays near one half, where nothing changes it sinks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Collection, Set
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from detections.view import Hour, View
 from ingest.records import HOUR_US
 
 DAY = "day"
+ONLY_DAY = frozenset({DAY})
 NEWS = "news "
 # A key whose decayed count is below this counts as new again. Once learned it lasts 130 days (half-life 30
 # days); once learned slowly, since it was flagged, 30 days: a newcomer makes one alert, not one an hour.
@@ -77,7 +78,7 @@ def strange_again(model: Any, keys: Set[str], hour: int) -> set[str]:
     return {key for key in few if is_new(model, key, hour) or again(model, key, hour)}
 
 
-def once_a_day(hour: Hour, baseline: str, keys: Iterable[str], news: bool = True) -> list[dict[str, Any]]:
+def once_a_day(hour: Hour, baseline: str, keys: Collection[str], news: bool = True) -> list[dict[str, Any]]:
     """The observations of an hour: keys that this day has not told yet.
 
     `news`: with a token for each key that is unusual news. What was flagged is learned at a tenth of its
@@ -86,7 +87,7 @@ def once_a_day(hour: Hour, baseline: str, keys: Iterable[str], news: bool = True
     or five in a month.
     """
     model = hour.models.get(baseline)
-    told = {DAY, *keys}
+    told = {DAY, *keys} if keys else ONLY_DAY
     if model is None:
         return [{"key": key} for key in sorted(told)]
     fresh = untold(model, told, hour.hour)
@@ -201,12 +202,12 @@ def mature(view: View, days: float = LEARNING_DAYS, events: int = LEARNING_EVENT
     return view.days_learned >= days and view.events_before >= events
 
 
-def habit(name: str, observe: Callable[[Hour], Iterable[str]], news: bool = True) -> Learned:
+def habit(name: str, observe: Callable[[Hour], Collection[str]], news: bool = True) -> Learned:
     """The declaration of a habit's baseline: `observe(hour)` gives keys."""
     return Learned(name, novelty, partial(_observe, name, observe, news))
 
 
 def _observe(
-    name: str, observe: Callable[[Hour], Iterable[str]], news: bool, hour: Hour
+    name: str, observe: Callable[[Hour], Collection[str]], news: bool, hour: Hour
 ) -> list[dict[str, Any]]:
     return once_a_day(hour, name, observe(hour), news)

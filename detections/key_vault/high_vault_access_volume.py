@@ -51,7 +51,8 @@ class Span(NamedTuple):
     through: str  # '' or 'refused|': what it was let into, or all it tried
     now: tuple[str, ...]  # this hour's, lower case
     before: tuple[str, ...]  # only earlier
-    fresh: tuple[str, ...]  # this hour's that it had not reached, but in the last week or in passing
+    # This hour's that it had not reached, but in the last week or in passing; of so few that nobody asks, none.
+    fresh: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -99,7 +100,8 @@ def _spans(hour: Hour) -> Iterator[Span]:
 
 
 def _span(hour: Hour, through: str, now: set[str], before: set[str]) -> Span:
-    fresh = sorted(vault for vault in now if _is_fresh(hour, through + vault))
+    many = len(now) + len(before) >= FEWEST
+    fresh = sorted(vault for vault in now if _is_fresh(hour, through + vault)) if many else ()
     return Span(through, tuple(sorted(now)), tuple(sorted(before)), tuple(fresh))
 
 
@@ -118,12 +120,9 @@ def _observe_vaults(hour: Hour) -> Iterator[dict[str, Any]]:
         yield from ({"key": prefix + vault} for vault in sorted(vaults))
 
 
-def _observe_spans(hour: Hour) -> Iterator[str]:
-    if VAULTS in hour.models:
-        for span in spans(hour):
-            size = _usual_size(hour, span)
-            if size >= FEWEST:
-                yield size_key(f"{span.through}n", size)
+def _observe_spans(hour: Hour) -> list[str]:
+    sizes = [(span, _usual_size(hour, span)) for span in spans(hour)] if VAULTS in hour.models else []
+    return [size_key(f"{span.through}n", size) for span, size in sizes if size >= FEWEST]
 
 
 def _usual_size(hour: Hour, span: Span) -> int:
@@ -224,12 +223,12 @@ def _vaults(hour: Hour, span: Span) -> list[dict[str, Any]]:
             "first": rfc3339(names[vault].first_us),
             "never_before": not hour.models[VAULTS].known(span.through + vault),
         }
-        for vault in span.now
+        for vault in span.now[:MOST_SHOWN]
     ]
-    for vault in span.before:
+    for vault in span.before[: MOST_SHOWN - len(rows)]:
         last = hour.models[VAULTS].last_hour(vault) or hour.models[VAULTS].last_hour(span.through + vault)
         rows.append({"vault": vault, "hour": rfc3339((last or 0) * HOUR_US), "never_before": False})
-    return rows[:MOST_SHOWN]
+    return rows
 
 
 def confirm(found: Finding, organisation: Organisation) -> Verdict:

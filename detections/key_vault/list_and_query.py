@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from detections.declare import Detection, Finding, Stated
@@ -68,9 +67,11 @@ def _who_listed_read(hour: Hour) -> bool:
 
 def dumps(acts: Iterable[Act]) -> Iterator[Dump]:
     """Each caller's largest dump."""
-    own = sorted((act for act in succeeded(audits(acts)) if who(act.event)), key=lambda act: who(act.event))
-    for caller, group in groupby(own, key=lambda act: who(act.event)):
-        found = largest(caller, list(group))
+    own: dict[str, list[Act]] = {}
+    for act in succeeded(audits(acts)):
+        own.setdefault(who(act.event), []).append(act)
+    for caller in sorted(own):
+        found = largest(caller, own[caller]) if caller else None
         if found is not None:
             yield found
 
@@ -79,6 +80,8 @@ def largest(caller: str, acts: list[Act]) -> Dump | None:
     """The ten minutes after a listing in which most different secrets were read."""
     lists = [act for act in acts if act.event.operation == "SecretList"]
     gets = sorted((act for act in acts if act.event.operation == "SecretGet"), key=lambda act: act.first_us)
+    if not lists or len(gets) < FEWEST_QUICK:
+        return None
     best: Dump | None = None
     for start in sorted({at for act in lists for at in (act.first_us, act.last_us)}):
         read = [act for act in gets if act.last_us >= start and act.first_us <= start + WINDOW_US]
@@ -187,6 +190,7 @@ DETECTION = Detection(
     techniques=("T1555.006",),
     remediation=REMEDIATION,
     judge=judge,
+    only_with=LISTING,
     baselines=(habit(TABLES[False], _observe_applications), habit(TABLES[True], _observe_people)),
     confirm=common_address,
     stated=Stated(),

@@ -42,7 +42,7 @@ from detections.key_vault.met import met
 from detections.key_vault.operations import audited, in_order, succeeded
 from detections.key_vault.releases import goes_about, keeps_to_its_own, released, written_before
 from detections.key_vault.releases import told as told_release
-from detections.key_vault.returns import chance_of_return, doubtful
+from detections.key_vault.returns import arrived, chance_of_return, doubtful
 from detections.key_vault.visits import BASELINE as VISITS
 from detections.key_vault.visits import as_others
 from detections.management.clients import PUBLIC
@@ -99,21 +99,26 @@ class Newcomer(NamedTuple):
 
 
 def newcomers(hour: Hour) -> list[Newcomer]:
-    """Callers of this hour that are unusually new, each once, at the first level at which it is."""
-    return list(_newcomers(hour))
+    """Callers of this hour that are unusually new, each once, at the first level at which it is.
+
+    In a vault's first hour nobody is: a table without a key says of each that it is as likely as not.
+    """
+    return list(_newcomers(hour)) if hour.events_before else []
 
 
 def _newcomers(hour: Hour) -> Iterator[Newcomer]:
     for caller in sorted(_strangers(hour)):
         new = _newcomer(hour, caller, denied=caller not in hour.once(met).let_in)
         if new is not None:
-            own = [act for act in hour.once(audited) if caller_of(act.event) == caller]
+            own = hour.once(_acts_of).get(caller, [])
             yield new._replace(acts=own if new.denied else succeeded(own))
 
 
 def _strangers(hour: Hour) -> list[Caller]:
     """The callers of which something is new here; most hours have none."""
     seen = hour.once(met)
+    if not seen.refused and not any(hour.once(arrived).values()):
+        return []
     callers = seen.let_in | seen.refused
     keys = hour.once(keys_let_in) if len(callers) == len(seen.let_in) else keys_of(callers)
     doubts = hour.once(doubtful)
@@ -147,7 +152,7 @@ def _stranger(hour: Hour, caller: Caller, denied: bool) -> Newcomer | None:
         if level == PAIR and len(unknown) > 1:
             return None  # a pair is new as a pair only where both of it are known
         odds = _refused_chance(hour, level, caller) if denied else _chance(hour, level, caller)
-        if told or odds < _rare(hour, caller, level, denied=denied):
+        if told or _is_rare(hour, caller, level, odds, denied=denied):
             return Newcomer(level, key, [], odds, denied, TOLD_BEFORE if told else "")
     return None
 
@@ -163,12 +168,13 @@ def _comes_back(hour: Hour, caller: Caller) -> Newcomer | None:
     return None
 
 
-def _rare(hour: Hour, caller: Caller, level: str, *, denied: bool) -> float:
-    """The chance below which somebody new at that level is told."""
+def _is_rare(hour: Hour, caller: Caller, level: str, odds: float, *, denied: bool) -> bool:
+    """Whether somebody new at that level is told, at such a chance. What it takes is asked only where it matters."""
     if level == PAIR:
-        return RARE_PAIR
-    several = _may_be_less_rare(level, caller, denied) and _takes_several(hour, caller)
-    return RARE_FOR_SEVERAL if several else RARE
+        return odds < RARE_PAIR
+    if odds < RARE or odds >= RARE_FOR_SEVERAL:
+        return odds < RARE
+    return _may_be_less_rare(level, caller, denied) and _takes_several(hour, caller)
 
 
 def _may_be_less_rare(level: str, caller: Caller, denied: bool) -> bool:
@@ -177,16 +183,16 @@ def _may_be_less_rare(level: str, caller: Caller, denied: bool) -> bool:
 
 
 def _takes_several(hour: Hour, caller: Caller) -> bool:
-    return len(hour.once(_taken).get(caller, ())) >= MORE_THAN_ONE
+    taken = {act.event.item for act in succeeded(hour.once(_acts_of).get(caller, ()))}
+    return sum("/" in item for item in taken) >= MORE_THAN_ONE
 
 
-def _taken(hour: Hour) -> dict[Caller, set[str]]:
-    """What each caller was let into: where everybody is new, to go through all acts for each would never end."""
-    taken: dict[Caller, set[str]] = {}
-    for act in succeeded(hour.once(audited)):
-        if "/" in act.event.item:
-            taken.setdefault(caller_of(act.event), set()).add(act.event.item)
-    return taken
+def _acts_of(hour: Hour) -> dict[Caller, list[Act]]:
+    """Each caller's acts: where everybody is new, to go through all acts for each would never end."""
+    own: dict[Caller, list[Act]] = {}
+    for act in hour.once(audited):
+        own.setdefault(caller_of(act.event), []).append(act)
+    return own
 
 
 def _anybodys(level: str, caller: Caller) -> bool:

@@ -222,6 +222,7 @@ DETECTION = Detection(
         *REMEDIATION[2:],
     ),
     judge=judge,
+    only_with=POLICY,
     baselines=(habit(TABLES[False], _observe_applications), habit(TABLES[True], _observe_people)),
     confirm=confirm,
     stated=Stated(),

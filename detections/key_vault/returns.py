@@ -20,14 +20,20 @@ from detections.view import Hour
 BASELINE = "vault_returns"  # a level: a caller's day; a level and a caller: a day on which it came so
 
 
+def arrived(hour: Hour) -> dict[str, set[str]]:
+    """At each level this hour's callers that have not come on this day yet; ask by `hour.once(arrived)`."""
+    keys = hour.once(keys_let_in)
+    return {level: untold(hour.models[table], keys[level], hour.hour) for level, table in TABLES.items()}
+
+
 def doubtful(hour: Hour) -> dict[str, dict[str, str]]:
     """Of this hour's callers, at each level, those whose past says little, and why; ask by `hour.once(doubtful)`."""
-    return {level: dict(_doubtful(hour, level)) for level in TABLES}
+    return {level: dict(_doubtful(hour, level, keys)) for level, keys in hour.once(arrived).items()}
 
 
-def _doubtful(hour: Hour, level: str) -> Iterator[tuple[str, str]]:
+def _doubtful(hour: Hour, level: str, keys: set[str]) -> Iterator[tuple[str, str]]:
     model = hour.models[TABLES[level]]
-    for key in sorted(_arrived(hour, level)):
+    for key in sorted(keys):
         if _comes_back(hour, level, key) or young(hour, model, key):
             yield key, seen_so(model, key, "it was here", "day")
         elif _came_lately(hour, level, key):
@@ -36,11 +42,6 @@ def _doubtful(hour: Hour, level: str) -> Iterator[tuple[str, str]]:
 
 def _comes_back(hour: Hour, level: str, key: str) -> bool:
     return PASSING.holds(hour, hour.models[TABLES[level]], key)
-
-
-def _arrived(hour: Hour, level: str) -> set[str]:
-    """This hour's callers that have not come on this day yet."""
-    return untold(hour.models[TABLES[level]], hour.once(keys_let_in)[level], hour.hour)
 
 
 def _came_lately(hour: Hour, level: str, key: str) -> bool:
@@ -63,18 +64,14 @@ def chance_of_return(hour: Hour, level: str, key: str) -> float:
 def _observe(hour: Hour) -> Iterator[dict[str, Any]]:
     # As they were judged: the callers' own tables may have learned the hour by now.
     doubts = hour.once(doubtful)
-    for level, count in hour.once(_arrivals).items():
-        if count:
-            yield {"key": level, "count": count}
+    for level, keys in hour.once(arrived).items():
+        if keys:
+            yield {"key": level, "count": len(keys)}
         # Who is young is told once: by its next visit it is somebody who goes on.
         back = [
             key for key in doubts[level] if _comes_back(hour, level, key) or _came_lately(hour, level, key)
         ]
         yield from ({"key": f"{level}|{key}"} for key in back)
-
-
-def _arrivals(hour: Hour) -> dict[str, int]:
-    return {level: len(_arrived(hour, level)) for level in TABLES}
 
 
 # First of all: it must see the callers' tables before they learn the hour.

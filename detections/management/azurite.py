@@ -149,4 +149,5 @@ DETECTION = Detection(
         "Look for deployments to the sites since then, and for sign-ins with what was read.",
     ),
     judge=judge,
+    only_with=_PROFILE,
 )

@@ -105,7 +105,9 @@ def _moves(model: Any, acts: list[Act]) -> Iterator[Move]:
 
 
 def _moves_of(hour: Hour, model: Any) -> Iterator[Move]:
-    """The moves of this hour; who stays in one country makes none."""
+    """The moves of this hour; who stays in one country makes none, nor who is no person."""
+    if not hour.once(by_persons):
+        return iter(())
     countries = {place.event.country for place in hour.once(_each_place)}
     if model.last is not None:
         countries.add(model.last.country)

@@ -169,6 +169,7 @@ DETECTION = Detection(
         "Look for other accounts that nobody uses, and remove them.",
     ),
     judge=judge,
+    only_with=PERSISTENCE,
     baselines=(RETURNS, ACTIVITY),
     confirm=confirm,
     at_once=AtOnce(bears, judge_at_once, sure=sure),

@@ -44,9 +44,11 @@ def _seen(hour: Hour) -> set[str]:
 def judge(hour: Hour) -> Finding | None:
     """Successful acts from a country that this person did not act from in 90 days."""
     model = hour.models[COUNTRIES.name]
-    seen = hour.once(_seen)
+    seen = [one for one in hour.once(_seen) if not _lately(model, one, hour.hour)]
+    if not seen:
+        return None
     fresh = {one for one in seen if _is_new(model, one, hour.hour)}
-    doubtful = {one: text for one in seen - fresh if (text := _doubtful(model, one, hour))}
+    doubtful = {one: text for one in seen if one not in fresh and (text := _doubtful(model, one, hour))}
     countries = sorted(fresh) or sorted(doubtful)
     if not countries:
         return None
@@ -75,6 +77,12 @@ def judge(hour: Hour) -> Finding | None:
     )
 
 
+def _lately(model: Any, country: str, hour: int) -> bool:
+    """Whether acts from there were seen so lately that nothing is told of one more."""
+    last = model.last_hour(country)
+    return last is not None and hour - last < APART_HOURS
+
+
 def _is_new(model: Any, country: str, hour: int) -> bool:
     last = model.last_hour(country)
     return last is None or hour - last > RECENT_HOURS
@@ -82,9 +90,7 @@ def _is_new(model: Any, country: str, hour: int) -> bool:
 
 def _doubtful(model: Any, country: str, hour: Hour) -> str:
     """Why a country that was seen is no usual one yet; '' where it is."""
-    first, last = model.first_hour(country), model.last_hour(country)
-    if hour.hour - last < APART_HOURS:
-        return ""
+    first = model.first_hour(country)
     if (
         hour.hour - first < AGAIN_HOURS
         and hour.days_learned * DAY_H - (hour.hour - first) >= ENOUGH_DAYS * DAY_H

@@ -48,6 +48,8 @@ def kinds_of(acts: Iterable[Act]) -> set[str]:
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
     observations = [{"key": "active"}]
+    if not hour.once(_candidates):
+        return observations
     if len(kinds_of(hour.once(_candidates))) >= FEW_KINDS:
         widest = max((len(kinds_of(window)) for window in _windows(hour)), default=0)
         if widest >= FEW_KINDS:
@@ -315,6 +317,7 @@ DETECTION = Detection(
         "Review who has rights to list keys; prefer Entra authentication to keys.",
     ),
     judge=judge,
+    only_with=_BEARING,
     baselines=(BREADTH,),
     at_once=AtOnce(bears, judge_at_once),
 )

@@ -171,6 +171,7 @@ DETECTION = Detection(
         "Review who may write role definitions and assignments.",
     ),
     judge=judge,
+    only_with=_GIVES,
     confirm=confirm,
     at_once=AtOnce(bears, judge_at_once),
 )

@@ -26,6 +26,8 @@ TOLD = "PowerShell, to persist"  # a key beside the clients: it was used so
 
 def _observe(hour: Hour) -> list[dict[str, Any]]:
     clients = {client_of(g.event) for g in hour.groups if g.event.layer == MANAGEMENT} - {""}
+    if not clients:
+        return []  # PowerShell is one of them
     told = {TOLD} if any(done(act.event) for act in hour.once(_persisting)) else set()
     return [{"key": key} for key in sorted(clients | told)]
 
@@ -131,6 +133,7 @@ DETECTION = Detection(
         "Allow PowerShell by conditional access only to those who need it.",
     ),
     judge=judge,
+    only_with=PERSISTENCE,
     baselines=(CLIENTS,),
     learning=Learning(days=14, events=ENOUGH),
     at_once=AtOnce(bears, judge),

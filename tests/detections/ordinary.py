@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, overload
 
 from actors.judging import Judge
@@ -44,7 +45,8 @@ class Watched(Sequence[Act]):
 
 
 class Life:
-    """One entity, judged and taught hour by hour; `watched`: in the way of the engine, else with plain tuples."""
+    """One entity, judged and taught hour by hour; `watched`: in the way of the engine, else with plain tuples and by all
+    detections, whatever was done (`Detection.only_with`)."""
 
     def __init__(self, kind: str, entity: str, *, watched: bool = False, brief: bool = False) -> None:
         self.kind, self.entity, self.watched, self.brief = kind, entity, watched, brief
@@ -63,7 +65,8 @@ class Life:
             self.since_us = acts[0].first_us
         view = self._view(hour, acts, tuple(a for a in self.recent if a.last_us >= (hour - 1) * HOUR_US))
         self.judge.begin()
-        found, faults = self.judge.judge(view)
+        asked = self.judge.judge if self.watched else partial(self.judge.ask, self.judge.detections)
+        found, faults = asked(view)
         faults += self.judge.learn(view, found, Tally())
         facts = list(facts_of(view)) if self.kind == "principal" else []
         assert not faults, faults

@@ -47,6 +47,9 @@ class Replay:
         """Judge and learn an hour."""
         view = self.hour(hour, acts)
         found = {d.type: one for d in self.detections if (one := d.judge(view)) is not None}
+        done = view.operations | view.operations_before
+        for d in self.detections:  # the engine asks no others
+            assert d.type not in found or not d.only_with or d.only_with & done, d.type
         self._learn(view, found.values())
         self.since_us, self.recent = view.since_us, view.acts
         self.events += sum(act.count for act in view.acts)
