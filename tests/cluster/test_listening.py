@@ -129,6 +129,6 @@ def test_a_port_that_becomes_free_is_waited_for(monkeypatch: pytest.MonkeyPatch)
     """A server that is started anew meets the end of the one before it."""
     one = Listener("[serve] listen", "http", "127.0.0.1", free_port())
     holder = held(one)
-    monkeypatch.setattr(listening.time, "sleep", lambda _: holder.close())
+    monkeypatch.setattr("time.sleep", lambda _: holder.close())
     check_free([one])
     assert fault_of(one) is None
