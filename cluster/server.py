@@ -12,6 +12,7 @@ from actors.conductor import Progress
 from actors.steps import Counts, SourceState
 from alerts.kept import KeptLines
 from alerts.log import AlertLog
+from cluster.exceeded import Exceeded
 from cluster.feed_watch import FeedWatch, renew
 from cluster.handing import Handing
 from cluster.logs import batch_line, logger
@@ -75,6 +76,7 @@ class Server:
         self._progress: Progress | None = None
         self._unseen: list[Health] = []  # sources that could not be looked at
         self._down: dict[str, str] = {}  # sources of which nothing can be read, and why
+        self._exceeded = Exceeded(logger().warning)
         self._steps = STEPS  # of the stream at a time
         self._held = ""  # why nothing is read
         self._udp, self._tcp = UdpTotal(), UdpTotal()
@@ -167,6 +169,7 @@ class Server:
     def _post(self, phase: str) -> None:
         snapshot = self._snapshot(phase, self._progress)
         self._board.post(snapshot)
+        self._exceeded.look(snapshot)
         if batch_line(logger(), snapshot, self._before):
             self._before = snapshot
 
@@ -194,6 +197,7 @@ class Server:
             open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
             holders=progress.holders if progress else None,
+            feeds=self.feeds.feeds.now() if self.feeds is not None else [],
             sources=self._sources(health, now),
             sources_open=sum(port.is_open for port in ports) >= self.ports,
             store_fault=self.run.store_fault,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from actors.steps import Counts
+from ingest.feed_history import FeedNow
 from ingest.told_holders import HoldersNow
 
 STARTING, RUNNING, STOPPING = "starting", "running", "stopping"  # phases
@@ -124,6 +125,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     open_hours: int = 0
     watermark_us: int | None = None
     holders: HoldersNow | None = None  # where telemetry tells who holds which address
+    feeds: list[FeedNow] = []
     sources: list[SourceNow] = []
     sources_open: bool = False  # all were found and opened
     # What must not be lost
