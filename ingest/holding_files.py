@@ -20,7 +20,7 @@ import msgspec
 
 from ingest.compression import CutShortError, chunks
 from ingest.errors import ConfigurationError
-from ingest.holding_records import PAGES, is_part, named_us, of_activity, picture_us, thing_of
+from ingest.holding_records import PAGES, is_part, named_us, of_activity, picture_us, thing_of, unread
 from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing, in_order
 from ingest.inventory_file import OPTIONAL, REQUIRED
 from ingest.json_records import values
@@ -147,18 +147,26 @@ def _of_value(path: Path, number: int, value: Any, default_us: int, found: Holde
         _reject(found, _rejected(path, number, value, "has no time that can be read"))
         return None
     found.told += 1
-    thing = thing_of(fields)
+    faults: list[str] = []
+    thing = thing_of(fields, faults)
     if thing is not None:
+        _reject_unread(faults, path, number, value, found)
         return Picture(at_us, (thing,))
     if fields.keys() >= _OF_LINES:
         found.lines.append(tuple(text(fields.get(name)) for name in COLUMNS))
         return None
-    one = of_activity(fields)
+    one = of_activity(fields, faults)
     if not isinstance(one, str):
+        _reject_unread(faults, path, number, value, found)
         return one
     found.told -= 1
     found.left_out[one] += 1
     return None
+
+
+def _reject_unread(faults: list[str], path: Path, number: int, value: Any, found: Holders) -> None:
+    for one in unread(faults, str(path), number, value):
+        _reject(found, one)
 
 
 def _values(path: Path, found: Holders) -> Iterator[tuple[int, Any, int, bool]]:

@@ -335,6 +335,51 @@ def test_what_cant_be_read_is_said_with_its_place_and_the_rest_counts(tmp_path: 
     assert len(found.lines) == 2
 
 
+UNREAD = [
+    (interface(ip="10.0.0.4.5", pip=""), "privateIPAddress '10.0.0.4.5'"),
+    (interface(ip=7, pip=""), "privateIPAddress '7'"),  # type: ignore[arg-type]
+    (public(ip="13.70.0"), "ipAddress '13.70.0'"),
+    ({**interface(), "properties": {"ipConfigurations": "none"}}, "ipConfigurations is no list"),
+    (machine(*(f"{NIC}{n}" for n in range(257))), "networkInterfaces beyond the first 256"),
+]
+
+
+@pytest.mark.parametrize(("row", "reason"), UNREAD)
+def test_an_address_that_cant_be_read_is_said_and_the_rest_of_the_row_counts(
+    tmp_path: Path, row: dict[str, Any], reason: str
+) -> None:
+    """Else a machine goes unwatched, and nobody knows why."""
+    of_file = holding_files.read(
+        [write(tmp_path / "graph.json", answer(row, interface(NIC2, "10.0.0.5", VM2)))]
+    )
+    written = EventReader("log.json").read([record("10:00:00", f"{row['type']}/write", row, row["id"])])
+    graph = EventReader("graph.json").read([answer(row, interface(NIC2, "10.0.0.5", VM2))])
+    for rejected in (of_file.rejected, written.rejected, graph.rejected):
+        assert [(one.kind, one.offset) for one in rejected] == [("inventory", 0)]
+        assert reason in rejected[0].reason
+        assert rejected[0].excerpt
+    assert "10.0.0.5" in {line[0] for line in of_file.lines}
+    assert (written.read, len(written.events)) == (1, 2), "the record, and what it tells beside it"
+    assert (graph.read, len(graph.events)) == (1, 2)
+
+
+@pytest.mark.parametrize("value", [None, "", "0.0.0.0"])
+def test_an_address_that_is_not_given_is_no_fault(value: str | None) -> None:
+    faults: list[str] = []
+    thing_of(folded(interface(ip=value)), faults)  # type: ignore[arg-type]
+    assert faults == []
+
+
+def test_of_many_addresses_that_cant_be_read_a_few_are_named() -> None:
+    ways = [{"properties": {"privateIPAddress": f"10.0.0.{n}"}} for n in range(250, 264)]
+    piece = EventReader("a").read([answer({**interface(), "properties": {"ipConfigurations": ways}})])
+    [one] = piece.rejected
+    assert (
+        "privateIPAddress '10.0.0.256', privateIPAddress '10.0.0.257', privateIPAddress '10.0.0.258' and 5 more"
+        in one.reason
+    )
+
+
 def test_an_earlier_inventorys_lines_are_kept(tmp_path: Path) -> None:
     earlier = tmp_path / "inventory.csv"
     earlier.write_text(f"ip,resource_id,start,end\n9.9.9.9,{VM},,2026-01-01T00:00:00Z\n")
