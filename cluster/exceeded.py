@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from cluster.snapshot import Snapshot
 from ingest.feed_history import MOST_PAST
+from ingest.holding_records import FULL
 from ingest.select import BEYOND
 from ingest.told_holders import MOST_THINGS
 
@@ -38,6 +39,11 @@ def exceeded(now: Snapshot) -> Iterator[tuple[str, str]]:
             "beyond is nobody's; give each server a part of the subscriptions"
         )
         yield "holders", text
+    if now.holders is not None and now.holders.pages:
+        yield (
+            "pages",
+            f"inventory: {FULL}; give answers whole, as `az graph query` prints them, with total_records",
+        )
     for feed in now.feeds:
         if feed.forgotten:
             text = (

@@ -159,6 +159,11 @@ METRICS = (
         _one(lambda now: now.holders.refused if now.holders else None),
     ),
     Told(
+        "redshank_inventory_pages_total",
+        "Pictures of the network that were taken for full pages of larger ones.",
+        _one(lambda now: now.holders.pages if now.holders else None),
+    ),
+    Told(
         "redshank_feed_indicators",
         "Indicators that a feed of threat intelligence has now.",
         _of_feeds(lambda one: one.indicators),

@@ -123,7 +123,9 @@ def told_of(holders: HoldersNow) -> str:
     )
     newest = f", the newest told at {moment(holders.newest_us)}" if holders.newest_us else ""
     refused = f"; {holders.refused:,} beyond the bound were refused" if holders.refused else ""
-    return f"{both}, {since}{newest}{refused}"
+    pages = counted(holders.pages, "picture was", "pictures were") if holders.pages else ""
+    taken = f"; {pages} taken for full pages of larger ones" if pages else ""
+    return f"{both}, {since}{newest}{refused}{taken}"
 
 
 def _feed(feed: FeedNow) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from ingest.activity import first, operation_of, outcome_of, region
-from ingest.holdings import Changed, Deleted, Kind, Picture, Thing
+from ingest.holdings import Changed, Deleted, Extent, Kind, Picture, Thing
 from ingest.logs_values import address, excerpt, folded, text
+from ingest.pictures import is_full
 from ingest.records import INVENTORY, STARTED, SUCCESS, Event, Rejected
 from ingest.times import epoch_us
 
@@ -96,6 +97,10 @@ OPERATIONS = frozenset(
 )
 ROWS = "rows of Azure Resource Graph, which tell who holds an address"
 PAGES = "pages of an answer of Azure Resource Graph that has more: what they do not show is not taken as gone"
+FULL = (
+    "pictures that do not say how many rows there are, and have just as many as full pages (100, or whole thousands): "
+    "what they do not show is not taken as gone"
+)
 
 
 def beside(fields: Mapping[str, Any], event: Event) -> list[Event | Rejected]:
@@ -126,7 +131,7 @@ def rows(value: Mapping[str, Any], source: str, offset: int) -> list[Event | Rej
     fields = folded(value)
     inside = fields["data"] if isinstance(fields.get("data"), list) else [value]
     page_us = picture_us(fields, named_us(source, 0))
-    part = is_part(fields)
+    part, whole = is_part(fields), extent_of(fields)
     found: list[Event | Rejected] = []
     for row in map(folded, inside):
         faults: list[str] = []
@@ -139,32 +144,44 @@ def rows(value: Mapping[str, Any], source: str, offset: int) -> list[Event | Rej
             found.append(Rejected(reason=reason, source=source, offset=offset, excerpt=excerpt(row)))
         else:
             found.append(
-                event_of(Changed(at_us, thing) if part else Picture(at_us, (thing,)), source, offset)
+                event_of(Changed(at_us, thing) if part else Picture(at_us, (thing,), whole), source, offset)
             )
             found += unread(faults, source, offset, row)
     return found
 
 
 def is_part(answer: Mapping[str, Any]) -> bool:
-    """Whether an answer with lower-case names says that it has more rows than are here: it is no picture of the whole.
+    """Whether an answer with lower-case names has more rows than are here: it is no picture of the whole.
 
-    `az graph query` and the REST API have other names for the same, and give 1,000 rows at most.
+    `az graph query` and the REST API have other names for the same. What says nothing of it and is a full page, is one.
     """
     data = answer.get("data")
     if not isinstance(data, list):
         return False
-    total = first(answer, "total_records", "totalrecords")
-    more = isinstance(total, int) and total > len(data)
+    total = _total(answer)
+    more = is_full(len(data)) if total is None else total > len(data)
     cut = text(answer.get("resulttruncated")).lower() == "true"
     return more or cut or bool(text(first(answer, "skip_token", "$skiptoken", "skiptoken")))
+
+
+def extent_of(answer: Mapping[str, Any]) -> Extent:
+    """Whether an answer that is no part says so."""
+    return "unsaid" if _total(answer) is None else "whole"
+
+
+def _total(answer: Mapping[str, Any]) -> int | None:
+    total = first(answer, "total_records", "totalrecords")
+    return total if isinstance(total, int) and isinstance(answer.get("data"), list) else None
 
 
 def event_of(told: Changed | Deleted | Picture, source: str = "", offset: int = 0) -> Event:
     """What is told as a record; `told_of` has it back."""
     if isinstance(told, Deleted):
         details: dict[str, Any] = {"kind": told.kind, "id": told.id, "stopped": told.stopped}
+    elif isinstance(told, Picture):
+        details = told.things[0]._asdict() | {"extent": told.extent}
     else:
-        details = (told.things[0] if isinstance(told, Picture) else told.thing)._asdict()
+        details = told.thing._asdict()
     return Event(
         at_us=told.at_us,
         layer=INVENTORY,
@@ -181,7 +198,9 @@ def told_of(operation: str, details: Mapping[str, Any], at_us: int) -> Changed |
     if operation == Deleted.__name__:
         return Deleted(at_us, details["kind"], details["id"], details["stopped"])
     thing = msgspec.convert([details[name] for name in Thing._fields], Thing)
-    return Changed(at_us, thing) if operation == Changed.__name__ else Picture(at_us, (thing,))
+    if operation == Changed.__name__:
+        return Changed(at_us, thing)
+    return Picture(at_us, (thing,), details.get("extent", "unsaid"))
 
 
 def picture_us(fields: Mapping[str, Any], default_us: int) -> int | None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from ingest.holdings import Changed, Deleted, Holdings, Kept, Picture, Span, Thing, in_order
+from ingest.holdings import Changed, Deleted, Holdings, Kept, Picture, Span, Thing
 from ingest.networks import ALWAYS_US, FOREVER_US
+from ingest.pictures import in_order
 from ingest.records import HOUR_US
 
 MOST_THINGS = 200_000  # machines, interfaces and public addresses; more are refused and counted
@@ -32,6 +33,7 @@ class HoldersNow(msgspec.Struct, frozen=True):
     since_us: int  # from when on the first of them is told of; 0: always, or nothing was told
     newest_us: int  # when it was that the newest of all came that was told; 0: nothing was
     refused: int  # things beyond the bound
+    pages: int = 0  # pictures that were taken for full pages of larger ones
 
 
 class Spans(msgspec.Struct):
@@ -53,6 +55,7 @@ class _State(msgspec.Struct):
     version: int = 0
     refused: int = 0
     newest_us: int = 0
+    pages: int = 0
     form: int = 1
 
 
@@ -66,7 +69,7 @@ class ToldHolders:
         self._waiting = [(at_us, msgspec.convert(one, _KINDS[kind])) for kind, at_us, one in state.waiting]
         self.settled_us, self._version = state.settled_us, state.version
         self._since_us, self._first_us = state.since_us, state.first_us
-        self.refused, self.newest_us = state.refused, state.newest_us
+        self.refused, self.newest_us, self.pages = state.refused, state.newest_us, state.pages
         self._spans: Spans | None = None
         self._packed: bytes | None = None
 
@@ -114,13 +117,16 @@ class ToldHolders:
         if room == 0 and not isinstance(one, Deleted):
             one = self._known_alone(one)
         self._holdings.take(one)
+        self.pages += isinstance(one, Picture) and one.extent == "part"
         self.newest_us = max(self.newest_us, one.at_us)
 
     def _known_alone(self, one: Changed | Picture) -> Told:
         things = one.things if isinstance(one, Picture) else (one.thing,)
         known = tuple(thing for thing in things if self._holdings.is_newer(thing, ALWAYS_US))
         self.refused += len(things) - len(known)
-        return Picture(one.at_us, known) if isinstance(one, Picture) or not known else one
+        if isinstance(one, Picture):
+            return one._replace(things=known)
+        return one if known else Picture(one.at_us, ())
 
     def _what_is_new(self, one: Told, own_us: int) -> Told | None:
         """Of what came too late to count from its time on: what nothing newer was told of."""
@@ -144,6 +150,7 @@ class ToldHolders:
                 max(0, min(self._first_us.values(), default=0)),
                 self.newest_us,
                 self.refused,
+                self.pages,
             )
             self._spans = Spans(self._version, spans, dict(self._since_us), dict(self._first_us), now)
         return self._spans
@@ -161,6 +168,7 @@ class ToldHolders:
                 self._version,
                 self.refused,
                 self.newest_us,
+                self.pages,
             )
             self._packed = msgspec.msgpack.encode(state)
         return self._packed

@@ -16,8 +16,9 @@ from actors.waiting_flows import WaitingFlows
 from alerts.alert import hour_of
 from ingest.enrich import Enrichment
 from ingest.holding_records import event_of
-from ingest.holdings import Changed, Deleted, Holdings, Picture, Thing, in_order
+from ingest.holdings import Changed, Deleted, Holdings, Picture, Thing
 from ingest.inventory import Inventory
+from ingest.pictures import in_order
 from ingest.records import FLOW, HOUR_US, Event, address_words
 from ingest.sources import Files, Found, Partition
 from ingest.told_holders import ToldHolders

@@ -36,5 +36,6 @@ def test_each_bound_is_said_once_and_what_is_well_is_not() -> None:
         "flows of addresses of [inventory] networks that came after the first 500,000 of them: "
     )
     assert said[1].startswith("of the feed tor.txt more than 1,000,000 indicators have ended")
-    exceeded.look(msgspec.structs.replace(more, holders=HoldersNow(40, 38, 0, 0, 2)))
+    exceeded.look(msgspec.structs.replace(more, holders=HoldersNow(40, 38, 0, 0, 2, 1)))
     assert said[2].startswith("sources tell of more than 200,000 machines")
+    assert said[3].startswith("inventory: pictures that do not say how many rows there are")

@@ -65,6 +65,7 @@ def test_every_figure_is_told() -> None:
         ("redshank_inventory_resources",): 38,
         ("redshank_inventory_timestamp_seconds",): NOW_US / 1e6 - 5,
         ("redshank_inventory_refused_total",): 2,
+        ("redshank_inventory_pages_total",): 1,
         ("redshank_feed_indicators", "tor_exit_node", "list.txt"): 1_210,
         ("redshank_feed_ended_indicators", "tor_exit_node", "list.txt"): 33,
         ("redshank_feed_forgotten_total", "tor_exit_node", "list.txt"): 2,

@@ -20,11 +20,13 @@ from ingest import holding_files
 from ingest.errors import ConfigurationError
 from ingest.event_reader import EventReader
 from ingest.holding_records import FAILED, NO_BODY, OTHER, PAGES, of_activity, thing_of, told_of
-from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing, in_order
+from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing
 from ingest.inventory import Inventory
 from ingest.logs_values import folded
 from ingest.networks import FOREVER_US
+from ingest.pictures import in_order
 from ingest.records import HOUR_US
+from ingest.told_holders import ToldHolders
 from tests.ingest.test_logs import VALUES
 
 GROUP = "/subscriptions/S1/resourceGroups/rg/providers"
@@ -264,6 +266,68 @@ def test_a_page_of_a_larger_answer_adds_and_takes_nothing_away(tmp_path: Path, c
     [event] = piece.events.events("page.json")
     assert isinstance(told_of(event.operation, event.details, event.at_us), Changed)
     assert piece.filtered == {PAGES: 1}
+
+
+def network(count: int) -> list[dict[str, Any]]:
+    return [interface(f"{NIC}-{n}", f"10.1.{n // 250}.{n % 250}", VM, pip="") for n in range(count)]
+
+
+def told_of_both(folder: Path, first: Any, second: Any) -> tuple[set[str], set[str], int, int]:
+    """Two pictures, the second of later: whose addresses are held after it, by the command and by a run that is told, and
+    how many of the pictures each took for full pages."""
+    files = [
+        write(folder / f"2026-01-05T1{hour}-00-00Z.json", told) for hour, told in enumerate((first, second))
+    ]
+    found = holding_files.read(files)
+    holders = ToldHolders()
+    for path in files:
+        told = json.loads(path.read_text())
+        values = told if isinstance(told, list) else [told]
+        events = EventReader(str(path)).read(values).events.events(str(path))
+        holders.take((one.at_us, told_of(one.operation, one.details, one.at_us)) for one in events)
+    holders.settle(0, to_the_end=True)
+    again = ToldHolders(holders.packed()).spans()
+    held = {span.address for span in again.spans if span.end_us == FOREVER_US}
+    by_command = {line[0] for line in found.lines if not line[3]}
+    return by_command, held, sum(found.left_out.values()), again.now.pages
+
+
+@pytest.mark.parametrize("count", [100, 1_000, 2_000])
+@pytest.mark.parametrize("form", ["list", "answer"])
+def test_a_full_page_that_was_cut_out_by_hand_takes_nothing_away(
+    tmp_path: Path, count: int, form: str
+) -> None:
+    """`az graph query --query data` is a list: its first 1,000 rows must not make the machines of the others nobody's."""
+    rows = network(count + 1)
+    whole, page = answer(*rows), rows[:count]
+    by_command, held, said, pages = told_of_both(tmp_path, whole, page if form == "list" else {"data": page})
+    assert len(by_command) == count + 1
+    assert held == by_command
+    assert said == 1
+    assert pages == (form == "list"), "the answer's was told apart when it was read"
+
+
+@pytest.mark.parametrize("count", [99, 101, 999, 1_001])
+def test_another_list_is_a_picture_of_the_whole(tmp_path: Path, count: int) -> None:
+    rows = network(count + 1)
+    by_command, held, said, pages = told_of_both(tmp_path, answer(*rows), rows[:count])
+    assert (len(by_command), len(held), said, pages) == (count, count, 0, 0)
+
+
+@pytest.mark.parametrize("count", [100, 1_000])
+def test_an_answer_that_says_that_this_is_all_is_believed(tmp_path: Path, count: int) -> None:
+    rows = network(count + 1)
+    by_command, held, said, pages = told_of_both(tmp_path, answer(*rows), answer(*rows[:count]))
+    assert (len(by_command), len(held), said, pages) == (count, count, 0, 0)
+
+
+def test_pages_of_one_time_are_counted_together(tmp_path: Path) -> None:
+    rows = network(1_010)
+    before = write(tmp_path / "2026-01-05T10-00-00Z.json", answer(*rows))
+    pages = [rows[:1_000], rows[1_000:1_009]]
+    files = [write(tmp_path / f"{n}-2026-01-05T11-00-00Z.json", page) for n, page in enumerate(pages)]
+    found = holding_files.read([before, *files])
+    assert (sum(not line[3] for line in found.lines), sum(found.left_out.values())) == (1_009, 0)
 
 
 def test_a_write_between_two_answers_tells_when_it_was(tmp_path: Path) -> None:
