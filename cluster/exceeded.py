@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from actors.waiting_flows import MOST_WAITING
 from cluster.snapshot import Snapshot
 from ingest.feed_history import MOST_PAST
 from ingest.holding_records import FULL
 from ingest.select import BEYOND
-from ingest.told_holders import MOST_THINGS
+from ingest.told_holders import MOST_THINGS, MOST_TOLD
 
 
 class Exceeded:
@@ -44,6 +45,18 @@ def exceeded(now: Snapshot) -> Iterator[tuple[str, str]]:
             "pages",
             f"inventory: {FULL}; give answers whole, as `az graph query` prints them, with total_records",
         )
+    if now.holders is not None and now.holders.hurried:
+        text = (
+            f"more than {MOST_TOLD:,} changes of who holds an address waited to be settled: the older ones counted before all "
+            "that is older still had come; flows may be judged by who held their address a moment before"
+        )
+        yield "told", text
+    if now.counts.unsettled:
+        text = (
+            f"more than {MOST_WAITING:,} flows waited until it was settled who held their addresses: further ones are judged by "
+            "what is known when they come; more routers ([engine] routers) let more wait"
+        )
+        yield "flows", text
     for feed in now.feeds:
         if feed.forgotten:
             text = (

@@ -106,6 +106,11 @@ METRICS = (
         "Flows that exporters' sequence numbers say were sent and that never came.",
         _one(lambda now: now.counts.lost),
     ),
+    Told(
+        "redshank_flows_unsettled_total",
+        "Flows judged before it was settled who held their addresses, for too many waited for that.",
+        _one(lambda now: now.counts.unsettled if now.holders else None),
+    ),
     Told("redshank_sources", "Sources, by whether they are at their end.", _sources, ("state",)),
     Told(
         "redshank_source_lag_seconds",
@@ -162,6 +167,11 @@ METRICS = (
         "redshank_inventory_pages_total",
         "Pictures of the network that were taken for full pages of larger ones.",
         _one(lambda now: now.holders.pages if now.holders else None),
+    ),
+    Told(
+        "redshank_inventory_hurried_total",
+        "What was told of who holds an address and counted before all that is older had come, for too much waited.",
+        _one(lambda now: now.holders.hurried if now.holders else None),
     ),
     Told(
         "redshank_feed_indicators",

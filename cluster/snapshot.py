@@ -65,6 +65,9 @@ class TcpNow(msgspec.Struct, frozen=True, kw_only=True):
     lost: list[FlowsLost] = []
 
 
+UNSETTLED = "judged by who was known to hold their addresses, for too many waited until that was settled"
+
+
 class UdpTotal:
     """What came since this process began: ports count from 0 again after each death.
 
@@ -153,6 +156,7 @@ class Fates(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     filtered: dict[str, int]  # by reason
     lost: int  # before they came here: not among `read`
+    unsettled: int = 0  # flows among the applied and filtered: before it was settled who held their addresses
 
 
 def fates(counts: Counts, filtered_later: dict[str, int]) -> Fates:
@@ -168,6 +172,7 @@ def fates(counts: Counts, filtered_later: dict[str, int]) -> Fates:
         rejected=counts.rejected,
         filtered=filtered,
         lost=counts.lost,
+        unsettled=counts.unsettled,
     )
 
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from alerts.output import plain
+from cluster.snapshot import UNSETTLED
 from cluster.status import BudgetSpent, Status
 from detections.words import counted
 from ingest.feed_history import MOST_PAST, FeedNow
@@ -96,6 +97,8 @@ def _records(status: Status) -> Iterator[tuple[str, str]]:
     )
     if fates.lost:
         yield "", f"lost before they came here: {counted(fates.lost, 'flow')}"
+    if fates.unsettled:
+        yield "", f"{UNSETTLED}: {counted(fates.unsettled, 'flow')}"
     for reason, number in sorted(fates.filtered.items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]:
         yield "", f"filtered {number:,}: {reason}"
 
@@ -125,7 +128,10 @@ def told_of(holders: HoldersNow) -> str:
     refused = f"; {holders.refused:,} beyond the bound were refused" if holders.refused else ""
     pages = counted(holders.pages, "picture was", "pictures were") if holders.pages else ""
     taken = f"; {pages} taken for full pages of larger ones" if pages else ""
-    return f"{both}, {since}{newest}{refused}{taken}"
+    hurried = (
+        f"; {holders.hurried:,} changes counted before all older ones had come" if holders.hurried else ""
+    )
+    return f"{both}, {since}{newest}{refused}{taken}{hurried}"
 
 
 def _feed(feed: FeedNow) -> str:

@@ -6,6 +6,7 @@ alone, not on who reads which source when.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from heapq import merge
 from typing import Any
@@ -19,6 +20,8 @@ from ingest.records import HOUR_US
 
 MOST_THINGS = 200_000  # machines, interfaces and public addresses; more are refused and counted
 MOST_HOLDERS = 2 * MOST_THINGS  # and addresses of which it is known since when; the longest known go first
+MOST_TOLD = 200_000  # that wait to be settled; of more the older half counts at once: about 500 octets each
+FEW_THINGS = 10_000  # of more it is settled who holds what at hours alone: it takes seconds
 SPANS_US = 48 * HOUR_US  # what ended is known for so long: no hour is open for longer
 
 Told = Changed | Deleted | Picture
@@ -34,6 +37,7 @@ class HoldersNow(msgspec.Struct, frozen=True):
     newest_us: int  # when it was that the newest of all came that was told; 0: nothing was
     refused: int  # things beyond the bound
     pages: int = 0  # pictures that were taken for full pages of larger ones
+    hurried: int = 0  # words of sources that counted before all that is older had come
 
 
 class Spans(msgspec.Struct):
@@ -56,6 +60,7 @@ class _State(msgspec.Struct):
     refused: int = 0
     newest_us: int = 0
     pages: int = 0
+    hurried: int = 0
     form: int = 1
 
 
@@ -69,7 +74,8 @@ class ToldHolders:
         self._waiting = [(at_us, msgspec.convert(one, _KINDS[kind])) for kind, at_us, one in state.waiting]
         self.settled_us, self._version = state.settled_us, state.version
         self._since_us, self._first_us = state.since_us, state.first_us
-        self.refused, self.newest_us, self.pages = state.refused, state.newest_us, state.pages
+        self.refused, self.newest_us = state.refused, state.newest_us
+        self.pages, self.hurried = state.pages, state.hurried
         self._spans: Spans | None = None
         self._packed: bytes | None = None
 
@@ -80,9 +86,25 @@ class ToldHolders:
             at_us = max(one.at_us, self.settled_us, self.newest_us) if self.settled_us else one.at_us
             self._waiting.append((own_us, one._replace(at_us=at_us)))
             self._packed = None
+        if len(self._waiting) > MOST_TOLD:
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """Too many wait: what is older than half of them counts now, and what is older still as what comes too late."""
+        times = sorted(one.at_us for _, one in self._waiting)
+        until_us = times[len(times) // 2] + 1
+        self.hurried += bisect_left(times, until_us)
+        self._settle(until_us, to_the_end=False)
 
     def settle(self, until_us: int, to_the_end: bool = False) -> bool:
         """Nothing that is older comes any more; whether anything is new. `to_the_end`: nothing at all comes in this run."""
+        begun = {self.settled_us // HOUR_US, (self.settled_us - 1) // HOUR_US}
+        is_same_hour = begun == {until_us // HOUR_US, (until_us - 1) // HOUR_US}
+        if is_same_hour and not to_the_end and self._holdings.things > FEW_THINGS:
+            return False  # nobody asks who held an address but when an hour begins
+        return self._settle(until_us, to_the_end)
+
+    def _settle(self, until_us: int, to_the_end: bool) -> bool:
         ready = [one for one in self._waiting if to_the_end or one[1].at_us < until_us]
         if not to_the_end and until_us > self.settled_us:
             self.settled_us, self._packed = until_us, None
@@ -103,7 +125,9 @@ class ToldHolders:
 
     def _note(self, spans: list[Span]) -> None:
         """Since when all are told of, before any span is forgotten."""
-        for span in sorted(spans, key=lambda span: (span.start_us, span)):
+        since_us, first_us = self._since_us, self._first_us
+        new = [s for s in spans if s.address not in first_us or s.holder.lower() not in since_us]
+        for span in sorted(new, key=lambda span: (span.start_us, span)):
             self._since_us.setdefault(span.holder.lower(), span.start_us)
             self._first_us.setdefault(span.address, span.start_us)
         for known in (self._since_us, self._first_us):
@@ -151,6 +175,7 @@ class ToldHolders:
                 self.newest_us,
                 self.refused,
                 self.pages,
+                self.hurried,
             )
             self._spans = Spans(self._version, spans, dict(self._since_us), dict(self._first_us), now)
         return self._spans
@@ -169,6 +194,7 @@ class ToldHolders:
                 self.refused,
                 self.newest_us,
                 self.pages,
+                self.hurried,
             )
             self._packed = msgspec.msgpack.encode(state)
         return self._packed
