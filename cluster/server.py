@@ -12,6 +12,7 @@ from actors.conductor import Progress
 from actors.steps import Counts, SourceState
 from alerts.kept import KeptLines
 from alerts.log import AlertLog
+from cluster.deadline import OverdueError
 from cluster.exceeded import Exceeded
 from cluster.feed_watch import FeedWatch, renew
 from cluster.handing import Handing
@@ -33,6 +34,9 @@ from cluster.storing import Storing
 from ingest.blocks import Health
 from ingest.collector import CollectorStats
 
+STOP_S = (
+    5.0  # from a signal to the end of the last checkpoint; service managers kill after 30 s, some after 10
+)
 PAUSE_S = 0.02  # while no source has anything ...
 LONG_PAUSE_S = 0.05  # ... and for longer than a moment
 LONG_S = 0.5  # of steps of the stream, after which fewer are taken at a time
@@ -87,8 +91,9 @@ class Server:
         self._tcp.begin_again()
 
     def stop(self, *_: Any) -> None:
-        """Come to an end after a last checkpoint."""
+        """Come to an end after a last checkpoint, if that does not take long."""
         self._stopping = True
+        self.run.runtime.deadline.set(STOP_S)
         self.run.stop_wanted.set()
 
     def scale(self, shards: int) -> None:
@@ -97,6 +102,18 @@ class Server:
 
     def serve(self) -> None:
         """Until `stop`."""
+        try:
+            self._serve()
+        except OverdueError:
+            logger().warning(
+                "stopped without a last checkpoint, which would have taken too long: what was read since the one before "
+                "is read again at the next start",
+                epoch=self.run.epoch,
+            )
+        finally:
+            self.handing.stop()
+
+    def _serve(self) -> None:
         self.run.start()
         while not self._stopping:
             self._once()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from actors.settings import Settings
 from actors.waiting_flows import WaitingFlows
 from alerts.alert import hour_of
+from cluster.deadline import Deadline
 from ingest.enrich import Enrichment
 from ingest.holding_records import event_of
 from ingest.holdings import Changed, Deleted, Holdings, Picture, Thing
@@ -86,7 +87,7 @@ class ToldRun(Replayed):
     ) -> None:
         about = enrichment()
         self._enrichment = Enrichment(ToldInventory(Inventory()), about.indicators, about.geography)
-        self._finder, self._settings = Files((), 0), settings
+        self._finder, self._settings, self.deadline = Files((), 0), settings, Deadline()
         self._store = saved.store if saved else Kept()
         self._parts = list(saved.parts) if saved else []
         self._wrote = saved.standing.shards if saved else 0
