@@ -29,7 +29,7 @@ from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
 from ingest.threat_intel import Indicators
 
-PATIENCE_S = 5.0  # with readers that are to end: what a journal has is safe anyway
+PATIENCE_S = 5.0  # with readers of ports, to write what the socket holds to the journal
 LOOK_S = 0.5  # while a call is waited for, until it is looked whether that is to go on
 MERGES = 50  # by one worker process, which then makes room for another: it would grow
 
@@ -241,8 +241,11 @@ class RayRuntime:
     def stop(self) -> None:
         """End the actors, and the local Ray if we started one. Live sources keep what they hold in their journals."""
         if self._settings.streaming:
+            patience_s = (
+                PATIENCE_S if getattr(self._finder, "ports", 0) else LOOK_S
+            )  # others have nothing to save
             with suppress(Exception):
-                self._ray.get([reader.stop.remote() for reader in self._readers], timeout=PATIENCE_S)
+                self._ray.get([reader.stop.remote() for reader in self._readers], timeout=patience_s)
         self._end_actors()
         self._ray.shutdown()
 

@@ -74,6 +74,7 @@ class Server:
         self._look_at = self._told = self._posted = time.monotonic()
         self._read = 0  # records, when more of them were last seen to have come ...
         self._came = float("-inf")  # ... and when that was
+        self._begun = False  # to read
         self._stopping = False
         self._shards = 0  # that somebody has asked for
         self._before: Snapshot | None = None
@@ -93,7 +94,7 @@ class Server:
     def stop(self, *_: Any) -> None:
         """Come to an end after a last checkpoint, if that does not take long."""
         self._stopping = True
-        self.run.runtime.deadline.set(STOP_S)
+        self.run.runtime.deadline.set(STOP_S if self._begun else 0.0)
         self.run.stop_wanted.set()
 
     def scale(self, shards: int) -> None:
@@ -105,16 +106,23 @@ class Server:
         try:
             self._serve()
         except OverdueError:
+            self._tell_overdue()
+        finally:
+            self.handing.stop()
+
+    def _tell_overdue(self) -> None:
+        if self._begun:
             logger().warning(
                 "stopped without a last checkpoint, which would have taken too long: what was read since the one before "
                 "is read again at the next start",
                 epoch=self.run.epoch,
             )
-        finally:
-            self.handing.stop()
+        else:
+            logger().info("stopped before it had begun", epoch=self.run.epoch)
 
     def _serve(self) -> None:
         self.run.start()
+        self._begun = not self._stopping
         while not self._stopping:
             self._once()
         self.run.do(lambda: self._post(STOPPING))

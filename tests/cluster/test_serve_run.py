@@ -165,15 +165,31 @@ def test_a_last_checkpoint_that_takes_too_long_is_not_waited_for(
     server = a_server(tmp_path)
     monkeypatch.setattr("cluster.server.STOP_S", 0.0)
     monkeypatch.setattr(server, "_post", lambda phase: 0)
+    monkeypatch.setattr(server, "_once", server.stop)
     monkeypatch.setattr(server.run, "checkpoint", server.run.runtime.deadline.check)
     ended: list[str] = []
     monkeypatch.setattr(server.handing, "stop", lambda: ended.append("handing"))
-    server.stop()
     with capture_logs() as said:
         server.serve()
     assert ended == ["handing"], "threads are told to end even so"
     assert [one["log_level"] for one in said] == ["warning"]
     assert "what was read since the one before is read again" in said[0]["event"]
+
+
+def test_a_server_that_is_still_beginning_has_nothing_to_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's actors take long to come up on a busy machine, and a large state to be read."""
+    server = a_server(tmp_path)
+
+    def start(*_: Any) -> None:
+        server.stop()
+        server.run.runtime.deadline.check()
+
+    monkeypatch.setattr(server.run.runtime, "start", start)
+    with capture_logs() as said:
+        server.serve()
+    assert [(one["log_level"], one["event"]) for one in said] == [("info", "stopped before it had begun")]
 
 
 def test_a_flood_of_alerts_keeps_probes_and_signals_waiting_for_one_step_at_most(
