@@ -1,204 +1,25 @@
-"""Reading in other processes: a partition there, and here what stands for it."""
+"""What stands with a router for a partition that another process reads (`actors.far_reader`)."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from actors.clock import Clock
-from actors.settings import Settings
-from ingest.blocks import Block, LivePartition, Partition, is_live
-from ingest.enrich import Enrichment
-from ingest.event_columns import PARTS, EventColumns
+from actors.far_reader import Told
+from ingest.blocks import Block, Partition, is_live
+from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
 from ingest.parts import MAX_PARTS, Parts, What, Where, Who
-from ingest.records import Rejected
-from ingest.select import IRRELEVANT, Selected, prepared, relevant_rows
-from ingest.threat_intel import Indicators
+from ingest.select import Selected
 
 DEPTH = 3  # answers with a partition's blocks that are asked for ahead
-# An answer holds several blocks, until they are so many or have so many octets: a call to another process costs
-# as much as some thousand records. A live partition's come one at a time: they are to be there soon.
-BLOCKS = 8
-OCTETS = 1 << 20
 
-
-class Told(msgspec.Struct, array_like=True):
-    """What goes with a block beside its arrays."""
-
-    read: int
-    lost: int
-    filtered: dict[str, int]
-    rejected: list[Rejected]
-    position: Any
-    afresh: bool  # numbers of parts begin at 0 again
-    parts: list[list[bytes]]  # whats, whos and wheres that are told for the first time, packed
-    names: list[str]  # of resources, told for the first time
-    filtered_flows: dict[str, int]
-    newest_us: int
-    flows: int
-    idle: bool
-    rests: bool
-    awaited: bool
-    soon: bool
-    down: bool
-    quiet_us: int
-    whose: bool = True  # it is decided which resource's the rows are; else they are flows as they came
-
-
-_encode = msgspec.msgpack.Encoder().encode
 _parts = tuple(msgspec.msgpack.Decoder(kind).decode for kind in (What, Who, Where))
 _decode = msgspec.msgpack.Decoder(Told).decode
-Packed = tuple[bytes, Any, Any, Any]
-
-
-@dataclass(slots=True)
-class _Sent:
-    """One partition at the reading end, and what the other end knows."""
-
-    blocks: Iterator[Block]
-    parts: Parts = field(default_factory=Parts)  # those of the records; the other end knows some of them,
-    known: tuple[dict[int, int], ...] = field(
-        default_factory=lambda: ({}, {}, {})
-    )  # ... each as another number
-    named: int = 0
-
-
-class FarReader:
-    """Reads partitions, from bytes to what a router needs of them; an actor in another process."""
-
-    def __init__(self, settings: Settings, enrichment: Enrichment) -> None:
-        self._settings = settings
-        self._enrichment = enrichment
-        self._not_after_us: int | None = None
-        self._open: dict[int, _Sent] = {}
-        self._live: dict[int, LivePartition] = {}
-
-    def open(self, number: int, partition: Partition, position: Any = None) -> None:
-        """Begin to read a partition, or begin again, behind a block's position."""
-        self._open[number] = _Sent(partition.blocks(position))
-        if is_live(partition):
-            self._live[number] = partition
-
-    def renew(self, indicators: Indicators) -> None:
-        """See `Enrichment.renew`."""
-        self._enrichment.renew(indicators)
-
-    def release(self, number: int, position: Any) -> None:
-        """See `LivePartition.release`."""
-        if number in self._live:
-            self._live[number].release(position)
-
-    def stop(self) -> None:
-        """Close what the live ones have open."""
-        for partition in self._live.values():
-            partition.stop()
-
-    def stats(self) -> list[Any]:
-        """What the live ones say of themselves."""
-        return [partition.stats() for partition in self._live.values() if hasattr(partition, "stats")]
-
-    def next(self, number: int, not_after_us: int | None) -> list[Packed]:
-        """The partition's next blocks; none at its end. Flows after the given time have a wrong clock."""
-        self._not_after_us = not_after_us
-        most, octets, some = 1 if number in self._live else BLOCKS, 0, list[Packed]()
-        while len(some) < most and octets < OCTETS and (packed := self._next(number)) is not None:
-            some.append(packed)
-            octets += _octets(packed)
-        return some
-
-    def _next(self, number: int) -> Packed | None:
-        sent = self._open.get(number)
-        block = next(sent.blocks, None) if sent is not None else None
-        if block is None or block.rests:  # it is begun again as another one
-            self._open.pop(number, None)
-            self._live.pop(number, None)
-        return self._pack(sent, block) if sent is not None and block is not None else None
-
-    def _pack(self, sent: _Sent, block: Block) -> Packed:
-        afresh = bool(len(block.events)) and sent.parts is not block.events.parts
-        if afresh:
-            sent.parts, sent.known = block.events.parts, ({}, {}, {})
-        new, columns = self._new_parts(sent, block.events)
-        chosen, names = self._chosen(sent, block)
-        rich = Told(
-            block.read,
-            block.lost,
-            block.filtered,
-            block.rejected,
-            block.position,
-            afresh,
-            new,
-            names,
-            chosen.filtered if chosen else {},
-            chosen.newest_us if chosen else 0,
-            chosen.read if chosen else 0,
-            block.idle,
-            block.rests,
-            block.awaited,
-            block.soon,
-            block.down,
-            block.quiet_us,
-            not (chosen and self._settings.from_telemetry),
-        )
-        return (
-            _encode(rich),
-            columns,
-            chosen.rows if chosen else None,
-            chosen.first if chosen else None,
-        )
-
-    def _new_parts(self, sent: _Sent, events: EventColumns) -> tuple[list[list[bytes]], Any]:
-        """Parts that the other end does not know, packed, and the columns with its numbers."""
-        if not len(events):
-            return [[], [], []], None
-        columns, told = dict(events.columns), []
-        lists: Any = (events.parts.whats, events.parts.whos, events.parts.wheres)
-        for name, parts, known in zip(PARTS, lists, sent.known, strict=True):
-            used, places = distinct(columns[name], len(parts))
-            new = [code for code in used if code not in known]
-            known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
-            told.append([_encode(parts[code]) for code in new])
-            columns[name] = np.array([known[code] for code in used], np.int32)[places]
-        return told, columns
-
-    def _chosen(self, sent: _Sent, block: Block) -> tuple[Selected | None, list[str]]:
-        if block.flows is None or not len(block.flows):
-            return None, []
-        about, settings = self._enrichment, self._settings
-        if settings.from_telemetry:
-            return self._undecided(block.flows), []
-        chosen = prepared(
-            block.flows, about.inventory, about.indicators, settings.sampling, self._not_after_us
-        )
-        names = chosen.ids[sent.named :] if len(chosen.rows) else []
-        sent.named += len(names)
-        return chosen, names
-
-    def _undecided(self, flows: FlowColumns) -> Selected:
-        """Flows that may bear on a detection: whose they are is for the router to decide, when it is settled."""
-        rows = relevant_rows(flows, self._enrichment.indicators)
-        left_out = {IRRELEVANT: len(flows) - len(rows)} if len(rows) < len(flows) else {}
-        newest_us = flows.newest_us(self._not_after_us)
-        return Selected(rows, np.empty(0, bool), [], len(flows), left_out, newest_us)
-
-
-def _octets(packed: Packed) -> int:
-    rich, columns, rows, _ = packed
-    arrays = [*(columns or {}).values(), *(() if rows is None else (rows,))]
-    return len(rich) + sum(int(array.nbytes) for array in arrays)
-
-
-def distinct(codes: Any, most: int) -> tuple[list[int], Any]:
-    """The different numbers in a column, all below `most`, rising; and the place of each among them."""
-    marks = np.zeros(most, np.bool_)
-    marks[codes] = True
-    return np.flatnonzero(marks).tolist(), (np.cumsum(marks, dtype=np.int32) - 1)[codes]
 
 
 class SharedParts:

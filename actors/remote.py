@@ -16,7 +16,8 @@ from actors.aggregator import Aggregator
 from actors.clock import Clock
 from actors.conductor import Conductor, Progress, Standing, begins, positions_of
 from actors.far_calls import FarFeed, RayPorts, ShardCalls
-from actors.far_reading import FarPartition, FarReader, SharedParts
+from actors.far_reader import FarReader
+from actors.far_reading import FarPartition, SharedParts
 from actors.feeder import Fed, Feeder, Order
 from actors.marks import Mark
 from actors.memory import building, settle

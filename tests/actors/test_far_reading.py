@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from actors import far_reading
-from actors.far_reading import DEPTH, FarPartition, FarReader, SharedParts
+from actors import far_reader
+from actors.far_reader import FarReader
+from actors.far_reading import DEPTH, FarPartition, SharedParts
 from actors.settings import Settings
 from ingest.errors import PositionError
 from ingest.live_file import LiveFile
@@ -201,9 +202,9 @@ def test_an_answer_holds_several_blocks_within_bounds(
         reader.open(0, partition)
         return [len(some) for some in iter(lambda: reader.next(0, None), [])]
 
-    monkeypatch.setattr(far_reading, "BLOCKS", 3)
+    monkeypatch.setattr(far_reader, "BLOCKS", 3)
     assert answers() == [3] * (count // 3) + [count % 3] * bool(count % 3)
-    monkeypatch.setattr(far_reading, "OCTETS", 1)
+    monkeypatch.setattr(far_reader, "OCTETS", 1)
     assert answers() == [1] * count
 
 

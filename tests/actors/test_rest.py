@@ -12,7 +12,7 @@ import pytest
 
 from actors import flow_routes, steps
 from actors.far_calls import REPORTS_IN_FLIGHT, RayPorts, ShardCalls
-from actors.far_reading import FarReader
+from actors.far_reader import FarReader
 from actors.flow_routes import FlowRoutes
 from actors.router import Router
 from actors.settings import Settings
