@@ -31,9 +31,7 @@ def run(config: Path) -> int:
     """Say what is there and what is wrong with it; 0 if nothing is, 3 if entries are refused or a source or sink can't
     be reached."""
     configuration = load(config, frozenset(CATALOGUE))
-    listeners = pages(
-        configuration, config
-    )  # what they can't have, a server or a console would not start with
+    listeners = pages(configuration, config)
     enrichment, rejected = Enrichment.build(configuration.enrichment())
     click.echo(f"{config}: read without errors")
     settings = settings_of(configuration, 1, None)
@@ -135,7 +133,7 @@ def _wrong_outputs(configuration: Configuration, config: Path) -> int:
 def _wrong_pages(listeners: list[Listener], configuration: Configuration, config: Path) -> int:
     """Say where a server could not answer; in how many places. A port that it has already is none."""
     taken = [(one, fault) for one in listeners if (fault := fault_of(one)) is not None]
-    if all(fault.errno == errno.EADDRINUSE for _, fault in taken) and taken and _runs(configuration, config):
+    if taken and all(fault.errno == errno.EADDRINUSE for _, fault in taken) and _runs(configuration, config):
         click.echo(
             "  a server runs with these checkpoints: that the ports of its pages are taken is no fault"
         )

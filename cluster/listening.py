@@ -74,9 +74,8 @@ def fault_of(one: Listener) -> OSError | None:
     try:
         family, address = one.resolved()
         with socket.socket(family, one.kind) as made:
-            if (
-                one.kind == socket.SOCK_STREAM
-            ):  # what is left of connections of before keeps no server from it
+            if one.kind == socket.SOCK_STREAM:
+                # What is left of connections of before keeps no server from it.
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind(address)
     except OSError as error:

@@ -241,9 +241,8 @@ class RayRuntime:
     def stop(self) -> None:
         """End the actors, and the local Ray if we started one. Live sources keep what they hold in their journals."""
         if self._settings.streaming:
-            patience_s = (
-                PATIENCE_S if getattr(self._finder, "ports", 0) else LOOK_S
-            )  # others have nothing to save
+            # Readers of anything else have nothing to save.
+            patience_s = PATIENCE_S if getattr(self._finder, "ports", 0) else LOOK_S
             with suppress(Exception):
                 self._ray.get([reader.stop.remote() for reader in self._readers], timeout=patience_s)
         self._end_actors()

@@ -34,9 +34,8 @@ from cluster.storing import Storing
 from ingest.blocks import Health
 from ingest.collector import CollectorStats
 
-STOP_S = (
-    5.0  # from a signal to the end of the last checkpoint; service managers kill after 30 s, some after 10
-)
+# From a signal to the end of the last checkpoint: service managers kill after 30 s, some after 10.
+STOP_S = 5.0
 PAUSE_S = 0.02  # while no source has anything ...
 LONG_PAUSE_S = 0.05  # ... and for longer than a moment
 LONG_S = 0.5  # of steps of the stream, after which fewer are taken at a time

@@ -57,8 +57,7 @@ def serve(config: Path, stopping: Stopping) -> int:
             dict(configuration.checkpoints.options),
         )
         stack.enter_context(store.lock())
-        if configuration.serve.address is None:  # else readers may listen on other machines
-            check_free(sources.listeners)
+        check_free(sources.listeners)  # all on this machine, whatever the cluster is like
         begin = beginning(store, SERVE)
         for note in begin.notes:
             logger().warning(note)
