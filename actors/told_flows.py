@@ -66,7 +66,8 @@ class ToldFlows:
     def is_due(self, sources: int) -> bool:
         """Whether it is time to look how far all sources are, which costs the more the more there are."""
         self._looked += 1
-        if self._looked * 8 < sources or not (len(self._waiting) or self._facts):
+        waits = self.holders is not None and self.holders.waits
+        if self._looked * 8 < sources or not (len(self._waiting) or self._facts or waits):
             return False
         self._looked = 0
         return True

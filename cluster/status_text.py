@@ -126,8 +126,7 @@ def told_of(holders: HoldersNow) -> str:
     )
     newest = f", the newest told at {moment(holders.newest_us)}" if holders.newest_us else ""
     refused = f"; {holders.refused:,} beyond the bound were refused" if holders.refused else ""
-    pages = counted(holders.pages, "picture was", "pictures were") if holders.pages else ""
-    taken = f"; {pages} taken for full pages of larger ones" if pages else ""
+    taken = f"; pictures taken for full pages of larger ones: {holders.pages:,}" if holders.pages else ""
     hurried = (
         f"; {holders.hurried:,} changes counted before all older ones had come" if holders.hurried else ""
     )

@@ -104,6 +104,11 @@ class ToldHolders:
             return False  # nobody asks who held an address but when an hour begins
         return self._settle(until_us, to_the_end)
 
+    @property
+    def waits(self) -> bool:
+        """Whether something was told that is not settled."""
+        return bool(self._waiting)
+
     def _settle(self, until_us: int, to_the_end: bool) -> bool:
         ready = [one for one in self._waiting if to_the_end or one[1].at_us < until_us]
         if not to_the_end and until_us > self.settled_us:

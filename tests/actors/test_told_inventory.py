@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.settings import Settings
+from actors.told_flows import ToldFlows
 from actors.waiting_flows import WaitingFlows
 from alerts.alert import hour_of
 from cluster.deadline import Deadline
@@ -282,6 +283,18 @@ def test_a_flood_does_not_fill_the_memory_and_every_flow_has_its_fate(
     waited.play()
     assert waited.router.counts.unsettled == 0
     assert waited.router.counts.read == counts.read
+
+
+def test_what_was_told_last_is_known_without_more_that_comes() -> None:
+    """An operator looks at how much is known; the last picture of a day stood as untold until the next record came."""
+    told_flows = ToldFlows(ToldInventory(Inventory()), (), ToldHolders())
+    told_flows.take([Changed(at(5), public(0, ADDRESSES[0], OWNERS[0]))], 0)
+    told_flows.settle(at(2))
+    assert told_flows.is_due(1)
+    told_flows.settle(at(6))
+    assert told_flows.holders is not None
+    assert told_flows.holders.spans().now.addresses == 1
+    assert not told_flows.is_due(1)
 
 
 def test_what_finds_no_room_is_counted_and_judged_by_what_is_known() -> None:
