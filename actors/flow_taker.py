@@ -12,7 +12,7 @@ from actors.messages import Rows
 from actors.sources import Reader, Sources
 from actors.steps import Counts, Reject, Send, Step
 from actors.told_flows import ToldFlows, wrong_times
-from actors.waiting_flows import MOST_WAITING
+from actors.waiting_flows import MANY_WAITING
 from ingest.blocks import Block
 from ingest.enrich import Enrichment
 from ingest.flows import FlowColumns
@@ -94,7 +94,9 @@ class FlowTaker(Sources):
         if late.any():
             before = int(np.count_nonzero(late & (hours < self._closed_at_start)))
             self._count_late(reader.name, int(np.count_nonzero(late)), before)
-        self._give(reader.name, told.wait(reader.name, rows[~(wrong | late)]))
+        rows, unsettled = told.wait(reader.name, rows[~(wrong | late)])
+        self.counts.unsettled += unsettled
+        self._give(reader.name, rows)
         yield from self._sends(ENOUGH_ROWS)
         return newest
 
@@ -130,7 +132,7 @@ class FlowTaker(Sources):
 
     def _is_full(self) -> bool:
         """Whether so many flows wait that none are read that would wait too."""
-        if self.told is None or len(self.told) < MOST_WAITING or self.told.first_us is None:
+        if self.told is None or len(self.told) < MANY_WAITING or self.told.first_us is None:
             return False
         return self._readers[0].frontier_us > self.told.first_us + self.settings.lateness_us
 

@@ -37,7 +37,7 @@ from actors.told_flows import ToldFlows, known_of
 from ingest.blocks import Block, Partition
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
-from ingest.records import HOUR_US, Event, Rejected
+from ingest.records import HOUR_US, INVENTORY, Event, Rejected
 from ingest.threat_intel import Indicators
 from ingest.told_holders import ToldHolders
 from ingest.told_inventory import ToldInventory
@@ -140,9 +140,9 @@ class Router(FlowTaker):
         self.counts.lost += block.lost
         for reason, number in block.filtered.items():
             self.counts.drop(reason, number)
-        if block.rejected:
-            self.counts.rejected += sum(one.kind == "record" for one in block.rejected)
-            yield Reject(tuple(block.rejected))
+        if rejected := self._rejected(block):
+            self.counts.rejected += sum(one.kind == "record" for one in rejected)
+            yield Reject(tuple(rejected))
         horizon = reader.frontier_us - self.settings.lateness_us
         newest = reader.frontier_us
         if len(block.events):
@@ -158,6 +158,12 @@ class Router(FlowTaker):
             read = yield from self._take_flows(reader, block.chosen, horizon)
             newest = max(newest, read)
         reader.frontier_us, reader.started = newest, True
+
+    def _rejected(self, block: Block) -> list[Rejected]:
+        """What could not be read of a block; of who holds addresses only where the run asks telemetry for that."""
+        if self.told is not None:
+            return block.rejected
+        return [one for one in block.rejected if one.kind != INVENTORY]
 
     # Events
 

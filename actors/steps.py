@@ -73,6 +73,7 @@ class Counts(msgspec.Struct):
     filtered: dict[str, int] = {}
     late_by_source: dict[str, int] = {}  # of so many sources, the rest under ''
     closed_before: int = 0  # late ones of hours that an earlier run had closed
+    unsettled: int = 0  # flows that could not wait until it was settled who held their addresses
 
     def drop_late(self, source: str, number: int) -> None:
         """Count a source's late records: a server's sources come and go, and the counts are in each checkpoint."""
@@ -82,7 +83,7 @@ class Counts(msgspec.Struct):
 
     def add(self, other: Counts) -> None:
         """Count what another has counted."""
-        for name in ("read", "flows_applied", "events_sent", "late", "rejected", "lost", "closed_before"):
+        for name in _NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, number in other.filtered.items():
             self.drop(reason, number)
@@ -93,6 +94,9 @@ class Counts(msgspec.Struct):
         """Count records that bear on no detection."""
         if number:
             self.filtered[reason] = self.filtered.get(reason, 0) + number
+
+
+_NUMBERS = tuple(name for name, kind in Counts.__annotations__.items() if kind == "int")
 
 
 class Place(msgspec.Struct, array_like=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from actors.waiting_flows import Flows, Waiting, WaitingFlows
+from actors.waiting_flows import MOST_WAITING, Flows, Waiting, WaitingFlows
 from ingest.records import HOUR_US
 from ingest.told_holders import Spans, Told, ToldHolders
 from ingest.told_inventory import ToldInventory
@@ -51,18 +51,23 @@ class ToldFlows:
         facts, self._facts = self._facts, []
         return facts
 
-    def wait(self, source: str, rows: Flows) -> Flows:
-        """Have those wait that must; the others."""
-        must = rows["end_us"] // HOUR_US > self._settled_hour
-        if not must.any():
-            return rows
-        self._waiting.add(source, rows[must])
-        return rows[~must]
+    def wait(self, source: str, rows: Flows) -> tuple[Flows, int]:
+        """Have those wait that must, as far as there is room; the others, and how many of these had none.
+
+        Who reads on must: a source that is behind is what the others wait for, however much it has.
+        """
+        must = np.flatnonzero(rows["end_us"] // HOUR_US > self._settled_hour)
+        if not len(must):
+            return rows, 0
+        waits = must[: max(0, MOST_WAITING - len(self._waiting))]
+        self._waiting.add(source, rows[waits])
+        return np.delete(rows, waits), len(must) - len(waits)
 
     def is_due(self, sources: int) -> bool:
         """Whether it is time to look how far all sources are, which costs the more the more there are."""
         self._looked += 1
-        if self._looked * 8 < sources or not (len(self._waiting) or self._facts):
+        waits = self.holders is not None and self.holders.waits
+        if self._looked * 8 < sources or not (len(self._waiting) or self._facts or waits):
             return False
         self._looked = 0
         return True
@@ -71,8 +76,9 @@ class ToldFlows:
         """Nothing older comes any more: the flows that need not wait any longer, by source."""
         if self.holders is not None:
             self.holders.take(self.facts())
-            if (watermark_us > 0 or to_the_end) and self.holders.settle(watermark_us, to_the_end):
-                self._inventory.know(self.holders.spans())
+            if watermark_us > 0 or to_the_end:
+                self.holders.settle(watermark_us, to_the_end)
+            self._inventory.know(self.holders.spans())
         # What is told of the very moment at which an hour begins counts in it.
         hour = NO_HOUR if to_the_end else (watermark_us - 1) // HOUR_US
         self._settled_hour = max(hour, self._settled_hour)

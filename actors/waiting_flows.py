@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ingest.records import FLOW, HOUR_US
 
-MOST_WAITING = 1_000_000  # of them a router reads no further where others are yet to catch up; about 130 MB
+MOST_WAITING = 1_000_000  # in a router: 100 MB, and as much again while they are written to a checkpoint
+MANY_WAITING = 750_000  # of them it reads no further where others are yet to catch up
 
 Flows = npt.NDArray[np.void]  # of FLOW
 

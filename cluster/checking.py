@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import click
 
+from cluster.checkpoints import Store
 from cluster.config import Configuration, load
 from cluster.detect import settings_of
 from cluster.errors import UserError
 from cluster.feed_http import FeedError
 from cluster.feeds import feeds_of, sources_of
+from cluster.listening import Listener, fault_of, mend
 from cluster.reaching import reach
-from cluster.sources import host_and_port, placed
+from cluster.sources import pages, placed
 from cluster.status import opened as opened_state
 from cluster.status import status_of
 from cluster.status_text import told_of
@@ -28,7 +31,7 @@ def run(config: Path) -> int:
     """Say what is there and what is wrong with it; 0 if nothing is, 3 if entries are refused or a source or sink can't
     be reached."""
     configuration = load(config, frozenset(CATALOGUE))
-    _check_ports(configuration, config)
+    listeners = pages(configuration, config)
     enrichment, rejected = Enrichment.build(configuration.enrichment())
     click.echo(f"{config}: read without errors")
     settings = settings_of(configuration, 1, None)
@@ -54,24 +57,23 @@ def run(config: Path) -> int:
         click.echo(f"  and {len(rejected) - 20:,} more")
     wrong += _wrong_sources(configuration, config) + _wrong_sinks(configuration, config)
     wrong += _wrong_provider(configuration) + _wrong_outputs(configuration, config)
+    wrong += _wrong_pages(listeners, configuration, config)
     return 3 if rejected or wrong else 0
 
 
 def _told(configuration: Configuration, config: Path) -> str:
     """How much of that a server has been told by now."""
-    place = placed(configuration.checkpoints.store or "state", config.parent.resolve())
     try:
-        holders = status_of(opened_state(place, dict(configuration.checkpoints.options))).holders
+        holders = status_of(_state(configuration, config)).holders
     except UserError:
         return "no run has kept anything of it yet"
     return told_of(holders) if holders is not None else "no run has kept anything of it yet"
 
 
-def _check_ports(configuration: Configuration, config: Path) -> None:
-    """Raises UserError where what a server or a console would listen on is no HOST:PORT: they would not start."""
-    for table, said in (("serve", configuration.serve.listen), ("console", configuration.console.listen)):
-        if said is not None:
-            host_and_port(said, f"{config}: [{table}] listen")
+def _state(configuration: Configuration, config: Path) -> Store:
+    """Raises UserError where there is none."""
+    place = placed(configuration.checkpoints.store or "state", config.parent.resolve())
+    return opened_state(place, dict(configuration.checkpoints.options))
 
 
 def _wrong_feeds(configuration: Configuration, config: Path, rejected: list[Rejected]) -> int:
@@ -126,6 +128,26 @@ def _wrong_outputs(configuration: Configuration, config: Path) -> int:
     for fault in faults:
         click.echo(f"  {fault}")
     return len(faults)
+
+
+def _wrong_pages(listeners: list[Listener], configuration: Configuration, config: Path) -> int:
+    """Say where a server could not answer; in how many places. A port that it has already is none."""
+    taken = [(one, fault) for one in listeners if (fault := fault_of(one)) is not None]
+    if taken and all(fault.errno == errno.EADDRINUSE for _, fault in taken) and _runs(configuration, config):
+        click.echo(
+            "  a server runs with these checkpoints: that the ports of its pages are taken is no fault"
+        )
+        return 0
+    for one, fault in taken:
+        click.echo(f"  {one.where.removeprefix(f'{config}: ')}: WRONG: {one.shown}: {mend(fault)}")
+    return len(taken)
+
+
+def _runs(configuration: Configuration, config: Path) -> bool:
+    try:
+        return _state(configuration, config).in_use()
+    except UserError:
+        return False
 
 
 def _wrong_provider(configuration: Configuration) -> int:

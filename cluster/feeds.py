@@ -16,7 +16,7 @@ from cluster.feed_http import FeedError
 from cluster.feed_sources import FeedSource, Said
 from ingest.enrich import EnrichmentSettings
 from ingest.errors import ConfigurationError
-from ingest.feed_history import EMPTY, Histories, History, unpacked
+from ingest.feed_history import EMPTY, FeedNow, Histories, History, unpacked
 from ingest.networks import ALWAYS_US, Network
 from ingest.records import HOUR_US, Rejected
 from ingest.threat_intel import Entry, Indicators
@@ -79,6 +79,10 @@ class Feeds:
         """Those with which it was read last."""
         history = self._histories.feeds.get(source.key)
         return dict(history.tokens) if history else {}
+
+    def now(self) -> list[FeedNow]:
+        """How they stand."""
+        return self._histories.now()
 
     def packed(self) -> bytes:
         """For a checkpoint."""

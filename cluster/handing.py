@@ -23,7 +23,7 @@ MOST_WAITING = (
     10_000  # alerts, about 5 KB each, that wait for the file or the store before nothing more is read
 )
 AGAIN_S = 5.0  # after a file could not be written
-LAST_S = 10.0  # for what waits when the server stops
+LAST_S = 3.0  # for what waits when the server stops
 
 
 class Handing:
@@ -142,6 +142,9 @@ class Handing:
                 self._storing.settle(max(0.0, end - time.monotonic()))
             if self.fault or self.numbers.waiting == 0 or time.monotonic() >= end:
                 break
+        return self.numbers.waiting
+
+    def stop(self) -> None:
+        """Nothing more is handed over."""
         if self._storing is not None:
             self._storing.stop()
-        return self.numbers.waiting

@@ -20,6 +20,7 @@ from actors.settings import Settings
 from actors.shard import Shard
 from actors.steps import SourceState
 from alerts.alert import Alert
+from cluster.deadline import Deadline
 from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder, Found
@@ -30,7 +31,10 @@ from ingest.told_holders import Spans
 class LoopPorts:
     """Calls that are made at once."""
 
-    def __init__(self, shards: list[Shard], aggregator: Aggregator, store: Store | None, tag: str) -> None:
+    def __init__(
+        self, shards: list[Shard], aggregator: Aggregator, store: Store | None, tag: str, deadline: Deadline
+    ) -> None:
+        self._deadline = deadline
         self._shards = shards
         self._aggregator = aggregator
         self._store = store
@@ -38,11 +42,13 @@ class LoopPorts:
 
     def apply(self, shard: int, batch: Batch) -> None:
         """Have the shard take the batch."""
+        self._deadline.check()
         self._aggregator.hear(self._shards[shard].apply(batch))
 
     def close(self, hour: int, layers_since: dict[str, int], population: Any) -> None:
         """Have the shards close the hour, and the aggregator take their reports."""
         for shard in self._shards:
+            self._deadline.check()
             report = shard.close(Close(hour, layers_since, population))
             self._aggregator.report(report, layers_since)
 
@@ -85,7 +91,9 @@ class LoopPorts:
         prefix = f"{epoch:012d}-{self._tag}"
         parts = []
         for shard in self._shards:
+            self._deadline.check()
             self._aggregator.report(shard.leftovers())
+            self._deadline.check()
             parts += write_shard(self._store, prefix, shard)
         return [*parts, *write_aggregator(self._store, prefix, self._aggregator, lasting)]
 
@@ -107,6 +115,7 @@ class LocalRuntime:
         self._finder = finder
         self._settings = settings
         self._store = store
+        self.deadline = Deadline()
         self.skipped: list[str] = []
 
     def start(
@@ -136,9 +145,10 @@ class LocalRuntime:
             closed, moved = standing.router.get("closed_until") or 0, standing.shards != settings.shards
             population = standing.days[1] if standing.days else None
             for shard in self._shards:
+                self.deadline.check()
                 read_shard(self._store, parts, shard, closed, population, moved)
             read_aggregator(self._store, parts, self._aggregator)
-        ports = LoopPorts(self._shards, self._aggregator, self._store, tag)
+        ports = LoopPorts(self._shards, self._aggregator, self._store, tag, self.deadline)
         self._conductor = Conductor(
             self._router(found, ports, standing), found, settings, ports, standing, epoch
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cluster.snapshot import SinkNow, Snapshot, TcpNow, UdpNow, fates
 from detections.declare import SEVERITIES
+from ingest.feed_history import FeedNow
 from ingest.times import undated
 
 Labels = tuple[str, ...]
@@ -65,6 +66,17 @@ def _of_sinks(read: Callable[[SinkNow], float | None]) -> Callable[[Snapshot, fl
     return lambda now, _: [((one.name,), read(one)) for one in now.sinks]
 
 
+def _of_feeds(read: Callable[[FeedNow], float]) -> Callable[[Snapshot, float], Samples]:
+    def samples(now: Snapshot, _: float) -> Samples:
+        found: dict[Labels, float] = {}
+        for one in now.feeds:  # several may have one name
+            labels = one.name, one.category
+            found[labels] = found.get(labels, 0) + read(one)
+        return found.items()
+
+    return samples
+
+
 def _down(now: Snapshot, _: float) -> Samples:
     return (((one.name,), one.down_s) for one in now.sources if one.fault)
 
@@ -93,6 +105,11 @@ METRICS = (
         "redshank_records_lost_total",
         "Flows that exporters' sequence numbers say were sent and that never came.",
         _one(lambda now: now.counts.lost),
+    ),
+    Told(
+        "redshank_flows_unsettled_total",
+        "Flows judged before it was settled who held their addresses, for too many waited for that.",
+        _one(lambda now: now.counts.unsettled if now.holders else None),
     ),
     Told("redshank_sources", "Sources, by whether they are at their end.", _sources, ("state",)),
     Told(
@@ -145,6 +162,34 @@ METRICS = (
         "redshank_inventory_refused_total",
         "Machines, interfaces and public addresses that were told beyond the bound.",
         _one(lambda now: now.holders.refused if now.holders else None),
+    ),
+    Told(
+        "redshank_inventory_pages_total",
+        "Pictures of the network that were taken for full pages of larger ones.",
+        _one(lambda now: now.holders.pages if now.holders else None),
+    ),
+    Told(
+        "redshank_inventory_hurried_total",
+        "What was told of who holds an address and counted before all that is older had come, for too much waited.",
+        _one(lambda now: now.holders.hurried if now.holders else None),
+    ),
+    Told(
+        "redshank_feed_indicators",
+        "Indicators that a feed of threat intelligence has now.",
+        _of_feeds(lambda one: one.indicators),
+        ("feed", "category"),
+    ),
+    Told(
+        "redshank_feed_ended_indicators",
+        "Indicators that a feed has no more, known for the hours in which it had them.",
+        _of_feeds(lambda one: one.ended),
+        ("feed", "category"),
+    ),
+    Told(
+        "redshank_feed_forgotten_total",
+        "Of these, the ones beyond a million that are not known any more.",
+        _of_feeds(lambda one: one.forgotten),
+        ("feed", "category"),
     ),
     Told("redshank_entities", "Entities that are known.", _one(lambda now: now.entities)),
     Told(

@@ -21,6 +21,7 @@ from actors.settings import Settings
 from actors.steps import SourceState
 from alerts.alert import Alert
 from cluster.checkpoints import StoreError
+from cluster.deadline import Deadline
 from cluster.errors import LostError, UserError
 from cluster.ray_start import in_a_line, start, started_again
 from ingest.blocks import Health
@@ -28,7 +29,8 @@ from ingest.enrich import Enrichment, EnrichmentSettings
 from ingest.sources import Finder
 from ingest.threat_intel import Indicators
 
-PATIENCE_S = 10.0  # with readers that are to end
+PATIENCE_S = 5.0  # with readers of ports, to write what the socket holds to the journal
+LOOK_S = 0.5  # while a call is waited for, until it is looked whether that is to go on
 MERGES = 50  # by one worker process, which then makes room for another: it would grow
 
 
@@ -49,6 +51,7 @@ class RayRuntime:
         self._finder = finder
         self._settings = settings
         self._store = store
+        self.deadline = Deadline()
         self._address = address or os.environ.get("RAY_ADDRESS")
         self._actors: list[Any] = []
         self._turns: dict[type, int] = {}  # by kind of actor, the node that was chosen last
@@ -238,17 +241,29 @@ class RayRuntime:
     def stop(self) -> None:
         """End the actors, and the local Ray if we started one. Live sources keep what they hold in their journals."""
         if self._settings.streaming:
+            # Readers of anything else have nothing to save.
+            patience_s = PATIENCE_S if getattr(self._finder, "ports", 0) else LOOK_S
             with suppress(Exception):
-                self._ray.get([reader.stop.remote() for reader in self._readers], timeout=PATIENCE_S)
+                self._ray.get([reader.stop.remote() for reader in self._readers], timeout=patience_s)
         self._end_actors()
         self._ray.shutdown()
 
+    def _got(self, refs: Any) -> Any:
+        from ray.exceptions import GetTimeoutError
+
+        while True:  # a deadline may be set meanwhile
+            try:
+                return self._ray.get(refs, timeout=self.deadline.left_s(LOOK_S))
+            except GetTimeoutError:
+                self.deadline.check()
+
     def _get(self, refs: Any) -> Any:
-        """Wait for calls; an actor's error is told as what it is, in one line. Raises LostError for a death."""
+        """Wait for calls; an actor's error is told as what it is, in one line. Raises LostError for a death, OverdueError
+        where nothing is to be waited for any more."""
         from ray.exceptions import RayError, RayTaskError
 
         try:
-            return self._ray.get(refs)
+            return self._got(refs)
         except RayTaskError as error:
             cause: Exception = error
             while isinstance(cause, RayTaskError) and isinstance(cause.cause, Exception):

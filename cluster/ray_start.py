@@ -49,15 +49,23 @@ def _reach(address: str) -> None:
 
 @contextmanager
 def _handlers_kept() -> Iterator[None]:
-    """Ray takes SIGTERM for a crash of its own, from its start on: who stops a run would abort it."""
+    """Ray takes SIGTERM for a crash of its own, from its start on: who stops a run would abort it. While it starts it leaves
+    with the signal's number: then who had the signal before is told."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    stops = before[signal.SIGTERM]
     try:
         yield
+        return
+    except SystemExit as left:
+        if left.code != signal.SIGTERM or not callable(stops):
+            raise
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in before.items():
                 if handler is not None:  # else nobody here has set it
                     signal.signal(number, handler)
+    stops(signal.SIGTERM, None)
+    raise InterruptedError("it was told to stop while it started")
 
 
 def started_again(address: str | None) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +10,8 @@ from typing import NamedTuple
 
 from cluster.config_tables import Configuration
 from cluster.errors import UserError
-from cluster.sources import Gathered
+from cluster.listening import Listener, fault_of, mend
+from cluster.sources import Gathered, pages
 from ingest.errors import ConfigurationError
 from ingest.kafka import KafkaSettings
 from ingest.kafka_topics import ask
@@ -37,7 +36,8 @@ class WrongError(Exception):
 
 def reach(configuration: Configuration, config: Path) -> Iterator[Reached]:
     """Each source, in the order of the configuration; they are asked all at once."""
-    together, wrong, asked = Gathered(), dict[int, Reached](), dict[int, Later[str]]()
+    together = Gathered(listeners=pages(configuration, config))
+    wrong, asked = dict[int, Reached](), dict[int, Later[str]]()
     for number, source in enumerate(configuration.sources, 1):
         where = f"[[sources]] {number}"
         before = len(together)
@@ -55,8 +55,11 @@ def _check_of(together: Gathered, where: str) -> Callable[[], str]:
     """How the source that stands there is reached."""
     checks: list[tuple[str, Callable[[], str]]] = [
         *((place, partial(_folder, Path(folder))) for place, folder in together.folders),
-        *((place, partial(_port, *port)) for place, port in together.ports),
-        *((place, partial(_connections, *port)) for place, port in together.connections),
+        *((place, partial(_port, Listener(place, "udp", *port))) for place, port in together.ports),
+        *(
+            (place, partial(_connections, Listener(place, "tcp", host, port), tls))
+            for place, (host, port, tls) in together.connections
+        ),
         *((place, partial(_stream, stream)) for place, stream in together.streams),
         *((place, partial(_bucket, bucket)) for place, bucket in together.buckets),
     ]
@@ -88,38 +91,18 @@ def _folder(folder: Path) -> str:
     return f"{folder}: can be read; files and folders in it: {some}"
 
 
-def _connections(host: str, port: int, tls: Tls | None) -> str:
+def _connections(listener: Listener, tls: Tls | None) -> str:
     """TLS's files were looked at when the configuration was read."""
     how = "with TLS" if tls else "without TLS"
     how = "with TLS, exporters need a certificate" if tls and tls.client_authorities else how
-    return f"{_port(host, port, socket.SOCK_STREAM)} ({how})"
+    return f"{_port(listener)} ({how})"
 
 
-def _port(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> str:
-    scheme = "udp" if kind == socket.SOCK_DGRAM else "tcp"
-    name = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    try:
-        found = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        with socket.socket(family, kind, protocol) as made:
-            if (
-                kind == socket.SOCK_STREAM
-            ):  # what is left of connections of before does not keep a server from it
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind(address)
-    except OSError as error:
-        raise WrongError(f"{name}: {_mend_port(error)}") from None
-    return f"{name}: the port is free"
-
-
-def _mend_port(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "the port is taken: by a server that runs already, or by another program; end it, or take another port"
-    if error.errno == errno.EACCES:
-        return "this user may not listen there; take a port above 1023"
-    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return f"the address is none of this machine's ({error.strerror}); 0.0.0.0 is all of them"
-    return f"can't be listened on: {error.strerror}"
+def _port(listener: Listener) -> str:
+    fault = fault_of(listener)
+    if fault is not None:
+        raise WrongError(f"{listener.shown}: {mend(fault)}")
+    return f"{listener.shown}: the port is free"
 
 
 def _stream(settings: KafkaSettings) -> str:

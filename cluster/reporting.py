@@ -15,6 +15,7 @@ from actors.outcome import Outcome
 from actors.steps import Counts
 from alerts.output import SUFFIXES, severity_line, show_table, write_alerts, write_lines
 from cluster.errors import UserError
+from cluster.snapshot import UNSETTLED
 from detections.words import counted
 from ingest.records import Rejected
 
@@ -120,6 +121,8 @@ def _of_records(result: Result) -> Iterator[str]:
     )
     if counts.lost:
         yield f"  lost before they came here, by the exporters' sequence numbers: {counted(counts.lost, 'flow')}"
+    if counts.unsettled:
+        yield f"  {UNSETTLED}: {counted(counts.unsettled, 'flow')}"
     for reason, number in sorted(filtered.items(), key=lambda pair: (-pair[1], pair[0]))[:8]:
         yield f"  filtered {number:,}: {reason}"
     for source, number in sorted(counts.late_by_source.items(), key=lambda pair: (-pair[1], pair[0]))[:5]:

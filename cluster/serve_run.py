@@ -14,6 +14,7 @@ from actors.saving import REJECTED
 from actors.steps import SourceState
 from alerts.alert import Alert
 from cluster.checkpoints import Manifest, Part, Store, StoreError
+from cluster.deadline import Deadline
 from cluster.errors import LostError, UserError
 from cluster.observed import checkpoint_now
 from cluster.run import Beginning, Every, Run, Runtime
@@ -31,6 +32,8 @@ SCALED = "scaled"  # in a manifest's `run`: shards that the configuration asked 
 
 class LiveRuntime(Runtime, Protocol):
     """What serving needs of a runtime beside that."""
+
+    deadline: Deadline  # from when on its calls raise OverdueError
 
     def look(self) -> list[Health]: ...
     def scale(self, shards: int) -> None: ...

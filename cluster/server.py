@@ -12,6 +12,8 @@ from actors.conductor import Progress
 from actors.steps import Counts, SourceState
 from alerts.kept import KeptLines
 from alerts.log import AlertLog
+from cluster.deadline import OverdueError
+from cluster.exceeded import Exceeded
 from cluster.feed_watch import FeedWatch, renew
 from cluster.handing import Handing
 from cluster.logs import batch_line, logger
@@ -32,6 +34,8 @@ from cluster.storing import Storing
 from ingest.blocks import Health
 from ingest.collector import CollectorStats
 
+# From a signal to the end of the last checkpoint: service managers kill after 30 s, some after 10.
+STOP_S = 5.0
 PAUSE_S = 0.02  # while no source has anything ...
 LONG_PAUSE_S = 0.05  # ... and for longer than a moment
 LONG_S = 0.5  # of steps of the stream, after which fewer are taken at a time
@@ -69,12 +73,14 @@ class Server:
         self._look_at = self._told = self._posted = time.monotonic()
         self._read = 0  # records, when more of them were last seen to have come ...
         self._came = float("-inf")  # ... and when that was
+        self._begun = False  # to read
         self._stopping = False
         self._shards = 0  # that somebody has asked for
         self._before: Snapshot | None = None
         self._progress: Progress | None = None
         self._unseen: list[Health] = []  # sources that could not be looked at
         self._down: dict[str, str] = {}  # sources of which nothing can be read, and why
+        self._exceeded = Exceeded(logger().warning)
         self._steps = STEPS  # of the stream at a time
         self._held = ""  # why nothing is read
         self._udp, self._tcp = UdpTotal(), UdpTotal()
@@ -85,8 +91,9 @@ class Server:
         self._tcp.begin_again()
 
     def stop(self, *_: Any) -> None:
-        """Come to an end after a last checkpoint."""
+        """Come to an end after a last checkpoint, if that does not take long."""
         self._stopping = True
+        self.run.runtime.deadline.set(STOP_S if self._begun else 0.0)
         self.run.stop_wanted.set()
 
     def scale(self, shards: int) -> None:
@@ -95,7 +102,26 @@ class Server:
 
     def serve(self) -> None:
         """Until `stop`."""
+        try:
+            self._serve()
+        except OverdueError:
+            self._tell_overdue()
+        finally:
+            self.handing.stop()
+
+    def _tell_overdue(self) -> None:
+        if self._begun:
+            logger().warning(
+                "stopped without a last checkpoint, which would have taken too long: what was read since the one before "
+                "is read again at the next start",
+                epoch=self.run.epoch,
+            )
+        else:
+            logger().info("stopped before it had begun", epoch=self.run.epoch)
+
+    def _serve(self) -> None:
         self.run.start()
+        self._begun = not self._stopping
         while not self._stopping:
             self._once()
         self.run.do(lambda: self._post(STOPPING))
@@ -167,6 +193,7 @@ class Server:
     def _post(self, phase: str) -> None:
         snapshot = self._snapshot(phase, self._progress)
         self._board.post(snapshot)
+        self._exceeded.look(snapshot)
         if batch_line(logger(), snapshot, self._before):
             self._before = snapshot
 
@@ -194,6 +221,7 @@ class Server:
             open_hours=progress.open_hours if progress else 0,
             watermark_us=progress.watermark_us if progress and progress.watermark_us > 0 else None,
             holders=progress.holders if progress else None,
+            feeds=self.feeds.feeds.now() if self.feeds is not None else [],
             sources=self._sources(health, now),
             sources_open=sum(port.is_open for port in ports) >= self.ports,
             store_fault=self.run.store_fault,

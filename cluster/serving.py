@@ -20,13 +20,14 @@ from cluster.errors import UserError
 from cluster.feed_watch import FeedWatch
 from cluster.feeds import feeds_of, unread_us
 from cluster.health import serving
+from cluster.listening import check_free
 from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
 from cluster.serve_run import SCALED, LiveRuntime, ServeRun, scaled
 from cluster.server import Server
 from cluster.sinking import Way, routes, ways
 from cluster.snapshot import Board
-from cluster.sources import finder_of, host_and_port, placed
+from cluster.sources import finder_of, gathered, host_and_port, placed
 from cluster.stopping import Stopping
 from cluster.storing import Stored, Storing, Writer, opened
 from cluster.teaching import marks_of
@@ -47,7 +48,8 @@ def serve(config: Path, stopping: Stopping) -> int:
     folder = config.parent.resolve()
     configure(configuration.serve.log_level)
     host, port = host_and_port(configuration.serve.listen, f"{config}: [serve] listen")
-    finder = finder_of(configuration, config)
+    sources = gathered(configuration, config)
+    finder = finder_of(sources, configuration, config)
     found = ways(configuration, config)
     with ExitStack() as stack:
         store = Store(
@@ -55,6 +57,7 @@ def serve(config: Path, stopping: Stopping) -> int:
             dict(configuration.checkpoints.options),
         )
         stack.enter_context(store.lock())
+        check_free(sources.listeners)  # all on this machine, whatever the cluster is like
         begin = beginning(store, SERVE)
         for note in begin.notes:
             logger().warning(note)

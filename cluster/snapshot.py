@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from actors.steps import Counts
+from ingest.feed_history import FeedNow
 from ingest.told_holders import HoldersNow
 
 STARTING, RUNNING, STOPPING = "starting", "running", "stopping"  # phases
@@ -62,6 +63,9 @@ class TcpNow(msgspec.Struct, frozen=True, kw_only=True):
     messages: int = 0
     octets: int = 0
     lost: list[FlowsLost] = []
+
+
+UNSETTLED = "judged by who was known to hold their addresses, for too many waited until that was settled"
 
 
 class UdpTotal:
@@ -124,6 +128,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     open_hours: int = 0
     watermark_us: int | None = None
     holders: HoldersNow | None = None  # where telemetry tells who holds which address
+    feeds: list[FeedNow] = []
     sources: list[SourceNow] = []
     sources_open: bool = False  # all were found and opened
     # What must not be lost
@@ -151,6 +156,7 @@ class Fates(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     filtered: dict[str, int]  # by reason
     lost: int  # before they came here: not among `read`
+    unsettled: int = 0  # flows among the applied and filtered: before it was settled who held their addresses
 
 
 def fates(counts: Counts, filtered_later: dict[str, int]) -> Fates:
@@ -166,6 +172,7 @@ def fates(counts: Counts, filtered_later: dict[str, int]) -> Fates:
         rejected=counts.rejected,
         filtered=filtered,
         lost=counts.lost,
+        unsettled=counts.unsettled,
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 from cluster.config_base import SaslTable
 from cluster.config_tables import Configuration, SourceTable, TlsTable
 from cluster.errors import UserError
+from cluster.listening import Listener, added
 from cluster.secrets import secret
 from cluster.serve_run import now_us
 from ingest.errors import ConfigurationError
@@ -36,6 +37,7 @@ class Gathered:
     ports: list[tuple[str, tuple[str, int]]] = field(default_factory=list)
     streams: list[tuple[str, KafkaSettings]] = field(default_factory=list)
     connections: list[tuple[str, tuple[str, int, Tls | None]]] = field(default_factory=list)  # by TCP
+    listeners: list[Listener] = field(default_factory=list)  # of both, and those of a server's own pages
 
     def __len__(self) -> int:
         of_network = len(self.ports) + len(self.connections) + len(self.streams)
@@ -72,6 +74,7 @@ class Gathered:
                 f"{where}: an address like 'udp://0.0.0.0:4739' or 'tcp://0.0.0.0:4739' was expected, found {said!r}"
             )
         host, port = host_and_port(address, where)
+        added(self.listeners, Listener(where, scheme, host, port))
         if scheme == "udp":
             self.ports.append((where, (host, port)))
         else:
@@ -92,21 +95,33 @@ class Gathered:
         self.streams.append((where, stream))
 
 
+def pages(configuration: Configuration, config: Path) -> list[Listener]:
+    """Where a server answers with its health and its console. Raises UserError."""
+    found: list[Listener] = []
+    for table, said in (("[serve]", configuration.serve.listen), ("[console]", configuration.console.listen)):
+        if said is not None:
+            where = f"{config}: {table} listen"
+            one = Listener(where, "http", *host_and_port(said, where))
+            added(found if configuration.sources else [], one)  # without sources there is no server
+    return found
+
+
 def gathered(configuration: Configuration, config: Path) -> Gathered:
-    """All sources; the configuration is that of the file. Raises UserError and ConfigurationError."""
-    found = Gathered()
+    """All sources, of which there must be one; the configuration is that of the file. Raises UserError and
+    ConfigurationError."""
+    if not configuration.sources:
+        raise UserError(
+            f"{config}: has no [[sources]]: folder = '...', ipfix = 'udp://HOST:PORT' or kafka = 'HOST:PORT' was expected"
+        )
+    found = Gathered(listeners=pages(configuration, config))
     for number, source in enumerate(configuration.sources, 1):
         found.add(source, f"{config}: [[sources]] {number}", config.parent.resolve())
     return found
 
 
-def finder_of(configuration: Configuration, config: Path) -> LiveSources:
+def finder_of(found: Gathered, configuration: Configuration, config: Path) -> LiveSources:
     """What finds all that they have. Raises UserError and ConfigurationError."""
-    if not configuration.sources:
-        raise UserError(
-            f"{config}: has no [[sources]]: folder = '...', ipfix = 'udp://HOST:PORT' or kafka = 'HOST:PORT' was expected"
-        )
-    found, serve = gathered(configuration, config), configuration.serve
+    serve = configuration.serve
     for where, folder in found.folders:
         if not Path(folder).is_dir():
             raise UserError(f"{where}: {folder}: no such folder")

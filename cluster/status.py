@@ -12,7 +12,7 @@ import msgspec
 
 from actors import aggregator_state, shard_state
 from actors.conductor import Standing
-from actors.saving import AGGREGATOR, SHARD, TOLD
+from actors.saving import AGGREGATOR, FEEDS, SHARD, TOLD
 from actors.spent import Spent
 from actors.steps import Place, RunState
 from cluster.checkpoints import Store
@@ -21,6 +21,7 @@ from cluster.manifest import Manifest, Part
 from cluster.run import place_of
 from cluster.snapshot import Fates, fates
 from cluster.told import holders_of
+from ingest.feed_history import FeedNow, unpacked
 from ingest.records import HOUR_US
 from ingest.told_holders import HoldersNow
 
@@ -79,6 +80,7 @@ class Status(msgspec.Struct, kw_only=True):
     shards: int = 0
     stored: Stored
     holders: HoldersNow | None = None  # where telemetry tells who holds which address
+    feeds: list[FeedNow] = []
     entities: dict[str, int] | None = None  # by kind; None: too much to count
     budget: BudgetSpent | None = None  # None: none is set
     complaints: list[str] = []  # about checkpoints that can't be used
@@ -111,6 +113,7 @@ def status_of(store: Store, lateness_us: int = 0) -> Status:
         shards=standing.shards,
         stored=_stored(newest.parts),
         holders=_holders(store, newest.parts),
+        feeds=_feeds(store, newest.parts),
         entities=_entities(store, newest.parts),
         budget=_budget(_aggregator(store, newest)),
         complaints=list(store.complaints),
@@ -234,6 +237,11 @@ def day_text(day: int) -> str:
 def _holders(store: Store, parts: Sequence[Part]) -> HoldersNow | None:
     mine = [part for part in parts if part.kind == TOLD]
     return next((holders.spans().now for holders in _read(store, mine, holders_of)), None)
+
+
+def _feeds(store: Store, parts: Sequence[Part]) -> list[FeedNow]:
+    mine = [part for part in parts if part.kind == FEEDS]
+    return [one for histories in _read(store, mine, unpacked) for one in histories.now()]
 
 
 def _entities(store: Store, parts: Sequence[Part]) -> dict[str, int] | None:

@@ -11,8 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from alerts.output import plain
+from cluster.snapshot import UNSETTLED
 from cluster.status import BudgetSpent, Status
 from detections.words import counted
+from ingest.feed_history import MOST_PAST, FeedNow
 from ingest.told_holders import HoldersNow
 
 SHOWN = 10  # sources, reasons and complaints that are listed; the rest is summed up
@@ -52,6 +54,10 @@ def _rows(status: Status) -> Iterator[tuple[str, str]]:
     yield "Open hours", _hours(status.open_hours)
     if status.holders is not None:
         yield "Inventory", told_of(status.holders)
+    for number, feed in enumerate(status.feeds[:SHOWN]):
+        yield "" if number else "Feeds", _feed(feed)
+    if len(status.feeds) > SHOWN:
+        yield "", f"and {len(status.feeds) - SHOWN:,} more"
     for layer, since in sorted(status.layers_since_us.items()):
         yield f"{layer.replace('_', ' ').capitalize()} known", f"since {moment(since)}"
     stored = status.stored
@@ -91,6 +97,8 @@ def _records(status: Status) -> Iterator[tuple[str, str]]:
     )
     if fates.lost:
         yield "", f"lost before they came here: {counted(fates.lost, 'flow')}"
+    if fates.unsettled:
+        yield "", f"{UNSETTLED}: {counted(fates.unsettled, 'flow')}"
     for reason, number in sorted(fates.filtered.items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]:
         yield "", f"filtered {number:,}: {reason}"
 
@@ -118,7 +126,17 @@ def told_of(holders: HoldersNow) -> str:
     )
     newest = f", the newest told at {moment(holders.newest_us)}" if holders.newest_us else ""
     refused = f"; {holders.refused:,} beyond the bound were refused" if holders.refused else ""
-    return f"{both}, {since}{newest}{refused}"
+    taken = f"; pictures taken for full pages of larger ones: {holders.pages:,}" if holders.pages else ""
+    hurried = (
+        f"; {holders.hurried:,} changes counted before all older ones had come" if holders.hurried else ""
+    )
+    return f"{both}, {since}{newest}{refused}{taken}{hurried}"
+
+
+def _feed(feed: FeedNow) -> str:
+    ended = f", {feed.ended:,} more in earlier hours" if feed.ended else ""
+    lost = f"; {feed.forgotten:,} of earlier hours are not known any more, beyond {MOST_PAST:,}"
+    return f"{feed.name}: {counted(feed.indicators, 'indicator')}{ended}{lost if feed.forgotten else ''}"
 
 
 def _entities(status: Status) -> str:

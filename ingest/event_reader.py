@@ -127,8 +127,8 @@ class EventReader:
         one = value if isinstance(value, Rejected) else logs.decode(value, self._source, number)
         if isinstance(one, Event):
             taken.add(one)
-            if one.operation in OPERATIONS and (told := beside(folded(value), one)):
-                taken.add(told)
+            for told in beside(folded(value), one) if one.operation in OPERATIONS else ():
+                taken.add(told) if isinstance(told, Event) else made.rejected.append(told)
         elif isinstance(one, Rejected):
             if not (isinstance(value, dict) and self._rows(value, number, made, taken)):
                 made.rejected.append(one)

@@ -26,6 +26,16 @@ Line = tuple[
 ]  # address or network as the feed has it, and the time for which it says that it holds
 
 
+class FeedNow(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a feed is known."""
+
+    name: str
+    category: str
+    indicators: int  # that it has now
+    ended: int  # that it has no more, known for the hours in which it had them
+    forgotten: int  # of those, for there were too many
+
+
 class History(msgspec.Struct):
     """One feed: what it says now, with since when it does, and what it has said before."""
 
@@ -35,7 +45,9 @@ class History(msgspec.Struct):
     standing: dict[Line, int] = {}  # -> the start of the first version that has it
     past: dict[tuple[str, int], int] = {}  # address, end -> start
     tokens: dict[str, str] = {}  # by which its server tells whether it has changed
-    forgotten: int = 0  # ended entries
+    forgotten: int = (
+        0  # ended entries beyond `MOST_PAST`, whose hours would be matched without them if read again
+    )
 
     def take(self, entries: Iterable[Entry], at_us: int) -> bool:
         """A version that counts from then on, never before the one before it; whether it says anything new."""
@@ -60,11 +72,25 @@ class History(msgspec.Struct):
             self.past[value, end_us] = min(start_us, self.past.get((value, end_us), start_us))
 
     def _forget(self, at_us: int) -> None:
-        ends = sorted(end_us for _, end_us in self.past)
-        last = max(at_us - KEPT_US, ends[-MOST_PAST - 1] if len(ends) > MOST_PAST else ALWAYS_US)
-        kept = {key: start_us for key, start_us in self.past.items() if key[1] > last}
-        self.forgotten += len(self.past) - len(kept)
-        self.past = kept
+        self._keep_behind(at_us - KEPT_US)
+        before = len(self.past)
+        if before > MOST_PAST:
+            self._keep_behind(sorted(end_us for _, end_us in self.past)[-MOST_PAST - 1])
+            self.forgotten += before - len(self.past)
+
+    def _keep_behind(self, last_us: int) -> None:
+        self.past = {key: start_us for key, start_us in self.past.items() if key[1] > last_us}
+
+    @property
+    def now(self) -> FeedNow:
+        """How it stands."""
+        return FeedNow(
+            name=self.name,
+            category=self.category,
+            indicators=len(self.standing),
+            ended=len(self.past),
+            forgotten=self.forgotten,
+        )
 
     def entries(self, known: Mapping[str, Network] = EMPTY) -> list[Entry]:
         """All that it says and has said, each with the time for which it counts; `known`: values that were read."""
@@ -83,6 +109,10 @@ class Histories(msgspec.Struct):
 
     feeds: dict[str, History] = {}  # by category and source
     version: int = 1
+
+    def now(self) -> list[FeedNow]:
+        """How all of them stand."""
+        return [history.now for _, history in sorted(self.feeds.items())]
 
     def packed(self) -> bytes:
         """For a checkpoint."""

@@ -20,12 +20,23 @@ import msgspec
 
 from ingest.compression import CutShortError, chunks
 from ingest.errors import ConfigurationError
-from ingest.holding_records import PAGES, is_part, named_us, of_activity, picture_us, thing_of
-from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing, in_order
+from ingest.holding_records import (
+    FULL,
+    PAGES,
+    extent_of,
+    is_part,
+    named_us,
+    of_activity,
+    picture_us,
+    thing_of,
+    unread,
+)
+from ingest.holdings import Changed, Deleted, Extent, Holdings, Picture, Span, Thing
 from ingest.inventory_file import OPTIONAL, REQUIRED
 from ingest.json_records import values
 from ingest.logs_values import excerpt, folded, text
 from ingest.networks import ALWAYS_US, FOREVER_US
+from ingest.pictures import in_order
 from ingest.records import Rejected
 
 COLUMNS = (*REQUIRED, *OPTIONAL)
@@ -70,6 +81,8 @@ def read(paths: Sequence[Path]) -> Holders:
     holdings = Holdings()
     for one in in_order(told):
         holdings.take(one)
+        found.left_out[FULL] += isinstance(one, Picture) and one.extent == "part"
+    found.left_out += Counter()  # without what is none
     found.lines = sorted({*found.lines, *map(_line, holdings.spans())}, key=_by_address_and_time)
     return found
 
@@ -111,14 +124,14 @@ def _chunks(path: Path) -> Iterator[bytes]:
 def _of_file(path: Path, found: Holders, is_named: bool) -> Iterator[Told]:
     """What one file tells, its rows as pictures by time. Of one that breaks off counts what stands before; one of another
     kind is refused if somebody has named it, and only counted in a folder of all sorts."""
-    pictures: dict[int, list[Thing]] = {}
+    pictures: dict[tuple[int, Extent], list[Thing]] = {}
     try:
-        for number, value, default_us, part in _values(path, found):
+        for number, value, default_us, extent in _values(path, found):
             one = _of_value(path, number, value, default_us, found)
-            if isinstance(one, Picture) and part:
+            if isinstance(one, Picture) and extent == "part":
                 yield from (Changed(one.at_us, thing) for thing in one.things)
             elif isinstance(one, Picture):
-                pictures.setdefault(one.at_us, []).extend(one.things)
+                pictures.setdefault((one.at_us, extent), []).extend(one.things)
             elif one is not None:
                 yield one
     except OtherKindError as error:
@@ -131,8 +144,8 @@ def _of_file(path: Path, found: Holders, is_named: bool) -> Iterator[Told]:
     except ConfigurationError as error:
         reason = str(error).removeprefix(f"{path}: ")
         _reject(found, Rejected(reason=f"the file {reason}", source=str(path)))
-    for at_us, things in pictures.items():
-        yield Picture(at_us, tuple(things))
+    for (at_us, extent), things in pictures.items():
+        yield Picture(at_us, tuple(things), extent)
 
 
 def _of_value(path: Path, number: int, value: Any, default_us: int, found: Holders) -> Told | None:
@@ -147,23 +160,31 @@ def _of_value(path: Path, number: int, value: Any, default_us: int, found: Holde
         _reject(found, _rejected(path, number, value, "has no time that can be read"))
         return None
     found.told += 1
-    thing = thing_of(fields)
+    faults: list[str] = []
+    thing = thing_of(fields, faults)
     if thing is not None:
+        _reject_unread(faults, path, number, value, found)
         return Picture(at_us, (thing,))
     if fields.keys() >= _OF_LINES:
         found.lines.append(tuple(text(fields.get(name)) for name in COLUMNS))
         return None
-    one = of_activity(fields)
+    one = of_activity(fields, faults)
     if not isinstance(one, str):
+        _reject_unread(faults, path, number, value, found)
         return one
     found.told -= 1
     found.left_out[one] += 1
     return None
 
 
-def _values(path: Path, found: Holders) -> Iterator[tuple[int, Any, int, bool]]:
-    """Each row or record with its number, the time of its picture where it has none itself, and whether the picture has
-    more than its answer."""
+def _reject_unread(faults: list[str], path: Path, number: int, value: Any, found: Holders) -> None:
+    for one in unread(faults, str(path), number, value):
+        _reject(found, one)
+
+
+def _values(path: Path, found: Holders) -> Iterator[tuple[int, Any, int, Extent]]:
+    """Each row or record with its number, the time of its picture where it has none itself, and how much of the whole
+    the picture is."""
     named = named_us(path.name, ALWAYS_US)
     if is_csv(path):
         if not any(names <= header(path) for names in (OF_GRAPH, _OF_LINES)):
@@ -172,18 +193,19 @@ def _values(path: Path, found: Holders) -> Iterator[tuple[int, Any, int, bool]]:
                 f"Graph) or {', '.join(REQUIRED)} (an inventory)"
             )
         for number, row in enumerate(_rows(path)):
-            yield number, row, named, False
+            yield number, row, named, "unsaid"
         return
     for number, value in values(_chunks(path), str(path)):
         fields = folded(value) if isinstance(value, dict) else {}
         if isinstance(fields.get("data"), list):
-            at_us, part = picture_us(fields, named), is_part(fields)
-            if part:
+            at_us, extent = picture_us(fields, named), extent_of(fields)
+            if is_part(fields):
+                extent = "part"
                 found.left_out[PAGES] += 1
             for row in fields["data"]:
-                yield number, row, named if at_us is None else at_us, part
+                yield number, row, named if at_us is None else at_us, extent
         else:
-            yield number, value, named, False
+            yield number, value, named, "unsaid"
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -7,15 +7,15 @@ object tells of its own addresses, so that two networks may use one private addr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ingest.networks import FOREVER_US
 from ingest.records import HOUR_US
 
 Kind = Literal["public", "interface", "machine"]
+Extent = Literal["whole", "unsaid", "part"]
 GONE_US = 400 * 24 * HOUR_US  # for so long it is known when a thing that is gone was told of
-_ORDER = ("public", "interface", "machine")  # in a picture: what owns has the last word
 
 
 class Thing(NamedTuple):
@@ -50,10 +50,11 @@ class Deleted(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """All there was at a time, of those kinds and subscriptions that are in it."""
+    """All there was at a time, of those kinds and subscriptions that are in it; of a 'part' nothing is gone that it lacks."""
 
     at_us: int
     things: tuple[Thing, ...]
+    extent: Extent = "unsaid"
 
 
 class Span(NamedTuple):
@@ -102,6 +103,9 @@ class Holdings:
         """The next of what is told, not earlier than the one before."""
         if isinstance(told, Changed):
             self._settle(self._put(told.thing, told.at_us), told.at_us)
+        elif isinstance(told, Picture) and told.extent == "part":
+            for thing in told.things:
+                self._settle(self._put(thing, told.at_us), told.at_us)
         elif isinstance(told, Picture):
             self._take_picture(told)
         elif told.stopped:
@@ -270,34 +274,3 @@ class Holdings:
 
 def _subscription(id_: str) -> str:
     return "/".join(id_.lower().split("/", 3)[:3])
-
-
-def in_order(told: Iterable[Changed | Deleted | Picture]) -> list[Changed | Deleted | Picture]:
-    """By time. Pictures of one time are one; what is told of a thing at a picture's time comes before it."""
-    pictures: defaultdict[int, dict[Key, Thing]] = defaultdict(dict)
-    rest: list[Changed | Deleted | Picture] = []
-    for one in told:
-        if isinstance(one, Picture):
-            for thing in one.things:
-                key: Key = (thing.kind, thing.id.lower())
-                # Where two of one time tell otherwise it must not hang on which came first.
-                pictures[one.at_us][key] = max(thing, pictures[one.at_us].get(key, thing))
-        else:
-            rest.append(one)
-    whole = [
-        Picture(at_us, tuple(things[key] for key in sorted(things, key=_owners_last)))
-        for at_us, things in pictures.items()
-    ]
-    return sorted([*rest, *whole], key=_place)
-
-
-def _owners_last(key: Key) -> tuple[int, str]:
-    return _ORDER.index(key[0]), key[1]
-
-
-def _place(one: Changed | Deleted | Picture) -> tuple[int, int, str, str]:
-    if isinstance(one, Picture):
-        return one.at_us, 2, "", ""
-    if isinstance(one, Changed):
-        return one.at_us, 1, one.thing.id.lower(), repr(one)
-    return one.at_us, 0, one.id.lower(), ""

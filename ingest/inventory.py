@@ -32,6 +32,7 @@ from ingest.networks import (
 from ingest.records import HOUR_US, Rejected, address_text, address_words
 
 MAX_SEEN = 500_000  # addresses of `networks` that become resources of their own; about 100 MB
+UNPLACED = -2  # in place of a resource's index: the address is of `networks`, and there are too many of them
 MAX_REJECTED = 1_000  # kept of one file; the last one then says how many more there are
 
 
@@ -47,14 +48,12 @@ class Inventory:
     """Intervals of a file, and networks whose addresses are each a resource of its own, held for ever.
 
     What the file names, even for an hour, is the file's to decide: `networks` count for other addresses.
-    `ids` grows as addresses of `networks` are seen, up to `MAX_SEEN`; those seen later belong to nobody and
-    are counted in `unplaced`.
+    `ids` grows as addresses of `networks` are seen, up to `MAX_SEEN`; those seen later belong to nobody: `UNPLACED`.
     """
 
     def __init__(self, claims: Claims | None = None, networks: Iterable[str] = ()) -> None:
         claims = claims or Claims()
         self.ids: list[str] = claims.ids
-        self.unplaced = 0  # look-ups of addresses beyond MAX_SEEN
         self._managed_by, self._region = claims.managed_by, claims.region
         self._index = {id_.lower(): index for index, id_ in enumerate(claims.ids)}
         self._table = NetworkTable(claims.high, claims.low, claims.bits)
@@ -90,7 +89,7 @@ class Inventory:
     # Whole columns
 
     def holders(self, high: Words, low: Words, at_us: Indexes | int) -> NDArray[np.int32]:
-        """For each address and time, the index in `ids` of the resource that held it; -1 = nobody."""
+        """For each address and time, the index in `ids` of the resource that held it; -1 = nobody, or `UNPLACED`."""
         at = np.broadcast_to(np.asarray(at_us, np.int64), high.shape)
         network = self._table.find(high, low)
         found = self._spans.at(network, at)
@@ -112,7 +111,7 @@ class Inventory:
         found = self._seen.numbers(high, low)
         new = np.flatnonzero(found < 0)
         room = MAX_SEEN - len(self._seen)
-        self.unplaced += max(len(new) - room, 0)
+        found[new[room:]] = UNPLACED
         new = new[:room]
         if len(new):
             found[new] = np.arange(len(self.ids), len(self.ids) + len(new))

@@ -13,10 +13,12 @@ import numpy.typing as npt
 
 from ingest.flow_relevant import SIDES, Listed, Mask, Relevant, Words, relevant, service
 from ingest.flows import Column, FlowColumns, Index
+from ingest.inventory import MAX_SEEN, UNPLACED
 from ingest.records import FLOW, TRAFFIC
 
 IRRELEVANT = "flows that are no SSH, no RDP and touch no listed address"
 NOBODY = "flows between addresses that no resource held"
+BEYOND = f"flows of addresses of [inventory] networks that came after the first {MAX_SEEN:,} of them"
 INWARD = "flows from a resource to an address that is not outside"
 
 PIECE = 4_096  # rows that stay in the processor's cache while their columns are written one after another
@@ -81,7 +83,8 @@ def select(
     told = int(np.count_nonzero(first))
     filtered = {
         IRRELEVANT: len(flows) - some.count,
-        NOBODY: some.count - some.held,
+        NOBODY: some.count - some.held - some.beyond,
+        BEYOND: some.beyond,
         INWARD: some.held - told,
     }
     return Selected(rows, first, inventory.ids, len(flows), {why: n for why, n in filtered.items() if n})
@@ -97,7 +100,9 @@ class _Some:
             side: inventory.holders(*map(self._column, (f"{side}_hi", f"{side}_lo", "end_us")))
             for side in SIDES
         }
-        self.held = int(np.count_nonzero((self._holder["src"] >= 0) | (self._holder["dst"] >= 0)))
+        most, least = (choose(*self._holder.values()) for choose in (np.maximum, np.minimum))
+        self.held = int(np.count_nonzero(most >= 0))
+        self.beyond = int(np.count_nonzero((most < 0) & (least == UNPLACED)))
         protocol = self._column("protocol")
         to_server, from_server = (service(self._column(f"{side}_port"), protocol) for side in ("dst", "src"))
         # if both sides have a service's port: towards the destination

@@ -6,18 +6,22 @@ alone, not on who reads which source when.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from heapq import merge
 from typing import Any
 
 import msgspec
 
-from ingest.holdings import Changed, Deleted, Holdings, Kept, Picture, Span, Thing, in_order
+from ingest.holdings import Changed, Deleted, Holdings, Kept, Picture, Span, Thing
 from ingest.networks import ALWAYS_US, FOREVER_US
+from ingest.pictures import in_order
 from ingest.records import HOUR_US
 
 MOST_THINGS = 200_000  # machines, interfaces and public addresses; more are refused and counted
 MOST_HOLDERS = 2 * MOST_THINGS  # and addresses of which it is known since when; the longest known go first
+MOST_TOLD = 200_000  # that wait to be settled; of more the older half counts at once: about 500 octets each
+FEW_THINGS = 10_000  # of more it is settled who holds what at hours alone: it takes seconds
 SPANS_US = 48 * HOUR_US  # what ended is known for so long: no hour is open for longer
 
 Told = Changed | Deleted | Picture
@@ -32,6 +36,8 @@ class HoldersNow(msgspec.Struct, frozen=True):
     since_us: int  # from when on the first of them is told of; 0: always, or nothing was told
     newest_us: int  # when it was that the newest of all came that was told; 0: nothing was
     refused: int  # things beyond the bound
+    pages: int = 0  # pictures that were taken for full pages of larger ones
+    hurried: int = 0  # words of sources that counted before all that is older had come
 
 
 class Spans(msgspec.Struct):
@@ -53,6 +59,8 @@ class _State(msgspec.Struct):
     version: int = 0
     refused: int = 0
     newest_us: int = 0
+    pages: int = 0
+    hurried: int = 0
     form: int = 1
 
 
@@ -67,6 +75,7 @@ class ToldHolders:
         self.settled_us, self._version = state.settled_us, state.version
         self._since_us, self._first_us = state.since_us, state.first_us
         self.refused, self.newest_us = state.refused, state.newest_us
+        self.pages, self.hurried = state.pages, state.hurried
         self._spans: Spans | None = None
         self._packed: bytes | None = None
 
@@ -77,9 +86,30 @@ class ToldHolders:
             at_us = max(one.at_us, self.settled_us, self.newest_us) if self.settled_us else one.at_us
             self._waiting.append((own_us, one._replace(at_us=at_us)))
             self._packed = None
+        if len(self._waiting) > MOST_TOLD:
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """Too many wait: what is older than half of them counts now, and what is older still as what comes too late."""
+        times = sorted(one.at_us for _, one in self._waiting)
+        until_us = times[len(times) // 2] + 1
+        self.hurried += bisect_left(times, until_us)
+        self._settle(until_us, to_the_end=False)
 
     def settle(self, until_us: int, to_the_end: bool = False) -> bool:
         """Nothing that is older comes any more; whether anything is new. `to_the_end`: nothing at all comes in this run."""
+        begun = {self.settled_us // HOUR_US, (self.settled_us - 1) // HOUR_US}
+        is_same_hour = begun == {until_us // HOUR_US, (until_us - 1) // HOUR_US}
+        if is_same_hour and not to_the_end and self._holdings.things > FEW_THINGS:
+            return False  # nobody asks who held an address but when an hour begins
+        return self._settle(until_us, to_the_end)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something was told that is not settled."""
+        return bool(self._waiting)
+
+    def _settle(self, until_us: int, to_the_end: bool) -> bool:
         ready = [one for one in self._waiting if to_the_end or one[1].at_us < until_us]
         if not to_the_end and until_us > self.settled_us:
             self.settled_us, self._packed = until_us, None
@@ -100,7 +130,9 @@ class ToldHolders:
 
     def _note(self, spans: list[Span]) -> None:
         """Since when all are told of, before any span is forgotten."""
-        for span in sorted(spans, key=lambda span: (span.start_us, span)):
+        since_us, first_us = self._since_us, self._first_us
+        new = [s for s in spans if s.address not in first_us or s.holder.lower() not in since_us]
+        for span in sorted(new, key=lambda span: (span.start_us, span)):
             self._since_us.setdefault(span.holder.lower(), span.start_us)
             self._first_us.setdefault(span.address, span.start_us)
         for known in (self._since_us, self._first_us):
@@ -114,13 +146,16 @@ class ToldHolders:
         if room == 0 and not isinstance(one, Deleted):
             one = self._known_alone(one)
         self._holdings.take(one)
+        self.pages += isinstance(one, Picture) and one.extent == "part"
         self.newest_us = max(self.newest_us, one.at_us)
 
     def _known_alone(self, one: Changed | Picture) -> Told:
         things = one.things if isinstance(one, Picture) else (one.thing,)
         known = tuple(thing for thing in things if self._holdings.is_newer(thing, ALWAYS_US))
         self.refused += len(things) - len(known)
-        return Picture(one.at_us, known) if isinstance(one, Picture) or not known else one
+        if isinstance(one, Picture):
+            return one._replace(things=known)
+        return one if known else Picture(one.at_us, ())
 
     def _what_is_new(self, one: Told, own_us: int) -> Told | None:
         """Of what came too late to count from its time on: what nothing newer was told of."""
@@ -144,6 +179,8 @@ class ToldHolders:
                 max(0, min(self._first_us.values(), default=0)),
                 self.newest_us,
                 self.refused,
+                self.pages,
+                self.hurried,
             )
             self._spans = Spans(self._version, spans, dict(self._since_us), dict(self._first_us), now)
         return self._spans
@@ -161,6 +198,8 @@ class ToldHolders:
                 self._version,
                 self.refused,
                 self.newest_us,
+                self.pages,
+                self.hurried,
             )
             self._packed = msgspec.msgpack.encode(state)
         return self._packed

@@ -83,7 +83,7 @@ class ToldInventory:
         for place in np.unique(held).tolist():
             if known[place] == _NOT_YET:
                 known[place] = self._number(inventory.ids[place])
-        found = np.full(len(theirs), -1, np.int32)
+        found = np.minimum(theirs, -1)  # nobody, and UNPLACED, stay as they are
         if len(held):
             found[theirs >= 0] = np.frombuffer(known, np.int32)[held]
         return found

@@ -16,6 +16,7 @@ from actors.outcome import Outcome
 from actors.saving import AGGREGATOR, LASTING, SHARD, still_needed
 from actors.settings import Settings
 from cluster.checkpoints import Part
+from cluster.deadline import Deadline
 from cluster.local import LocalRuntime
 from ingest.enrich import Enrichment
 from ingest.event_columns import EventColumns
@@ -171,7 +172,7 @@ class Replayed(LocalRuntime):
     def __init__(
         self, partitions: Sequence[Partition], settings: Settings, saved: Saved | None = None
     ) -> None:
-        self._enrichment, self._finder = enrichment(), Files((), 0)
+        self._enrichment, self._finder, self.deadline = enrichment(), Files((), 0), Deadline()
         self._settings = replace(settings, checkpoints=True)
         self._store = saved.store if saved else Kept()
         self._parts = list(saved.parts) if saved else []

@@ -5,19 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import patch
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.settings import Settings
+from actors.told_flows import ToldFlows
 from actors.waiting_flows import WaitingFlows
 from alerts.alert import hour_of
+from cluster.deadline import Deadline
 from ingest.enrich import Enrichment
 from ingest.holding_records import event_of
-from ingest.holdings import Changed, Deleted, Holdings, Picture, Thing, in_order
+from ingest.holdings import Changed, Deleted, Holdings, Picture, Thing
 from ingest.inventory import Inventory
+from ingest.pictures import in_order
 from ingest.records import FLOW, HOUR_US, Event, address_words
 from ingest.sources import Files, Found, Partition
 from ingest.told_holders import ToldHolders
@@ -83,7 +88,7 @@ class ToldRun(Replayed):
     ) -> None:
         about = enrichment()
         self._enrichment = Enrichment(ToldInventory(Inventory()), about.indicators, about.geography)
-        self._finder, self._settings = Files((), 0), settings
+        self._finder, self._settings, self.deadline = Files((), 0), settings, Deadline()
         self._store = saved.store if saved else Kept()
         self._parts = list(saved.parts) if saved else []
         self._wrote = saved.standing.shards if saved else 0
@@ -223,6 +228,8 @@ def test_logs_in_any_order_are_taken_alike_however_much_is_settled_at_a_time(
         return [*mine, *partitions([], more, 7)[2:]]
 
     whole = played(ToldRun(files(), settings()))
+    with patch("ingest.told_holders.FEW_THINGS", -1):  # once an hour, as where there are many things
+        assert played(ToldRun(files(), settings(routers=routers))) == whole
     run = ToldRun(files(), settings(shards=shards, routers=routers))
     if dies:
         run.advance(steps)
@@ -250,6 +257,94 @@ def test_flows_that_wait_are_in_a_checkpoint_and_go_out_hour_by_hour() -> None:
     assert again.take(first) == []
     assert [(source, len(rows)) for source, rows in again.take(first + 2)] == [("b", 2)]
     assert (len(again), again.first_hour) == (0, None)
+
+
+@QUICK
+@given(facts, talks, st.integers(1, 3), st.integers(0, 9), st.booleans())
+def test_a_flood_does_not_fill_the_memory_and_every_flow_has_its_fate(
+    some: list[Told], more: Talks, routers: int, bound: int, dies: bool
+) -> None:
+    """What finds no room is judged by what is known; nothing waits for ever, whoever reads what."""
+    with (
+        patch("actors.told_flows.MOST_WAITING", bound),
+        patch("actors.flow_taker.MANY_WAITING", max(bound - 2, 0)),
+    ):
+        run = ToldRun(partitions(some, more, 3), settings(routers=routers))
+        if dies:
+            run.advance(5)
+            if marked := run.advance(10, mark=True).marked:
+                saved = run.saved(marked[-1])
+                assert sum(len(one.flows()) for one in saved.standing.run.waiting) <= bound * routers
+                run = ToldRun(partitions(some, more, 3), settings(routers=routers), saved)
+        run.play()
+    counts = run.router.counts
+    assert counts.read == counts.flows_applied + counts.late + sum(counts.filtered.values()) + len(some)
+    waited = ToldRun(partitions(some, more, 3), settings(routers=routers))
+    waited.play()
+    assert waited.router.counts.unsettled == 0
+    assert waited.router.counts.read == counts.read
+
+
+def test_what_was_told_last_is_known_without_more_that_comes() -> None:
+    """An operator looks at how much is known; the last picture of a day stood as untold until the next record came."""
+    told_flows = ToldFlows(ToldInventory(Inventory()), (), ToldHolders())
+    told_flows.take([Changed(at(5), public(0, ADDRESSES[0], OWNERS[0]))], 0)
+    told_flows.settle(at(2))
+    assert told_flows.is_due(1)
+    told_flows.settle(at(6))
+    assert told_flows.holders is not None
+    assert told_flows.holders.spans().now.addresses == 1
+    assert not told_flows.is_due(1)
+
+
+def test_what_finds_no_room_is_counted_and_judged_by_what_is_known() -> None:
+    one, two = public(0, ADDRESSES[0], OWNERS[0]), public(0, ADDRESSES[0], OWNERS[1])
+    log = [Changed(at(0), one), Changed(at(61), two), Changed(at(200), one)]
+    rows = flows([Talk(ADDRESSES[0], C2, 22, 40, at(62), packets=8)])
+    with patch("actors.told_flows.MOST_WAITING", 10):
+        run = ToldRun([Listed("log", list(map(event_of, log)), 1), Listed("flows", rows, 7)], settings())
+        run.play()
+    assert run.router.counts.unsettled == len(rows) - 10
+    assert run.router.counts.flows_applied == len(rows)
+
+
+def test_changes_that_wait_are_bounded_and_the_rest_counts_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.told_holders.MOST_TOLD", 8)
+    holders, told = (
+        ToldHolders(),
+        [Changed(at(n), public(n % 5, f"20.1.0.{n}", OWNERS[n % 3])) for n in range(40)],
+    )
+    for one in told:
+        holders.take([(one.at_us, one)])
+        assert len(msgspec.msgpack.decode(holders.packed())["waiting"]) <= 8
+    older = Changed(at(0.5), public(9, "20.1.1.1", OWNERS[0]))
+    holders.take([(older.at_us, older)])
+    holders.settle(at(100))
+    whole = Holdings(looks_back=False)
+    for one in told:
+        whole.take(one)
+    spans = holders.spans()
+    assert [span for span in spans.spans if span.address != "20.1.1.1"] == whole.spans()
+    [late] = [span for span in spans.spans if span.address == "20.1.1.1"]
+    assert late.start_us > older.at_us, "what was settled of the time before stays true"
+    assert spans.now.hurried > 0
+    assert ToldHolders(holders.packed()).spans().now.hurried == spans.now.hurried
+
+
+def test_where_there_are_many_things_it_is_settled_when_an_hour_begins_and_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes seconds with 200,000 of them: with each change a server would do nothing else."""
+    monkeypatch.setattr("ingest.told_holders.FEW_THINGS", 0)
+    holders, begin = ToldHolders(), at(0)
+    holders.take([(begin, Changed(begin, public(0, ADDRESSES[0], OWNERS[0])))])
+    assert holders.settle(begin + 1), "the hour's begin is passed"
+    settled = []
+    for until_us in (at(1), at(20), at(59), at(60), at(60) + 1, at(61)):
+        holders.take([(until_us - 1, Changed(until_us - 1, public(0, ADDRESSES[0], OWNERS[until_us % 3])))])
+        settled.append(holders.settle(until_us))
+    assert settled == [False, False, False, True, True, False]
+    assert holders.settle(0, to_the_end=True)
 
 
 def test_a_state_that_is_none_is_refused() -> None:

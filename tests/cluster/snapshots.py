@@ -8,6 +8,7 @@ import msgspec
 
 from actors.steps import Counts
 from cluster.snapshot import RUNNING, CheckpointNow, FlowsLost, SinkNow, Snapshot, SourceNow, TcpNow, UdpNow
+from ingest.feed_history import FeedNow
 from ingest.told_holders import HoldersNow
 
 NOW_US = 1_790_000_000_000_000
@@ -28,7 +29,11 @@ def snapshot(**changed: Any) -> Snapshot:
         alerts={"high": 2, "medium": 14},
         open_hours=2,
         watermark_us=NOW_US - 700_000_000,
-        holders=HoldersNow(40, 38, 0, NOW_US - 5_000_000, 2),
+        holders=HoldersNow(40, 38, 0, NOW_US - 5_000_000, 2, 1),
+        feeds=[
+            FeedNow(name="list.txt", category="tor_exit_node", indicators=1_204, ended=33, forgotten=2),
+            FeedNow(name="list.txt", category="tor_exit_node", indicators=6, ended=0, forgotten=0),
+        ],
         sources=[
             SourceNow(name="edge-1", frontier_us=NOW_US - 90_000_000, lag_s=90.0),
             SourceNow(name="vaults", frontier_us=NOW_US - 30_000_000, lag_s=30.0, behind=42),

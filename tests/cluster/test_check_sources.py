@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.checking import run
+from cluster.checkpoints import Store
 from cluster.errors import UserError
 from tests.cluster.object_stores import azure_server, s3_server
 from tests.cluster.test_serve import START, free_port
@@ -60,6 +61,22 @@ def test_folders_that_share_files_are_refused_since_flows_would_count_twice(
     assert status == 3
     assert "[[sources]] 1: " in said
     assert f"files in it are those of another source, {tmp_path}/in, too, and would count twice" in said
+
+
+def test_a_port_of_a_servers_pages_that_is_taken_is_no_fault_of_the_server_that_has_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "in").mkdir()
+    port = free_port()
+    sources = f'[serve]\nlisten = "127.0.0.1:{port}"\n[[sources]]\nfolder = "in"\n'
+    with socket.create_server(("127.0.0.1", port)):
+        status, said = checked(tmp_path, sources)
+        assert status == 3
+        assert f"[serve] listen: WRONG: 127.0.0.1:{port}: the port is taken" in said
+        with Store(str(tmp_path / "state")).lock():
+            status, said = checked(tmp_path, sources)
+        assert status == 0, said
+        assert "a server runs with these checkpoints" in said
 
 
 @pytest.mark.parametrize("url", ["s3://", "abfs://", "s3:///"])

@@ -19,8 +19,10 @@ from cluster.simulating import run as simulate
 from cluster.status import opened, status_of
 from cluster.told import told_back
 from tests.cluster.operating import detected, ended, under_way
+from tests.cluster.test_feeds_runs import redshank
 from tests.cluster.test_serve import Served, until
 from tests.cluster.told_network import tell
+from tests.ingest.test_holdings import NIC, answer, interface, machine
 
 SINCE = "2025-10-07"
 
@@ -83,6 +85,20 @@ def test_check_says_how_much_is_known(told: Path, tmp_path: Path, capsys: pytest
     detected(config, tmp_path / "state")
     assert check(config) == 0
     assert f"resources, known since {SINCE}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_an_address_that_cant_be_read_is_said_to_who_asked_for_it(tmp_path: Path, asked: bool) -> None:
+    """Who has an inventory of another kind is not told of what they do not use, in place of an end without faults."""
+    (tmp_path / "redshank.toml").write_text(f"[inventory]\nfrom_telemetry = {str(asked).lower()}\n")
+    (tmp_path / "graph.json").write_text(json.dumps(answer(interface(ip="10.0.0.400", pip=""), machine(NIC))))
+    done = redshank("detect", str(tmp_path / "graph.json"), "--config", str(tmp_path / "redshank.toml"), "--runtime", "loop",
+                    "--alerts", str(tmp_path / "alerts.jsonl"))  # fmt: skip
+    kept = tmp_path / "rejected.jsonl"
+    assert done.returncode == (3 if asked else 0), done.stderr
+    assert kept.exists() == asked
+    if asked:
+        assert "something can't be read: privateIPAddress '10.0.0.400'; the rest counts" in kept.read_text()
 
 
 def test_a_part_that_is_of_another_version_is_told_by_name(tmp_path: Path) -> None:

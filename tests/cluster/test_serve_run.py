@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from actors.conductor import Progress, Standing
 from actors.saving import REJECTED as KIND
@@ -15,6 +16,7 @@ from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from cluster.beginning import SERVE, beginning
 from cluster.checkpoints import Store
+from cluster.deadline import Deadline
 from cluster.errors import LostError, UserError
 from cluster.places import StoreError
 from cluster.run import Every
@@ -27,6 +29,10 @@ from tests.cluster.scripted import LENGTH, NONE, REJECTED, Fails, Scripted, deat
 
 class Live(Scripted):
     """The same for a server."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.deadline = Deadline()
 
     def release(self, standing: Standing) -> None:
         """Nothing waits for it."""
@@ -150,6 +156,40 @@ def test_what_dies_while_a_server_stops_does_not_spoil_its_end(
     server.serve()
     assert calls == ["post", "post", "last", "last"]
     assert newest(tmp_path / "state").epoch == server.run.epoch
+
+
+def test_a_last_checkpoint_that_takes_too_long_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service manager would kill the server, and say that it failed; it could all be read again."""
+    server = a_server(tmp_path)
+    monkeypatch.setattr("cluster.server.STOP_S", 0.0)
+    monkeypatch.setattr(server, "_post", lambda phase: 0)
+    monkeypatch.setattr(server, "_once", server.stop)
+    monkeypatch.setattr(server.run, "checkpoint", server.run.runtime.deadline.check)
+    ended: list[str] = []
+    monkeypatch.setattr(server.handing, "stop", lambda: ended.append("handing"))
+    with capture_logs() as said:
+        server.serve()
+    assert ended == ["handing"], "threads are told to end even so"
+    assert [one["log_level"] for one in said] == ["warning"]
+    assert "what was read since the one before is read again" in said[0]["event"]
+
+
+def test_a_server_that_is_still_beginning_has_nothing_to_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's actors take long to come up on a busy machine, and a large state to be read."""
+    server = a_server(tmp_path)
+
+    def start(*_: Any) -> None:
+        server.stop()
+        server.run.runtime.deadline.check()
+
+    monkeypatch.setattr(server.run.runtime, "start", start)
+    with capture_logs() as said:
+        server.serve()
+    assert [(one["log_level"], one["event"]) for one in said] == [("info", "stopped before it had begun")]
 
 
 def test_a_flood_of_alerts_keeps_probes_and_signals_waiting_for_one_step_at_most(

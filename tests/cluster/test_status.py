@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
@@ -19,6 +20,8 @@ from cluster.cli import cli
 from cluster.errors import UserError
 from cluster.status import SourceRead, Status, opened, status_of, watermark
 from cluster.status_text import show
+from ingest.feed_history import FeedNow
+from ingest.told_holders import HoldersNow
 from tests.cluster.operating import detected, ended, organisation, under_way
 
 
@@ -216,3 +219,39 @@ def test_many_sources_are_summed_up(whole: Path) -> None:
     text = told(status)
     assert "and 490 more" in text
     assert text.count("file ") == 10
+
+
+def test_what_is_not_as_it_would_be_without_bounds_is_told(whole: Path) -> None:
+    status = status_of(Store(whole))
+    assert status.records is not None
+    well = told(status)
+    for words in ("judged by who was known", "full pages", "beyond the bound", "counted before"):
+        assert words not in well
+    said = told(
+        msgspec.structs.replace(
+            status,
+            records=msgspec.structs.replace(status.records, unsettled=1_200),
+            holders=HoldersNow(40, 38, 0, 1, refused=2, pages=3, hurried=4),
+        )
+    )
+    assert "for too many waited until that was settled: 1,200 flows" in said
+    assert (
+        "2 beyond the bound were refused; pictures taken for full pages of larger ones: 3; 4 changes counted before"
+        in " ".join(said.split())
+    )
+
+
+def test_how_much_of_each_feed_is_known_is_told(whole: Path) -> None:
+    """And what was forgotten of it: earlier hours, read again, would be matched without that."""
+    status = status_of(Store(whole))
+    assert status.feeds, "the organisation has feeds"
+    assert f"{status.feeds[0].name}: {status.feeds[0].indicators} indicators" in told(status)
+    many = [
+        FeedNow(name=f"list-{number}", category="tor_exit_node", indicators=1, ended=3, forgotten=2)
+        for number in range(12)
+    ]
+    said = told(msgspec.structs.replace(status, feeds=many))
+    assert (
+        "list-0: 1 indicator, 3 more in earlier hours; 2 of earlier hours are not known any more, beyond 1,000,000"
+    ) in said
+    assert "and 2 more" in said

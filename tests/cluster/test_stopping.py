@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.errors import LostError
 from cluster.stopping import Stopping
 from tests.cluster.receivers import receiving
 from tests.cluster.test_serve import until, write
@@ -154,5 +155,40 @@ def test_ray_does_not_take_the_signal_that_stops_a_server(monkeypatch: pytest.Mo
         signal.signal(signal.SIGTERM, stopping)
         ray_start.start(None)
         assert signal.getsignal(signal.SIGTERM) is stopping
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_signal_that_comes_while_ray_starts_is_a_stop_and_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray then leaves with 15, which a service manager takes for a failure; a start takes ten seconds on a busy machine."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    from cluster import ray_start
+
+    def init(*_: object, **__: object) -> None:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray_start, "SETTINGS", {})
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    before, stopping = signal.getsignal(signal.SIGTERM), Stopping()
+    try:
+        signal.signal(signal.SIGTERM, stopping)
+        with pytest.raises(KeyboardInterrupt):  # while it starts
+            ray_start.start(None)
+        stopped: list[int] = []
+        stopping.stop = lambda: stopped.append(1)
+        with pytest.raises(
+            LostError, match="told to stop while it started"
+        ):  # when it is begun again after a death
+            ray_start.started_again(None)
+        assert stopped == [1]
+        assert signal.getsignal(signal.SIGTERM) is stopping
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with pytest.raises(SystemExit):  # of `detect`: Ray's processes are ended as it leaves
+            ray_start.start(None)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -20,11 +20,13 @@ from ingest import holding_files
 from ingest.errors import ConfigurationError
 from ingest.event_reader import EventReader
 from ingest.holding_records import FAILED, NO_BODY, OTHER, PAGES, of_activity, thing_of, told_of
-from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing, in_order
+from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing
 from ingest.inventory import Inventory
 from ingest.logs_values import folded
 from ingest.networks import FOREVER_US
+from ingest.pictures import in_order
 from ingest.records import HOUR_US
+from ingest.told_holders import ToldHolders
 from tests.ingest.test_logs import VALUES
 
 GROUP = "/subscriptions/S1/resourceGroups/rg/providers"
@@ -266,6 +268,68 @@ def test_a_page_of_a_larger_answer_adds_and_takes_nothing_away(tmp_path: Path, c
     assert piece.filtered == {PAGES: 1}
 
 
+def network(count: int) -> list[dict[str, Any]]:
+    return [interface(f"{NIC}-{n}", f"10.1.{n // 250}.{n % 250}", VM, pip="") for n in range(count)]
+
+
+def told_of_both(folder: Path, first: Any, second: Any) -> tuple[set[str], set[str], int, int]:
+    """Two pictures, the second of later: whose addresses are held after it, by the command and by a run that is told, and
+    how many of the pictures each took for full pages."""
+    files = [
+        write(folder / f"2026-01-05T1{hour}-00-00Z.json", told) for hour, told in enumerate((first, second))
+    ]
+    found = holding_files.read(files)
+    holders = ToldHolders()
+    for path in files:
+        told = json.loads(path.read_text())
+        values = told if isinstance(told, list) else [told]
+        events = EventReader(str(path)).read(values).events.events(str(path))
+        holders.take((one.at_us, told_of(one.operation, one.details, one.at_us)) for one in events)
+    holders.settle(0, to_the_end=True)
+    again = ToldHolders(holders.packed()).spans()
+    held = {span.address for span in again.spans if span.end_us == FOREVER_US}
+    by_command = {line[0] for line in found.lines if not line[3]}
+    return by_command, held, sum(found.left_out.values()), again.now.pages
+
+
+@pytest.mark.parametrize("count", [100, 1_000, 2_000])
+@pytest.mark.parametrize("form", ["list", "answer"])
+def test_a_full_page_that_was_cut_out_by_hand_takes_nothing_away(
+    tmp_path: Path, count: int, form: str
+) -> None:
+    """`az graph query --query data` is a list: its first 1,000 rows must not make the machines of the others nobody's."""
+    rows = network(count + 1)
+    whole, page = answer(*rows), rows[:count]
+    by_command, held, said, pages = told_of_both(tmp_path, whole, page if form == "list" else {"data": page})
+    assert len(by_command) == count + 1
+    assert held == by_command
+    assert said == 1
+    assert pages == (form == "list"), "the answer's was told apart when it was read"
+
+
+@pytest.mark.parametrize("count", [99, 101, 999, 1_001])
+def test_another_list_is_a_picture_of_the_whole(tmp_path: Path, count: int) -> None:
+    rows = network(count + 1)
+    by_command, held, said, pages = told_of_both(tmp_path, answer(*rows), rows[:count])
+    assert (len(by_command), len(held), said, pages) == (count, count, 0, 0)
+
+
+@pytest.mark.parametrize("count", [100, 1_000])
+def test_an_answer_that_says_that_this_is_all_is_believed(tmp_path: Path, count: int) -> None:
+    rows = network(count + 1)
+    by_command, held, said, pages = told_of_both(tmp_path, answer(*rows), answer(*rows[:count]))
+    assert (len(by_command), len(held), said, pages) == (count, count, 0, 0)
+
+
+def test_pages_of_one_time_are_counted_together(tmp_path: Path) -> None:
+    rows = network(1_010)
+    before = write(tmp_path / "2026-01-05T10-00-00Z.json", answer(*rows))
+    pages = [rows[:1_000], rows[1_000:1_009]]
+    files = [write(tmp_path / f"{n}-2026-01-05T11-00-00Z.json", page) for n, page in enumerate(pages)]
+    found = holding_files.read([before, *files])
+    assert (sum(not line[3] for line in found.lines), sum(found.left_out.values())) == (1_009, 0)
+
+
 def test_a_write_between_two_answers_tells_when_it_was(tmp_path: Path) -> None:
     both = interface(), interface(NIC2, "10.0.0.5", VM2, pip="")
     moved = public(on=f"{NIC2}/ipConfigurations/c")
@@ -333,6 +397,51 @@ def test_what_cant_be_read_is_said_with_its_place_and_the_rest_counts(tmp_path: 
     assert [(one.offset, one.kind) for one in found.rejected][:2] == [(1, "inventory"), (2, "inventory")]
     assert len(found.rejected) == 3
     assert len(found.lines) == 2
+
+
+UNREAD = [
+    (interface(ip="10.0.0.4.5", pip=""), "privateIPAddress '10.0.0.4.5'"),
+    (interface(ip=7, pip=""), "privateIPAddress '7'"),  # type: ignore[arg-type]
+    (public(ip="13.70.0"), "ipAddress '13.70.0'"),
+    ({**interface(), "properties": {"ipConfigurations": "none"}}, "ipConfigurations is no list"),
+    (machine(*(f"{NIC}{n}" for n in range(257))), "networkInterfaces beyond the first 256"),
+]
+
+
+@pytest.mark.parametrize(("row", "reason"), UNREAD)
+def test_an_address_that_cant_be_read_is_said_and_the_rest_of_the_row_counts(
+    tmp_path: Path, row: dict[str, Any], reason: str
+) -> None:
+    """Else a machine goes unwatched, and nobody knows why."""
+    of_file = holding_files.read(
+        [write(tmp_path / "graph.json", answer(row, interface(NIC2, "10.0.0.5", VM2)))]
+    )
+    written = EventReader("log.json").read([record("10:00:00", f"{row['type']}/write", row, row["id"])])
+    graph = EventReader("graph.json").read([answer(row, interface(NIC2, "10.0.0.5", VM2))])
+    for rejected in (of_file.rejected, written.rejected, graph.rejected):
+        assert [(one.kind, one.offset) for one in rejected] == [("inventory", 0)]
+        assert reason in rejected[0].reason
+        assert rejected[0].excerpt
+    assert "10.0.0.5" in {line[0] for line in of_file.lines}
+    assert (written.read, len(written.events)) == (1, 2), "the record, and what it tells beside it"
+    assert (graph.read, len(graph.events)) == (1, 2)
+
+
+@pytest.mark.parametrize("value", [None, "", "0.0.0.0"])
+def test_an_address_that_is_not_given_is_no_fault(value: str | None) -> None:
+    faults: list[str] = []
+    thing_of(folded(interface(ip=value)), faults)  # type: ignore[arg-type]
+    assert faults == []
+
+
+def test_of_many_addresses_that_cant_be_read_a_few_are_named() -> None:
+    ways = [{"properties": {"privateIPAddress": f"10.0.0.{n}"}} for n in range(250, 264)]
+    piece = EventReader("a").read([answer({**interface(), "properties": {"ipConfigurations": ways}})])
+    [one] = piece.rejected
+    assert (
+        "privateIPAddress '10.0.0.256', privateIPAddress '10.0.0.257', privateIPAddress '10.0.0.258' and 5 more"
+        in one.reason
+    )
 
 
 def test_an_earlier_inventorys_lines_are_kept(tmp_path: Path) -> None:

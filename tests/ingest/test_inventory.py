@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ingest import inventory as module
 from ingest.errors import ConfigurationError
-from ingest.inventory import Interval, Inventory
+from ingest.inventory import UNPLACED, Interval, Inventory
 from ingest.inventory_file import CHUNK, NO_TIME_US, times
 from ingest.networks import words
 from ingest.records import HOUR_US, SECOND_US, Rejected, address_words
@@ -202,7 +202,8 @@ def test_a_scan_through_a_whole_network_does_not_fill_the_memory(monkeypatch: py
     inventory = Inventory.from_networks(["10.0.0.0/8"])
     asked = [f"10.0.0.{n}" for n in range(5)]
     assert holders(inventory, asked, 0) == ["ip:10.0.0.0", "ip:10.0.0.1", "ip:10.0.0.2", "", ""]
-    assert inventory.unplaced == 2
+    high, low = words(int(ip_address(f"::ffff:{address}")) for address in asked)
+    assert inventory.holders(high, low, 0).tolist() == [0, 1, 2, UNPLACED, UNPLACED], "which is told apart"
     assert holders(inventory, asked[:1], 0) == ["ip:10.0.0.0"]
     assert len(inventory.ids) == 3
 

@@ -10,8 +10,9 @@ import pytest
 from ingest.flows import FlowColumns
 from ingest.inventory import Inventory
 from ingest.records import HOUR_US, address_text, address_words
-from ingest.select import INWARD, IRRELEVANT, NOBODY, is_public, select
+from ingest.select import BEYOND, INWARD, IRRELEVANT, NOBODY, is_public, select
 from ingest.threat_intel import Indicators
+from ingest.told_inventory import ToldInventory
 from tests.ingest.selecting import (
     DB,
     FORMER,
@@ -134,6 +135,25 @@ def test_flows_of_addresses_that_nobody_holds_are_counted(inventory: Inventory) 
         inventory, flow(OUTSIDE, "10.0.0.200"), flow(LISTED, OUTSIDE, 443), flow(OUTSIDE, WEB, 80)
     )
     assert (len(found.rows), found.filtered) == (0, {NOBODY: 2, IRRELEVANT: 1})
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_addresses_of_networks_beyond_the_bound_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    """Else an operator whose machines are not watched any more reads that they are nobody's."""
+    monkeypatch.setattr("ingest.inventory.MAX_SEEN", 1)
+    given = Inventory.from_networks(["10.0.0.0/8"])
+    flows = [
+        flow(OUTSIDE, "10.0.0.1"),
+        flow(OUTSIDE, "10.0.0.2"),
+        flow(OUTSIDE, "10.0.0.3"),
+        flow(OUTSIDE, PUBLIC),
+    ]
+    found = select(
+        FlowColumns.of_rows(np.concatenate(flows)), ToldInventory(given) if is_told else given, Indicators()
+    )
+    assert (len(found.rows), found.filtered) == (1, {BEYOND: 2, NOBODY: 1})
 
 
 def test_ipv6_is_seen_as_well(inventory: Inventory) -> None:
