@@ -84,22 +84,22 @@ class Judgements:
     def __init__(self) -> None:
         self.rows: dict[Group, Row] = {}
         self.sampling = 1
-        self._waiting: list[tuple[Row, str, float]] = []
+        self._waiting: list[tuple[Row, str, float, int | None]] = []
         self._common: list[tuple[Row, str, float, Finding]] = []
 
     def row(self, name: str, sparse: bool) -> Row:
         """The group's row."""
         return self.rows.setdefault((name, "sparse" if sparse else "busy", self.sampling), Row())
 
-    def wait(self, name: str, mean: float, chance: float) -> None:
-        """A count or a mix of the hour that is being closed."""
-        self._waiting.append((self.row(name, mean < 1), name, chance))
+    def wait(self, name: str, mean: float, chance: float, count: int | None = None) -> None:
+        """A count or a mix of the hour that is being closed. `count`: of what the same crowd sends to all."""
+        self._waiting.append((self.row(name, mean < 1), name, chance, count))
 
     def close(self, organisation: OrganisationView) -> None:
         """What alerts on those counts would state, by what was known before this hour."""
-        for row, name, own in self._waiting:
+        for row, name, own, count in self._waiting:
             # It is never less than the model's: of most hours nothing more need be asked.
-            row.counted(own, counting.checked(name, own, organisation)[0] if own < LIMITS[0] else own)
+            row.counted(own, counting.checked(name, own, organisation, count)[0] if own < LIMITS[0] else own)
         for row, name, own, finding in self._common:
             asked = waves.chance_in(finding, organisation.risen(name)) if own < LIMITS[0] else own
             row.counted(own, counting.checked(name, asked, organisation)[0] if asked < LIMITS[0] else asked)
@@ -160,8 +160,8 @@ def watched(judgements: Judgements) -> Iterator[None]:
                 for mean, scatter, count, chance in zip(*said, strict=True):
                     judgements.wait_for_all(learned.name, mean, scatter, count, chance)
             else:
-                for mean, chance in zip(means.tolist(), tails.tolist(), strict=True):
-                    judgements.wait(learned.name, mean, chance)
+                for mean, chance, count in zip(means.tolist(), tails.tolist(), numbers.tolist(), strict=True):
+                    judgements.wait(learned.name, mean, chance, count if learned.crowd else None)
         learn(resources, learned, traffic, held, tally)
 
     def closed(organisation: OrganisationView, hour: int, tally: Any) -> None:

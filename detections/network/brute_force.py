@@ -56,6 +56,11 @@ class Aim:
         """Whether all see more of it on some days: sources that come, not what machines do."""
         return self.many and self.direction == "in"
 
+    @property
+    def by_scanner(self) -> bool:
+        """Whether it is how often one source knocks: any machine may be the next of a noisy one."""
+        return not self.many and self.direction == "in"
+
     def peers(self, hour: TrafficHour) -> tuple[Peer, ...]:
         """The peers with connections that were let through, most connections first."""
         everyone = hour.peers.get((self.service, self.direction))
@@ -90,6 +95,7 @@ BASELINES: dict[str, Learned] = {
         _observe(aim),
         counts=True,
         common=aim.by_internet,
+        crowd=aim.by_scanner,
         column=_column(aim),
     )
     for service in NAMES
@@ -246,7 +252,8 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
         said = finding.evidence
         risen = organisation.risen(aim.baseline) if aim.by_internet else 1.0
         chance = waves.chance_in(finding, risen)
-        verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation)
+        size = int(said["seen"]) if aim.by_scanner else None
+        verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation, size)
         if verdict.withheld:
             return waves.withheld(verdict, risen)
         if aim.by_internet and (wave := waves.of_all(aim.baseline, chance, organisation)):

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.population import WEEK, Population, Seasons, Tally, place_of, places_of
+from baselines.population import WEEK, Population, Seasons, Tally, places_of
+from baselines.sizes import place_of
 
 notes = st.lists(
     st.tuples(
