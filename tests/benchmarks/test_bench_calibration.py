@@ -17,7 +17,7 @@ from benchmarks.calibration import Judgements, Row, _judge, draw, table, verdict
 class Known:
     """An organisation in which every second hour is as unusual."""
 
-    def chance(self, baseline: str, score: float) -> float:
+    def chance(self, baseline: str, score: float, count: int | None = None) -> float:
         """What is measured."""
         assert baseline
         return 0.5 if score > 3.5 else 0.0
