@@ -7,8 +7,8 @@ the counts are kept of all entities' hours that are rare for their own, and a co
 
     share of the hours that are rare * share of these with as large a count.
 
-Beyond what is frequent enough to be counted the tail goes on exponentially. It is fitted to the lower three quarters,
-the others are 'at least so large' (a censored fit): an attack's own hours hardly move it.
+Beyond what is frequent enough to be counted the tail goes on exponentially. It is fitted to the lower half, the
+other hours are 'at least so large' (a censored fit): an attack's own hours hardly move it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Self
 from baselines.surprise import ENOUGH, TAIL_HOURS, whole
 
 RARE_SCORE = 2.5  # -log10 of the chance by the own model from which on an hour is rare
-CENSORED = 0.75  # of the hours of a tail
+CENSORED = 0.5  # of the hours of a tail: so many may be an attack's, and do not stretch it
 # So many hours count as if they had been seen with so much beyond a tail's begin: the noisy scanners of a honeypot.
 PRIOR_HOURS, PRIOR_MORE = 5.0, 10.0
 PLACES = 16 + 8 * 60  # of the histogram: more than any count has

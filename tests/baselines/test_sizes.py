@@ -43,11 +43,11 @@ def stated(seed: int, *, sized: bool) -> list[float]:
 
 
 def test_a_noisy_scanner_is_called_as_rare_as_it_is() -> None:
-    seeds = (1, 2, 3)
+    seeds = (1, 2)
     before = [chance for seed in seeds for chance in stated(seed, sized=False)]
     assert share_below(before, 1e-4) > 3e-4, "else the test says nothing"
     said = [chance for seed in seeds for chance in stated(seed, sized=True)]
-    assert len(said) > 50_000
+    assert len(said) > 30_000
     assert share_below(said, 1e-4) <= 3e-4
     assert 1e-3 / 3 <= share_below(said, 1e-3) <= 3e-3
 
