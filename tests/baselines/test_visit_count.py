@@ -59,9 +59,9 @@ def test_an_attack_in_the_days_of_learning_does_not_make_the_next_one_usual() ->
 def test_who_is_active_in_most_hours_is_judged_as_before(mean: int) -> None:
     rng = np.random.default_rng(3)
     busy, as_before = VisitCount(), SeasonalCount()
-    for hour in range(500):
+    for hour, count in enumerate(rng.poisson(mean, 500).tolist()):
         for model in (busy, as_before):
-            model.learn_one({"hour": hour, "count": int(rng.poisson(mean))})
+            model.learn_one({"hour": hour, "count": count})
     for count in range(mean, 5 * mean):
         assert busy.tail(count, 500) == pytest.approx(as_before.tail(count, 500), rel=0.2, abs=1e-7)
 
