@@ -165,7 +165,7 @@ class Judge:
             # Most hours are quite usual, and the tail costs more than all the rest: it is for the others.
             plain = count <= 2.0 * expected + 2.0
             chance = 1.0 if plain else model.tail(count, hour, profile, seen["dispersion"])
-            tally.surprise(name, -log10(chance) + 0.0, count if learned.crowd else None)
+            tally.surprise(name, -log10(chance) + 0.0, count if learned.crowd and not suspicious else None)
 
 
 def _may_be_told(detection: Detection, hour: int, passed: int) -> bool:

@@ -159,7 +159,7 @@ class Tally:
     def surprise(self, baseline: str, score: float, count: int | None = None) -> None:
         """How surprising an entity's hour was to its model: of every hour, flagged or not.
 
-        `count`: of what the same crowd sends to all.
+        `count`: of what the same crowd sends to all, and no finding holds suspicious.
         """
         sums = self._sums.setdefault(baseline, _Sums())
         sums.surprises.note(score)
