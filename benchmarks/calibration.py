@@ -29,7 +29,10 @@ from baselines import Novelty
 from cluster.detect import Options, detect
 from detections import counting
 from detections.declare import Finding
+from detections.key_vault import list_and_query, policy_change_and_query
 from detections.key_vault.habits import NEWS
+from detections.key_vault.high_vault_access_volume import SPANS
+from detections.key_vault.known import PEOPLES, REFUSED, TABLES
 from detections.network import waves
 from simulation import simulate
 from simulation.kinds import KINDS, kind_of
@@ -38,6 +41,9 @@ LIMITS = (1e-2, 1e-3, 1e-4)
 WEEK_H = 168
 FEW = 3.0  # to be expected below a limit: fewer say nothing of a factor of 3
 ENOUGH = 1_000  # judgements of a group before its line is drawn
+# Of these something new has a chance that alerts state; of other tables only what they hold is asked.
+BY_SEQUENCE = (*list_and_query.TABLES.values(), *policy_change_and_query.TABLES.values())
+NOVELTIES = frozenset((*TABLES.values(), PEOPLES, REFUSED, SPANS, *BY_SEQUENCE))
 
 
 @dataclass(slots=True)
@@ -127,7 +133,7 @@ def _judge(judgements: Judgements, learned: Any, view: Any, seen: Any) -> None:
             chance = model.tail(seen["count"], view.hour, season.profile, season.dispersion)
             judgements.wait(name, model.mean(view.hour, season.profile), chance)
     elif isinstance(model, Novelty):
-        if model.keys_known() and not seen["key"].startswith(NEWS):
+        if name in NOVELTIES and model.keys_known() and not seen["key"].startswith(NEWS):
             row = judgements.row(name, model.keys_known() < 10)
             row.met(model.chance_new(view.hour), not model.known(seen["key"]))
     elif learned.measured and seen["judged"]:
