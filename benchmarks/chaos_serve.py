@@ -13,8 +13,6 @@ import argparse
 import json
 import os
 import random
-import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -32,121 +30,22 @@ from typing import Any
 from alerts.store.store import AlertStore
 from alerts.work import Filter
 from benchmarks.chaos import below
-from cluster.simulating import run as simulate
+from benchmarks.chaos_world import START, Reference, World, last_words, lines_of, mark
 
-START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
 PATIENCE_S = 600.0  # on a busy machine
 BETWEEN_S = (0.2, 3.0)  # from coming up again to the next kill
 SETTLED_S = 12.0  # how old what a server says of its sinks may be, and longer than it looks for marks
-COMMON = """
-[detections]
-budget = 3
-learning_days = 2
-shadow = ["key_vault.unusual_application"]
-[expected]
-shipped = true
-[store]
-"""
-# Where it is one of a set the number of a line or octet tells of the run that read it, not of what was seen.
-PLACES = ("offset", "source", "records")
 RAYS = (
     "raylet",
     "control service",
 )  # without them Ray ends the driver, in its own library, without a word of ours
 BUSY = "timed out during startup"
-MARKED = 6  # alerts
 
 
 def _port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
-
-
-def placeless(said: dict[str, Any]) -> str:
-    """An alert without what tells of a run."""
-    told = {name: value for name, value in said.items() if name not in ("incident", "joins")}
-    for row in [*told["evidence"].get("records", ()), *told["evidence"].get("top_peers", ())]:
-        for place in PLACES:
-            row.pop(place, None)
-    return json.dumps(told, sort_keys=True)
-
-
-def last_words(lines: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """The last word on each alert."""
-    last = {one["id"]: one for one in lines}
-    return {id_: placeless(one) for id_, one in last.items() if not one.get("withdrawn")}
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-class World:
-    """Telemetry by day, and what `detect` makes of it: in two runs, with marks between."""
-
-    def __init__(self, folder: Path, days: int, seed: int) -> None:
-        self.folder, self.files = folder, folder / "made"
-        simulate(self.files, days, seed, ())
-        self.days: dict[str, list[Path]] = {}
-        for path in sorted((self.files / "telemetry").rglob("*")):
-            found = re.search(r"y=(\d+)/m=(\d+)/d=(\d+)|(\d{4})-(\d\d)-(\d\d)", str(path))
-            if path.is_file() and found:
-                day = "-".join(one for one in found.groups() if one)
-                self.days.setdefault(day, []).append(path)
-        self.about = (self.files / "redshank.toml").read_text().replace("[detections]\ndisable = []\n", "")
-
-    def lay(self, days: Iterable[str], folder: Path) -> None:
-        """Those days' files, each whole when it appears."""
-        for path in (path for day in days for path in self.days[day]):
-            to = folder / path.relative_to(self.files / "telemetry")
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, to.with_name(f".{to.name}.new"))
-            to.with_name(f".{to.name}.new").rename(to)
-
-    def configuration(self, path: Path, more: str) -> Path:
-        """A configuration with all that bears on alerts."""
-        shutil.copytree(self.files / "feeds", path.parent / "feeds", dirs_exist_ok=True)
-        shutil.copy(self.files / "inventory.csv", path.parent / "inventory.csv")
-        path.write_text(self.about + COMMON + more)
-        return path
-
-
-class Reference:
-    """What `redshank detect` makes of it."""
-
-    def __init__(self, world: World) -> None:
-        self.folder = world.folder / "detect"
-        self.folder.mkdir()
-        config = world.configuration(self.folder / "redshank.toml", "")
-        names, self.read = list(world.days), list[int]()
-        self.halves = [names[:-1], names[-1:]]  # most attacks come late
-        told: list[dict[str, Any]] = []
-        for number, days in enumerate(self.halves):
-            world.lay(days, self.folder / f"in{number}")
-            out = self.folder / f"{number}.jsonl"
-            words = ["--config", str(config), "--alerts", str(out), "--state", str(self.folder / "state")]
-            words = ["detect", str(self.folder / f"in{number}"), *words, "--runtime", "loop"]
-            done = subprocess.run([*START, *words], capture_output=True, text=True, check=False)
-            if done.returncode not in (0, 3):
-                raise RuntimeError(done.stderr[-2_000:])
-            self.read.append(int(re.search(r"([\d,]+) records? read", done.stderr)[1].replace(",", "")))  # type: ignore[index]
-            told += _lines(out)
-            if number == 0:
-                # What a run tells of hours that stay open at its end, a server tells later.
-                closed = [one["id"] for one in told if one["start"] < days[-1]]
-                self.marks = closed[:: max(1, len(closed) // MARKED)]
-                mark(config, self.marks)
-        self.alerts = last_words(told)
-
-
-def mark(config: Path, ids: Iterable[str]) -> None:
-    """As an analyst would."""
-    for id_ in ids:
-        words = ["alerts", "mark", id_, "benign", "--as", "uma", "--config", str(config)]
-        done = subprocess.run([*START, *words], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stderr[-2_000:])
 
 
 class Served:
@@ -246,6 +145,12 @@ path = "sink.jsonl"
             )
         self.recovered_s.append(time.monotonic() - begun)
 
+    def end(self) -> None:
+        """Nothing of it is left behind, whatever has gone wrong."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
     def stop(self) -> float:
         """By SIGTERM; how long it took."""
         assert self.process is not None
@@ -273,6 +178,15 @@ def round_of(
 ) -> Served:
     """One run with so many kills, spread over the days."""
     served = Served(world, folder, runtime, chance)
+    try:
+        _run(served, world, reference, kills, kinds)
+    finally:
+        served.end()
+    return served
+
+
+def _run(served: Served, world: World, reference: Reference, kills: int, kinds: Iterable[str]) -> None:
+    folder, chance = served.folder, served.chance
     served.start()
     served.until(bool)
     days, left, due = len(world.days), kills, 0
@@ -289,7 +203,8 @@ def round_of(
         due += reference.read[number]
         served.until(lambda now, due=due: now["counts"]["read"] >= due)  # type: ignore[misc]
         if number == 0:
-            time.sleep(SETTLED_S)
+            store = folder / "redshank.db"
+            served.until(lambda _, store=store: set(reference.marks) <= _stored(store).keys())  # type: ignore[misc]
             mark(served.config, reference.marks)
             time.sleep(SETTLED_S)
     stopped_s = served.stop()
@@ -305,13 +220,12 @@ def round_of(
     stopped_s = max(stopped_s, served.stop())
     _compare(served, reference, last)
     print(f"  stopped by SIGTERM in {stopped_s:.1f} s at most", flush=True)
-    return served
 
 
 def _compare(served: Served, reference: Reference, now: Any) -> None:
     told = {
-        "alerts.jsonl": last_words(_lines(served.folder / "alerts.jsonl")),
-        "the sink": last_words(_lines(served.folder / "sink.jsonl")),
+        "alerts.jsonl": last_words(lines_of(served.folder / "alerts.jsonl")),
+        "the sink": last_words(lines_of(served.folder / "sink.jsonl")),
         "the store": _stored(served.folder / "redshank.db"),
     }
     for where, found in told.items():
@@ -350,7 +264,7 @@ def main() -> int:
     given = parser.parse_args()
     chance, total, rounds = random.Random(given.seed), Counter[str](), 0
     recovered: list[float] = []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         world = World(Path(name), given.days, given.seed)
         reference = Reference(world)
         print(f"detect: {len(reference.alerts)} alerts of {sum(reference.read):,} records", flush=True)

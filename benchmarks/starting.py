@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.chaos_serve import Served, World
+from benchmarks.chaos_serve import Served
+from benchmarks.chaos_world import World
 from benchmarks.running import Family
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import chaos_serve
-from benchmarks.chaos_serve import Reference, World, round_of
+from benchmarks.chaos_serve import round_of
+from benchmarks.chaos_world import Reference, World
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,8 @@ def main(port: int) -> None:
                 return {"error": "invalid_grant", "error_description": "the verifier is wrong"}, 400
         return None
 
-    app.run("127.0.0.1", port)
+    # In its debug mode another process serves, which outlives this one.
+    app.run("127.0.0.1", port, debug=False)
 
 
 if __name__ == "__main__":
