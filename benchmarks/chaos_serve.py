@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -161,6 +162,14 @@ path = "sink.jsonl"
             self.faults.append(f"SIGTERM: it ended with {status}")
         return time.monotonic() - begun
 
+    def again(self, silence: str) -> float:
+        """Stopped, and started with sources that hold hours open for so many minutes; how long the stop took."""
+        stopped_s = self.stop()
+        text = re.sub("silence_minutes = .*", f"silence_minutes = {silence}", self.config.read_text())
+        self.config.write_text(text)
+        self.start()
+        return stopped_s
+
 
 def _long(begun: float) -> bool:
     """A kill that did no harm (a process that was about to end) is waited for no longer."""
@@ -202,16 +211,13 @@ def _run(served: Served, world: World, reference: Reference, kills: int, kinds: 
                 served.kill(kinds)
         due += reference.read[number]
         served.until(lambda now, due=due: now["counts"]["read"] >= due)  # type: ignore[misc]
-        if number == 0:
-            store = folder / "redshank.db"
-            served.until(lambda _, store=store: set(reference.marks) <= _stored(store).keys())  # type: ignore[misc]
+        if number == 0 and reference.marks:
+            served.again("0.05")  # hours close, as far as `detect` has closed them
+            served.until(lambda _: set(reference.marks) <= _stored(folder / "redshank.db").keys())
             mark(served.config, reference.marks)
             time.sleep(SETTLED_S)
-    stopped_s = served.stop()
-    served.config.write_text(
-        served.config.read_text().replace("silence_minutes = 600", "silence_minutes = 0.05")
-    )
-    served.start()
+            served.again("600")
+    stopped_s = served.again("0.05")
     served.until(lambda now: not now["open_hours"])
     time.sleep(SETTLED_S)
     last = served.until(
