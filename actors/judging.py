@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from actors.messages import Fault, Found
 from actors.settings import Settings
 from baselines.population import Tally
+from baselines.seasonal_count import SeasonalCount
+from baselines.visit_count import VisitCount
 from detections.declare import Detection, Learned, Learning
 from detections.view import Hour, TrafficHour
 
@@ -62,6 +64,7 @@ class Judge:
         self._all = tuple(self._asked.values())
         # By the operations of an hour and of the one before: the detections that may find something.
         self._shortened: dict[tuple[Operations, Operations], tuple[Asked, ...]] = {}
+        self._visits = [name for name, learned in self.baselines.items() if learned.make is VisitCount]
 
     def prepare(self, models: dict[str, Any]) -> None:
         """Give an entity the models that it lacks."""
@@ -69,6 +72,9 @@ class Judge:
             for name, learned in self.baselines.items():
                 if name not in models:
                     models[name] = learned.make()
+        for name in self._visits:
+            if type(models[name]) is SeasonalCount:  # saved by a version that knew no sizes
+                models[name] = VisitCount.of(models[name])
 
     def begin(self) -> None:
         """A new hour: its entities are to be judged in the order of their keys."""
@@ -180,24 +186,25 @@ class Judge:
                 observation["profile"], observation["dispersion"] = season.profile, season.dispersion
                 if model.last_hour is not None:
                     observation["skipped"] = view.seasons.skipped(name, model.last_hour, view.hour)
-                self._count(name, model, observation, suspicious, tally)
+                self._count(learned, model, observation, suspicious, tally)
             elif learned.measured and observation["judged"]:
                 tally.surprise(name, model.score_one(observation))
             slowly = HELD_COUNT if learned.counts else HELD_WEIGHT
             model.learn_one(observation, w=slowly if suspicious else 1.0)
 
-    def _count(self, name: str, model: Any, seen: dict[str, Any], suspicious: bool, tally: Tally) -> None:
+    def _count(
+        self, learned: Learned, model: Any, seen: dict[str, Any], suspicious: bool, tally: Tally
+    ) -> None:
         """Tell the population of a count, and of how surprising it was to a model that knows its entity."""
-        hour, count, profile = seen["hour"], seen["count"], seen["profile"]
+        name, hour, count, profile = learned.name, seen["hour"], seen["count"], seen["profile"]
         expected = model.mean(hour, profile)
         if not suspicious:
             tally.note(name, count, expected)
         if model.hours_learned(hour) >= HOURS_TO_KNOW:
             # Most hours are quite usual, and the tail costs more than all the rest: it is for the others.
             plain = count <= 2.0 * expected + 2.0
-            tally.surprise(
-                name, 0.0 if plain else -log10(model.tail(count, hour, profile, seen["dispersion"]))
-            )
+            chance = 1.0 if plain else model.tail(count, hour, profile, seen["dispersion"])
+            tally.surprise(name, -log10(chance) + 0.0, count if learned.crowd and not suspicious else None)
 
 
 def _may_find(detection: Detection, done: Set[str]) -> bool:

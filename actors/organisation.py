@@ -215,9 +215,9 @@ class OrganisationView:
         """Share of entity-hours (not zero) with at least this count."""
         return self.population.share_at_least(baseline, count)
 
-    def chance(self, baseline: str, score: float) -> float | None:
+    def chance(self, baseline: str, score: float, count: int | None = None) -> float | None:
         """Share of entity-hours (not zero) that were at least so surprising to their own entity's model."""
-        return self.population.chance(baseline, score)
+        return self.population.chance(baseline, score, count)
 
     def typical(self, baseline: str) -> float | None:
         """Mean count of entity-hours that were not zero."""

@@ -210,8 +210,9 @@ class Resources:
         tally.plain(name, int(np.count_nonzero(known & plain)))
         wild = known & ~plain
         tails = table.tails(entities[wild], counts[wild], hour, season.profile, season.dispersion)
-        for chance in tails.tolist():
-            tally.surprise(name, -log10(chance))
+        sized = ~suspicious[wild] & learned.crowd  # an attack that goes on must not become the crowd's way
+        for chance, count, said in zip(tails.tolist(), counts[wild].tolist(), sized.tolist(), strict=True):
+            tally.surprise(name, -log10(chance), count if said else None)
         skipped = self._skipped(name, traffic, table.last_hours(entities))
         weight = np.where(suspicious, HELD_COUNT, 1.0)
         table.learn(entities, counts, hour, season.profile, season.dispersion, skipped, weight)

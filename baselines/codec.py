@@ -9,10 +9,11 @@ from baselines.idle import Idle
 from baselines.mix import Mix
 from baselines.novelty import Novelty
 from baselines.seasonal_count import SeasonalCount
+from baselines.visit_count import VisitCount
 from baselines.whereabouts import Whereabouts
 
 ALLOWED: dict[str, type[Model]] = {
-    model.__name__: model for model in (Idle, Mix, Novelty, SeasonalCount, Whereabouts)
+    model.__name__: model for model in (Idle, Mix, Novelty, SeasonalCount, VisitCount, Whereabouts)
 }
 
 

@@ -1,8 +1,8 @@
 """The organisation's view of counts: in integers, so that shards may be added up in any order.
 
 For each counting baseline: how busy each hour of the week is (the profile), how much more counts scatter
-than chance would have it (the dispersion), how large counts are (a histogram), and how surprising they were to
-their entity's model (`baselines.surprise`).
+than chance would have it (the dispersion), how large counts are (a histogram), how surprising they were to
+their entity's model (`baselines.surprise`), and how large those were that were rare to it (`baselines.sizes`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from baselines.negative_binomial import zeros_beside, zeros_beside_many
+from baselines.sizes import RARE_SCORE, Sizes, place_of
 from baselines.surprise import Surprises, whole
 
 WEEK = 168
@@ -45,7 +46,18 @@ _FLAT = Season()
 class _Sums:
     """What is added up for one baseline."""
 
-    __slots__ = ("capped", "due", "excess", "histogram", "hours", "met", "squares", "surprises", "total")
+    __slots__ = (
+        "capped",
+        "due",
+        "excess",
+        "histogram",
+        "hours",
+        "met",
+        "sizes",
+        "squares",
+        "surprises",
+        "total",
+    )
 
     def __init__(self) -> None:
         self.hours = 0  # entity-hours that were not zero
@@ -59,6 +71,7 @@ class _Sums:
         self.due = 0
         self.histogram: dict[int, int] = {}
         self.surprises = Surprises()
+        self.sizes = Sizes()
 
     def add(self, other: _Sums, *, surprises: bool = True) -> None:
         for name in ("hours", "total", "capped", "excess", "squares", "met", "due"):
@@ -67,31 +80,22 @@ class _Sums:
             self.histogram[place] = self.histogram.get(place, 0) + number
         if surprises:
             self.surprises.add(other.surprises)
+            self.sizes.add(other.sizes)
 
     def state(self) -> list[Any]:
         numbers = [self.hours, self.total, self.capped, self.excess, self.squares]
-        return [*numbers, sorted(self.histogram.items()), self.surprises.state(), self.met, self.due]
+        seen = [sorted(self.histogram.items()), self.surprises.state()]
+        return [*numbers, *seen, self.met, self.due, self.sizes.state()]
 
     @classmethod
     def restore(cls, state: Iterable[Any]) -> Self:
         sums = cls()
-        sums.hours, sums.total, sums.capped, sums.excess, sums.squares, pairs, surprises, *level = state
-        sums.met, sums.due = map(whole, level or (0, 0))  # older states knew nothing of it
+        sums.hours, sums.total, sums.capped, sums.excess, sums.squares, pairs, surprises, *later = state
+        sums.met, sums.due = map(whole, later[:2] or (0, 0))  # older states knew nothing of it
+        sums.sizes = Sizes.restore(later[2] if len(later) > 2 else ())
         sums.histogram = {whole(place): whole(number) for place, number in pairs}
         sums.surprises = Surprises.restore(surprises)
         return sums
-
-
-def place_of(count: int) -> int:
-    """The histogram's place of a count: exact below 16, then eight places to a doubling.
-
-    >>> [place_of(count) for count in (1, 15, 16, 17, 18, 32)]
-    [1, 15, 16, 16, 17, 24]
-    """
-    if count < 16:
-        return count
-    doublings = count.bit_length() - 5
-    return 16 + 8 * doublings + ((count >> (doublings + 1)) & 7)
 
 
 def places_of(counts: Ints) -> Ints:
@@ -161,9 +165,15 @@ class Tally:
         sums.met += int((capped[said] * share).astype(np.int64).sum())
         sums.due += int(((1.0 + unseen) * mean * share).astype(np.int64).sum())
 
-    def surprise(self, baseline: str, score: float) -> None:
-        """How surprising an entity's hour was to its model: of every hour, flagged or not."""
-        self._of(baseline).surprises.note(score)
+    def surprise(self, baseline: str, score: float, count: int | None = None) -> None:
+        """How surprising an entity's hour was to its model: of every hour, flagged or not.
+
+        `count`: of what the same crowd sends to all, and no finding holds suspicious.
+        """
+        sums = self._of(baseline)
+        sums.surprises.note(score)
+        if count is not None and score >= RARE_SCORE:
+            sums.sizes.note(count)
 
     def plain(self, baseline: str, hours: int) -> None:
         """So many entities' hours surprised nobody."""
@@ -309,10 +319,16 @@ class Population:
         place = place_of(count)
         return sum(number for at, number in sums.histogram.items() if at >= place) / sums.hours
 
-    def chance(self, baseline: str, score: float) -> float | None:
-        """Share of the entity-hours that scored at least so high; None: too few known."""
+    def chance(self, baseline: str, score: float, count: int | None = None) -> float | None:
+        """Share of the entity-hours that scored at least so high; None: too few known.
+
+        `count`: of what the same crowd sends to all; never less than the share of hours that were rare with as much.
+        """
         sums = self._sums.get(baseline)
-        return None if sums is None else sums.surprises.chance(score)
+        known = None if sums is None else sums.surprises.chance(score)
+        if sums is None or known is None or count is None:
+            return known
+        return max(known, sums.sizes.chance(count, sums.surprises.hours))
 
     def risen(self, baseline: str, now: Tally) -> float:
         """How many times as much as usual all entities together count in an hour: what one of them did is not in it.

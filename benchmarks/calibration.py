@@ -29,7 +29,10 @@ from baselines import Novelty
 from cluster.detect import Options, detect
 from detections import counting
 from detections.declare import Finding
+from detections.key_vault import list_and_query, policy_change_and_query
 from detections.key_vault.habits import NEWS
+from detections.key_vault.high_vault_access_volume import SPANS
+from detections.key_vault.known import PEOPLES, REFUSED, TABLES
 from detections.network import waves
 from simulation import simulate
 from simulation.kinds import KINDS, kind_of
@@ -38,6 +41,9 @@ LIMITS = (1e-2, 1e-3, 1e-4)
 WEEK_H = 168
 FEW = 3.0  # to be expected below a limit: fewer say nothing of a factor of 3
 ENOUGH = 1_000  # judgements of a group before its line is drawn
+# Of these something new has a chance that alerts state; of other tables only what they hold is asked.
+BY_SEQUENCE = (*list_and_query.TABLES.values(), *policy_change_and_query.TABLES.values())
+NOVELTIES = frozenset((*TABLES.values(), PEOPLES, REFUSED, SPANS, *BY_SEQUENCE))
 
 
 @dataclass(slots=True)
@@ -84,22 +90,22 @@ class Judgements:
     def __init__(self) -> None:
         self.rows: dict[Group, Row] = {}
         self.sampling = 1
-        self._waiting: list[tuple[Row, str, float]] = []
+        self._waiting: list[tuple[Row, str, float, int | None]] = []
         self._common: list[tuple[Row, str, float, Finding]] = []
 
     def row(self, name: str, sparse: bool) -> Row:
         """The group's row."""
         return self.rows.setdefault((name, "sparse" if sparse else "busy", self.sampling), Row())
 
-    def wait(self, name: str, mean: float, chance: float) -> None:
-        """A count or a mix of the hour that is being closed."""
-        self._waiting.append((self.row(name, mean < 1), name, chance))
+    def wait(self, name: str, mean: float, chance: float, count: int | None = None) -> None:
+        """A count or a mix of the hour that is being closed. `count`: of what the same crowd sends to all."""
+        self._waiting.append((self.row(name, mean < 1), name, chance, count))
 
     def close(self, organisation: OrganisationView) -> None:
         """What alerts on those counts would state, by what was known before this hour."""
-        for row, name, own in self._waiting:
+        for row, name, own, count in self._waiting:
             # It is never less than the model's: of most hours nothing more need be asked.
-            row.counted(own, counting.checked(name, own, organisation)[0] if own < LIMITS[0] else own)
+            row.counted(own, counting.checked(name, own, organisation, count)[0] if own < LIMITS[0] else own)
         for row, name, own, finding in self._common:
             asked = waves.chance_in(finding, organisation.risen(name)) if own < LIMITS[0] else own
             row.counted(own, counting.checked(name, asked, organisation)[0] if asked < LIMITS[0] else asked)
@@ -127,7 +133,7 @@ def _judge(judgements: Judgements, learned: Any, view: Any, seen: Any) -> None:
             chance = model.tail(seen["count"], view.hour, season.profile, season.dispersion)
             judgements.wait(name, model.mean(view.hour, season.profile), chance)
     elif isinstance(model, Novelty):
-        if model.keys_known() and not seen["key"].startswith(NEWS):
+        if name in NOVELTIES and model.keys_known() and not seen["key"].startswith(NEWS):
             row = judgements.row(name, model.keys_known() < 10)
             row.met(model.chance_new(view.hour), not model.known(seen["key"]))
     elif learned.measured and seen["judged"]:
@@ -160,8 +166,8 @@ def watched(judgements: Judgements) -> Iterator[None]:
                 for mean, scatter, count, chance in zip(*said, strict=True):
                     judgements.wait_for_all(learned.name, mean, scatter, count, chance)
             else:
-                for mean, chance in zip(means.tolist(), tails.tolist(), strict=True):
-                    judgements.wait(learned.name, mean, chance)
+                for mean, chance, count in zip(means.tolist(), tails.tolist(), numbers.tolist(), strict=True):
+                    judgements.wait(learned.name, mean, chance, count if learned.crowd else None)
         learn(resources, learned, traffic, held, tally)
 
     def closed(organisation: OrganisationView, hour: int, tally: Any) -> None:

@@ -59,18 +59,25 @@ def usual(model: Any, count: int, hour: int, season: Season) -> dict[str, Any]:
     return {"usual_at_most": usual_at_most(lambda number: model.tail(number, hour, *with_season)), **known}
 
 
-def checked(baseline: str, chance: float, organisation: Organisation) -> tuple[float, bool]:
-    """The chance as all entities' hours have it, never less than the model's; and whether it was measured."""
-    known = organisation.chance(baseline, score(chance))
+def checked(
+    baseline: str, chance: float, organisation: Organisation, count: int | None = None
+) -> tuple[float, bool]:
+    """The chance as all entities' hours have it, never less than the model's; and whether it was measured.
+
+    `count`: of what the same crowd sends to all (`Learned.crowd`).
+    """
+    known = organisation.chance(baseline, score(chance), count)
     if known is None:
         known = COLD_SHARE * 10.0 ** (-max(0.0, score(chance) - COLD_FROM) / COLD_SCALE)
         return max(chance, known), False
     return max(chance, known), True
 
 
-def verdict(baseline: str, chance: float, threshold: float, organisation: Organisation) -> Verdict:
+def verdict(
+    baseline: str, chance: float, threshold: float, organisation: Organisation, count: int | None = None
+) -> Verdict:
     """Withheld where the measured chance is above the threshold; else with the evidence that says so."""
-    measured, known = checked(baseline, chance, organisation)
+    measured, known = checked(baseline, chance, organisation, count)
     told: dict[str, Any] = {
         "improbability": rounded(measured),
         "odds": odds(measured),

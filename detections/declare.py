@@ -68,6 +68,8 @@ class Learned:
     # as `observe` gives. The engine then keeps the models as columns.
     column: Callable[[Traffic], tuple[Any, Any]] | None = None
     common: bool = False  # a count of what comes to all: an hour in which all see more is judged by that
+    # A count of what the same crowd sends to all: how large rare hours are is measured over all (`baselines.sizes`).
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,10 @@ class Organisation(Protocol):
     def share_at_least(self, baseline: str, count: int) -> float | None:
         """Share of all entity-hours with a nonzero count whose count was at least this; None: too few known."""
 
-    def chance(self, baseline: str, score: float) -> float | None:
+    def chance(self, baseline: str, score: float, count: int | None = None) -> float | None:
         """Share of all entity-hours with a nonzero count that were at least so surprising (-log10 of the
-        chance that their own entity's model gave them); None: too few known."""
+        chance that their own entity's model gave them); None: too few known. `count`: of what the same crowd sends to
+        all; then it is no less than the share that was rare for whom it belongs to and had as much."""
 
     def alike(self, baseline: str, score: float) -> tuple[int, int]:
         """How many entities' counts of this hour surprised their model so much, of how many with a count."""

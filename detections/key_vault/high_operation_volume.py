@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from baselines.large_days import DAYS, WEEKS
-from baselines.seasonal_count import SeasonalCount
+from baselines.visit_count import VisitCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Stated, Verdict
@@ -128,7 +128,7 @@ DETECTION = Detection(
     techniques=("T1555.006", "T1078.004"),
     remediation=REMEDIATION,
     judge=judge,
-    baselines=(Learned(BASELINE, SeasonalCount, _observe, counts=True), BURSTS, SCHEDULE),
+    baselines=(Learned(BASELINE, VisitCount, _observe, counts=True), BURSTS, SCHEDULE),
     learning=Learning(days=LEARNING_DAYS, events=LEARNING_EVENTS),
     confirm=confirm,
     stated=Stated(BASELINE, THRESHOLD),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from baselines.seasonal_count import SeasonalCount
+from baselines.visit_count import VisitCount
 from detections.declare import Detection, Finding, Learned, Stated, Verdict
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import (
@@ -272,7 +272,7 @@ DETECTION = Detection(
     baselines=(
         Learned(VAULTS, novelty, _observe_vaults),
         habit(SPANS, _observe_spans),
-        Learned(COUNTS, SeasonalCount, _observe_counts, counts=True),
+        Learned(COUNTS, VisitCount, _observe_counts, counts=True),
     ),
     confirm=confirm,
     stated=Stated(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from baselines.seasonal_count import SeasonalCount
+from baselines.visit_count import VisitCount
 from detections.declare import Finding, Learned
 from detections.key_vault.habits import RARE
 from detections.key_vault.met import met
@@ -37,4 +37,4 @@ def as_others(found: Finding, organisation: Organisation) -> str:
     return f"in {share:.0%} of the hours in which people read from a vault, somebody read as much"
 
 
-VISITS = Learned(BASELINE, SeasonalCount, _observe, counts=True)
+VISITS = Learned(BASELINE, VisitCount, _observe, counts=True)

@@ -33,6 +33,7 @@ FLOOR_PEERS = 15
 LEAST_FLOOR = 15
 SHORT_SHARE = 0.5  # of an outgoing brute force's connections at least so many are short
 WAVES = "Where all resources together see more sources than usual, the hour is judged by that. "
+SIZES = ", or were rare to it with as many connections, whichever are more"
 TOP = 10
 NAMES = {"ssh": "SSH", "rdp": "RDP"}
 PORTS = {"ssh": 22, "rdp": 3389}
@@ -55,6 +56,11 @@ class Aim:
     def by_internet(self) -> bool:
         """Whether all see more of it on some days: sources that come, not what machines do."""
         return self.many and self.direction == "in"
+
+    @property
+    def by_scanner(self) -> bool:
+        """Whether it is how often one source knocks: any machine may be the next of a noisy one."""
+        return not self.many and self.direction == "in"
 
     def peers(self, hour: TrafficHour) -> tuple[Peer, ...]:
         """The peers with connections that were let through, most connections first."""
@@ -90,6 +96,7 @@ BASELINES: dict[str, Learned] = {
         _observe(aim),
         counts=True,
         common=aim.by_internet,
+        crowd=aim.by_scanner,
         column=_column(aim),
     )
     for service in NAMES
@@ -246,7 +253,8 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
         said = finding.evidence
         risen = organisation.risen(aim.baseline) if aim.by_internet else 1.0
         chance = waves.chance_in(finding, risen)
-        verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation)
+        size = int(said["seen"]) if aim.by_scanner else None
+        verdict = counting.verdict(aim.baseline, chance, said["threshold"], organisation, size)
         if verdict.withheld:
             return waves.withheld(verdict, risen)
         if aim.by_internet and (wave := waves.of_all(aim.baseline, chance, organisation)):
@@ -342,7 +350,7 @@ def detection(
             "a negative binomial of the resource's own slow mean, the organisation's profile of the hour of the week, "
             f"and the dispersion of both. {WAVES if aim.by_internet else ''}At the hour's close the chance is measured: it "
             "is the share of all resources' "
-            f"hours that surprised their own model as much, and below {THRESHOLD:g} it is an alert. So the internet's "
+            f"hours that surprised their own model as much{SIZES if aim.by_scanner else ''}, and below {THRESHOLD:g} it is an alert. So the internet's "
             "background of scans, with the noisy ones among them and with its waves, raises nothing. What came in that size on "
             f"{DAYS} earlier days, or in {WEEKS} weeks at the same hour, is a job of its own, and told only if it grows, or comes at another time of day. "
             "What goes on hour after hour "

@@ -70,6 +70,7 @@ STREAMS: dict[str, tuple[Stream, int, int]] = {
     "Mix": (mixes, 4_000, 3_000),
     "Novelty": (keys, 200_000, 80_000),
     "SeasonalCount": (counts, 100_000, 200),
+    "VisitCount": (counts, 100_000, 210),
     "Whereabouts": (places, 100_000, 4_000),
 }
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.population import WEEK, Population, Seasons, Tally, place_of, places_of
+from baselines.population import WEEK, Population, Seasons, Tally, places_of
+from baselines.sizes import place_of
 
 notes = st.lists(
     st.tuples(
@@ -222,11 +223,11 @@ def test_while_too_little_is_known_nothing_has_risen() -> None:
 
 def test_a_state_of_before_is_read_and_says_nothing_of_a_rise_until_more_is_known() -> None:
     before = known().state()
-    older = [before[0], before[1], [row[:-2] for row in before[2]]]
+    older = [before[0], before[1], [row[:-3] for row in before[2]]]
     population = Population.restore(older)
     assert population.risen("ssh", hour_of([70] * 40)) == 1.0
     assert population.share_at_least("ssh", 6) == known().share_at_least("ssh", 6)
-    assert Tally.restore([row[:-2] for row in hour_of([7]).state()]).level("ssh") == (0.0, 0.0)
+    assert Tally.restore([row[:-3] for row in hour_of([7]).state()]).level("ssh") == (0.0, 0.0)
 
 
 def test_what_has_risen_is_the_same_for_any_number_of_shards() -> None:
@@ -254,9 +255,9 @@ def test_counts_noted_in_columns_are_noted_as_one_by_one(noted: list[tuple[int, 
         one_by_one.note("ssh", count, expected)
     for _ in range(plain):
         one_by_one.surprise("ssh", 0.0)
-    (name, *sums, surprises, met, due), *_ = at_once.state()
-    (expected_name, *expected_sums, expected_surprises, expected_met, expected_due), *_ = (
-        one_by_one.state() or [["ssh", 0, 0, 0, 0, 0, [], [0, []], 0, 0]]
+    (name, *sums, surprises, met, due, _), *_ = at_once.state()
+    (expected_name, *expected_sums, expected_surprises, expected_met, expected_due, _), *_ = (
+        one_by_one.state() or [["ssh", 0, 0, 0, 0, 0, [], [0, []], 0, 0, []]]
     )
     hours, total, capped, excess, squares, histogram = sums
     assert (name, hours, total, capped, histogram) == (expected_name, *expected_sums[:3], expected_sums[5])

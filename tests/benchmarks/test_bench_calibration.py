@@ -17,7 +17,7 @@ from benchmarks.calibration import Judgements, Row, _judge, draw, table, verdict
 class Known:
     """An organisation in which every second hour is as unusual."""
 
-    def chance(self, baseline: str, score: float) -> float:
+    def chance(self, baseline: str, score: float, count: int | None = None) -> float:
         """What is measured."""
         assert baseline
         return 0.5 if score > 3.5 else 0.0
@@ -43,12 +43,15 @@ def test_novelty_is_held_against_what_it_let_expect() -> None:
     for hour in range(400):
         model.learn_one({"key": "a", "hour": hour})
     view, learned = (
-        SimpleNamespace(models={"n": model}, hour=400),
-        SimpleNamespace(name="n", counts=False, measured=False),
+        SimpleNamespace(models={"vault_users": model, "vault_grants": model}, hour=400),
+        SimpleNamespace(name="vault_users", counts=False, measured=False),
     )
     for key in ("a", "b", "news b"):
         _judge(judgements, learned, view, {"key": key})
-    row = judgements.rows["n", "sparse", 1]
+    learned.name = "vault_grants"
+    _judge(judgements, learned, view, {"key": "b"})
+    assert len(judgements.rows) == 1, "nobody states the chance of a new grant"
+    row = judgements.rows["vault_users", "sparse", 1]
     assert row.judged == 2, "a token that only says that there was news is no observation"
     assert row.own[0] == 1
     assert row.expected is not None

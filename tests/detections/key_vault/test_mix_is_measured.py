@@ -18,7 +18,9 @@ from detections.key_vault.unusual_operation_pattern import BASELINE, FEWEST, FEW
 def said(own: float, share: float | None) -> Verdict:
     """Of a mix that its model gives such a chance, where such a share of all vaults' hours was as strange."""
     found = Finding(evidence={"threshold": THRESHOLD}, first_us=1, last_us=2, count=40, improbability=own)
-    everybody: Any = SimpleNamespace(chance=lambda baseline, score: share if baseline == BASELINE else 0.0)
+    everybody: Any = SimpleNamespace(
+        chance=lambda baseline, score, count: share if baseline == BASELINE else 0.0
+    )
     return confirm(found, everybody)
 
 
