@@ -20,7 +20,7 @@ from cluster.errors import UserError
 from cluster.feed_watch import FeedWatch
 from cluster.feeds import feeds_of, unread_us
 from cluster.health import serving
-from cluster.listening import check_free
+from cluster.listening import check_free, joined
 from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
 from cluster.serve_run import SCALED, LiveRuntime, ServeRun, scaled
@@ -109,7 +109,7 @@ def serve(config: Path, stopping: Stopping) -> int:
         if where is not None:
             logger().info("console", address=where)
         logger().info(
-            "serving", epoch=begin.last_epoch, shards=settings.shards, health=f"http://{host}:{port}"
+            "serving", epoch=begin.last_epoch, shards=settings.shards, health=f"http://{joined(host, port)}"
         )
         if asked:
             logger().info("shards as `redshank scale` asked for", shards=asked, configured=configured)
