@@ -6,7 +6,7 @@ from detections.declare import Detection, Finding, Learning, Stated
 from detections.key_vault.evidence import REMEDIATION
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS
 from detections.key_vault.known import USER
-from detections.key_vault.newcomers import HOW, confirm, judge_level
+from detections.key_vault.newcomers_told import HOW, confirm, judge_level
 from detections.key_vault.returns import BASELINES
 from detections.key_vault.visits import VISITS
 from detections.view import Hour

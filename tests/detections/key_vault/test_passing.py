@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from detections.declare import Finding
-from detections.key_vault import habits, newcomers, returns
+from detections.key_vault import habits, newcomers_told, returns
 from ingest.records import HOUR_US, Event
 from tests.actors.making import acts_of
 from tests.detections.key_vault.histories import (
@@ -222,7 +222,7 @@ def test_what_a_pair_did_here_does_not_vouch_for_it() -> None:
     hour = START + 24 * 24 + 10
     found = replay.play(hour, acts_of(by_command_line(hour * HOUR_US)))[PAIR]
     assert found.evidence["new"][0]["days_since_first"] == 22.0
-    told, excused = (newcomers.confirm(found, Elsewhere(days)) for days in (22.0, 24.5))  # type: ignore[arg-type]
+    told, excused = (newcomers_told.confirm(found, Elsewhere(days)) for days in (22.0, 24.5))  # type: ignore[arg-type]
     assert not told.withheld
     assert excused.withheld == "ann@contoso.com has used this application elsewhere for 2 days"
 
