@@ -116,8 +116,8 @@ class Account:
 
     def save(self, run: RunChanges) -> None:
         """Put what changed since the last time, and the numbers, into the run's part of a checkpoint."""
-        # What a server kept is told as it comes, and nobody asks again.
-        run.kept = [] if run.streaming else self._kept[self._saved_kept :]
+        # A server tells what was kept as it comes: here is what waits for that.
+        run.kept = list(self._kept) if run.streaming else self._kept[self._saved_kept :]
         run.faults, run.kept_total, run.applied = self._faults, self._kept_total, self._applied
         run.filtered, run.entity_days = self._filtered, self._entity_days
         run.numbers, run.shadowed, run.expected = self._raised, self._shadowed, self._expected
@@ -125,7 +125,7 @@ class Account:
 
     def load(self, run: RunChanges) -> None:
         """Take what was saved in, on top of what is known."""
-        self._kept += run.kept
+        self._kept = list(run.kept) if run.streaming else self._kept + run.kept
         self._faults, self._kept_total, self._applied = run.faults, run.kept_total, run.applied
         self._filtered, self._entity_days = run.filtered, run.entity_days
         self._raised, self._shadowed, self._expected = run.numbers, run.shadowed, run.expected

@@ -57,7 +57,7 @@ class RunChanges(msgspec.Struct, array_like=True):
     entity_days: int = 0
     dropped: list[str] = []  # alerts that were told long ago
     outbox: list[str] = []  # alerts that nobody has taken yet
-    streaming: bool = False  # then `late` is all that waits, and `kept` was told
+    streaming: bool = False  # then `late` and `kept` are all that wait
     early: list[Raised] = []  # all that was told of open hours
     numbers: dict[str, int] = {}  # alerts raised, by severity
     shadowed: int = 0  # alerts of detections in shadow
@@ -160,6 +160,6 @@ def merged(parts: Iterable[Changes], whole: bool) -> Changes:
             raised.pop(id_, None)
     run.raised = list(raised.values())
     run.dropped = [] if whole else sorted({id_ for part in runs for id_ in part.dropped} - raised.keys())
-    run.kept = [one for part in runs for one in part.kept]
+    run.kept = run.kept if run.streaming else [one for part in runs for one in part.kept]
     run.late = run.late if run.streaming else [one for part in runs for one in part.late]
     return Changes(VERSION, learned, run)

@@ -81,7 +81,9 @@ def _newest(store: Store) -> Manifest | None:
 def _choose(store: Store, newest: Manifest, begin: Beginning) -> None:
     if begin.fingerprint is not None and newest.run.get("fingerprint") == begin.fingerprint:
         begin.resumed, begin.not_after_us = True, newest.run.get("not_after_us")
-        begin.notes.append("going on where an interrupted run over the same input stood")
+        is_server = begin.fingerprint == SERVE
+        run = "the server before" if is_server else "an interrupted run over the same input"
+        begin.notes.append(f"going on where {run} stood")
         return
     if newest.run.get("fingerprint") == SERVE:
         raise UserError(

@@ -14,6 +14,7 @@ import click
 from cluster.asked import now
 from cluster.config import Configuration, load
 from cluster.errors import UserError
+from cluster.listening import joined
 from cluster.secrets import secret
 from detections.catalogue import CATALOGUE
 
@@ -42,10 +43,9 @@ def run(config: Path | None, store: str | None, listen: str | None) -> int:
 
         said = configuration.console
         scheme = "https" if said.certificate else "http"
-        shown = f"[{host}]" if ":" in host else host
 
         def ready() -> None:
-            click.echo(f"Redshank's console: {scheme}://{shown}:{port}/  (Ctrl-C stops it)")
+            click.echo(f"Redshank's console: {scheme}://{joined(host, port)}/  (Ctrl-C stops it)")
             if not settings.loopback and not settings.https:
                 click.echo(
                     "redshank: passwords travel unprotected: name [console] certificate and key, or put a proxy with "
@@ -84,7 +84,7 @@ def beside(
     said = configuration.console
     try:
         with serving(make_app(settings), host, port, _path(said.certificate), _path(said.key)):
-            yield f"{'https' if said.certificate else 'http'}://{host}:{port}"
+            yield f"{'https' if said.certificate else 'http'}://{joined(host, port)}"
     except CantListenError as error:
         raise UserError(str(error)) from None
 

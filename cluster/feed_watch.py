@@ -17,6 +17,7 @@ from ingest.records import HOUR_US
 SHORTEST_S, LONGEST_S = 10.0, 3600.0  # pauses of a feed that can't be had: each twice the one before
 LOOK_S = 1.0
 MARGIN_US = 300_000_000  # before an hour, for every part of the run to hear of what counts in it ...
+RESTLESS = 6  # looks running at which a file has changed since the one before, until that is said
 GUARD_US = 60_000_000  # ... of which so much must be left when a checkpoint has it
 
 
@@ -27,7 +28,8 @@ class _Watched:
         self.source, self.tokens = source, tokens
         self.due_s = now_s + source.refresh_s
         self.fault, self.since_s, self.failed = "", 0.0, 0
-        self._seen = dict(tokens)  # of a file: how it was at the look before
+        self._seen = dict(tokens)  # of a file: how it was at the look before ...
+        self._changed = 0  # ... and at how many looks running it was another
 
     def look(self, now_s: float) -> Said | None:
         """What is new in it, if it is time to look and anything is."""
@@ -38,8 +40,7 @@ class _Watched:
         except Exception as error:  # whatever it is: if the thread ended, nobody would look at any of them
             self.since_s = self.since_s if self.fault else now_s
             self.fault = str(error) if isinstance(error, FeedError) else f"{type(error).__name__}: {error}"
-            asked_s = error.after_s if isinstance(error, FeedError) else 0.0
-            self.due_s = now_s + min(max(SHORTEST_S * 2.0 ** min(self.failed, 20), asked_s), LONGEST_S)
+            self.due_s = now_s + self._pause_s(error)
             self.failed += 1
             return None
         self.fault, self.failed, self.due_s = "", 0, now_s + self.source.refresh_s
@@ -47,11 +48,24 @@ class _Watched:
             self.tokens = said.tokens
         return said
 
+    def _pause_s(self, error: Exception) -> float:
+        """Before it is asked again: nobody minds how often a file is looked at."""
+        if not self.source.is_far:
+            return self.source.refresh_s
+        asked_s = error.after_s if isinstance(error, FeedError) else 0.0
+        return min(max(SHORTEST_S * 2.0 ** min(self.failed, 20), asked_s), LONGEST_S)
+
     def _ask(self) -> Said | None:
         if not self.source.is_far:
             found = signature(str(self.source.table.path))
             before, self._seen = self._seen, found
-            if found and found != before:
+            self._changed = self._changed + 1 if found and found != before else 0
+            if self._changed >= RESTLESS:
+                raise FeedError(
+                    f"changes all the time: it was not at rest for {self.source.refresh_s:.0f} s at any of the last "
+                    f"{self._changed} looks; what it said before counts; write it less often"
+                )
+            if self._changed:
                 return None  # somebody may be writing it: the next look finds it at rest, or changed again
         said = self.source.ask(self.tokens)
         if said is not None and said.refused and not said.entries:
@@ -133,6 +147,8 @@ def renew(
         if clock() < at_us - GUARD_US:
             break
         feeds.restore(before)
+    if run.stop_wanted.is_set():
+        return  # the next start has it from the checkpoint, and who stops need not wait for so much work
     indicators = feeds.indicators()
     run.do(lambda: run.runtime.renew(indicators))
     for source, said in news.items():

@@ -65,8 +65,12 @@ class Handing:
         """Lines that fell out of each file of a bounded size."""
         return {name: lines.dropped for name, lines in self._kept.items()}
 
-    def once(self) -> bool:
-        """Hand over one helping; whether there may be another at once."""
+    def once(self, is_last: bool = False) -> bool:
+        """Hand over one helping; whether there may be another at once.
+
+        `is_last`: the last checkpoint has been taken. Alerts are known by their ids; findings that raised none would stand
+        in their files twice, since the next start tells what the checkpoint has of them, and judges again what it has not.
+        """
         if self._storing is not None and (has := self._storing.taken()):
             self.run.runtime.taken([id_ for id_ in has if id_ not in self._newer])
         again = time.monotonic() >= self._not_before and (self._storing is None or self._storing.ready)
@@ -74,7 +78,9 @@ class Handing:
         if fresh.numbers.systems_fault and not self.numbers.systems_fault:
             logger().warning("networks can't be looked up", reason=fresh.numbers.systems_fault)
         self.numbers = fresh.numbers
-        self.keep("withheld", fresh.kept)
+        if not is_last:
+            self.keep("withheld", fresh.kept)
+            self.keep("shadow", fresh.shadow)
         self.run.hand_rejected()
         for name, lines in self._kept.items():
             if lines.fault:
@@ -88,7 +94,6 @@ class Handing:
 
     def _hand(self, fresh: Fresh, again: bool) -> None:
         if fresh.shadow:
-            self.keep("shadow", fresh.shadow)
             self.run.runtime.taken([alert.id for alert in fresh.shadow])
         written = self._written(fresh.alerts)
         if not fresh.alerts:
@@ -137,7 +142,7 @@ class Handing:
         """Hand over what waits, before the server ends; how many alerts nobody has taken. The checkpoint has them."""
         end = time.monotonic() + LAST_S
         while True:
-            self.once()
+            self.once(is_last=True)
             if self._storing is not None:
                 self._storing.settle(max(0.0, end - time.monotonic()))
             if self.fault or self.numbers.waiting == 0 or time.monotonic() >= end:

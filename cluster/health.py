@@ -23,6 +23,7 @@ HOST, PORT = "127.0.0.1", 9464
 MOST_SHARDS = 4096
 AT_ONCE = 16  # requests; more are turned away
 PATIENCE_S = 5.0  # with a client that sends or takes nothing
+_NEAR = ("127.0.0.1", "::1", "::ffff:127.0.0.1")  # the last one where all of IPv6 is listened on
 _PAGES = "/metrics /healthz /readyz /status"
 
 
@@ -47,7 +48,7 @@ class Pages:
 
     def _scaled(self, environ: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
         """Only from this machine, and with a header that no web page can send without asking."""
-        near = environ.get("REMOTE_ADDR") in ("127.0.0.1", "::1")
+        near = environ.get("REMOTE_ADDR") in _NEAR
         if self._scale is None or not near or environ.get("HTTP_X_REDSHANK") != "scale":
             return _answer(respond, "403 Forbidden", b'{"reasons":["not from there"]}')
         number = environ.get("QUERY_STRING", "").removeprefix("shards=")

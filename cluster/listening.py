@@ -26,8 +26,8 @@ class Listener(NamedTuple):
     @property
     def shown(self) -> str:
         """As a configuration has it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}" if self.scheme == "http" else f"{self.scheme}://{host}:{self.port}"
+        both = joined(self.host, self.port)
+        return both if self.scheme == "http" else f"{self.scheme}://{both}"
 
     @property
     def kind(self) -> socket.SocketKind:
@@ -35,9 +35,19 @@ class Listener(NamedTuple):
         return socket.SOCK_DGRAM if self.scheme == "udp" else socket.SOCK_STREAM
 
     def resolved(self) -> tuple[socket.AddressFamily, Any]:
-        """What it binds: the first address of its name. Raises OSError where it has none."""
-        found = socket.getaddrinfo(self.host, self.port, type=self.kind, flags=socket.AI_PASSIVE)[0]
+        """What it binds: the first address of its name, for pages the first of IPv4. Raises OSError where it has none."""
+        family = socket.AF_INET if self.scheme == "http" and ":" not in self.host else socket.AF_UNSPEC
+        found = socket.getaddrinfo(self.host, self.port, family, self.kind, flags=socket.AI_PASSIVE)[0]
         return found[0], found[4]
+
+
+def joined(host: str, port: int) -> str:
+    """As in a URL.
+
+    >>> joined("127.0.0.1", 9464), joined("::1", 9464)
+    ('127.0.0.1:9464', '[::1]:9464')
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def added(known: list[Listener], one: Listener) -> None:
@@ -51,10 +61,12 @@ def added(known: list[Listener], one: Listener) -> None:
                 "both can; take another port, or leave one out"
             )
         if one.scheme == other.scheme != "http":
+            # Of IPv6 that takes what is IPv4's, too; the other way round it would not.
+            everywhere = "[::]" if ":" in one.host + other.host else "0.0.0.0"
             raise UserError(
                 f"{one.where}: {one.shown}: {_table(other)} ({other.shown}) has this port on another address, and a "
                 "port's journal can't be shared; take another port, or listen on all addresses once: "
-                f"'{one.scheme}://0.0.0.0:{one.port}'"
+                f"'{one.scheme}://{everywhere}:{one.port}'"
             )
     known.append(one)
 

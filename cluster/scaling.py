@@ -9,6 +9,7 @@ import click
 
 from cluster.config import load
 from cluster.errors import UserError
+from cluster.listening import joined
 from cluster.sources import host_and_port
 from detections.catalogue import CATALOGUE
 from detections.words import counted
@@ -25,11 +26,11 @@ def ask(config: Path, shards: int) -> int:
         answer = connection.getresponse()
         words = answer.read(1_000).decode("utf-8", "replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        raise UserError(f"{host}:{port}: no server of Redshank answers there ({error})") from None
+        raise UserError(f"{joined(host, port)}: no server of Redshank answers there ({error})") from None
     finally:
         connection.close()
     if answer.status != 202:
-        raise UserError(f"{host}:{port}: refused ({answer.status}: {words})")
+        raise UserError(f"{joined(host, port)}: refused ({answer.status}: {words})")
     click.echo(
         f"going on with {counted(shards, 'shard')} after the next checkpoint; `redshank status` shows it"
     )

@@ -20,7 +20,7 @@ from cluster.errors import UserError
 from cluster.feed_watch import FeedWatch
 from cluster.feeds import feeds_of, unread_us
 from cluster.health import serving
-from cluster.listening import check_free
+from cluster.listening import check_free, joined
 from cluster.local import LocalRuntime
 from cluster.logs import configure, logger
 from cluster.serve_run import SCALED, LiveRuntime, ServeRun, scaled
@@ -34,11 +34,13 @@ from cluster.teaching import marks_of
 from cluster.writable import file_fault
 from detections.catalogue import CATALOGUE
 from ingest.enrich import EnrichmentSettings
+from ingest.records import Rejected
 from ingest.sources import Finder
 
 if TYPE_CHECKING:
     from cluster.delivering import Delivery
 
+MOST_REFUSED = 20  # entries that are told at a start, each in a line
 KEPT = ("withheld", "rejected", "shadow")
 
 
@@ -74,8 +76,7 @@ def serve(config: Path, stopping: Stopping) -> int:
         feeds = feeds_of(configuration, config, store, begin.manifest, unread_us(standing), is_watched=True)
         runtime = _runtime(configuration, finder, settings, feeds.settings(configuration.enrichment()), store)
         stack.callback(runtime.stop)
-        for one in runtime.rejected:
-            logger().warning("refused", source=one.source, reason=one.reason)
+        _tell_refused(runtime.rejected)
         say = logger().warning
         run = ServeRun(runtime, store, begin, every_of(configuration), say, finder.journal_octets)
         run.keep_feeds(feeds.packed())
@@ -109,12 +110,21 @@ def serve(config: Path, stopping: Stopping) -> int:
         if where is not None:
             logger().info("console", address=where)
         logger().info(
-            "serving", epoch=begin.last_epoch, shards=settings.shards, health=f"http://{host}:{port}"
+            "serving", epoch=begin.last_epoch, shards=settings.shards, health=f"http://{joined(host, port)}"
         )
         if asked:
             logger().info("shards as `redshank scale` asked for", shards=asked, configured=configured)
         server.serve()
     return 0
+
+
+def _tell_refused(rejected: list[Rejected]) -> None:
+    """Entries of the configuration's files. A feed may have a hundred thousand of them."""
+    for one in rejected[:MOST_REFUSED]:
+        logger().warning("refused", source=one.source, reason=one.reason)
+    if len(rejected) > MOST_REFUSED:
+        more = len(rejected) - MOST_REFUSED
+        logger().warning("refused more; `redshank check` counts them", entries=more)
 
 
 def _delivery(found: list[Way], writer: Writer) -> Delivery | None:

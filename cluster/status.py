@@ -15,6 +15,7 @@ from actors.conductor import Standing
 from actors.saving import AGGREGATOR, FEEDS, SHARD, TOLD
 from actors.spent import Spent
 from actors.steps import Place, RunState
+from cluster.beginning import SERVE
 from cluster.checkpoints import Store
 from cluster.errors import UserError
 from cluster.manifest import Manifest, Part
@@ -175,9 +176,10 @@ def unfinished_of(run: RunState | None) -> list[Place]:
 def _state(newest: Manifest, run: RunState | None) -> str:
     if newest.run.get("delivered"):
         return "delivered"
-    return (
-        "under way" if run is None or unfinished_of(run) or any(one.resting for one in run.places) else "read"
-    )
+    goes_on = newest.run.get("fingerprint") == SERVE  # a server hands alerts over as it reads, and has no end
+    if goes_on or run is None or unfinished_of(run) or any(one.resting for one in run.places):
+        return "under way"
+    return "read"
 
 
 def watermark(

@@ -148,7 +148,9 @@ class EventReader:
         wrong = [one for one in found if isinstance(one, Rejected)]
         # The record counts once.
         made.rejected += (
-            [msgspec.structs.replace(one, kind="inventory") for one in wrong] if events else wrong[:1]
+            [msgspec.structs.replace(one, kind="inventory") for one in wrong]
+            if events
+            else [msgspec.structs.replace(one, kind="record") for one in wrong[:1]]
         )
         return bool(found)
 

@@ -148,7 +148,7 @@ def _of_file(path: Path, found: Holders, is_named: bool) -> Iterator[Told]:
         yield Picture(at_us, tuple(things), extent)
 
 
-def _of_value(path: Path, number: int, value: Any, default_us: int, found: Holders) -> Told | None:
+def _of_value(path: Path, number: int, value: Any, default_us: int | None, found: Holders) -> Told | None:
     """What a row or record tells; None: nothing, or it is an inventory's line, and the file's findings say so."""
     if isinstance(value, Rejected) or not isinstance(value, dict):
         wrong = value if isinstance(value, Rejected) else _rejected(path, number, value, "is no object")
@@ -159,11 +159,13 @@ def _of_value(path: Path, number: int, value: Any, default_us: int, found: Holde
     if at_us is None:
         _reject(found, _rejected(path, number, value, "has no time that can be read"))
         return None
-    found.told += 1
     faults: list[str] = []
     thing = thing_of(fields, faults)
+    _reject_unread(faults, path, number, value, found)
+    if thing is None and faults:
+        return None
+    found.told += 1
     if thing is not None:
-        _reject_unread(faults, path, number, value, found)
         return Picture(at_us, (thing,))
     if fields.keys() >= _OF_LINES:
         found.lines.append(tuple(text(fields.get(name)) for name in COLUMNS))
@@ -182,9 +184,9 @@ def _reject_unread(faults: list[str], path: Path, number: int, value: Any, found
         _reject(found, one)
 
 
-def _values(path: Path, found: Holders) -> Iterator[tuple[int, Any, int, Extent]]:
-    """Each row or record with its number, the time of its picture where it has none itself, and how much of the whole
-    the picture is."""
+def _values(path: Path, found: Holders) -> Iterator[tuple[int, Any, int | None, Extent]]:
+    """Each row or record with its number, the time of its picture where it has none itself (None: it is none), and how
+    much of the whole the picture is."""
     named = named_us(path.name, ALWAYS_US)
     if is_csv(path):
         if not any(names <= header(path) for names in (OF_GRAPH, _OF_LINES)):
@@ -203,7 +205,7 @@ def _values(path: Path, found: Holders) -> Iterator[tuple[int, Any, int, Extent]
                 extent = "part"
                 found.left_out[PAGES] += 1
             for row in fields["data"]:
-                yield number, row, named if at_us is None else at_us, extent
+                yield number, row, at_us, extent
         else:
             yield number, value, named, "unsaid"
 

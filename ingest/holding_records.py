@@ -27,6 +27,7 @@ _NOT_YET = ("updating", "deleting")
 _NAMED = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d)[-_:]?(\d\d)(?:[-_:]?(\d\d))?Z")
 _TIMES = ("time", "timestamp", "snapshottime")
 MOST = 256  # addresses of one interface, interfaces of one machine
+MOST_NAME = 128  # letters of a thing's name and kind that are told
 MOST_TOLD = 3  # of what can't be read of a record
 _NONE_GIVEN = ("0.0.0.0", "::")
 
@@ -66,7 +67,11 @@ def thing_of(row: Mapping[str, Any], faults: list[str] | None = None) -> Thing |
     faults = [] if faults is None else faults
     kind, id_ = KINDS.get(text(row.get("type")).lower()), text(row.get("id"))
     properties = folded(row.get("properties"))
-    if kind is None or not id_ or not properties:
+    if kind is None or not id_:
+        return None
+    if not properties:
+        if row.get("properties") not in (None, "", {}):
+            faults.append("properties is no object")
         return None
     where, service = region(text(row.get("location"))), text(row.get("managedby"))
     thing = Thing(kind, id_, region=where, managed_by=service)
@@ -118,8 +123,12 @@ def unread(faults: list[str], source: str, offset: int, value: object) -> list[R
     """What of a record or row can't be read, in one sentence."""
     if not faults:
         return []
+    # An answer's rows have one place, and the excerpt may end before the name.
+    thing = (
+        "/".join(text(folded(value).get("id")).split("/")[-2:])[-MOST_NAME:] or "a thing that holds addresses"
+    )
     more = f" and {len(faults) - MOST_TOLD:,} more" if len(faults) > MOST_TOLD else ""
-    reason = f"of a thing that holds addresses something can't be read: {', '.join(faults[:MOST_TOLD])}{more}; the rest counts"
+    reason = f"of {thing} something can't be read: {', '.join(faults[:MOST_TOLD])}{more}; the rest counts"
     return [Rejected(reason=reason, source=source, offset=offset, excerpt=excerpt(value), kind="inventory")]
 
 
@@ -137,8 +146,9 @@ def rows(value: Mapping[str, Any], source: str, offset: int) -> list[Event | Rej
         faults: list[str] = []
         thing = thing_of(row, faults)
         if thing is None:
+            found += unread(faults, source, offset, row)
             continue
-        at_us = page_us if inside[0] is value else picture_us(row, 0 if page_us is None else page_us)
+        at_us = page_us if inside[0] is value else picture_us(row, page_us)
         if at_us is None or at_us < 0:
             reason = "the row of Azure Resource Graph has no time that can be read"
             found.append(Rejected(reason=reason, source=source, offset=offset, excerpt=excerpt(row)))
@@ -203,8 +213,8 @@ def told_of(operation: str, details: Mapping[str, Any], at_us: int) -> Changed |
     return Picture(at_us, (thing,), details.get("extent", "unsaid"))
 
 
-def picture_us(fields: Mapping[str, Any], default_us: int) -> int | None:
-    """The time that a row or an answer has; None for one that is none."""
+def picture_us(fields: Mapping[str, Any], default_us: int | None) -> int | None:
+    """The time that a row or an answer has, or else that; None for one that is none."""
     given = next((fields[name] for name in _TIMES if fields.get(name) not in (None, "")), None)
     return default_us if given is None else epoch_us(given)
 
@@ -244,7 +254,10 @@ def _list(fields: Mapping[str, Any], name: str, faults: list[str]) -> list[Any]:
         return []
     if len(value) > MOST:
         faults.append(f"{name} beyond the first {MOST}")
-    return value[:MOST]
+    found = value[:MOST]
+    if any(one not in (None, {}) and not folded(one) for one in found):
+        faults.append(f"{name} has entries that are no objects")
+    return found
 
 
 def _owner(configuration: str) -> str:

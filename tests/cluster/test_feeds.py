@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,7 @@ class Slow:
         self.kept: list[bytes] = []
         self.told: list[Indicators] = []
         self.runtime = self
+        self.stop_wanted = threading.Event()
 
     def keep_feeds(self, body: bytes) -> None:
         self.kept.append(body)
@@ -295,6 +297,20 @@ def test_the_hour_from_which_a_feed_counts_is_kept_well_before_it_begins(
     assert says[0]["source"] == str(tmp_path / "tor.txt")
 
 
+def test_who_stops_a_server_amid_a_change_of_a_feed_does_not_wait_for_all_of_it(tmp_path: Path) -> None:
+    """The checkpoint has what counts from when, so the next start has it, too; making a large feed ready takes seconds."""
+    (tmp_path / "tor.txt").write_text(OLD)
+    made = begun(tmp_path, 'path = "tor.txt"')
+    (tmp_path / "tor.txt").write_text(NEW)
+    said = made.sources[0].ask({})
+    assert said is not None
+    run: Any = Slow([0], [1])
+    run.stop_wanted.set()
+    renew(run, made, {made.sources[0]: said}, lambda *words, **about: None, lambda: 0)
+    assert (run.takes_us, run.told) == ([], [])
+    assert values(Feeds([], run.kept[-1]).indicators()) == [OLD, NEW]
+
+
 def test_a_feed_that_says_the_same_again_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "tor.txt").write_text(OLD)
     made = begun(tmp_path, 'path = "tor.txt"')
@@ -317,6 +333,25 @@ def test_a_start_waits_for_no_server_of_which_something_is_kept(tmp_path: Path, 
     assert (values(made.indicators()), server.asked) == ([OLD], [])
     watch = FeedWatch(made)
     watch.look(watch._watched[0].due_s)
+    assert [said.entries[0].indicator.value for said in watch.take().values()] == [NEW]
+
+
+def test_a_file_that_is_never_at_rest_is_told_as_down_until_it_is(tmp_path: Path) -> None:
+    """Else nobody knows that the feed says what it said days ago."""
+    file = tmp_path / "tor.txt"
+    file.write_text(OLD)
+    watch = FeedWatch(begun(tmp_path, 'path = "tor.txt"'))
+    begin = watch._watched[0].due_s
+    faults = []
+    for look in range(12):
+        file.write_text(NEW + "\n" * look)
+        watch.look(begin + 10 * look)
+        faults.append(watch.health()[0].fault)
+    assert [bool(fault) for fault in faults] == [look >= 5 for look in range(12)]
+    assert "changes all the time" in faults[-1]
+    assert not watch.take()
+    watch.look(begin + 120)
+    assert watch.health()[0].fault == "", "a file is looked at as often as before, whatever was wrong with it"
     assert [said.entries[0].indicator.value for said in watch.take().values()] == [NEW]
 
 

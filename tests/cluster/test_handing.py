@@ -9,13 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from actors.account import Account
+from actors.aggregator_state import VERSION, Changes, Kept, LearnedChanges, RunChanges, merged
 from actors.settings import Settings
+from alerts.incidents import Incidents
 from alerts.kept import KeptLines
 from alerts.log import AlertLog
 from alerts.store.opening import AlertStoreError
 from alerts.store.store import AlertStore
+from baselines.population import Population
 from cluster.config import load
 from cluster.handing import Handing
 from cluster.storing import Stored, Storing, Writer
@@ -192,3 +197,53 @@ def test_what_nobody_took_when_a_server_stops_is_said(tmp_path: Path, hanging: t
     again.read(4)
     assert again.handing.last() == 0
     assert len(again.told()) == 4
+
+
+def finding(entity: str) -> Kept:
+    """One that raised no alert."""
+    return Kept(
+        type="a",
+        kind="principal",
+        entity=entity,
+        start="2026-01-05T00:00:00Z",
+        why="learning",
+        reason="still learning",
+        evidence={},
+    )
+
+
+def test_findings_after_the_last_checkpoint_are_left_to_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tells them: written now, too, they would stand in the file twice after each stop."""
+    run = Running(tmp_path, with_store=False)
+    run.read(2)
+    fresh, kept = run.runtime.fresh, finding("p")
+
+    def with_kept(again: bool = True) -> Any:
+        return msgspec.structs.replace(fresh(again), kept=[kept])
+
+    monkeypatch.setattr(run.runtime, "fresh", with_kept)
+    withheld = tmp_path / "withheld.jsonl"
+    run.handing.once()
+    assert len(withheld.read_text().splitlines()) == 1
+    assert run.handing.last() == 0
+    assert len(withheld.read_text().splitlines()) == 1
+    assert len(run.told()) == 2, "alerts are told still: their ids say whether they were"
+
+
+def test_findings_that_a_server_has_not_told_yet_are_in_its_checkpoint() -> None:
+    """Else those of the last moments before a death or a stop are never told."""
+    one, two = finding("p"), finding("q")
+    account, first, second = Account(), RunChanges(streaming=True), RunChanges(streaming=True)
+    account.load(RunChanges(streaming=True, kept=[one]))
+    account.save(first)
+    assert account.take()[0] == [one]
+    account.load(RunChanges(streaming=True, kept=[two]))
+    account.save(second)
+    learned = LearnedChanges(0, {}, [], [], Population().state(), Incidents().state())
+    both = merged([Changes(VERSION, learned, some) for some in (first, second)], whole=True)
+    assert both.run is not None
+    again = Account()
+    again.load(both.run)
+    assert again.take()[0] == [two], "what was told before is not told again"

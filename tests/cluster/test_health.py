@@ -7,12 +7,14 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.errors import UserError
 from cluster.health import AT_ONCE, serving
+from cluster.scaling import ask
 from cluster.snapshot import STARTING, STOPPING, Board
 from tests.cluster.snapshots import snapshot
 
@@ -168,3 +170,17 @@ def test_it_listens_on_ipv6_too() -> None:
         pytest.skip("this machine has no IPv6")
     with serving(Board(), "::1", 0) as port:
         socket.create_connection(("::1", port), timeout=5).close()
+
+
+def test_a_server_on_all_of_ipv6_is_scaled_from_its_own_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who comes by IPv4 has an address there that looks like another machine's."""
+    asked: list[int] = []
+    config = tmp_path / "redshank.toml"
+    with serving(Board(), "::", 0, scale=asked.append) as port:
+        config.write_text(f'[serve]\nlisten = "[::]:{port}"\n')
+        assert ask(config, 5) == 0
+    assert asked == [5]
+    with pytest.raises(UserError, match=rf"^\[::\]:{port}: no server of Redshank answers there"):
+        ask(config, 5)

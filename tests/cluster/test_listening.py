@@ -6,6 +6,7 @@ import socket
 from contextlib import suppress
 from itertools import combinations_with_replacement
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,3 +133,36 @@ def test_a_port_that_becomes_free_is_waited_for(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("time.sleep", lambda _: holder.close())
     check_free([one])
     assert fault_of(one) is None
+
+
+def test_a_name_of_both_kinds_is_looked_at_as_the_one_who_binds_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pages take a name's address of IPv4, exporters' ports the first: else a server dies after `check` was content."""
+    real = socket.getaddrinfo
+
+    def both(host: str, port: int, family: int = 0, *rest: Any, **named: Any) -> list[Any]:
+        hosts = ["::1", "127.0.0.1"] if host == "both.example" else [host]
+        wanted = [one for one in hosts if family != socket.AF_INET or ":" not in one]
+        return [found for one in wanted for found in real(one, port, family, *rest, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    named = Listener("[serve] listen", "http", "both.example", 9464)
+    assert named.resolved()[1][0] == "127.0.0.1"
+    assert Listener("", "tcp", "both.example", 1).resolved()[1][0] == "::1"
+    assert is_refused(named, Listener("[[sources]] 1", "tcp", "127.0.0.1", 9464))
+    assert not is_refused(named, Listener("[[sources]] 1", "tcp", "::1", 9464))
+
+
+def test_who_has_exporters_of_both_kinds_is_told_of_the_address_that_takes_both() -> None:
+    """0.0.0.0 would never hear what is sent to ::1."""
+    with pytest.raises(UserError, match=r"once: 'udp://\[::\]:4739'"):
+        added(
+            [Listener("[[sources]] 1", "udp", "::1", 4739)],
+            Listener("[[sources]] 2", "udp", "127.0.0.1", 4739),
+        )
+    with pytest.raises(UserError, match=r"once: 'udp://0\.0\.0\.0:4739'"):
+        added(
+            [Listener("[[sources]] 1", "udp", "127.0.0.2", 4739)],
+            Listener("[[sources]] 2", "udp", "127.0.0.1", 4739),
+        )

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from actors.steps import Counts
 from cluster.logs import HIDDEN, batch_line, configure, logger
+from cluster.serving import MOST_REFUSED, _tell_refused
+from ingest.records import Rejected
 from tests.cluster.snapshots import snapshot
 
 
@@ -130,3 +133,11 @@ def test_a_batch_is_one_line_and_nothing_new_is_none() -> None:
         "rejected": 10,
         "late": None,
     }
+
+
+def test_of_many_entries_that_are_refused_a_start_tells_a_few() -> None:
+    """A feed with a network's own addresses in it would fill the log at each start."""
+    with capture_logs() as said:
+        _tell_refused([Rejected(reason=f"r{n}", source="tor.txt") for n in range(MOST_REFUSED + 5)])
+    assert [one["reason"] for one in said[:-1]] == [f"r{n}" for n in range(MOST_REFUSED)]
+    assert said[-1]["entries"] == 5

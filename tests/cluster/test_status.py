@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from actors.steps import Place
-from cluster.beginning import packed_place, place_of
+from cluster.beginning import SERVE, packed_place, place_of
 from cluster.checkpoints import Store
 from cluster.cli import cli
 from cluster.errors import UserError
@@ -95,6 +95,28 @@ def test_a_run_that_died_is_said_to_be_one(config: Path, tmp_path: Path) -> None
     with under_way(config, tmp_path / "state", 1):
         pass
     assert "nobody runs it now" in asked(tmp_path / "state").stdout.replace("\n", " ")
+
+
+def test_of_a_server_that_was_stopped_nothing_is_said_to_be_undelivered(config: Path, tmp_path: Path) -> None:
+    """It has handed its alerts over as it read: who is told otherwise looks for alerts that are not missing."""
+    state = tmp_path / "state"
+    with under_way(config, state, 2):
+        pass
+    store = Store(state)
+    manifest = store.latest()
+    assert manifest is not None
+    standing = place_of(manifest)
+    assert standing.run is not None
+    standing.run.places = []  # no source has anything more
+    manifest.router = packed_place(standing)
+    for fingerprint, words in (
+        ("x", "not delivered yet; nobody runs it"),
+        (SERVE, "under way; nobody runs it"),
+    ):
+        manifest.epoch, manifest.run = manifest.epoch + 1, {**manifest.run, "fingerprint": fingerprint}
+        with store.lock():
+            store.commit(manifest)
+        assert words in told(status_of(Store(state)))
 
 
 def test_the_fates_of_a_delivered_run_add_up(whole: Path) -> None:

@@ -404,6 +404,10 @@ UNREAD = [
     (interface(ip=7, pip=""), "privateIPAddress '7'"),  # type: ignore[arg-type]
     (public(ip="13.70.0"), "ipAddress '13.70.0'"),
     ({**interface(), "properties": {"ipConfigurations": "none"}}, "ipConfigurations is no list"),
+    (
+        {**interface(), "properties": {"ipConfigurations": ["x"]}},
+        "ipConfigurations has entries that are no objects",
+    ),
     (machine(*(f"{NIC}{n}" for n in range(257))), "networkInterfaces beyond the first 256"),
 ]
 
@@ -425,6 +429,41 @@ def test_an_address_that_cant_be_read_is_said_and_the_rest_of_the_row_counts(
     assert "10.0.0.5" in {line[0] for line in of_file.lines}
     assert (written.read, len(written.events)) == (1, 2), "the record, and what it tells beside it"
     assert (graph.read, len(graph.events)) == (1, 2)
+
+
+@pytest.mark.parametrize("properties", ["{broken", 7, ["x"]])
+def test_a_row_whose_properties_cant_be_read_is_said_with_its_name(
+    tmp_path: Path, properties: object
+) -> None:
+    """Else a machine goes unwatched; counted as a record of something else, nobody looks for it."""
+    row = {**interface(), "properties": properties}
+    of_file = holding_files.read([write(tmp_path / "graph.json", answer(row))])
+    alone, beside = EventReader("a").read([answer(row)]), EventReader("a").read([answer(row, public())])
+    for rejected in (of_file.rejected, alone.rejected, beside.rejected):
+        assert [one.reason for one in rejected] == [
+            f"of networkInterfaces/{NIC.rpartition('/')[2]} something can't be read: properties is no object; the rest counts"
+        ]
+    assert not of_file.left_out
+    assert of_file.told == 0
+    assert (alone.read, [one.kind for one in alone.rejected]) == (1, ["record"]), "each record has one fate"
+    assert (beside.read, [one.kind for one in beside.rejected]) == (1, ["inventory"])
+
+
+@pytest.mark.parametrize("time", ["2026-13-45", "yesterday", {"a": 1}])
+def test_an_answer_whose_time_cant_be_read_is_not_taken_for_what_has_always_been(
+    tmp_path: Path, time: object
+) -> None:
+    """Else all hours before are judged by who holds addresses now."""
+    page = {**answer(interface()), "time": time}
+    of_file = holding_files.read([write(tmp_path / "2026-01-05T10-00-00Z.json", page)])
+    read = EventReader("2026-01-05T10-00-00Z.json").read([page])
+    assert not of_file.lines
+    assert not read.events
+    for rejected in (of_file.rejected, read.rejected):
+        assert ["time that can be read" in one.reason for one in rejected] == [True]
+    dated = {**answer({**interface(), "time": "2026-01-05T10:00:00Z"}), "time": time}
+    assert holding_files.read([write(tmp_path / "b.json", dated)]).lines
+    assert EventReader("b.json").read([dated]).events
 
 
 @pytest.mark.parametrize("value", [None, "", "0.0.0.0"])
