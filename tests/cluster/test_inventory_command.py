@@ -13,7 +13,7 @@ from cluster.cli import cli
 from cluster.config import load
 from cluster.errors import UserError
 from ingest.inventory import Inventory
-from tests.ingest.test_holdings import DAY, FAR, NIC, VM, answer, interface, machine, public, write, wrote
+from tests.ingest.holdings_made import DAY, FAR, NIC, VM, answer, interface, machine, public, write, wrote
 
 
 def run(*arguments: object) -> Result:

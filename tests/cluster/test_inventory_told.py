@@ -22,7 +22,7 @@ from tests.cluster.operating import detected, ended, under_way
 from tests.cluster.test_feeds_runs import redshank
 from tests.cluster.test_serve import Served, until
 from tests.cluster.told_network import tell
-from tests.ingest.test_holdings import NIC, answer, interface, machine
+from tests.ingest.holdings_made import NIC, answer, interface, machine
 
 SINCE = "2025-10-07"
 

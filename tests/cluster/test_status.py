@@ -13,11 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from actors.steps import Place
+from actors.steps import Place, RunState
 from cluster.beginning import SERVE, packed_place, place_of
 from cluster.checkpoints import Store
 from cluster.cli import cli
 from cluster.errors import UserError
+from cluster.manifest import Manifest
 from cluster.status import SourceRead, Status, opened, status_of, watermark
 from cluster.status_text import show
 from ingest.feed_history import FeedNow
@@ -53,17 +54,23 @@ def as_json(*arguments: object) -> Any:
     return json.loads(asked(*arguments, "--json").stdout)
 
 
-def test_a_port_that_nothing_came_to_does_not_put_the_watermark_to_1970(config: Path, tmp_path: Path) -> None:
-    """Whoever looks would take all that was judged for not yet judged."""
-    state = tmp_path / "state"
-    with under_way(config, state, 2):
-        pass
+def left_by(state: Path) -> tuple[Store, Manifest, Any, RunState]:
+    """What a run has left: its store, the newest manifest, where it stands, and where its sources do."""
     store = Store(state)
     manifest = store.latest()
     assert manifest is not None
     standing = place_of(manifest)
     assert standing.run is not None
-    standing.run.places = [Place("udp://127.0.0.1:4739", 0, [1, "datagrams", 0, 0, 0, []])]
+    return store, manifest, standing, standing.run
+
+
+def test_a_port_that_nothing_came_to_does_not_put_the_watermark_to_1970(config: Path, tmp_path: Path) -> None:
+    """Whoever looks would take all that was judged for not yet judged."""
+    state = tmp_path / "state"
+    with under_way(config, state, 2):
+        pass
+    store, manifest, standing, at = left_by(state)
+    at.places = [Place("udp://127.0.0.1:4739", 0, [1, "datagrams", 0, 0, 0, []])]
     standing.router |= {"open_hours": [], "closed_until": 490_000}
     manifest.epoch, manifest.router = manifest.epoch + 1, packed_place(standing)
     with store.lock():
@@ -102,12 +109,8 @@ def test_of_a_server_that_was_stopped_nothing_is_said_to_be_undelivered(config: 
     state = tmp_path / "state"
     with under_way(config, state, 2):
         pass
-    store = Store(state)
-    manifest = store.latest()
-    assert manifest is not None
-    standing = place_of(manifest)
-    assert standing.run is not None
-    standing.run.places = []  # no source has anything more
+    store, manifest, standing, at = left_by(state)
+    at.places = []  # no source has anything more
     manifest.router = packed_place(standing)
     for fingerprint, words in (
         ("x", "not delivered yet; nobody runs it"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,15 +142,21 @@ def test_a_second_request_that_is_no_impatience_changes_nothing(number: signal.S
     assert stopping.at_once
 
 
-def test_ray_does_not_take_the_signal_that_stops_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes SIGTERM for a crash of its own from its start on, also when it is begun again after a death."""
-    ray = pytest.importorskip("ray", reason="Ray is not installed")
+def played(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What starts Ray, of which the environment of these tests remembers nothing."""
     from cluster import ray_start
 
-    monkeypatch.setattr(ray, "init", lambda *_, **__: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     monkeypatch.setattr(ray_start, "SETTINGS", {})
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return ray_start
+
+
+def test_ray_does_not_take_the_signal_that_stops_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes SIGTERM for a crash of its own from its start on, also when it is begun again after a death."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.setattr(ray, "init", lambda *_, **__: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    ray_start = played(monkeypatch)
     before, stopping = signal.getsignal(signal.SIGTERM), Stopping()
     try:
         signal.signal(signal.SIGTERM, stopping)
@@ -164,16 +171,13 @@ def test_a_signal_that_comes_while_ray_starts_is_a_stop_and_no_failure(
 ) -> None:
     """Ray then leaves with 15, which a service manager takes for a failure; a start takes ten seconds on a busy machine."""
     ray = pytest.importorskip("ray", reason="Ray is not installed")
-    from cluster import ray_start
 
     def init(*_: object, **__: object) -> None:
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(ray, "init", init)
-    monkeypatch.setattr(ray_start, "SETTINGS", {})
-    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    ray_start = played(monkeypatch)
     before, stopping = signal.getsignal(signal.SIGTERM), Stopping()
     try:
         signal.signal(signal.SIGTERM, stopping)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import random
 from datetime import UTC, datetime
@@ -19,101 +16,32 @@ from hypothesis import strategies as st
 from ingest import holding_files
 from ingest.errors import ConfigurationError
 from ingest.event_reader import EventReader
-from ingest.holding_records import FAILED, NO_BODY, OTHER, PAGES, of_activity, thing_of, told_of
+from ingest.holding_records import FAILED, NO_BODY, OTHER, of_activity, thing_of
 from ingest.holdings import Changed, Deleted, Holdings, Picture, Span, Thing
 from ingest.inventory import Inventory
 from ingest.logs_values import folded
 from ingest.networks import FOREVER_US
 from ingest.pictures import in_order
 from ingest.records import HOUR_US
-from ingest.told_holders import ToldHolders
+from tests.ingest.holdings_made import (
+    BALANCER,
+    FAR,
+    NIC,
+    NIC2,
+    PIP,
+    VM,
+    VM2,
+    answer,
+    deleted,
+    held,
+    interface,
+    machine,
+    public,
+    record,
+    write,
+    wrote,
+)
 from tests.ingest.test_logs import VALUES
-
-GROUP = "/subscriptions/S1/resourceGroups/rg/providers"
-VM, VM2 = f"{GROUP}/Microsoft.Compute/virtualMachines/vm1", f"{GROUP}/Microsoft.Compute/virtualMachines/vm2"
-NIC, NIC2 = (f"{GROUP}/Microsoft.Network/networkInterfaces/nic{n}" for n in (1, 2))
-PIP = f"{GROUP}/Microsoft.Network/publicIPAddresses/pip1"
-BALANCER = f"{GROUP}/Microsoft.Network/loadBalancers/lb1"
-FAR = "13.70.0.10"
-DAY = "2026-01-05T"
-
-
-def public(
-    ip: str | None = FAR, on: str = f"{NIC}/ipConfigurations/c", way: str = "Static"
-) -> dict[str, Any]:
-    told: dict[str, Any] = {"provisioningState": "Succeeded", "publicIPAllocationMethod": way}
-    told |= {"ipAddress": ip} if ip else {}
-    told |= {"ipConfiguration": {"id": on}} if on else {}
-    return {
-        "id": PIP,
-        "type": "Microsoft.Network/publicIPAddresses",
-        "location": "West Europe",
-        "properties": told,
-    }
-
-
-def interface(id_: str = NIC, ip: str = "10.0.0.4", vm: str = VM, pip: str = PIP) -> dict[str, Any]:
-    way: dict[str, Any] = {"privateIPAddress": ip, "primary": True}
-    way |= {"publicIPAddress": {"id": pip}} if pip else {}
-    told: dict[str, Any] = {"provisioningState": "Succeeded", "ipConfigurations": [{"properties": way}]}
-    told |= {"virtualMachine": {"id": vm}} if vm else {}
-    return {
-        "id": id_,
-        "type": "microsoft.network/networkinterfaces",
-        "location": "westeurope",
-        "properties": told,
-    }
-
-
-def machine(*interfaces: str, id_: str = VM) -> dict[str, Any]:
-    told = {"networkProfile": {"networkInterfaces": [{"id": one} for one in interfaces]}}
-    return {
-        "id": id_,
-        "type": "microsoft.compute/virtualmachines",
-        "location": "westeurope",
-        "properties": told,
-    }
-
-
-def record(
-    at: str, operation: str, body: dict[str, Any] | None, id_: str = "", **more: Any
-) -> dict[str, Any]:
-    """The Activity Log's, with the answer to the request."""
-    told = {
-        "time": f"{DAY}{at}Z",
-        "operationName": operation.upper(),
-        "category": "Administrative",
-        "resultType": "Success",
-        "resourceId": (id_ or (body or {}).get("id", "")).upper(),
-        "properties": {"responseBody": json.dumps(body)} if body else {},
-    }
-    return {**told, **more}
-
-
-def wrote(at: str, row: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return record(at, f"{row['type']}/write", row, **more)
-
-
-def deleted(at: str, id_: str, **more: Any) -> dict[str, Any]:
-    kind = "/".join(id_.split("/")[6:8])
-    return record(at, f"{kind}/delete", None, id_, **more)
-
-
-def write(path: Path, told: Any) -> Path:
-    lines = isinstance(told, list) and told and "operationName" in told[0]
-    path.write_text("\n".join(map(json.dumps, told)) if lines else json.dumps(told, indent=1))
-    return path
-
-
-def held(folder: Path, **files: Any) -> list[tuple[str, str, str, str]]:
-    """Address, the resource's name, start and end (times of the day) as some files tell them together."""
-    paths = [write(folder / f"{name}.json", told) for name, told in files.items()]
-    found = holding_files.read(paths)
-    assert not found.rejected
-    return [
-        (ip, who.rpartition("/")[2].lower(), *(t.removeprefix(DAY) for t in span))
-        for ip, who, *span, _, _ in found.lines
-    ]
 
 
 def test_a_new_machines_addresses_are_its_own_from_when_it_has_them(tmp_path: Path) -> None:
@@ -189,171 +117,6 @@ def test_an_address_that_is_yet_to_be_given_changes_nothing() -> None:
     pending = public(None)
     pending["properties"]["provisioningState"] = "Updating"
     assert of_activity(folded(wrote("10:00:00", pending))) == NO_BODY
-
-
-# Pictures
-
-
-def answer(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """What `az graph query` prints."""
-    return {"count": len(rows), "data": list(rows), "skip_token": None, "total_records": len(rows), **more}
-
-
-def test_one_answer_without_a_time_counts_for_ever(tmp_path: Path) -> None:
-    assert held(tmp_path, answer=answer(public(), interface(), machine(NIC))) == [
-        ("10.0.0.4", "vm1", "", ""),
-        (FAR, "vm1", "", ""),
-    ]
-
-
-def test_between_two_answers_that_differ_nobody_is_said_to_hold_an_address(tmp_path: Path) -> None:
-    path = tmp_path / "graph 2026-01-05T10-00-00Z.json"  # the name tells the time
-    write(path, answer(public(), interface()))
-    moved = public(on=f"{NIC2}/ipConfigurations/c"), interface(pip=""), interface(NIC2, "10.0.0.5", VM2)
-    files = {
-        "b": answer(public(), interface(), time=f"{DAY}10:40:00Z"),
-        "c": answer(*moved, time=f"{DAY}12:00:00Z"),
-    }
-    found = holding_files.read(
-        [path, *(write(tmp_path / f"{name}.json", told) for name, told in files.items())]
-    )
-    assert [(who, start, end) for ip, who, start, end, *_ in found.lines if ip == FAR] == [
-        (VM, f"{DAY}10:00:00Z", f"{DAY}10:40:00Z"),
-        (VM2, f"{DAY}12:00:00Z", ""),
-    ]
-
-
-def test_what_an_answer_lacks_was_held_until_it_was_seen_last(tmp_path: Path) -> None:
-    files = {
-        "a": answer(public(), interface(), time=f"{DAY}10:00:00Z"),
-        "b": answer(public(), interface(), time=f"{DAY}11:00:00Z"),
-        "c": answer(interface(NIC2, "10.0.0.5", VM2, pip=""), time=f"{DAY}12:00:00Z"),
-    }
-    assert held(tmp_path, **files) == [
-        ("10.0.0.4", "vm1", "10:00:00Z", "11:00:00Z"),
-        ("10.0.0.5", "vm2", "12:00:00Z", ""),
-        (FAR, "vm1", "10:00:00Z", "11:00:00Z"),
-    ]
-
-
-def test_an_answer_of_another_subscription_ends_nothing(tmp_path: Path) -> None:
-    other = json.loads(json.dumps(interface(NIC2, "10.0.0.5", VM2, pip="")).replace("/S1/", "/S2/"))
-    spans = held(
-        tmp_path, a=answer(interface(), time=f"{DAY}10:00:00Z"), b=answer(other, time=f"{DAY}12:00:00Z")
-    )
-    assert ("10.0.0.4", "vm1", "10:00:00Z", "") in spans
-
-
-CUT = [
-    {"skip_token": "x"},
-    {"total_records": 1_001},
-    {"total_records": None, "totalRecords": 1_001},
-    {"resultTruncated": "true"},
-]
-
-
-@pytest.mark.parametrize("cut", CUT)
-def test_a_page_of_a_larger_answer_adds_and_takes_nothing_away(tmp_path: Path, cut: dict[str, Any]) -> None:
-    """Networks of more than 1,000 rows come in pages: one page must not make the others' machines nobody's."""
-    other = interface(NIC2, "10.0.0.5", VM2, pip="")
-    whole = write(tmp_path / "a.json", answer(interface(pip=""), time=f"{DAY}10:00:00Z"))
-    page = answer(other, time=f"{DAY}12:00:00Z", **cut)
-    found = holding_files.read([whole, write(tmp_path / "b.json", page)])
-    assert [(ip, end) for ip, _, _, end, *_ in found.lines] == [("10.0.0.4", ""), ("10.0.0.5", "")]
-    assert found.left_out == {PAGES: 1}
-    # and as a run reads it among its sources
-    piece = EventReader("page.json").read([page])
-    [event] = piece.events.events("page.json")
-    assert isinstance(told_of(event.operation, event.details, event.at_us), Changed)
-    assert piece.filtered == {PAGES: 1}
-
-
-def network(count: int) -> list[dict[str, Any]]:
-    return [interface(f"{NIC}-{n}", f"10.1.{n // 250}.{n % 250}", VM, pip="") for n in range(count)]
-
-
-def told_of_both(folder: Path, first: Any, second: Any) -> tuple[set[str], set[str], int, int]:
-    """Two pictures, the second of later: whose addresses are held after it, by the command and by a run that is told, and
-    how many of the pictures each took for full pages."""
-    files = [
-        write(folder / f"2026-01-05T1{hour}-00-00Z.json", told) for hour, told in enumerate((first, second))
-    ]
-    found = holding_files.read(files)
-    holders = ToldHolders()
-    for path in files:
-        told = json.loads(path.read_text())
-        values = told if isinstance(told, list) else [told]
-        events = EventReader(str(path)).read(values).events.events(str(path))
-        holders.take((one.at_us, told_of(one.operation, one.details, one.at_us)) for one in events)
-    holders.settle(0, to_the_end=True)
-    again = ToldHolders(holders.packed()).spans()
-    held = {span.address for span in again.spans if span.end_us == FOREVER_US}
-    by_command = {line[0] for line in found.lines if not line[3]}
-    return by_command, held, sum(found.left_out.values()), again.now.pages
-
-
-@pytest.mark.parametrize("count", [100, 1_000, 2_000])
-@pytest.mark.parametrize("form", ["list", "answer"])
-def test_a_full_page_that_was_cut_out_by_hand_takes_nothing_away(
-    tmp_path: Path, count: int, form: str
-) -> None:
-    """`az graph query --query data` is a list: its first 1,000 rows must not make the machines of the others nobody's."""
-    rows = network(count + 1)
-    whole, page = answer(*rows), rows[:count]
-    by_command, held, said, pages = told_of_both(tmp_path, whole, page if form == "list" else {"data": page})
-    assert len(by_command) == count + 1
-    assert held == by_command
-    assert said == 1
-    assert pages == (form == "list"), "the answer's was told apart when it was read"
-
-
-@pytest.mark.parametrize("count", [99, 101, 999, 1_001])
-def test_another_list_is_a_picture_of_the_whole(tmp_path: Path, count: int) -> None:
-    rows = network(count + 1)
-    by_command, held, said, pages = told_of_both(tmp_path, answer(*rows), rows[:count])
-    assert (len(by_command), len(held), said, pages) == (count, count, 0, 0)
-
-
-@pytest.mark.parametrize("count", [100, 1_000])
-def test_an_answer_that_says_that_this_is_all_is_believed(tmp_path: Path, count: int) -> None:
-    rows = network(count + 1)
-    by_command, held, said, pages = told_of_both(tmp_path, answer(*rows), answer(*rows[:count]))
-    assert (len(by_command), len(held), said, pages) == (count, count, 0, 0)
-
-
-def test_pages_of_one_time_are_counted_together(tmp_path: Path) -> None:
-    rows = network(1_010)
-    before = write(tmp_path / "2026-01-05T10-00-00Z.json", answer(*rows))
-    pages = [rows[:1_000], rows[1_000:1_009]]
-    files = [write(tmp_path / f"{n}-2026-01-05T11-00-00Z.json", page) for n, page in enumerate(pages)]
-    found = holding_files.read([before, *files])
-    assert (sum(not line[3] for line in found.lines), sum(found.left_out.values())) == (1_009, 0)
-
-
-def test_a_write_between_two_answers_tells_when_it_was(tmp_path: Path) -> None:
-    both = interface(), interface(NIC2, "10.0.0.5", VM2, pip="")
-    moved = public(on=f"{NIC2}/ipConfigurations/c")
-    after = answer(moved, interface(pip=""), interface(NIC2, "10.0.0.5", VM2), time=f"{DAY}12:00:00Z")
-    spans = held(
-        tmp_path, a=answer(public(), *both, time=f"{DAY}10:00:00Z"), log=[wrote("11:20:00", moved)], b=after
-    )
-    assert [one for one in spans if one[0] == FAR] == [
-        (FAR, "vm1", "10:00:00Z", "11:20:00Z"),
-        (FAR, "vm2", "11:20:00Z", ""),
-    ]
-
-
-def test_the_portals_export_says_what_the_answer_says(tmp_path: Path) -> None:
-    out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["ID", "NAME", "TYPE", "LOCATION", "PROPERTIES"])
-    for row in (public(), interface(), machine(NIC)):
-        rows.writerow([row["id"], "x", row["type"], row["location"], json.dumps(row["properties"])])
-    path = tmp_path / "export.csv"
-    path.write_text(out.getvalue(), encoding="utf-8-sig")
-    packed = tmp_path / "answer.json.gz"
-    packed.write_bytes(gzip.compress(json.dumps([public(), interface(), machine(NIC)]).encode()))
-    assert holding_files.read([path]).lines == holding_files.read([packed]).lines != []
 
 
 # As an inventory
