@@ -16,12 +16,14 @@ from ingest.event_reader import EventReader
 from ingest.json_records import Lines, pieces, values
 from ingest.records import Event, Rejected
 from tests.ingest.test_logs import AUDIT, BLOB
+from tests.ingest.test_sign_ins import BLOB_FORM as SIGNED
+from tests.ingest.test_sign_ins import FORMS, INNER
 from tests.ingest.test_swift import MANAGED, VAULT
 
 SOURCE = "a.json"
 STARTED = {**MANAGED, "resultType": "Start", "correlationId": "c2"}
 CHALLENGE = {**VAULT, "identity": {}, "properties": {"httpStatusCode": 401}}
-COMMON = [VAULT, MANAGED, STARTED, CHALLENGE, {**VAULT, "operationName": "SecretList"}]
+COMMON = [VAULT, MANAGED, STARTED, CHALLENGE, {**VAULT, "operationName": "SecretList"}, SIGNED]
 ODD = [
     AUDIT,
     BLOB,
@@ -159,6 +161,37 @@ def test_a_document_gives_what_its_records_give(
     expected = by_line(body)
     assert in_pieces([body]) == expected
     assert in_pieces(cut(body, sizes, 3_000)) == expected
+
+
+def signed(**within: Any) -> dict[str, Any]:
+    return {**SIGNED, "properties": {**INNER, **within}}
+
+
+SIGN_INS = [
+    SIGNED,
+    signed(id="r2", status={"errorCode": 50126}),
+    signed(UserId="another"),
+    {**SIGNED, "category": "ServicePrincipalSignInLogs"},
+    {**SIGNED, "more": 1},
+    FORMS["Graph"],
+    VAULT,
+]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.sampled_from(SIGN_INS[:3]) | st.sampled_from(SIGN_INS), min_size=1, max_size=8),
+    SIZES,
+    st.sampled_from([b"\n", b"\n", b"\n\n", b" "]),
+)
+def test_a_log_of_sign_ins_gives_what_each_line_gives(
+    records: list[Any], sizes: list[int], between: bytes
+) -> None:
+    first = json.dumps(SIGNED).encode()
+    body = first + b"\n" + between.join(json.dumps(one).encode() for one in records)
+    expected = by_line(body)
+    assert in_pieces([body]) == expected
+    assert in_pieces(cut(body, sizes, len(first) + 1)) == expected
 
 
 def test_a_line_that_is_too_long_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
