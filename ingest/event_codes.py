@@ -122,13 +122,16 @@ class EventCodes:
         self.parts = Parts()
         self._callers, self._touched = _Memory(2, 1), _Memory(3, 1)  # of Key Vault
         self._managers, self._whats, self._wheres = _Memory(2, 1), _Memory(1, 2), _Memory(1, 1)
-        self._signed, self._signers = _Memory(1, 2), _Memory(1, 1)
+        self._signed, self._signers, self._devices = _Memory(1, 2), _Memory(1, 1), _Memory(0, 0)
         self._nowhere = self.parts.where(Where())
 
     def begin(self) -> None:
         """Forget all, if it is much: `parts` is another object then."""
-        known = self._callers, self._touched, self._managers, self._whats, self._wheres
-        if len(self.parts) > MAX_PARTS or max(map(len, (*known, self._signed, self._signers))) > MAX_PARTS:
+        known = (
+            *(self._callers, self._touched, self._managers, self._whats, self._wheres),
+            *(self._signed, self._signers, self._devices),
+        )
+        if len(self.parts) > MAX_PARTS or max(map(len, known)) > MAX_PARTS:
             self._begin()
 
     def of(self, records: Sequence[Any]) -> Coded:
@@ -247,7 +250,15 @@ class EventCodes:
     # Sign-ins
 
     def _sign_ins(self, records: Sequence[SignIn]) -> Coded:
-        signed = self._signed.find([r.what for r in records], lambda place: self._sign(records[place].what))
+        devices = self._devices.find(
+            [bytes(r.device) for r in records],
+            lambda place: _Meaning((), (), swift_sign_ins.device(records[place].device)),
+        )
+        of = [self._devices.texts[number] for number in devices.tolist()]
+        signed = self._signed.find(
+            [_JOIN((r.what, device)) for r, device in zip(records, of, strict=True)],
+            lambda place: self._sign(records[place].what, of[place]),
+        )
         signers = self._signers.find([r.who for r in records], lambda place: self._signer(records[place].who))
         content = further_many(self._signers.hashes(0, signers), self._signed.hashes(0, signed))
         content = further_many(content, self._signed.hashes(1, signed)) >> np.uint64(1)
@@ -259,8 +270,8 @@ class EventCodes:
             np.zeros_like(content),
         ).checked()
 
-    def _sign(self, octets: bytes) -> _Meaning | None:
-        what = swift_sign_ins.what(octets)
+    def _sign(self, octets: bytes, device: bytes) -> _Meaning | None:
+        what = swift_sign_ins.what(octets, device)
         return None if what is None else _Meaning((self.parts.what(what),), sign_ins.what_hashes(what))
 
     def _signer(self, octets: bytes) -> _Meaning:

@@ -128,15 +128,20 @@ def _outcome(told: Mapping[str, Any]) -> str:
 
 def _details(told: Mapping[str, Any], kind: str, log: str) -> dict[str, Any]:
     """How it was done, in a few words: equal ones are kept once."""
-    device = folded(told.get("devicedetail"))
     details = {
         "mfa": text(told.get("authenticationrequirement")).lower() == "multifactorauthentication",
         "interactive": kind == "user" and _is_interactive(told, log),
-        "managed": _true(device.get("iscompliant")) or _true(device.get("ismanaged")),
+        "managed": is_managed(told.get("devicedetail")),
         "risk": _risk(told),
         "to": text(told.get("appdisplayname"))[:_MAX_NAME],
     }
     return {name: value for name, value in details.items() if value}
+
+
+def is_managed(device: object) -> bool:
+    """Whether the organisation looks after the device."""
+    said = folded(device)
+    return _true(said.get("iscompliant")) or _true(said.get("ismanaged"))
 
 
 def _is_interactive(told: Mapping[str, Any], log: str) -> bool:

@@ -112,7 +112,7 @@ VAULT_CATEGORY = "AuditEvent"
 ADMINISTRATIVE = frozenset({"Administrative", "Write", "Delete", "Action"})
 # Operations of which the body says more: read by `ingest.activity`.
 _WITH_BODY = ("/runbooks/", "/jobs/", "microsoft.keyvault/vaults", "microsoft.authorization/role")
-PROBLEMS = (msgspec.MsgspecError, ValueError)
+PROBLEMS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def decoded(line: bytes) -> Record | SignIn | None:

@@ -46,8 +46,8 @@ _WHAT = (
     "signInEventTypes",
     "riskLevelDuringSignIn",
     "riskState",
-    "deviceDetail",
     "appDisplayName",
+    "deviceDetail",
 )
 _WHICH = ("id", "originalRequestId", "correlationId")
 _CREATED = "createdDateTime"
@@ -60,7 +60,7 @@ _SPELT |= {name.lower(): "" for name in _BESIDE}
 _JOIN = b"\0".join  # no JSON holds one as it stands
 _perhaps = json.Decoder(str | None).decode
 _value = json.Decoder().decode
-_PROBLEMS = (msgspec.MsgspecError, ValueError)
+_PROBLEMS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class _Line(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
@@ -84,13 +84,14 @@ class _Line(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
 
 
 class SignIn(Struct, gc=False):
-    """A sign-in: which, when, and the octets of who it was and of what happened."""
+    """A sign-in: which, when, and the octets of who it was, of what happened and of the device."""
 
     time: str
     category: str
     correlation_id: str
     who: bytes
     what: bytes
+    device: Raw
 
 
 _line = json.Decoder(_Line).decode
@@ -117,15 +118,16 @@ def _common(line: _Line) -> SignIn | None:
         return None
     of, category = said.get, line.category.encode()
     who = _JOIN([category, line.caller_ip_address, *[of(name, _ABSENT) for name in _WHO]])
-    what = _JOIN([category, line.result_type, *[of(name, _ABSENT) for name in _WHAT]])
-    if len(who) > MOST_OCTETS or len(what) > MOST_OCTETS:
+    what = _JOIN([category, line.result_type, *[of(name, _ABSENT) for name in _WHAT[:-1]]])
+    device = of(_WHAT[-1], _ABSENT)
+    if max(len(who), len(what), memoryview(device).nbytes) > MOST_OCTETS:
         return None
     try:
         created = _perhaps(of(_CREATED, b"null"))
         which = next(filter(None, (_perhaps(of(name, b"null")) for name in _WHICH)), line.correlation_id)
     except _PROBLEMS:
         return None
-    return SignIn(created or line.time, line.category, which, who, what)
+    return SignIn(created or line.time, line.category, which, who, what, device)
 
 
 @lru_cache(4096)
@@ -141,9 +143,15 @@ def who(octets: bytes) -> Who:
     return sign_ins.who_of(told, log)
 
 
-def what(octets: bytes) -> What | None:
+def device(octets: Raw) -> bytes:
+    """What counts of a device's octets: each person has another one, and what happens is the same."""
+    managed = bool(octets) and sign_ins.is_managed(_value(octets))
+    return b'{"isManaged":true}' if managed else b"null"
+
+
+def what(octets: bytes, of_device: bytes) -> What | None:
     """What happened; None where nothing says how it ended."""
-    log, told = _told(octets, "resulttype", _WHAT)
+    log, told = _told(_JOIN((octets, of_device)), "resulttype", _WHAT)
     return sign_ins.what_of(told, log)
 
 
