@@ -16,7 +16,8 @@ from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
 from actors.spent import Spent
-from baselines.population import Population, Tally
+from baselines.population import Population
+from baselines.tally import Tally
 from detections.catalogue import CATALOGUE
 from detections.organisation import Indicator
 from detections.sign_ins import SignIn

@@ -24,9 +24,9 @@ from actors.shard_checks import ABOUT
 from actors.shard_state import ResourceRows, within
 from actors.traffic_window import TrafficWindow
 from baselines import codec
-from baselines.population import Tally
 from baselines.seasonal_table import DAYS, DAYS_ROW, ROW, SeasonalTable
 from baselines.seasonal_table import VERSION as TABLE_VERSION
+from baselines.tally import Tally
 from detections.declare import Detection, Learned
 from detections.traffic import Traffic
 from detections.view import Seasons, TrafficHour

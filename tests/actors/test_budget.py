@@ -23,7 +23,7 @@ from actors.saving import AGGREGATOR
 from actors.settings import Settings
 from actors.spent import Spent
 from alerts.alert import Alert, to_json
-from baselines.population import Tally
+from baselines.tally import Tally
 from detections.catalogue import CATALOGUE
 from detections.counting import score, verdict
 from detections.declare import Finding, Verdict
