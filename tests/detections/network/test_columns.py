@@ -14,7 +14,7 @@ from baselines.seasonal_count import SeasonalCount
 from baselines.seasonal_table import SeasonalTable
 from baselines.seasons import WEEK, Seasons
 from detections.catalogue import CATALOGUE
-from detections.network.brute_force import BASELINES
+from detections.network.aims import BASELINES
 from detections.traffic import Traffic
 from detections.view import TrafficHour
 from ingest.records import HOUR_US, TRAFFIC, address_words
