@@ -25,6 +25,7 @@ from rich.progress import (
 
 from actors.conductor import Progress as RunProgress
 from actors.settings import MINUTE_US, Settings
+from cluster.beginning import Beginning, beginning, place_of
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
 from cluster.earlier import take_over
@@ -32,7 +33,8 @@ from cluster.feeds import feeds_of, unread_us
 from cluster.inputs import STDIN, inputs_of, seen, seen_objects
 from cluster.local import LocalRuntime
 from cluster.reporting import Result
-from cluster.run import Beginning, Every, Run, Runtime, beginning, place_of
+from cluster.run import Every, Run
+from cluster.runtime import Runtime
 from cluster.sources import bucket_for
 from cluster.storing import opened
 from cluster.teaching import marks_of
