@@ -12,7 +12,7 @@ from cluster.deadline import Deadline, OverdueError
 from cluster.local import LoopPorts
 from cluster.ray_runtime import RayRuntime
 from tests.cluster.receivers import receiving
-from tests.cluster.test_serve import START, until, write
+from tests.cluster.served import START, until, write
 from tests.cluster.test_serve_sinks import empty, served_with
 
 __all__ = ["empty"]
