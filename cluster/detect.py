@@ -176,7 +176,7 @@ def _beginning(
     if store is not None:
         about = configuration.enrichment()
         files = [*paths, about.inventory, about.database, about.systems, *(feed.path for feed in about.feeds)]
-        begin = beginning(store, _fingerprint(options, configuration, paths), seen(files) + objects)
+        begin = beginning(store, _fingerprint(configuration, paths), seen(files) + objects)
     for note in begin.notes:
         _say(console, note)
     if begin.not_after_us is None:
@@ -184,7 +184,7 @@ def _beginning(
     return begin
 
 
-def _fingerprint(options: Options, configuration: Configuration, paths: list[str]) -> str | None:
+def _fingerprint(configuration: Configuration, paths: list[str]) -> str | None:
     """Of the inputs and all that bears on the alerts. What comes by a pipe can't be read again."""
     if any(Path(path).name == STDIN for path in paths):
         return None
