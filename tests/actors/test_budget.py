@@ -26,13 +26,17 @@ from detections.counting import verdict
 from detections.declare import Finding, Verdict
 from ingest.records import Event
 from tests.actors.running import MACHINES, START, Listed, Replayed, at, enrichment, event
-from tests.actors.test_judged_days import days_of
+from tests.actors.test_judged_days import days_of, few_hours_are_enough
 from tests.detections.network.replay import Talk, flows
 
 USER, COUNT = "key_vault.unusual_user", "network.ssh_incoming"
 MIDNIGHT = (24 - START % 24) * 60  # minutes from the first hour's start
 TOLD = ("alert_budget", "share_of_hours_as_improbable", "share_limit")  # what a budget adds to the evidence
-pytestmark = pytest.mark.usefixtures("few_hours_are_enough")  # the runs are short
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    few_hours_are_enough(monkeypatch)  # the runs are short
 
 
 def reads(days: int = 12) -> list[Event]:

@@ -12,7 +12,18 @@ from actors.judged import DAYS, JudgedDays, limits
 from detections.counting import score
 
 USER, COUNT = "key_vault.unusual_user", "network.ssh_incoming"
-pytestmark = pytest.mark.usefixtures("few_hours_are_enough")
+
+
+def few_hours_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer entity-hours than in the product are enough to go by."""
+    monkeypatch.setattr("actors.judged.ENOUGH", 50)
+    monkeypatch.setattr("actors.judged.ENOUGH_DAYS", 2)
+    monkeypatch.setattr("baselines.surprise.ENOUGH", 50)
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    few_hours_are_enough(monkeypatch)
 
 
 def days_of(type_: str, a_day: int, days: int, scores: Iterable[float] = ()) -> JudgedDays:

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import insert, select, text
 from sqlalchemy.engine import make_url
-from test_alert_store import NOW, alert
+from tests.alerts.test_alert_store import NOW, alert
 
 from alerts.store import counting, opening, texts, together
 from alerts.store.people import People, Token, User
