@@ -113,7 +113,7 @@ def test_after_a_death_the_thresholds_are_the_same(steps: int) -> None:
     expected = played(0.5)
     died = Replayed([Listed("log", READS, 50)], settings(0.5))
     died.advance(steps)
-    saved = died.saved(died.advance(3, True).marked[-1])
+    saved = died.last_saved(died.advance(3, True).marked)
     outcome = Replayed([Listed("log", READS, 50)], settings(0.5, shards=3), saved).play()
     assert lines(outcome.alerts) == lines(expected.alerts)
     assert len(outcome.kept) == len(expected.kept)

@@ -226,7 +226,7 @@ def test_logs_in_any_order_are_taken_alike_however_much_is_settled_at_a_time(
     if dies:
         run.advance(steps)
         marked = run.advance(10, mark=True).marked
-        saved = run.saved(marked[-1]) if marked else None
+        saved = run.last_saved(marked) if marked else None
         run.advance(3)
         run = ToldRun(files(), settings(shards=2), saved)
     assert played(run) == whole
@@ -265,7 +265,7 @@ def test_a_flood_does_not_fill_the_memory_and_every_flow_has_its_fate(
         if dies:
             run.advance(5)
             if marked := run.advance(10, mark=True).marked:
-                saved = run.saved(marked[-1])
+                saved = run.last_saved(marked)
                 assert sum(len(one.flows()) for one in saved.standing.run.waiting) <= bound * routers
                 run = ToldRun(partitions(some, more, 3), settings(routers=routers), saved)
         run.play()
