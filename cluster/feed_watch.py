@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from actors.memory import give_back
 from cluster.feed_http import FeedError
 from cluster.feed_sources import FeedSource, Said, signature
 from cluster.feeds import Feeds
@@ -151,6 +152,7 @@ def renew(
         return  # the next start has it from the checkpoint, and who stops need not wait for so much work
     indicators = feeds.indicators()
     run.do(lambda: run.runtime.renew(indicators))
+    give_back()
     for source, said in news.items():
         told = {"indicators": len(said.entries), "refused": len(said.refused)}
         say("a feed has changed", source=source.shown, counts_from=rfc3339(at_us), **told)

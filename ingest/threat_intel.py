@@ -103,7 +103,8 @@ class _Category:
         self._table = NetworkTable(*entries.networks(numbers))
         times = (entries.start_us[numbers].tolist(), entries.end_us[numbers].tolist())
         spans = _union(zip(self._table.index.tolist(), *times, strict=True))
-        columns = np.array(spans, np.int64).reshape(-1, 3).T
+        # Each by itself: one that strides through the others would be copied by every process that has it.
+        columns = np.ascontiguousarray(np.array(spans, np.int64).reshape(-1, 3).T)
         self._spans = Spans(len(self._table), columns[0], columns[1], columns[2], np.zeros(len(spans)))
 
     def holds(self, high: Words, low: Words, at_us: Indexes) -> NDArray[np.bool_]:
