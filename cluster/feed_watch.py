@@ -141,6 +141,7 @@ def renew(
     while True:
         at_us = ((clock() + MARGIN_US) // HOUR_US + 1) * HOUR_US
         is_new = feeds.take(news, at_us)
+        run.keep(feeds.untold())
         run.keep_feeds(feeds.packed())
         if not is_new:
             return  # but the tokens are, which the next checkpoint has
@@ -154,5 +155,5 @@ def renew(
     run.do(lambda: run.runtime.renew(indicators))
     give_back()
     for source, said in news.items():
-        told = {"indicators": len(said.entries), "refused": len(said.refused)}
+        told = {"indicators": len(said.entries), "refused": said.refused_count}
         say("a feed has changed", source=source.shown, counts_from=rfc3339(at_us), **told)

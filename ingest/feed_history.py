@@ -34,6 +34,7 @@ class FeedNow(msgspec.Struct, frozen=True, kw_only=True):
     indicators: int  # that it has now
     ended: int  # that it has no more, known for the hours in which it had them
     forgotten: int  # of those, for there were too many
+    refused: int = 0  # entries of what it says now that can't be taken
 
 
 class History(msgspec.Struct):
@@ -48,6 +49,8 @@ class History(msgspec.Struct):
     forgotten: int = (
         0  # ended entries beyond `MOST_PAST`, whose hours would be matched without them if read again
     )
+    refused: int = 0  # entries of the newest version
+    told: bytes = b""  # a hash of what of them was told last: each version's once, whatever starts again
 
     def take(self, entries: Iterable[Entry], at_us: int) -> bool:
         """A version that counts from then on, never before the one before it; whether it says anything new."""
@@ -90,6 +93,7 @@ class History(msgspec.Struct):
             indicators=len(self.standing),
             ended=len(self.past),
             forgotten=self.forgotten,
+            refused=self.refused,
         )
 
     def entries(self, known: Mapping[str, Network] = EMPTY) -> list[Entry]:

@@ -15,7 +15,7 @@ from cluster.feed_watch import FeedWatch, renew
 from cluster.feeds import Feeds, sources_of
 from ingest.errors import ConfigurationError
 from ingest.feed_history import Histories
-from ingest.records import HOUR_US
+from ingest.records import HOUR_US, Rejected
 from ingest.threat_intel import Indicators
 from tests.cluster.feed_server import FeedServer, feed_server, indicator
 from tests.ingest.feeds import us
@@ -255,6 +255,8 @@ class Slow:
         self.clock, self.takes_us = clock, takes_us
         self.kept: list[bytes] = []
         self.told: list[Indicators] = []
+        self.rejected: list[Rejected] = []
+        self.keep = self.rejected.extend
         self.runtime = self
         self.stop_wanted = threading.Event()
 
