@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from actors.memory import give_back
 from cluster.feed_http import FeedError
@@ -149,11 +150,26 @@ def renew(
         if clock() < at_us - GUARD_US:
             break
         feeds.restore(before)
-    if run.stop_wanted.is_set():
-        return  # the next start has it from the checkpoint, and who stops need not wait for so much work
-    indicators = feeds.indicators()
+    with suppress(_StoppedError):
+        _tell(run, feeds)
+        for source, said in news.items():
+            told = {"indicators": len(said.entries), "refused": said.refused_count}
+            say("a feed has changed", source=source.shown, counts_from=rfc3339(at_us), **told)
+
+
+class _StoppedError(Exception):
+    """The server is to stop: the next start has it all from the checkpoint, and nobody need wait for so much work."""
+
+
+def _tell(run: ServeRun, feeds: Feeds) -> None:
+    """Have all parts of the run know. Raises _StoppedError."""
+
+    def check() -> None:
+        if run.stop_wanted.is_set():
+            raise _StoppedError
+
+    check()
+    indicators = feeds.indicators(check)
+    check()
     run.do(lambda: run.runtime.renew(indicators))
     give_back()
-    for source, said in news.items():
-        told = {"indicators": len(said.entries), "refused": said.refused_count}
-        say("a feed has changed", source=source.shown, counts_from=rfc3339(at_us), **told)

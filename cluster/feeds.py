@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -106,16 +106,14 @@ class Feeds:
         for key, history in self._histories.feeds.items():
             history.told = told[key]
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> Iterator[Entry]:
         """Of all feeds, with the times for which they count."""
-        entries: list[Entry] = []
         for key, history in self._histories.feeds.items():
-            entries += history.entries(self._networks.get(key, EMPTY))
-        return entries
+            yield from history.entries(self._networks.get(key, EMPTY))
 
-    def indicators(self) -> Indicators:
-        """The same, to be looked up."""
-        return Indicators(self.entries())
+    def indicators(self, check: Callable[[], None] = lambda: None) -> Indicators:
+        """The same, to be looked up; `check` is called again and again, and may raise."""
+        return Indicators(self.entries(), check)
 
     def settings(self, about: EnrichmentSettings) -> EnrichmentSettings:
         """Enrichment by these."""

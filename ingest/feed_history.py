@@ -6,7 +6,8 @@ record's time alone: not on when it is read, by whom, or how often. What stands 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 
 import msgspec
@@ -96,16 +97,14 @@ class History(msgspec.Struct):
             refused=self.refused,
         )
 
-    def entries(self, known: Mapping[str, Network] = EMPTY) -> list[Entry]:
+    def entries(self, known: Mapping[str, Network] = EMPTY) -> Iterator[Entry]:
         """All that it says and has said, each with the time for which it counts; `known`: values that were read."""
-        held = [(v, max(start, since), end) for (v, start, end), since in self.standing.items()]
-        held += [(value, start_us, end_us) for (value, end_us), start_us in self.past.items()]
-        networks = {value: known.get(value) or address_or_network(value) for value, _, _ in held}
-        return [
-            Entry(Indicator(value, self.category, self.name), networks[value], start_us, end_us)
-            for value, start_us, end_us in held
-            if start_us < end_us
-        ]
+        standing = ((v, max(start, since), end) for (v, start, end), since in self.standing.items())
+        past = ((value, start_us, end_us) for (value, end_us), start_us in self.past.items())
+        for value, start_us, end_us in chain(standing, past):
+            if start_us < end_us:
+                network = known.get(value) or address_or_network(value)
+                yield Entry(Indicator(value, self.category, self.name), network, start_us, end_us)
 
 
 class Histories(msgspec.Struct):

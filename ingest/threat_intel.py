@@ -137,8 +137,8 @@ class Indicators:
     which only what lies near an entry is ever touched, and about 0.2 KB an entry.
     """
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self.entries = Entries(entries)
+    def __init__(self, entries: Iterable[Entry] = (), check: Callable[[], None] = lambda: None) -> None:
+        self.entries = Entries(entries, check)
         self.counts = self.entries.counts()
         self._categories = self._by_category()
         self._table24 = self._draw()

@@ -6,6 +6,7 @@ import gc
 import pickle
 import sys
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,12 +37,14 @@ def many(count: int) -> list[Entry]:
     ]
 
 
-@given(st.lists(ENTRIES, max_size=12))
+@given(st.lists(ENTRIES, max_size=12), st.integers(1, 4))
 @settings(deadline=None)
-def test_what_a_feed_says_comes_back_as_it_was(given: list[Entry]) -> None:
-    """An alert shows the line of the feed: its text, its feed and its times."""
-    expected = sorted(set(given))
-    held = Entries(given)
+def test_what_a_feed_says_comes_back_as_it_was(given: list[Entry], piece: int) -> None:
+    """An alert shows the line of the feed, once: its text, its feed and its times."""
+    expected = list(dict.fromkeys([*given, *given[::2]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ingest.threat_intel_entries.PIECE", piece)
+        held = Entries([*given, *given[::2]])
     assert list(held) == expected
     assert [held[number] for number in range(len(held))] == expected
     assert held.counts() == {
@@ -69,3 +72,18 @@ def test_another_process_maps_a_large_feed_and_copies_none_of_it() -> None:
     there = pickle.loads(packed, buffers=[bytes(one) for one in apart])
     assert there.lookup("198.51.1.7", 1_000) == (Indicator("198.51.1.7", CATEGORIES[2], "tor"),)
     assert list(there.entries) == list(indicators.entries)
+
+
+def test_who_is_in_a_hurry_can_leave_a_large_feed_half_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is told to stop amid a change would work at it for a minute, on a machine that is busy."""
+    monkeypatch.setattr("ingest.threat_intel_entries.PIECE", 10)
+    asked, given = [], iter(many(1_000))
+
+    def check() -> None:
+        asked.append(None)
+        if len(asked) == 3:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        Indicators(given, check)
+    assert len(list(given)) == 970
