@@ -23,6 +23,10 @@ RESTLESS = 6  # looks running at which a file has changed since the one before, 
 GUARD_US = 60_000_000  # ... of which so much must be left when a checkpoint has it
 
 
+class _StoppedError(Exception):
+    """The server is to stop: the next start has it all from the checkpoint, and nobody need wait for so much work."""
+
+
 class _Watched:
     """One of them."""
 
@@ -155,10 +159,6 @@ def renew(
         for source, said in news.items():
             told = {"indicators": len(said.entries), "refused": said.refused_count}
             say("a feed has changed", source=source.shown, counts_from=rfc3339(at_us), **told)
-
-
-class _StoppedError(Exception):
-    """The server is to stop: the next start has it all from the checkpoint, and nobody need wait for so much work."""
 
 
 def _tell(run: ServeRun, feeds: Feeds) -> None:
