@@ -39,16 +39,14 @@ from ingest.told_holders import Spans
 
 
 def _shared(enrichment: list[Any]) -> Enrichment:
-    """What the driver built: in a list the reference travels as such, and is unpacked here."""
+    """What the driver built, and what feeds say: in a list references travel as such, and are unpacked here."""
     with building():
-        built: Enrichment = ray.get(enrichment[0])
-    return built
+        return Enrichment.of(ray.get(enrichment[0]), _told(enrichment[1:]))
 
 
 def _told(indicators: list[Any]) -> Indicators:
-    """The same of what feeds say now."""
-    with building():
-        told: Indicators = ray.get(indicators[0])
+    """What feeds say now: columns that stand once on this machine, for all of its actors."""
+    told: Indicators = ray.get(indicators[0])
     return told
 
 

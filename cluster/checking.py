@@ -81,7 +81,7 @@ def _wrong_feeds(configuration: Configuration, config: Path, rejected: list[Reje
     if configuration.threat_intel.history is not None:
         feeds = feeds_of(configuration, config, None, None, 0)
         click.echo(
-            f"  as an earlier run read them: {counted(len(feeds.entries()), 'indicator')}, with their times"
+            f"  as an earlier run read them: {counted(len(feeds.indicators()), 'indicator')}, with their times"
         )
         return 0
     wrong = 0

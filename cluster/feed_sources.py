@@ -16,15 +16,16 @@ from cluster.secrets import secret
 from ingest.errors import ConfigurationError
 from ingest.records import Rejected
 from ingest.threat_intel import Entry, Feed
-from ingest.threat_intel_feeds import file_content, read_content
+from ingest.threat_intel_feeds import file_content, taken_of
 
 
 class Said(NamedTuple):
     """What a feed says."""
 
     entries: list[Entry]
-    refused: list[Rejected]
+    refused: list[Rejected]  # the first of them
     tokens: dict[str, str]
+    refused_count: int
 
 
 class FeedSource:
@@ -53,12 +54,13 @@ class FeedSource:
         if content is None:
             return None
         try:
-            entries, refused = read_content(self.feed, content.body)
+            taken = taken_of(self.feed, content.body)
         except ConfigurationError as error:
             raise FeedError(str(error)) from None
+        entries, refused = taken.finish()
         if self.is_far and refused and not entries:
             raise FeedError(f"holds no indicator: {refused[0].reason}")
-        return Said(entries, refused, content.tokens)
+        return Said(entries, refused, content.tokens, taken.refused)
 
     def _content(self, tokens: Mapping[str, str]) -> Content | None:
         if self._getter is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
+from actors.memory import give_back
 from cluster.feed_http import FeedError
 from cluster.feed_sources import FeedSource, Said, signature
 from cluster.feeds import Feeds
@@ -19,6 +21,10 @@ LOOK_S = 1.0
 MARGIN_US = 300_000_000  # before an hour, for every part of the run to hear of what counts in it ...
 RESTLESS = 6  # looks running at which a file has changed since the one before, until that is said
 GUARD_US = 60_000_000  # ... of which so much must be left when a checkpoint has it
+
+
+class _StoppedError(Exception):
+    """The server is to stop: the next start has it all from the checkpoint, and nobody need wait for so much work."""
 
 
 class _Watched:
@@ -140,6 +146,7 @@ def renew(
     while True:
         at_us = ((clock() + MARGIN_US) // HOUR_US + 1) * HOUR_US
         is_new = feeds.take(news, at_us)
+        run.keep(feeds.untold())
         run.keep_feeds(feeds.packed())
         if not is_new:
             return  # but the tokens are, which the next checkpoint has
@@ -147,10 +154,22 @@ def renew(
         if clock() < at_us - GUARD_US:
             break
         feeds.restore(before)
-    if run.stop_wanted.is_set():
-        return  # the next start has it from the checkpoint, and who stops need not wait for so much work
-    indicators = feeds.indicators()
+    with suppress(_StoppedError):
+        _tell(run, feeds)
+        for source, said in news.items():
+            told = {"indicators": len(said.entries), "refused": said.refused_count}
+            say("a feed has changed", source=source.shown, counts_from=rfc3339(at_us), **told)
+
+
+def _tell(run: ServeRun, feeds: Feeds) -> None:
+    """Have all parts of the run know. Raises _StoppedError."""
+
+    def check() -> None:
+        if run.stop_wanted.is_set():
+            raise _StoppedError
+
+    check()
+    indicators = feeds.indicators(check)
+    check()
     run.do(lambda: run.runtime.renew(indicators))
-    for source, said in news.items():
-        told = {"indicators": len(said.entries), "refused": len(said.refused)}
-        say("a feed has changed", source=source.shown, counts_from=rfc3339(at_us), **told)
+    give_back()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,7 @@ class Feeds:
         self._histories = Histories() if kept is None else unpacked(kept)
         self._is_first = kept is None
         self._refused: dict[str, list[Rejected]] = {}
+        self._untold: list[Rejected] = []
         self._networks: dict[str, dict[str, Network]] = {}  # by feed and value, of what it says now
 
     def begin(self, at_us: int, is_watched: bool = False) -> None:
@@ -70,10 +72,19 @@ class Feeds:
 
     def _take(self, source: FeedSource, said: Said, at_us: int) -> bool:
         history = self._histories.feeds.setdefault(source.key, History(source.feed.category, source.name))
-        history.name, history.tokens = source.name, said.tokens
+        history.name, history.tokens, history.refused = source.name, said.tokens, said.refused_count
         self._refused[source.key] = said.refused
+        told = _hash(said.refused)
+        if told != history.told:
+            history.told = told
+            self._untold += said.refused
         self._networks[source.key] = {entry.indicator.value: entry.network for entry in said.entries}
         return history.take(said.entries, at_us)
+
+    def untold(self) -> list[Rejected]:
+        """What was refused of versions that are new since the last time; it is the caller's now."""
+        untold, self._untold = self._untold, []
+        return untold
 
     def tokens(self, source: FeedSource) -> dict[str, str]:
         """Those with which it was read last."""
@@ -89,24 +100,29 @@ class Feeds:
         return self._histories.packed()
 
     def restore(self, body: bytes) -> None:
-        """As it was when it was packed."""
+        """As it was when it was packed; what was told since stays told."""
+        told = {key: history.told for key, history in self._histories.feeds.items()}
         self._histories = unpacked(body)
-
-    def entries(self) -> list[Entry]:
-        """Of all feeds, with the times for which they count."""
-        entries: list[Entry] = []
         for key, history in self._histories.feeds.items():
-            entries += history.entries(self._networks.get(key, EMPTY))
-        return entries
+            history.told = told[key]
 
-    def indicators(self) -> Indicators:
-        """The same, to be looked up."""
-        return Indicators(self.entries())
+    def entries(self) -> Iterator[Entry]:
+        """Of all feeds, with the times for which they count."""
+        for key, history in self._histories.feeds.items():
+            yield from history.entries(self._networks.get(key, EMPTY))
+
+    def indicators(self, check: Callable[[], None] = lambda: None) -> Indicators:
+        """The same, to be looked up; `check` is called again and again, and may raise."""
+        return Indicators(self.entries(), check)
 
     def settings(self, about: EnrichmentSettings) -> EnrichmentSettings:
         """Enrichment by these."""
         refused = tuple(one for some in self._refused.values() for one in some)
         return msgspec.structs.replace(about, feeds=(), listed=tuple(self.entries()), refused=refused)
+
+
+def _hash(refused: Sequence[Rejected]) -> bytes:
+    return blake2b(msgspec.msgpack.encode(refused), digest_size=16).digest() if refused else b""
 
 
 def sources_of(configuration: Configuration) -> list[FeedSource]:

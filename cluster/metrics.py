@@ -116,6 +116,12 @@ METRICS = (
         ("feed", "category"),
     ),
     Told(
+        "redshank_feed_refused_indicators",
+        "Entries of what a feed says now that can't be taken; rejected.jsonl has the first thousand of each version.",
+        read.of_feeds(lambda one: one.refused),
+        ("feed", "category"),
+    ),
+    Told(
         "redshank_feed_ended_indicators",
         "Indicators that a feed has no more, known for the hours in which it had them.",
         read.of_feeds(lambda one: one.ended),

@@ -62,8 +62,9 @@ class RayRuntime:
         self._share()
 
     def _share(self) -> None:
-        """Once for all actors: a large feed takes seconds to read."""
-        self._shared = [self._ray.put(self._built)]
+        """Once for all actors: a large feed takes seconds to read. What feeds say stands by itself, since it changes:
+        each version once, and as long as an actor reads in it."""
+        self._shared = [self._ray.put(one) for one in (self._built.lasting, self._built.indicators)]
 
     def start(
         self, standing: Standing | None = None, parts: Sequence[Any] = (), epoch: int = 1, tag: str = ""
@@ -168,8 +169,8 @@ class RayRuntime:
     def renew(self, indicators: Indicators) -> None:
         """See `Enrichment.renew`: of all actors, and of those that are begun after a death."""
         self._built.renew(indicators)
-        self._share()
         told = [self._ray.put(indicators)]
+        self._shared = [self._shared[0], *told]
         readers = [reader.hear.remote(told) for reader in self._readers]
         others = [one.renew.remote(told) for one in (self._aggregator, self._router, *self._feeders)]
         self._get([*readers, *others])

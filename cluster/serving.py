@@ -95,6 +95,7 @@ def serve(config: Path, stopping: Stopping) -> int:
         kept = {name: _kept(configuration, alerts.parent / f"{name}.jsonl") for name in KEPT}
         server = Server(run, log, board, settings.lateness_us, kept, storing)
         server.ports = finder.ports
+        run.keep(feeds.untold())
         server.feeds = watch = FeedWatch(feeds)
         watch.start()
         stack.callback(watch.stop)

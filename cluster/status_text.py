@@ -136,7 +136,8 @@ def told_of(holders: HoldersNow) -> str:
 def _feed(feed: FeedNow) -> str:
     ended = f", {feed.ended:,} more in earlier hours" if feed.ended else ""
     lost = f"; {feed.forgotten:,} of earlier hours are not known any more, beyond {MOST_PAST:,}"
-    return f"{feed.name}: {counted(feed.indicators, 'indicator')}{ended}{lost if feed.forgotten else ''}"
+    refused = f"; {feed.refused:,} refused" if feed.refused else ""
+    return f"{feed.name}: {counted(feed.indicators, 'indicator')}{ended}{refused}{lost if feed.forgotten else ''}"
 
 
 def _entities(status: Status) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -20,7 +20,8 @@ from ingest.told_inventory import ToldInventory
 CACHED = 65_536  # callers' addresses of which all is remembered
 
 T = TypeVar("T", Event, Who)
-_About = tuple[str, float | None, float | None, tuple[Entry, ...]]
+Lasting = tuple[Inventory | ToldInventory, Geography, Systems]
+_Known = tuple[str, float | None, float | None, tuple[Entry, ...]]
 
 
 class EnrichmentSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +50,7 @@ class Enrichment:
         self.indicators = indicators
         self.geography = geography
         self.systems = systems or Systems()
-        self._about: Callable[[str], _About | None] = lru_cache(CACHED)(self._look_up)
-
-    def __reduce__(self) -> Any:
-        """For another process: what remembers look-ups begins anew there."""
-        return Enrichment, (self.inventory, self.indicators, self.geography, self.systems)
+        self._about: Callable[[str], _Known | None] = lru_cache(CACHED)(self._look_up)
 
     @classmethod
     def build(
@@ -71,6 +68,17 @@ class Enrichment:
         geography = Geography.open(settings.database)
         systems = Systems.open(settings.systems)
         return cls(inventory, indicators, geography, systems), [*rejected, *refused, *settings.refused]
+
+    @property
+    def lasting(self) -> Lasting:
+        """All but threat intelligence, which may be another while a server runs."""
+        return self.inventory, self.geography, self.systems
+
+    @classmethod
+    def of(cls, lasting: Lasting, indicators: Indicators) -> Enrichment:
+        """Both together again."""
+        inventory, geography, systems = lasting
+        return cls(inventory, indicators, geography, systems)
 
     def renew(self, indicators: Indicators) -> None:
         """From now on with these, which say the same as the ones before of every time that was asked about."""
@@ -90,14 +98,14 @@ class Enrichment:
         about = self._about(who.address) if who.address else None
         return who if about is None else self._enriched(who, about, at_us)
 
-    def _enriched(self, one: T, about: _About, at_us: int) -> T:
+    def _enriched(self, one: T, about: _Known, at_us: int) -> T:
         country, latitude, longitude, entries = about
         listed = self.indicators.categories(one.address, at_us) if entries else ()
         return msgspec.structs.replace(
             one, country=country, latitude=latitude, longitude=longitude, listed=listed
         )
 
-    def _look_up(self, address: str) -> _About | None:
+    def _look_up(self, address: str) -> _Known | None:
         place = self.geography.place(address)
         entries = self.indicators.of_address(address)
         return (*place, entries) if entries or place.country or place.latitude is not None else None

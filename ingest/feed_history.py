@@ -6,7 +6,8 @@ record's time alone: not on when it is read, by whom, or how often. What stands 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 
 import msgspec
@@ -34,6 +35,7 @@ class FeedNow(msgspec.Struct, frozen=True, kw_only=True):
     indicators: int  # that it has now
     ended: int  # that it has no more, known for the hours in which it had them
     forgotten: int  # of those, for there were too many
+    refused: int = 0  # entries of what it says now that can't be taken
 
 
 class History(msgspec.Struct):
@@ -48,6 +50,8 @@ class History(msgspec.Struct):
     forgotten: int = (
         0  # ended entries beyond `MOST_PAST`, whose hours would be matched without them if read again
     )
+    refused: int = 0  # entries of the newest version
+    told: bytes = b""  # a hash of what of them was told last: each version's once, whatever starts again
 
     def take(self, entries: Iterable[Entry], at_us: int) -> bool:
         """A version that counts from then on, never before the one before it; whether it says anything new."""
@@ -90,18 +94,17 @@ class History(msgspec.Struct):
             indicators=len(self.standing),
             ended=len(self.past),
             forgotten=self.forgotten,
+            refused=self.refused,
         )
 
-    def entries(self, known: Mapping[str, Network] = EMPTY) -> list[Entry]:
+    def entries(self, known: Mapping[str, Network] = EMPTY) -> Iterator[Entry]:
         """All that it says and has said, each with the time for which it counts; `known`: values that were read."""
-        held = [(v, max(start, since), end) for (v, start, end), since in self.standing.items()]
-        held += [(value, start_us, end_us) for (value, end_us), start_us in self.past.items()]
-        networks = {value: known.get(value) or address_or_network(value) for value, _, _ in held}
-        return [
-            Entry(Indicator(value, self.category, self.name), networks[value], start_us, end_us)
-            for value, start_us, end_us in held
-            if start_us < end_us
-        ]
+        standing = ((v, max(start, since), end) for (v, start, end), since in self.standing.items())
+        past = ((value, start_us, end_us) for (value, end_us), start_us in self.past.items())
+        for value, start_us, end_us in chain(standing, past):
+            if start_us < end_us:
+                network = known.get(value) or address_or_network(value)
+                yield Entry(Indicator(value, self.category, self.name), network, start_us, end_us)
 
 
 class Histories(msgspec.Struct):

@@ -7,7 +7,7 @@ Most addresses are on no list: for IPv4 one look at a table of all /24 networks 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -25,6 +25,9 @@ from ingest.networks import (
     parse_networks,
 )
 from ingest.records import Rejected, address_words
+from ingest.threat_intel_entries import Entries, Entry, Indicator
+
+__all__ = ["CATEGORIES", "Entry", "Feed", "Indicator", "Indicators", "refusal"]
 
 TOR_EXIT_NODE = "tor_exit_node"
 ANONYMOUS_PROXY = "anonymous_proxy"
@@ -32,6 +35,7 @@ COMMAND_AND_CONTROL = "command_and_control"
 CATEGORIES = (ANONYMOUS_PROXY, COMMAND_AND_CONTROL, TOR_EXIT_NODE)
 
 CACHED = 65_536  # addresses whose entries are remembered
+_BITS_24 = 96 + 24  # of an IPv4 /24
 
 
 _Bounds = tuple[list[int], list[int]]
@@ -59,29 +63,12 @@ _SHARED = _bounds(
 _WIDEST_IPV4, _WIDEST_IPV6 = 96 + 8, 19  # the largest blocks that one organisation was ever given
 
 
-class Indicator(NamedTuple):
-    """An entry that holds for an address: the same fields as `detections.organisation.Indicator`."""
-
-    value: str  # address or network, as the feed has it
-    category: str
-    feed: str  # name of the feed: its file name
-
-
 class Feed(NamedTuple):
     """A file of indicators, all of one category."""
 
     path: str
     category: str
     name: str = ""  # shown in alerts; by default the file's name
-
-
-class Entry(NamedTuple):
-    """A line of a feed that was taken, with the time [start, end) for which it holds."""
-
-    indicator: Indicator
-    network: Network
-    start_us: int
-    end_us: int
 
 
 def refusal(network: Network, category: str) -> str | None:
@@ -112,10 +99,12 @@ def _overlaps(network: Network, bounds: _Bounds) -> bool:
 class _Category:
     """When the networks of one category are listed."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self._table = NetworkTable.of(entry.network for entry in entries)
-        spans = _union(zip(self._table.index.tolist(), entries, strict=True))
-        columns = np.array(spans, np.int64).reshape(-1, 3).T
+    def __init__(self, entries: Entries, numbers: Indexes) -> None:
+        self._table = NetworkTable(*entries.networks(numbers))
+        times = (entries.start_us[numbers].tolist(), entries.end_us[numbers].tolist())
+        spans = _union(zip(self._table.index.tolist(), *times, strict=True))
+        # Each by itself: one that strides through the others would be copied by every process that has it.
+        columns = np.ascontiguousarray(np.array(spans, np.int64).reshape(-1, 3).T)
         self._spans = Spans(len(self._table), columns[0], columns[1], columns[2], np.zeros(len(spans)))
 
     def holds(self, high: Words, low: Words, at_us: Indexes) -> NDArray[np.bool_]:
@@ -130,10 +119,10 @@ class _Category:
         return listed
 
 
-def _union(entries: Iterable[tuple[int, Entry]]) -> list[tuple[int, int, int]]:
+def _union(times: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """Disjoint times of each network: (network, start, end), sorted."""
     spans: list[tuple[int, int, int]] = []
-    for network, start_us, end_us in sorted((index, e.start_us, e.end_us) for index, e in entries):
+    for network, start_us, end_us in sorted(times):
         if spans and spans[-1][0] == network and start_us <= spans[-1][2]:
             end_us = max(end_us, spans[-1][2])
             start_us = spans.pop()[1]
@@ -145,20 +134,14 @@ class Indicators:
     """The entries of all feeds, looked up by address and time.
 
     `counts` tells how many distinct ones each feed gave. Memory: 16 MB for the table of /24 networks, of
-    which only what lies near an entry is ever touched, and about 0.5 KB an entry.
+    which only what lies near an entry is ever touched, and about 0.2 KB an entry.
     """
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self.entries = sorted(set(entries))
-        self.counts: dict[str, int] = {}
-        for entry in self.entries:
-            self.counts[entry.indicator.feed] = self.counts.get(entry.indicator.feed, 0) + 1
+    def __init__(self, entries: Iterable[Entry] = (), check: Callable[[], None] = lambda: None) -> None:
+        self.entries = Entries(entries, check)
+        self.counts = self.entries.counts()
         self._categories = self._by_category()
         self._table24 = self._draw()
-        self._table = NetworkTable.of(entry.network for entry in self.entries)
-        self._of_network: list[list[Entry]] = [[] for _ in range(len(self._table))]
-        for index, entry in zip(self._table.index.tolist(), self.entries, strict=True):
-            self._of_network[index].append(entry)
         self.of_address = self._remembering()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -173,7 +156,7 @@ class Indicators:
     def _remembering(self) -> Callable[[str], tuple[Entry, ...]]:
         """What looks an address up. Nothing of it leads back to here: a version that has had its time is gone at once,
         not when garbage is looked for next."""
-        return lru_cache(CACHED)(partial(_of_address, self._table, self._of_network))
+        return lru_cache(CACHED)(partial(_of_address, self.entries))
 
     @classmethod
     def read(cls, feeds: Iterable[Feed]) -> tuple[Indicators, list[Rejected]]:
@@ -226,23 +209,21 @@ class Indicators:
         return result
 
     def _by_category(self) -> Mapping[str, _Category]:
-        found = {name: [e for e in self.entries if e.indicator.category == name] for name in CATEGORIES}
-        return {name: _Category(entries) for name, entries in found.items() if entries}
+        found = {name: self.entries.of_category(name) for name in CATEGORIES}
+        return {name: _Category(self.entries, numbers) for name, numbers in found.items() if len(numbers)}
 
     def _draw(self) -> NDArray[np.uint8]:
         """A bit for each category and /24 of IPv4, set where any address of it is listed at any time."""
         table = np.zeros(1 << 24, np.uint8)
         for place, category in enumerate(CATEGORIES):
             bit = np.uint8(1 << place)
-            four = [
-                (network.first - MAPPED >> 8, network.last - MAPPED >> 8)
-                for network, indicator in ((entry.network, entry.indicator) for entry in self.entries)
-                if indicator.category == category and network.first >> 32 == 0xFFFF
-            ]
-            table[[first for first, last in four if first == last]] |= bit
-            for first, last in four:
-                if first != last:
-                    table[first : last + 1] |= bit
+            high, low, bits = self.entries.networks(self.entries.of_category(category))
+            four = (high == 0) & (low >> np.uint64(32) == 0xFFFF)
+            first = (low[four] - np.uint64(MAPPED) >> np.uint64(8)).astype(np.int64)
+            wide = bits[four] < _BITS_24
+            table[first[~wide]] |= bit
+            for begin, of in zip(first[wide].tolist(), bits[four][wide].tolist(), strict=True):
+                table[begin : begin + (1 << _BITS_24 - of)] |= bit
         return table
 
     # Single addresses
@@ -257,12 +238,10 @@ class Indicators:
         return tuple(sorted({indicator.category for indicator in self.lookup(address, at_us)}))
 
 
-def _of_address(
-    table: NetworkTable, of_network: Sequence[Sequence[Entry]], address: str
-) -> tuple[Entry, ...]:
+def _of_address(entries: Entries, address: str) -> tuple[Entry, ...]:
     """The entries that ever held for an address, sorted."""
     try:
         high, low = address_words(address)
     except ValueError:
         return ()
-    return tuple(sorted(entry for index in table.chain(high << 64 | low) for entry in of_network[index]))
+    return tuple(sorted(entries.of_address(high << 64 | low)))

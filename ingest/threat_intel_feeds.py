@@ -80,6 +80,11 @@ class Taken:
             Rejected(kind="indicator", source=self.feed.path, offset=line, reason=told, excerpt=shown)
         )
 
+    @property
+    def refused(self) -> int:
+        """How many, with those that are only counted."""
+        return min(len(self.rejected), MAX_REJECTED) + self._more
+
     def finish(self) -> tuple[list[Entry], list[Rejected]]:
         """All of it."""
         if self._more:
@@ -95,6 +100,11 @@ def read_feed(feed: Feed) -> tuple[list[Entry], list[Rejected]]:
 
 def read_content(feed: Feed, content: bytes) -> tuple[list[Entry], list[Rejected]]:
     """The same of what a feed holds, wherever it came from."""
+    return taken_of(feed, content).finish()
+
+
+def taken_of(feed: Feed, content: bytes) -> Taken:
+    """The same with how much was refused, not yet finished."""
     if feed.category not in CATEGORIES:
         raise ConfigurationError(
             f"{feed.path}: no such category: {feed.category!r} ({', '.join(CATEGORIES)})"
@@ -106,7 +116,7 @@ def read_content(feed: Feed, content: bytes) -> tuple[list[Entry], list[Rejected
         _read_json(text, taken)
     else:
         _read_lines(re.split(r"\r\n|\n|\r", text), taken)
-    return taken.finish()
+    return taken
 
 
 def address_or_network(value: str) -> Network:

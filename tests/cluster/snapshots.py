@@ -31,7 +31,9 @@ def snapshot(**changed: Any) -> Snapshot:
         watermark_us=NOW_US - 700_000_000,
         holders=HoldersNow(40, 38, 0, NOW_US - 5_000_000, 2, 1),
         feeds=[
-            FeedNow(name="list.txt", category="tor_exit_node", indicators=1_204, ended=33, forgotten=2),
+            FeedNow(
+                name="list.txt", category="tor_exit_node", indicators=1_204, ended=33, forgotten=2, refused=5
+            ),
             FeedNow(name="list.txt", category="tor_exit_node", indicators=6, ended=0, forgotten=0),
         ],
         sources=[

@@ -15,8 +15,8 @@ from cluster.feed_watch import FeedWatch, renew
 from cluster.feeds import Feeds, sources_of
 from ingest.errors import ConfigurationError
 from ingest.feed_history import Histories
-from ingest.records import HOUR_US
-from ingest.threat_intel import Indicators
+from ingest.records import HOUR_US, Rejected
+from ingest.threat_intel import Entry, Indicators
 from tests.cluster.feed_server import FeedServer, feed_server, indicator
 from tests.ingest.feeds import us
 
@@ -255,6 +255,8 @@ class Slow:
         self.clock, self.takes_us = clock, takes_us
         self.kept: list[bytes] = []
         self.told: list[Indicators] = []
+        self.rejected: list[Rejected] = []
+        self.keep = self.rejected.extend
         self.runtime = self
         self.stop_wanted = threading.Event()
 
@@ -309,6 +311,33 @@ def test_who_stops_a_server_amid_a_change_of_a_feed_does_not_wait_for_all_of_it(
     renew(run, made, {made.sources[0]: said}, lambda *words, **about: None, lambda: 0)
     assert (run.takes_us, run.told) == ([], [])
     assert values(Feeds([], run.kept[-1]).indicators()) == [OLD, NEW]
+
+
+def test_a_stop_while_a_large_feed_is_made_ready_does_not_wait_for_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.threat_intel_entries.PIECE", 1)
+    (tmp_path / "tor.txt").write_text(OLD)
+    made = begun(tmp_path, 'path = "tor.txt"')
+    (tmp_path / "tor.txt").write_text("\n".join(f"198.51.100.{number}" for number in range(3, 200)))
+    said = made.sources[0].ask({})
+    assert said is not None
+    run: Any = Slow([0], [1])
+    taken = list[str]()
+    entries = made.entries
+
+    def signalled() -> Iterator[Entry]:
+        for entry in entries():
+            taken.append(entry.indicator.value)
+            if len(taken) == 5:
+                run.stop_wanted.set()
+            yield entry
+
+    monkeypatch.setattr(made, "entries", signalled)
+    says = list[Any]()
+    renew(run, made, {made.sources[0]: said}, lambda *words, **about: says.append(words), lambda: 0)
+    assert (len(taken), run.told, says) == (5, [], [])
+    assert len(Feeds([], run.kept[-1]).indicators()) == 198, "the next start has it"
 
 
 def test_a_feed_that_says_the_same_again_changes_nothing(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def test_every_figure_is_told() -> None:
         ("redshank_inventory_refused_total",): 2,
         ("redshank_inventory_pages_total",): 1,
         ("redshank_feed_indicators", "tor_exit_node", "list.txt"): 1_210,
+        ("redshank_feed_refused_indicators", "tor_exit_node", "list.txt"): 5,
         ("redshank_feed_ended_indicators", "tor_exit_node", "list.txt"): 33,
         ("redshank_feed_forgotten_total", "tor_exit_node", "list.txt"): 2,
         ("redshank_entities",): 183,

@@ -272,11 +272,13 @@ def test_how_much_of_each_feed_is_known_is_told(whole: Path) -> None:
     assert status.feeds, "the organisation has feeds"
     assert f"{status.feeds[0].name}: {status.feeds[0].indicators} indicators" in told(status)
     many = [
-        FeedNow(name=f"list-{number}", category="tor_exit_node", indicators=1, ended=3, forgotten=2)
+        FeedNow(
+            name=f"list-{number}", category="tor_exit_node", indicators=1, ended=3, forgotten=2, refused=4
+        )
         for number in range(12)
     ]
     said = told(msgspec.structs.replace(status, feeds=many))
     assert (
-        "list-0: 1 indicator, 3 more in earlier hours; 2 of earlier hours are not known any more, beyond 1,000,000"
+        "list-0: 1 indicator, 3 more in earlier hours; 4 refused; 2 of earlier hours are not known any more, beyond 1,000,000"
     ) in said
     assert "and 2 more" in said

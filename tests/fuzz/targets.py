@@ -194,7 +194,7 @@ def history(octets: bytes) -> None:
     found = unpacked(octets)
     for one in found.feeds.values():
         one.take((), one.since_us)
-        one.entries()
+        list(one.entries())
     unpacked(found.packed())
 
 
