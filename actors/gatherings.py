@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from heapq import heapify, heapreplace
 
 Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
@@ -75,7 +75,7 @@ def passing(
     country_of: Callable[[str], str],
 ) -> tuple[int, int]:
     """Of those who use an address, how many are at no other one of its country and act from other countries, and how
-    many such countries there are with several of them; (0, 0) unless they are several, and most of its users.
+    many such countries there are with several who are in no third one; (0, 0) unless they are several, and most of its users.
 
     A VPN has several ways out, and each person goes by one: where that takes it, those of the country are counted together.
     """
@@ -112,6 +112,8 @@ def _through(
     return found
 
 
-def _from(people: Collection[str], abroad: Iterable[Collection[str]]) -> int:
-    """From how many countries several of them act."""
-    return sum(sum(name in known for name in people) >= SEVERAL for known in abroad)
+def _from(people: Collection[str], abroad: Sequence[Collection[str]]) -> int:
+    """From how many countries several of them act who act from no further one: an office's travellers are from none."""
+    elsewhere = ([n for n, known in enumerate(abroad) if name in known] for name in people)
+    homes = Counter(countries[0] for countries in elsewhere if len(countries) == 1)
+    return sum(number >= SEVERAL for number in homes.values())
