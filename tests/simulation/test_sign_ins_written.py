@@ -71,7 +71,9 @@ def test_who_stole_a_password_shows_a_second_factor_on_a_device_that_nobody_mana
     stolen = next(one for one in truths if one["type"] == "management.infrequent_country")
     begun = datetime.fromisoformat(stolen["start"]).timestamp() * 1e6
     theirs = [one for one in sign_ins(signed) if one.principal == stolen["entity"]["id"]]
-    mine = {one["callerIpAddress"] for one in activity(signed)} - {one["callerIpAddress"] for one in activity(quiet)}
+    mine = {one["callerIpAddress"] for one in activity(signed)} - {
+        one["callerIpAddress"] for one in activity(quiet)
+    }
     first = min((one for one in theirs if one.address in mine), key=lambda one: one.at_us)
     assert begun - HOUR_US <= first.at_us <= begun
     assert first.details.get("mfa")
