@@ -14,7 +14,7 @@ MAX_USERS = 64  # principals remembered of one address or country; more are only
 NEVER = -1
 
 WINDOW_HOURS = 30 * 24
-SEVERAL = 3  # people from a country, for whom it counts
+SEVERAL = 3  # people from a country, or at an address, for whom it counts
 TRIP_HOURS = 10 * 24  # from the first act from a country to the last: longer is no visit
 
 
