@@ -6,21 +6,23 @@ All is within one hour of event time and split over files that each span the hou
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.inputs import SPAN_US, Input
+from benchmarks.inputs import SPAN_US, START_US, Input
 
 SUBSCRIPTION = "7d0c1f52-0b7e-4c52-9a43-6f1f3f6f2d11"
 TENANT = "2b1c7d90-52a7-4f0e-8f7c-0d3d2a6b9e51"
 OF_A_CALLER = (4, 10)  # vaults, and secrets in each
 RESOURCES = 20  # of a caller in the Activity Log
 TOKEN_MINUTES = 60  # after which a caller has another token
+HOUR_S = 3_600
 
 # About 700 octets.
 VAULT_RECORD = (
-    '{"time":"2026-01-05T08:%s","category":"AuditEvent","operationName":"SecretGet","operationVersion":"7.4",'
+    '{"time":"%s:%s","category":"AuditEvent","operationName":"SecretGet","operationVersion":"7.4",'
     '"resultType":"Success","resultSignature":"OK","durationMs":"%d","correlationId":"%s",%s,'
     '"properties":{%s,"clientInfo":"azsdk-python-keyvault-secrets/4.7.0","httpStatusCode":200},'
     '"resourceId":"/SUBSCRIPTIONS/S1/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/KV-%d"}\n'
@@ -35,11 +37,19 @@ VAULT_SECRET = (
 )
 
 
-def _times(count: int) -> Iterator[str]:
+def times(count: int) -> Iterator[str]:
     """Minute, second and seven digits, as Azure writes them: evenly over the hour."""
     for tick in (np.arange(count, dtype=np.int64) * (SPAN_US * 10) // count).tolist():
         seconds, ticks = divmod(tick, 10_000_000)
         yield f"{seconds // 60:02}:{seconds % 60:02}.{ticks:07}Z"
+
+
+def hour_of(number: int) -> str:
+    """The first hour of the inputs, or one after it, as records have it: up to its minutes."""
+    return datetime.fromtimestamp(START_US // 1_000_000 + number * HOUR_S, UTC).strftime("%Y-%m-%dT%H")
+
+
+FIRST_HOUR = hour_of(0)
 
 
 def vault_events(
@@ -52,10 +62,13 @@ def vault_events(
     seed: int = 2,
     name: str = "vault",
     hot: float = 0.0,
+    hours: int = 1,
 ) -> Input:
     """Key Vault audit events. Each caller uses 4 vaults and 10 secrets of each again and again; else, as the
-    worst case, any caller any of 40 secrets of any vault. A `hot` share is the first caller's.
+    worst case, any caller any of 40 secrets of any vault. A `hot` share is the first caller's. Of several `hours`
+    each has as many.
     """
+    count -= count % hours
     chance = np.random.default_rng(seed)
     who = chance.integers(0, callers, count)
     who[np.random.default_rng(seed + 1).random(count) < hot] = 0
@@ -65,10 +78,11 @@ def vault_events(
     else:
         which, item = chance.integers(0, vaults, count), chance.integers(0, 40, count)
     columns = (column.tolist() for column in (who, which, item))
+    moments = ((hour_of(hour), at) for hour in range(hours) for at in times(count // hours))
     lines: list[list[str]] = [[] for _ in range(files)]
-    for number, (at, caller, vault, secret) in enumerate(zip(_times(count), *columns, strict=True)):
-        lines[number % files].append(vault_line(at, number, caller, vault, secret))
-    paths = _write(folder, name, lines)
+    for number, ((hour, at), caller, vault, secret) in enumerate(zip(moments, *columns, strict=True)):
+        lines[number % files].append(vault_line(at, number, caller, vault, secret, hour))
+    paths = write(folder, name, lines)
     pairs = len(np.unique(who * vaults + which))
     entities = len(np.unique(who)) + len(np.unique(which))
     return Input(
@@ -76,11 +90,11 @@ def vault_events(
     )
 
 
-def vault_line(at: str, number: int, caller: int, vault: int, secret: int) -> str:
+def vault_line(at: str, number: int, caller: int, vault: int, secret: int, hour: str = FIRST_HOUR) -> str:
     """One event: `at` is the time within the hour, `number` makes it one of its own."""
     by = VAULT_CALLER % (caller >> 8 & 255, caller & 255, caller, caller)
     touched = VAULT_SECRET % (vault, secret, vault, secret)
-    return VAULT_RECORD % (at, 4 + number % 56, _correlation(number), by, touched, vault)
+    return VAULT_RECORD % (hour, at, 4 + number % 56, _correlation(number), by, touched, vault)
 
 
 # About 2,100 octets, half of them claims.
@@ -128,13 +142,13 @@ def activity_events(
     )
     tokens: dict[tuple[int, bool], str] = {}
     lines: list[list[str]] = [[] for _ in range(files)]
-    for number, at in enumerate(_times(count)):
+    for number, at in enumerate(times(count)):
         pair = number // 2
         caller = who[pair]
         lines[pair % files].append(
             activity_line(number, at, caller, thing[pair], OPERATIONS[what[pair]], token(tokens, caller, at))
         )
-    paths = _write(folder, name, lines)
+    paths = write(folder, name, lines)
     pairs = len(set(zip(who, thing, strict=True)))
     return Input(
         name,
@@ -177,7 +191,8 @@ def _correlation(number: int) -> str:
     return f"{number:08x}-6a3c-4d1e-9f20-{number * 2_654_435_761 & 0xFFFFFFFFFFFF:012x}"
 
 
-def _write(folder: Path, name: str, lines: list[list[str]]) -> tuple[Path, ...]:
+def write(folder: Path, name: str, lines: list[list[str]]) -> tuple[Path, ...]:
+    """Each file's lines; where they stand."""
     paths = []
     for number, some in enumerate(lines):
         path = folder / f"{name}-{number}.json"

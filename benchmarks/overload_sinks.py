@@ -53,7 +53,6 @@ NOTES = {
 SECONDS = 40.0
 FLOWS = 20_000  # a second
 AN_HOUR = 2_000  # alerts, of one of event time, half of them from Kafka
-AS_WRITTEN = "2026-01-05T08:"
 START = "import sys; from cluster.cli import main; sys.exit(main())"
 JOURNAL = 4  # megabytes
 
@@ -141,12 +140,10 @@ def _topic() -> tuple[str, Callable[[str], object]]:
 
 def lines(hour: int) -> list[str]:
     """An hour's records, each of a vault that is reached through Tor."""
-    step = 3_600 / AN_HOUR
+    step, of = 3_600 / AN_HOUR, f"2026-01-{5 + hour // 24:02}T{hour % 24:02}"
     at = [divmod(step * n, 60) for n in range(AN_HOUR)]
     return [
-        vault_line(f"{int(minute):02}:{second:010.7f}Z", hour * AN_HOUR + n, 1, n, 1).replace(
-            AS_WRITTEN, f"2026-01-{5 + hour // 24:02}T{hour % 24:02}:"
-        )
+        vault_line(f"{int(minute):02}:{second:010.7f}Z", hour * AN_HOUR + n, 1, n, 1, of)
         for n, (minute, second) in enumerate(at)
     ]
 

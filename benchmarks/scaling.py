@@ -35,6 +35,8 @@ RAYLETS = (1, 3)
 WITHIN = 0.7  # throughput at the most entities to that at the fewest
 CONSTANT = 1.15  # CPU seconds on several shards to those on one: what two runs differ by is within it
 VAULTS_TO_CALLERS = 4
+ENTITY_HOURS = 100_000  # of principals that all do as much, over more or fewer hours
+OVER_HOURS = (100, 10, 1)
 
 Maker = Callable[[Path, int, int], Input]
 _MAKERS: dict[str, Maker] = {
@@ -55,6 +57,7 @@ def rows(lab: Lab) -> Iterator[Row]:
     """More entities, a hot one, more shards, more raylets."""
     for case, make in _MAKERS.items():
         yield from _entities(lab, case, make)
+    yield from _as_much_each(lab, VAULT)
     for case, (maker, more) in _HOT.items():
         yield from _hot(lab, case, maker, more)
     for case in SHARDED:
@@ -74,6 +77,27 @@ def _entities(lab: Lab, case: str, make: Maker) -> Iterator[Row]:
     least, most = speeds[0].per_second, speeds[-1].per_second
     named = f"{ENTITIES[-1]:,} / {ENTITIES[0]:,}"
     yield figure(NAME, case, f"speed, {named}", ratio(most, least), "×", WITHIN)
+
+
+def _as_much_each(lab: Lab, case: str) -> Iterator[Row]:
+    """The same records and hours of entities: of few through many hours, of many in one."""
+    count, speeds = max(1_000, int(SIZES[case] * lab.scale)), []
+    for hours in OVER_HOURS:
+        many = max(8, int(ENTITY_HOURS * min(1.0, lab.scale))) // hours
+        given = lab.made(
+            f"{case}, {hours} hours",
+            lambda folder, many=many, hours=hours: log_inputs.vault_events(  # type: ignore[misc]
+                folder, count, vaults=max(8, many // VAULTS_TO_CALLERS), callers=many, hours=hours
+            ),
+        )
+        speed = lab.speed_over(given, "ray", times=1)
+        lab.forget(given)
+        speeds.append(speed)
+        about = f"{given.records / given.truth['entities'] / hours:.0f} records of an entity and hour"
+        yield from _both(case, f"{many:,} principals, {hours} hour{'s' * (hours > 1)}", speed, about)
+    few, most = speeds[0].per_second, speeds[-1].per_second
+    named = f"speed, {OVER_HOURS[0]} times as many principals that do as much each"
+    yield figure(NAME, case, named, ratio(most, few), "×", WITHIN)
 
 
 def _hot(lab: Lab, case: str, make: Callable[..., Input], more: dict[str, float]) -> Iterator[Row]:
