@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from heapq import heapify, heapreplace
 
 Uses = dict[str, list[int]]  # principal -> [first hour, last hour, the one before the last]
@@ -14,7 +14,7 @@ MAX_USERS = 64  # principals remembered of one address or country; more are only
 NEVER = -1
 
 WINDOW_HOURS = 30 * 24
-SEVERAL = 3  # people from a country, for whom it counts
+SEVERAL = 3  # people from a country, or at an address, for whom it counts
 TRIP_HOURS = 10 * 24  # from the first act from a country to the last: longer is no visit
 
 
@@ -75,17 +75,45 @@ def passing(
     country_of: Callable[[str], str],
 ) -> tuple[int, int]:
     """Of those who use an address, how many are at no other one of its country and act from other countries, and how
-    many such countries there are with several of them; (0, 0) unless they are most of its users."""
+    many such countries there are with several who are in no third one; (0, 0) unless they are several, and most of its users.
+
+    A VPN has several ways out, and each person goes by one: where that takes it, those of the country are counted together.
+    """
     country = country_of(address)
-    left = set(users) if country else set()
-    for elsewhere, known in addresses.items():
-        if elsewhere != address and not left.isdisjoint(known) and country_of(elsewhere) == country:
-            left -= known.keys()
-    homes = Counter(
-        (name, one) for one, known in countries.items() if one != country for name in left & known.keys()
-    )
-    people = {name for name, _ in homes}
-    if not people or 2 * len(people) < len(users):
+    if not country:
         return 0, 0
-    from_ = Counter(one for _, one in homes)
-    return len(people), sum(number >= SEVERAL for number in from_.values())
+    abroad = [known.keys() for one, known in countries.items() if one != country]
+
+    def there(other: str) -> bool:
+        return country_of(other) == country
+
+    people = _through({address: users}, addresses, abroad, there)
+    if people and _from(people, abroad) <= 1:
+        shared = {one: known for one, known in addresses.items() if len(known) >= SEVERAL and there(one)}
+        people |= _through(shared, addresses, abroad, there)
+    return len(people), _from(people, abroad)
+
+
+def _through(
+    ways: Mapping[str, Collection[str]],
+    addresses: Mapping[str, Uses],
+    abroad: Sequence[Collection[str]],
+    there: Callable[[str], bool],
+) -> set[str]:
+    """Who comes by one of these addresses alone, and acts from another country; of those of which most users do."""
+    names = set[str]().union(*ways.values())
+    near = [known for one, known in addresses.items() if not names.isdisjoint(known) and there(one)]
+    here = Counter(name for known in near for name in known)
+    found = set[str]()
+    for users in ways.values():
+        people = {name for name in users if here[name] == 1 and any(name in known for known in abroad)}
+        if len(people) >= SEVERAL and 2 * len(people) >= len(users):
+            found |= people
+    return found
+
+
+def _from(people: Collection[str], abroad: Sequence[Collection[str]]) -> int:
+    """From how many countries several of them act who act from no further one: an office's travellers are from none."""
+    elsewhere = ([n for n, known in enumerate(abroad) if name in known] for name in people)
+    homes = Counter(countries[0] for countries in elsewhere if len(countries) == 1)
+    return sum(number >= SEVERAL for number in homes.values())

@@ -168,7 +168,7 @@ class OrganisationView:
         return len(self._uses.lately("hop", address, self.hour))
 
     def meets(self, address: str) -> tuple[int, int]:
-        """Who uses an address and no other of its country, but other countries; and how many those are."""
+        """Who uses an address (or its like) and no other of its country, but other countries; and how many those are."""
         users, uses = self._uses.lately("address", address, self.hour), self._uses
         return passing(users, uses["address"], uses["country"], address, self.country_of)
 

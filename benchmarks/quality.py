@@ -5,6 +5,7 @@
     python -m benchmarks.quality --kinds bank software --strengths loud faint --seeds 801 802
     python -m benchmarks.quality --quick --when learning ramp --strengths moderate
     python -m benchmarks.quality --quick --kinds default --strengths loud moderate --sampling 1 10 100
+    python -m benchmarks.quality --quick --when once --sign-ins
     python -m benchmarks.quality --real FOLDER
 
 Each kind of organisation (`simulation.kinds`) is made with each seed and each strength of the attacks. `--quick`
@@ -15,6 +16,7 @@ build/bench/quality.json, recall against strength to a picture beside it.
 growing from day to day; on several days on end; amid legitimate change. `alone` plays none: it counts what the
 changes by themselves (`simulation.changes`) raise that the same organisation without them does not.
 `--sampling` says one in how many packets the routers look at; several make a table of the network's detections.
+`--sign-ins` makes the directory's sign-ins as well, which speak for travellers; only who has a stolen password has one.
 
 An attack is found if its type is raised on its entity within its time (an hour before to two hours after), at
 whatever severity; how many are at medium or higher is told beside.
@@ -68,7 +70,16 @@ def detected(seed: int, days: int, case: Case, attacks: Sequence[str] | None, *,
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "organisation"
         simulate(
-            out, days, seed, attacks, size, kind.start, strength=case.strength, course=course, changes=changes
+            out,
+            days,
+            seed,
+            attacks,
+            size,
+            kind.start,
+            strength=case.strength,
+            course=course,
+            changes=changes,
+            sign_ins=case.sign_ins,
         )
         begun = time.perf_counter()
         options = Options([str(out / "telemetry")], config=out / "redshank.toml", runtime="loop", quiet=True)
@@ -143,11 +154,12 @@ def cases_of(
     samplings: Sequence[int] = (1,),
     *,
     quick: bool,
+    sign_ins: bool = False,
 ) -> list[Case]:
     """What is run with each seed: all strengths where attacks come once, else one: moderate if it is asked for."""
     middle = "moderate" if "moderate" in strengths else strengths[0]
     return [
-        Case(kind, strength, quick, when, sampling)
+        Case(kind, strength, quick, when, sampling, sign_ins)
         for sampling in samplings
         for kind in kinds
         for when in whens
@@ -193,6 +205,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--days", type=int)
     parser.add_argument("--when", nargs="+", choices=WHEN, metavar="WHEN", help=", ".join(WHEN))
     parser.add_argument("--sampling", type=int, nargs="+", default=[1], metavar="N", help="one packet in N")
+    parser.add_argument(
+        "--sign-ins", action="store_true", help="with the directory's sign-in logs beside the others"
+    )
     parser.add_argument("--quick", action="store_true", help="all kinds and strengths, small, in minutes")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
@@ -217,7 +232,7 @@ def main(arguments: list[str] | None = None) -> int:
     samplings = list(dict.fromkeys(chosen.sampling))
     cases = [
         (seed, case)
-        for case in cases_of(kinds, strengths, whens, samplings, quick=chosen.quick)
+        for case in cases_of(kinds, strengths, whens, samplings, quick=chosen.quick, sign_ins=chosen.sign_ins)
         for seed in seeds
     ]
     chosen.out.mkdir(parents=True, exist_ok=True)

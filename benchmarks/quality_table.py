@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """What organisation is made, how strong its attacks are, when they come, and one in how many packets is seen."""
+    """What organisation is made, how strong its attacks are, when they come, one in how many packets is seen, and whether
+    the directory's sign-ins are read too."""
 
     kind: str = "default"
     strength: str = "loud"
     quick: bool = False
     when: str = "once"
     sampling: int = 1
+    sign_ins: bool = False
 
 
 def _recall(scores: Sequence[Score], type_: str) -> dict[str, Any]:

@@ -63,7 +63,8 @@ class Organisation(Protocol):
 
     def meets(self, address: str) -> tuple[int, int]:
         """Of those who use an address, how many are at no other one of its country and act from other countries, and
-        how many such countries there are with several of them; (0, 0) unless they are most of its users."""
+        how many such countries there are with several of them who are in no third one; (0, 0) unless they are several, and
+        most of its users. Where that is one country at most, those at the country's other such addresses are counted too."""
 
     def days_known(self, layer: str) -> float:
         """Days of telemetry of a layer up to this hour."""

@@ -96,16 +96,18 @@ def _abroad(world: World, person: Person, trip: Trip) -> tuple[tuple[str, float]
     return (hotel, 1.0), vpn
 
 
-def _travelling(world: World, person: Person, trip: Trip, day: int, rng: random.Random) -> list[Shift]:
-    """The morning at home, the flight, the evening there; days there; a day back in the air."""
+def _travelling(world: World, person: Person, trip: Trip, day: int) -> list[Shift]:
+    """The morning at home, the flight, the evening there; days there, from the landing on; a day back in the air."""
     if day > trip.last:
         return []
+    noon, _ = _span(world, trip.first, person.home, 11.0, 0)
+    late = stream(world.seed, "shift", person.who.oid, trip.first).uniform(0.5, 2)
+    landed = noon + int((journey_hours(person.home, trip.to) + late) * HOUR_US)
     if day > trip.first:
-        span = _span(world, day, trip.to, person.start_h, person.length_h)
-        return [Shift(*span, trip.to, _abroad(world, person, trip), 0.8)]
+        start, end = _span(world, day, trip.to, person.start_h, person.length_h)
+        there = Shift(max(start, landed), end, trip.to, _abroad(world, person, trip), 0.8)
+        return [there] if there.start_us < end else []
     start, _ = _span(world, day, person.home, person.start_h, 0)
-    noon, _ = _span(world, day, person.home, 11.0, 0)
-    landed = noon + int((journey_hours(person.home, trip.to) + rng.uniform(0.5, 2)) * HOUR_US)
     evening = Shift(landed, landed + 2 * HOUR_US, trip.to, _abroad(world, person, trip), 0.2)
     return [Shift(start, noon, person.home, _at_home(world, person, day), 0.3), evening]
 
@@ -117,7 +119,7 @@ def shifts(world: World, person: Person, day: int) -> list[Shift]:
         return []
     for trip in person.trips:
         if trip.first <= day <= trip.last + 1:
-            return _travelling(world, person, trip, day, rng)
+            return _travelling(world, person, trip, day)
     night = _on_call(world, person, day, rng)
     if day in person.holidays:
         return []

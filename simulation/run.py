@@ -80,6 +80,7 @@ def simulate(
         logs.write(day)
         captures.write(day)
         if directory is not None:
+            directory.take_strange(_of_day(world, [each for each in staged if each.signs_in], day))
             directory.write(day)
         if progress is not None:
             progress(day + 1, days)
@@ -109,11 +110,16 @@ def benign_acts(world: World, day: int) -> list[Act]:
 def _attack(world: World, staged: Sequence[Attack], day: int, logs: Logs, captures: Captures) -> None:
     """What attacks do on that day."""
     begin, end = world.at(day), world.at(day) + DAY_US
+    logs.take(_of_day(world, staged, day))
     for n, attack in enumerate(staged):
-        logs.take(act for act in attack.acts if begin <= act.at_us < end)
         for machine, made in attack.talks:
             today = made[(made["start_us"] >= begin) & (made["start_us"] < end)]
             captures.take(machine, today, "attack", attack.truth.type, n, day)
+
+
+def _of_day(world: World, staged: Sequence[Attack], day: int) -> list[Act]:
+    begin = world.at(day)
+    return [act for attack in staged for act in attack.acts if begin <= act.at_us < begin + DAY_US]
 
 
 def _write_beside(world: World, out: Path, staged: Sequence[Attack]) -> None:

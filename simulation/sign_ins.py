@@ -1,4 +1,5 @@
-"""The sign-ins behind everybody's work. Attacks have none: they come with a token that was stolen."""
+"""The sign-ins behind everybody's work. Attacks come with a token that was stolen and have none, but for one who has the
+password: that one talked the victim into showing the second factor, and signs in from a device that nobody manages."""
 
 from __future__ import annotations
 
@@ -25,11 +26,18 @@ class SignInLogs:
         self._acts: list[Act] = []
         self._signed_in: dict[tuple[str, str], int] = {}  # who and address -> when last
         self._tokens: dict[tuple[str, str, str], int] = {}  # ... and application
+        self._strange: set[str] = set()  # acts of whoever signed in with somebody else's password
         self.count = 0
 
     def take(self, acts: Iterable[Act]) -> None:
         """Work of any time not before the last day written."""
         self._acts += (act for act in acts if act.who is not None)
+
+    def take_strange(self, acts: Iterable[Act]) -> None:
+        """The same of whoever signs in with somebody else's password."""
+        acts = list(acts)
+        self._strange.update(act.correlation for act in acts)
+        self.take(acts)
 
     def write(self, day: int) -> None:
         """The files of that day."""
@@ -67,7 +75,8 @@ class SignInLogs:
         self._tokens[token] = at_us
         if interactive:
             self._signed_in[here] = at_us
-        return SignIn(at_us, who, act.appid, act.address, _request(act), interactive, _managed(who))
+        managed = _managed(who) and act.correlation not in self._strange
+        return SignIn(at_us, who, act.appid, act.address, _request(act), interactive, managed)
 
 
 def _managed(who: Identity) -> bool:

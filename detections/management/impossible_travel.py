@@ -20,7 +20,7 @@ COARSE_KM = 120.0  # by which a geography database may be off, at each end
 SPEED_KM_H = 900.0
 SHARE = 0.05  # of the person's hours: a place that is used so often is theirs
 VPN_PARTNERS = 5  # addresses at impossible distances that share an end, before it is taken for a VPN's
-VPN_COUNTRIES = 2  # that people come from who meet at an address and are nowhere else in its country
+VPN_COUNTRIES = 2  # that people come from who meet at addresses of another and are at one of them each
 OTHERS = 3  # principals that use a place before it is taken for a way to work
 
 
@@ -180,23 +180,27 @@ def _told(place: Place, usual: bool) -> dict[str, Any]:
     }
 
 
+def way_out(address: str, country: str, organisation: Organisation) -> str:
+    """Why an address is a VPN's and says nothing of where somebody is; '' where it is not."""
+    if (partners := organisation.partners(address)) >= VPN_PARTNERS:
+        return f"{address} is a way out of a VPN: people were there and at {partners} other addresses within minutes"
+    people, countries = organisation.meets(address)
+    if people >= VPN_PARTNERS and countries >= VPN_COUNTRIES:
+        return (
+            f"{address} is a way out of a VPN: {people} people of {countries} other countries come by it or by others of its "
+            f"kind in {country}, and each by no other address there"
+        )
+    return ""
+
+
 def confirm(found: Finding, organisation: Organisation) -> Verdict:
     """Withheld where an end is a VPN's, or a place that is not the person's own is others' way to work."""
     principal = found.principals[0]
     known = []
     for end in ("from_place", "to_place"):
         place = found.evidence[end]
-        if (partners := organisation.partners(place["address"])) >= VPN_PARTNERS:
-            return Verdict(
-                withheld=f"{place['address']} is a way out of a VPN: people were there and at {partners} other "
-                "addresses within minutes"
-            )
-        people, countries = organisation.meets(place["address"])
-        if people >= VPN_PARTNERS and countries >= VPN_COUNTRIES:
-            return Verdict(
-                withheld=f"{place['address']} is a way out of a VPN: {people} people of {countries} other countries use it, "
-                f"and no other address of {place['country']}"
-            )
+        if way := way_out(place["address"], place["country"], organisation):
+            return Verdict(withheld=way)
         by_address = organisation.users_of_address(place["address"], principal)
         if by_address >= OTHERS and not place["usual_here"]:
             return Verdict(withheld=f"{by_address} others use {place['address']}: a VPN or an office")

@@ -8,7 +8,7 @@ from typing import Any
 from baselines.whereabouts import Place, distance_km
 from detections.declare import Finding
 from detections.management.clients import is_person
-from detections.management.impossible_travel import PLACES, SPEED_KM_H, VPN_PARTNERS
+from detections.management.impossible_travel import PLACES, SPEED_KM_H, way_out
 from detections.organisation import Organisation
 from detections.view import Act, Hour
 from detections.words import rounded
@@ -49,7 +49,7 @@ def on_a_journey(found: Finding, organisation: Organisation) -> str:
     """What speaks for a traveller; '' where journeys are rare here, the client is not theirs, or nothing says that
     there was time."""
     way, principal = found.evidence.get("journey"), found.principals[0]
-    if not way or organisation.partners(way["address"]) >= VPN_PARTNERS:
+    if not way or way_out(way["address"], way["from"], organisation):
         return ""
     days = [organisation.days_with_application(principal, one) for one in way["applications"]]
     others = organisation.travellers(principal)

@@ -53,6 +53,7 @@ class Attack:
     truth: Truth
     acts: list[Act] = field(default_factory=list)
     talks: list[tuple[Machine, Table]] = field(default_factory=list)
+    signs_in: bool = False  # with the victim's password; else a token was stolen
 
 
 class Cast:

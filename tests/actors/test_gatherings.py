@@ -36,6 +36,37 @@ def test_people_of_two_countries_meet_at_a_way_out_and_at_no_office() -> None:
     assert people_at(OFFICE, home=used("i1"))[1] == 1
 
 
+def test_the_ways_out_of_one_vpn_are_counted_together() -> None:
+    """Else a firm whose people are spread over its exits has a false alert for each who goes by one from a hotel."""
+    second, cloud = used("d5", "d6", "i4", "i5"), used("a1", "a2", "a3")
+    COUNTRY.update({"second": "NL", "cloud": "NL"})
+    known = {
+        VPN: used("d1", "d2", "d3", "i1"),
+        "second": second,
+        "cloud": cloud,
+        HOME: used("d1", "d2", "d3", "d5", "d6"),
+        "pune": used("i1", "i4", "i5"),
+    }
+    countries = {
+        "NL": used(*known[VPN], *second, *cloud),
+        "DE": used(*known[HOME]),
+        "IN": used(*known["pune"]),
+    }
+
+    def at(address: str) -> tuple[int, int]:
+        return passing(set(known[address]), known, countries, address, lambda one: COUNTRY.get(one, ""))
+
+    assert at(VPN) == at("second") == (8, 2)
+    assert at("cloud") == (0, 0), "applications, which are nowhere else, go through nothing"
+    assert at(HOME)[1] == at("pune")[1] == 1, "who works at home is seen at the exit too, and nowhere else"
+
+
+def test_an_office_whose_people_travel_is_no_way_out() -> None:
+    known = {VPN: used(*GERMANS), OFFICE: used(*GERMANS), "pune": used("d1", "d2", "d3")}
+    countries = {"NL": used(*GERMANS), "DE": used(*GERMANS), "IN": used("d1", "d2", "d3")}
+    assert passing(set(GERMANS), known, countries, OFFICE, lambda one: COUNTRY.get(one, "")) == (4, 0)
+
+
 def test_whoever_is_elsewhere_in_its_country_too_lives_there() -> None:
     COUNTRY["hotel"] = "NL"
     assert people_at(VPN, hotel=used("d1", "d2", "d3", "d4", "i1", "i2")) == (0, 0)

@@ -89,6 +89,22 @@ def test_a_run_that_is_too_short_for_changes_is_said_in_a_line(
     assert "needs at least 20 days, not 9" in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_sign_ins_are_made_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the figures with sign-ins are those without them."""
+    asked = []
+
+    def simulate(*_: Any, sign_ins: bool, **__: Any) -> None:
+        asked.append(sign_ins)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("simulation.simulate", simulate)
+    for sign_ins in (True, False):
+        (case,) = quality.cases_of(["bank"], ["loud"], ["once"], quick=True, sign_ins=sign_ins)
+        with pytest.raises(ValueError, match="enough"):
+            quality.detected(1, 28, case, None, changes=False)
+    assert asked == [True, False]
+
+
 def test_the_real_impossible_journey_is_found_and_nothing_else() -> None:
     source = shared("azure", "aad_logons.jsonl").parents[1]
     one = next(one for one in quality_real.SETS if one.name == "sign-ins")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
 
-from simulation.acts import Act, Vaulted
+from simulation.acts import HOUR_US, Act, Vaulted
 from simulation.attacks import stage
 from simulation.habits import Habits
 from simulation.kinds import KINDS, kind_of
-from simulation.places import HOMES
+from simulation.places import HOMES, kilometres
 from simulation.rhythm import shifts
 from simulation.run import benign_acts
 from simulation.traffic import day_of_traffic
@@ -79,6 +80,20 @@ def test_phones_of_a_global_firm_share_few_addresses() -> None:
     ]
     assert len(used) > 100
     assert len(set(used)) <= 3 * world.size.habits.carriers
+
+
+@pytest.mark.parametrize("seed", [1002, 1101])
+def test_nobody_works_abroad_before_the_landing(seed: int) -> None:
+    """Else what is said of impossible travel as false is true: from Newark to Singapore it takes until the next evening."""
+    kind = KINDS["global"]
+    world, journeys = make_world(seed, kind.start, 28, kind.quick), 0
+    for person in world.people:
+        mine = [shift for day in range(28) for shift in shifts(world, person, day)]
+        for left, there in pairwise(sorted(mine, key=lambda shift: shift.start_us)):
+            km = kilometres(left.place, there.place)
+            assert there.start_us - left.end_us > km / 900 * HOUR_US or km < 500, person.who.upn
+            journeys += km > 10_000
+    assert journeys > 1
 
 
 def knocks(world: World) -> float:

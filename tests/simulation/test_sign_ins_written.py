@@ -1,9 +1,10 @@
-"""Each piece of work has a sign-in behind it, no attack has; and nothing else changes for it."""
+"""Each piece of work has a sign-in behind it, an attack only where a password was stolen; and nothing else changes for it."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,20 @@ def test_people_sign_in_with_a_second_factor_and_applications_by_themselves(sign
     for one in sign_ins(signed):
         assert bool(one.details.get("mfa")) == (one.kind == "user")
         assert one.kind == "user" or "interactive" not in one.details
+
+
+def test_who_stole_a_password_shows_a_second_factor_on_a_device_that_nobody_manages(
+    signed: Path, quiet: Path
+) -> None:
+    truths = [json.loads(line) for line in (signed / "truth.jsonl").read_text().splitlines()]
+    stolen = next(one for one in truths if one["type"] == "management.infrequent_country")
+    begun = datetime.fromisoformat(stolen["start"]).timestamp() * 1e6
+    theirs = [one for one in sign_ins(signed) if one.principal == stolen["entity"]["id"]]
+    mine = {one["callerIpAddress"] for one in activity(signed)} - {
+        one["callerIpAddress"] for one in activity(quiet)
+    }
+    first = min((one for one in theirs if one.address in mine), key=lambda one: one.at_us)
+    assert begun - HOUR_US <= first.at_us <= begun
+    assert first.details.get("mfa")
+    assert first.details.get("interactive")
+    assert not first.details.get("managed")

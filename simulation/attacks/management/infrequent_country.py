@@ -19,4 +19,6 @@ def play(scene: Scene) -> Attack:
         at_us += scene.pause(100)
     principal = ("principal", victim.who.oid)
     note = f"ordinary operations from {place.city}, {place.country}"
-    return scene.events(principal, acts, note, [("management.impossible_travel", principal)])
+    attack = scene.events(principal, acts, note, [("management.impossible_travel", principal)])
+    attack.signs_in = True
+    return attack

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from alerts.alert import Alert
+from detections.management.journeys import on_a_journey
 from tests.detections.key_vault.histories import POWERSHELL
 from tests.detections.management.happenings import POLAND, RESTART, away
 from tests.detections.management.office import DAY_H, QUITO, Office, act, habits
@@ -69,3 +71,17 @@ def test_nothing_speaks_for_who_could_not_have_come_so_or_where_nobody_travels(
 ) -> None:
     against = told(*events, travellers=travellers).evidence["against"]
     assert not [text for text in against if text.startswith("it may be a journey")], why
+
+
+@pytest.mark.parametrize(("meets", "said"), [((0, 0), True), ((8, 1), True), ((8, 2), False)])
+def test_from_a_vpn_nobody_is_on_a_journey(meets: tuple[int, int], said: bool) -> None:
+    """Where they were is not known: else whoever is robbed while on the VPN is told to be away."""
+    way = {"from": "NL", "address": "20.1.1.1", "km": 1470.0, "hours": 18.0, "applications": ["portal"]}
+    found: Any = SimpleNamespace(evidence={"journey": way}, principals=("eva",))
+    organisation: Any = SimpleNamespace(
+        partners=lambda address: 0,
+        meets=lambda address: meets,
+        travellers=lambda excluding: 3,
+        days_with_application=lambda principal, application: 9.0,
+    )
+    assert bool(on_a_journey(found, organisation)) is said
