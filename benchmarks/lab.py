@@ -88,7 +88,8 @@ class Lab:
         return self._inputs[case]
 
     def made(self, case: str, make: Callable[[Path], Input]) -> Input:
-        """Files in a folder of their own."""
+        """Files in a folder of their own. Raises CommandError when there is no time for more."""
+        self._in_time()
         folder = self.folder / re.sub(r"\W+", "-", case)
         folder.mkdir(exist_ok=True)
         say(f"{case}: making the input")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -142,3 +145,26 @@ def test_who_counts_something_else_is_not_timed() -> None:
     check(given, redshank_counts(Run(1.0, 1.0, "", told)), "one")
     with pytest.raises(CommandError, match="applied: 29 in place of 30"):
         check(given, {"records": 1_000, "applied": 29}, "other")
+
+
+def test_a_command_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"nothing-here: can't be run: No such file .*; is it installed"):
+        run([tmp_path / "nothing-here"])
+
+
+def test_a_command_does_not_outlive_who_measures_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Popen(subprocess.Popen[bytes]):
+        def __init__(self, *said: Any, **how: Any) -> None:
+            super().__init__(*said, **how)
+            begun.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    monkeypatch.setattr(os, "wait4", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert begun[0].returncode is not None
