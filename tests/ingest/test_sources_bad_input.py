@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import msgspec
 import pytest
 import zstandard
 
+from ingest.folders import files_under
 from ingest.records import INVENTORY, Event, Rejected
 from ingest.sources import Block, EventFile, discover
 from tests.data import shared
@@ -267,3 +269,45 @@ def test_every_real_sample_has_a_fate_as_a_file_too(tmp_path: Path) -> None:
         138,
     )
     assert len(told) == 2, "two machines were deleted"
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A folder with 1,100 folders in each other, more than Python calls itself."""
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    for _ in range(1_100):
+        os.mkdir("d")  # noqa: PTH102
+        os.chdir("d")
+    Path("x.json").write_bytes(lines(audits(1)))
+    os.chdir(before)
+    yield tmp_path
+    os.chdir(tmp_path)
+    for _ in range(1_100):
+        os.chdir("d")
+    Path("x.json").unlink()
+    for _ in range(1_100):
+        os.chdir("..")
+        os.rmdir("d")  # noqa: PTH106
+    os.chdir(before)
+
+
+def test_a_file_is_found_however_deep_its_folder_is(deep: Path) -> None:
+    found = discover([deep], LATENESS_US)
+    assert (len(found.partitions), found.rejected) == (1, [])
+    assert [path.name for path in files_under(deep)] == ["x.json"]
+
+
+def test_files_under_a_folder_are_those_that_a_walk_finds(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("x", "a/y", "a/b/z"):
+        (tmp_path / name).touch()
+    (tmp_path / "round").symlink_to(tmp_path)
+    assert {str(path.relative_to(tmp_path)) for path in files_under(tmp_path)} == {
+        "x",
+        "a/y",
+        "a/b/z",
+        "round",
+    }
+    assert list(files_under(tmp_path / "x")) == [tmp_path / "x"]
+    assert list(files_under(tmp_path / "absent")) == []
