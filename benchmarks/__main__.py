@@ -10,6 +10,7 @@ it. A scale of 0.1 makes the inputs a tenth as large: quick, and too small to st
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -66,6 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not chosen.names:
         _keep(record, chosen.out / "all")
     if old is not None:
+        if not {row.key for row in old.rows} & {row.key for row in everything}:
+            others = ", ".join(sorted({row.benchmark for row in old.rows})) or "no rows"
+            say(f"{chosen.compare}: has nothing of what was measured now, but: {others}")
         show.comparison(old, record, compare(old, record), console)
     return status
 
@@ -130,6 +134,7 @@ def _run(name: str, lab: Lab) -> tuple[list[Row], int]:
     rows: list[Row] = []
     begun = time.perf_counter()
     try:
+        lab.in_time()
         rows.extend(ALL[name](lab))
     except CommandError as error:
         say(f"{name}: {error}")
@@ -148,4 +153,5 @@ def _keep(record: Record, place: Path) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left behind, whoever ends it
     sys.exit(main())

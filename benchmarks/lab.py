@@ -89,7 +89,7 @@ class Lab:
 
     def made(self, case: str, make: Callable[[Path], Input]) -> Input:
         """Files in a folder of their own. Raises CommandError when there is no time for more."""
-        self._in_time()
+        self.in_time()
         folder = self.folder / re.sub(r"\W+", "-", case)
         folder.mkdir(exist_ok=True)
         say(f"{case}: making the input")
@@ -116,7 +116,7 @@ class Lab:
         self, given: Input, runtime: str, shards: int | None = None, times: int | None = None
     ) -> Speed:
         """Redshank over some files. Raises CommandError if it does not count what is in them."""
-        self._in_time()
+        self.in_time()
         say(f"{given.name}, {given.records:,} records: redshank, {runtime}")
         whole = best(self.command(given.paths, runtime, shards), times or self.times)
         check(given, redshank_counts(whole), f"redshank ({runtime})")
@@ -143,13 +143,13 @@ class Lab:
 
     def other(self, given: Input, command: Callable[[Input], list[str | Path]], who: str) -> Speed:
         """Somebody else's command over the same files, with its start; what it counts is checked."""
-        self._in_time()
+        self.in_time()
         say(f"{given.name}, {given.records:,} records: {who}")
         whole = best(command(given), self.times)
         start = best(command(self.small(given.kind)), self.times + 1)
         return Speed(given, whole, start)
 
-    def _in_time(self) -> None:
+    def in_time(self) -> None:
         """Raises CommandError when the time for all of it is over."""
         if time.monotonic() > self._end:
             raise CommandError(f"left out from here on: the {self._minutes:g} minutes are over")

@@ -48,7 +48,7 @@ def test_one_alone_is_set_beside_an_older_run(
 def test_nothing_is_begun_when_the_minutes_are_over(tmp_path: Path) -> None:
     lab = Lab(tmp_path, minutes=-1.0)
     with pytest.raises(CommandError, match="minutes are over"):
-        lab._in_time()
+        lab.in_time()
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,21 @@ def test_who_stops_a_run_keeps_what_was_measured(
 def test_no_input_is_made_when_the_minutes_are_over(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="minutes are over"):
         Lab(tmp_path, minutes=-1.0).small("flows")
+
+
+def test_a_benchmark_is_not_begun_when_the_minutes_are_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ALL", {"fine": fine})
+    assert command.main(["--out", str(tmp_path), "--minutes", "1e-9"]) == 1
+    assert Record.read(tmp_path / "all.json").rows == []
+    assert "fine: left out from here on: the 1e-09 minutes are over" in capsys.readouterr().err
+
+
+def test_an_older_run_of_something_else_is_said_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ALL", {"fine": fine})
+    Record([Row("other", "case", "speed", 2.0)], command.machine("then")).write(tmp_path / "old.json")
+    assert command.main(["--out", str(tmp_path), "--compare", str(tmp_path / "old.json")]) == 0
+    assert "old.json: has nothing of what was measured now, but: other" in capsys.readouterr().err

@@ -70,6 +70,17 @@ def test_the_table_says_which_goals_are_not_met_and_on_what_it_was_measured() ->
     assert "commit c" in said
 
 
+def test_long_words_do_not_cut_the_figures() -> None:
+    long = "speed of an hour of 1 % of them, / where they are all there is to be known of anybody"
+    record = Record(
+        [Row("state", "100,000 resources of a fleet", long, 1_640_000.0, "octets", note="n" * 60)], MACHINE
+    )
+    assert "1,640,000 octets" in shown(record)
+    out = io.StringIO()
+    show.comparison(record, record, compare(record, record), Console(file=out, width=100))
+    assert out.getvalue().count("1,640,000") == 2
+
+
 def test_what_was_not_measured_says_why() -> None:
     assert figure("b", "c", "m", None).note == "the run is hardly longer than its start"
     assert "not installed" in shown(Record([figure("b", "c", "m", None, note="not installed")], MACHINE))
