@@ -92,7 +92,13 @@ def _opened(name: str) -> BinaryIO:
 
 
 def _spooled(stream: BinaryIO, stack: ExitStack) -> str:
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redshank-")))
-    with (folder / STDIN).open("wb") as file:
-        shutil.copyfileobj(stream, file)
+    try:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redshank-")))
+        with (folder / STDIN).open("wb") as file:
+            shutil.copyfileobj(stream, file)
+    except OSError as error:
+        raise UserError(
+            f"{tempfile.gettempdir()}: what comes by a pipe can't be kept there while it is read: {error.strerror}; "
+            "TMPDIR=DIR names another folder"
+        ) from None
     return str(folder / STDIN)
