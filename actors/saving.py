@@ -103,7 +103,7 @@ def read_rejected(store: Store | None, parts: Sequence[Any]) -> list[Rejected]:
 def _unpack_rejected(body: bytes) -> list[Rejected]:
     try:
         return _rejected.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"no list of rejected records ({error})") from None
 
 

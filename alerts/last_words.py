@@ -30,7 +30,7 @@ def last_words(file: BinaryIO) -> Iterator[Alert]:
     if begins == b"[":
         try:
             yield from latest(parse_alerts(file.read()))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise NoAlertsError(str(error)) from None
         return
     for offset in _offsets(file):
@@ -45,7 +45,7 @@ def _offsets(file: BinaryIO) -> list[int]:
         if line.strip():
             try:
                 alert = _decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 raise NoAlertsError(f"line {number:,}: {error}") from None
             ids.frombytes(blake2b(alert.id.encode(), digest_size=16).digest())
             offsets.append(at)

@@ -77,7 +77,7 @@ class AlertLog:
                 if not line.endswith(b"\n"):
                     break
                 whole += len(line)
-                with suppress(msgspec.MsgspecError):
+                with suppress(msgspec.MsgspecError, RecursionError):
                     self._note(line.rstrip(b"\n"))
             file.truncate(whole)
 
@@ -100,7 +100,7 @@ class AlertLog:
         told = []
         for known in self._known.values():
             if known.early:
-                with suppress(msgspec.MsgspecError):  # somebody's own line
+                with suppress(msgspec.MsgspecError, RecursionError):  # somebody's own line
                     told.append(msgspec.json.decode(known.early, type=Alert))
         return told
 

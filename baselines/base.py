@@ -7,7 +7,6 @@ plain values, so that it can be saved and moved without pickle.
 from __future__ import annotations
 
 import abc
-from math import isfinite
 from typing import Any, Self
 
 from river import base
@@ -21,16 +20,16 @@ def number(value: Any, least: float = -GREATEST) -> float:
     >>> number(2, 0.0)
     2.0
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if type(value) not in (float, int):
         raise ValueError(f"{str(value)[:40]!r} is no number")
-    if not least <= value <= GREATEST:
+    if not least <= value <= GREATEST:  # nor is what is not a number
         raise ValueError(f"{value} is out of bounds")
     return float(value)
 
 
 def whole(value: Any, least: int = -(1 << 62), greatest: int = 1 << 62) -> int:
     """A whole number of a saved state: an hour, a time, a limit. Raises ValueError for what can't be one."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
+    if type(value) is not int or not least <= value <= greatest:
         raise ValueError(f"{str(value)[:40]!r} is no whole number in its bounds")
     return value
 
@@ -44,10 +43,9 @@ def rows(value: Any, width: int, limit: int) -> list[Any]:
     """A table of a saved state, of so many columns and at most so many rows. Raises ValueError."""
     if not isinstance(value, list | tuple) or len(value) > limit:
         raise ValueError("a table is none, or too long")
-    if not all(
-        isinstance(row, list | tuple) and len(row) == width and isinstance(row[0], str) for row in value
-    ):
-        raise ValueError("a table's row is not one")
+    for row in value:
+        if not isinstance(row, list | tuple) or len(row) != width or not isinstance(row[0], str):
+            raise ValueError("a table's row is not one")
     return list(value)
 
 

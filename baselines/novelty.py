@@ -208,8 +208,8 @@ class Novelty(Model):
         if version != cls.VERSION or len(state) != 6:
             raise ValueError(f"a Novelty of version {version} can't be read")
         model = cls(whole(state[0], 1, MOST_KEYS), number(state[1], 1e-3))
-        for key, weight, *hours, times in rows(state[2], 5, model.limit):
-            model._keys[key] = [number(weight, 0.0), *map(whole, hours), whole(times, 1)]
+        for key, weight, first, last, times in rows(state[2], 5, model.limit):
+            model._keys[key] = [number(weight, 0.0), whole(first), whole(last), whole(times, 1)]
         model._gone_once, model._gone = number(state[3], 0.0), number(state[4], 0.0)
         model._gone_hour = optional(state[5])
         return model

@@ -31,7 +31,7 @@ class Input:
     """Files of one kind, and what counting by hand finds in them."""
 
     name: str
-    kind: str  # 'flows', 'vault' or 'activity'
+    kind: str  # 'flows', 'vault', 'activity' or 'sign-ins'
     paths: tuple[Path, ...]
     truth: dict[str, int] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import inputs, log_inputs
+from benchmarks import inputs, log_inputs, sign_in_inputs
 from benchmarks.inputs import Input
 from benchmarks.record import Row
 from benchmarks.running import CommandError, Run, best, run
@@ -22,7 +22,7 @@ _SUMMARY = re.compile(r"([\d,]+) records? read: ([\d,]+) applied, .*; ([\d,]+) e
 
 THREE_PERCENT, ALL_SERVICE = "IPFIX, 3 % SSH/RDP", "IPFIX, all SSH/RDP"
 VAULT, VAULT_WORST = "Key Vault events", "Key Vault, every caller new to every vault"
-ACTIVITY = "Activity Log events"
+ACTIVITY, SIGN_INS = "Activity Log events", "Sign-ins"
 # How many records of each: what a run of all benchmarks within ten minutes on two cores has room for.
 SIZES = {
     THREE_PERCENT: 24_000_000,
@@ -30,6 +30,7 @@ SIZES = {
     VAULT: 1_500_000,
     VAULT_WORST: 100_000,
     ACTIVITY: 300_000,
+    SIGN_INS: 200_000,
 }
 # Redshank reads flows so fast that a file which its peers need a minute for is hardly longer than Ray's start.
 TIMES = {THREE_PERCENT: 4}
@@ -41,6 +42,7 @@ _MAKERS: dict[str, Callable[[Path, int], Input]] = {
         folder, count, callers=2_000, polling=False, name="worst"
     ),
     ACTIVITY: lambda folder, count: log_inputs.activity_events(folder, count),
+    SIGN_INS: lambda folder, count: sign_in_inputs.sign_ins(folder, count),
 }
 
 

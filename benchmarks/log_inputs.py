@@ -37,7 +37,7 @@ VAULT_SECRET = (
 )
 
 
-def _times(count: int) -> Iterator[str]:
+def times(count: int) -> Iterator[str]:
     """Minute, second and seven digits, as Azure writes them: evenly over the hour."""
     for tick in (np.arange(count, dtype=np.int64) * (SPAN_US * 10) // count).tolist():
         seconds, ticks = divmod(tick, 10_000_000)
@@ -78,11 +78,11 @@ def vault_events(
     else:
         which, item = chance.integers(0, vaults, count), chance.integers(0, 40, count)
     columns = (column.tolist() for column in (who, which, item))
-    times = ((hour_of(hour), at) for hour in range(hours) for at in _times(count // hours))
+    moments = ((hour_of(hour), at) for hour in range(hours) for at in times(count // hours))
     lines: list[list[str]] = [[] for _ in range(files)]
-    for number, ((hour, at), caller, vault, secret) in enumerate(zip(times, *columns, strict=True)):
+    for number, ((hour, at), caller, vault, secret) in enumerate(zip(moments, *columns, strict=True)):
         lines[number % files].append(vault_line(at, number, caller, vault, secret, hour))
-    paths = _write(folder, name, lines)
+    paths = write(folder, name, lines)
     pairs = len(np.unique(who * vaults + which))
     entities = len(np.unique(who)) + len(np.unique(which))
     return Input(
@@ -142,13 +142,13 @@ def activity_events(
     )
     tokens: dict[tuple[int, bool], str] = {}
     lines: list[list[str]] = [[] for _ in range(files)]
-    for number, at in enumerate(_times(count)):
+    for number, at in enumerate(times(count)):
         pair = number // 2
         caller = who[pair]
         lines[pair % files].append(
             activity_line(number, at, caller, thing[pair], OPERATIONS[what[pair]], token(tokens, caller, at))
         )
-    paths = _write(folder, name, lines)
+    paths = write(folder, name, lines)
     pairs = len(set(zip(who, thing, strict=True)))
     return Input(
         name,
@@ -191,7 +191,8 @@ def _correlation(number: int) -> str:
     return f"{number:08x}-6a3c-4d1e-9f20-{number * 2_654_435_761 & 0xFFFFFFFFFFFF:012x}"
 
 
-def _write(folder: Path, name: str, lines: list[list[str]]) -> tuple[Path, ...]:
+def write(folder: Path, name: str, lines: list[list[str]]) -> tuple[Path, ...]:
+    """Each file's lines; where they stand."""
     paths = []
     for number, some in enumerate(lines):
         path = folder / f"{name}-{number}.json"

@@ -86,7 +86,7 @@ def _ours(path: Path, mark: str) -> bool:
     try:
         with path.open("rb") as file:
             first = msgspec.json.decode(file.readline(1 << 20))
-    except (OSError, msgspec.MsgspecError, ValueError):
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return False
     return isinstance(first, dict) and {mark} <= first.keys()
 

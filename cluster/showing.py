@@ -45,7 +45,7 @@ def read_latest(file: Path) -> Any:
 
     try:
         return latest(parse_alerts(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()))
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{file}: holds no alerts of Redshank ({error})") from None
     except OSError as error:
         raise UserError(f"{file}: can't be read: {error.strerror}") from None

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest import swift
+from ingest import sign_ins, swift, swift_sign_ins
 from ingest.claims import Caller
 from ingest.identity import further, further_many, part_hash
-from ingest.parts import MAX_PARTS, Parts
+from ingest.parts import MAX_PARTS, Parts, Where
 from ingest.swift import PROBLEMS, Record
+from ingest.swift_sign_ins import SignIn
 
 NOT_COMMON, LEFT_OUT = -1, -2  # in place of a number: not of a common form; bears on no detection
 Column = npt.NDArray[Any]
@@ -121,15 +122,23 @@ class EventCodes:
         self.parts = Parts()
         self._callers, self._touched = _Memory(2, 1), _Memory(3, 1)  # of Key Vault
         self._managers, self._whats, self._wheres = _Memory(2, 1), _Memory(1, 2), _Memory(1, 1)
+        self._signed, self._signers, self._devices = _Memory(1, 2), _Memory(1, 1), _Memory(0, 0)
+        self._nowhere = self.parts.where(Where())
 
     def begin(self) -> None:
         """Forget all, if it is much: `parts` is another object then."""
-        known = self._callers, self._touched, self._managers, self._whats, self._wheres
+        known = (
+            *(self._callers, self._touched, self._managers, self._whats, self._wheres),
+            *(self._signed, self._signers, self._devices),
+        )
         if len(self.parts) > MAX_PARTS or max(map(len, known)) > MAX_PARTS:
             self._begin()
 
-    def of(self, records: Sequence[Record]) -> Coded:
-        """The records' columns."""
+    def of(self, records: Sequence[Any]) -> Coded:
+        """The columns of `Record`s and `SignIn`s."""
+        signed = [at for at, record in enumerate(records) if type(record) is SignIn]
+        if signed and len(signed) == len(records):
+            return self._sign_ins(records)
         vault = [at for at, record in enumerate(records) if record.category == swift.VAULT_CATEGORY]
         if vault and len(vault) == len(records):
             return self._vault(records)
@@ -143,6 +152,8 @@ class EventCodes:
         ]
         if vault:
             coded.put(vault, self._vault([records[at] for at in vault]))
+        if signed:
+            coded.put(signed, self._sign_ins([records[at] for at in signed]))
         if managed:
             coded.put(managed, self._managed([records[at] for at in managed]))
         return coded
@@ -235,3 +246,34 @@ class EventCodes:
     def _where(self, record: Record) -> _Meaning | None:
         read = swift.management_where(record)
         return None if read is None else _Meaning((self.parts.where(read[0]),), (part_hash(read[1]),))
+
+    # Sign-ins
+
+    def _sign_ins(self, records: Sequence[SignIn]) -> Coded:
+        devices = self._devices.find(
+            [bytes(r.device) for r in records],
+            lambda place: _Meaning((), (), swift_sign_ins.device(records[place].device)),
+        )
+        of = [self._devices.texts[number] for number in devices.tolist()]
+        signed = self._signed.find(
+            [_JOIN((r.what, device)) for r, device in zip(records, of, strict=True)],
+            lambda place: self._sign(records[place].what, of[place]),
+        )
+        signers = self._signers.find([r.who for r in records], lambda place: self._signer(records[place].who))
+        content = further_many(self._signers.hashes(0, signers), self._signed.hashes(0, signed))
+        content = further_many(content, self._signed.hashes(1, signed)) >> np.uint64(1)
+        return Coded(
+            self._signed.column(0, signed),
+            self._signers.column(0, signers),
+            np.full(len(records), self._nowhere, np.int32),
+            content,
+            np.zeros_like(content),
+        ).checked()
+
+    def _sign(self, octets: bytes, device: bytes) -> _Meaning | None:
+        what = swift_sign_ins.what(octets, device)
+        return None if what is None else _Meaning((self.parts.what(what),), sign_ins.what_hashes(what))
+
+    def _signer(self, octets: bytes) -> _Meaning:
+        who = swift_sign_ins.who(octets)
+        return _Meaning((self.parts.who(who),), (sign_ins.who_hash(who),))

@@ -7,12 +7,14 @@ who was where, and how sure the directory was of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 from ingest.activity import first, named
 from ingest.claims import Caller
-from ingest.identity import content_hash, uid_of
+from ingest.identity import further, part_hash, uid_of
 from ingest.logs_values import address, excerpt, folded, number, text, texts
+from ingest.parts import What, Where, Who, put_together
 from ingest.records import FAILURE, SIGN_IN, SUCCESS, Event, Rejected
 from ingest.times import epoch_us
 
@@ -57,35 +59,45 @@ def decode(fields: Mapping[str, Any], source: str, offset: int) -> Event | Rejec
     at_us = epoch_us(first(told, "createddatetime", "time", "timegenerated"))
     if at_us is None:
         return _rejected("has no time that can be read", fields, source, offset)
-    outcome = _outcome(told)
-    if not outcome:
+    log = _log_of(fields)
+    what, who = what_of(told, log), who_of(told, log)
+    if what is None:
         return _rejected(
             "does not say whether the sign-in succeeded (status.errorCode, resultType)",
             fields,
             source,
             offset,
         )
-    caller = _caller(told, _log_of(fields))
+    content = reduce(further, what_hashes(what), who_hash(who)) >> 1
+    uid = uid_of(content, at_us, text(first(told, "id", "originalrequestid", "correlationid")))
+    return put_together(what, who, Where(), at_us, uid, 0, offset, source)
+
+
+def who_of(told: Mapping[str, Any], log: str) -> Who:
+    """Who signed in, and from where, by what is said under lower-case names in that log ('': one of Graph's)."""
+    caller = _caller(told, log)
     came_from = address(first(told, "ipaddress", "calleripaddress") or "")
-    details = _details(told, caller.kind, _log_of(fields))
-    # A sign-in is told again where its risk was seen later: that is another record.
-    said = ",".join(f"{name}={value}" for name, value in sorted(details.items()))
-    uid = content_hash(OPERATION, caller.principal.lower(), caller.application, came_from, outcome, said)
-    return Event(
-        at_us=at_us,
-        layer=SIGN_IN,
-        operation=OPERATION,
-        outcome=outcome,
-        principal=caller.principal,
-        name=caller.name,
-        kind=caller.kind,
-        application=caller.application,
-        address=came_from,
-        details=details,
-        uid=uid_of(uid, at_us, text(first(told, "id", "originalrequestid", "correlationid"))),
-        source=source,
-        offset=offset,
+    return Who(caller.principal, caller.name, caller.kind, caller.application, came_from)
+
+
+def what_of(told: Mapping[str, Any], log: str) -> What | None:
+    """How it was done and how it ended; None where nothing is said of that."""
+    outcome = _outcome(told)
+    kind = _caller(told, log).kind
+    return What(SIGN_IN, OPERATION, outcome, _details(told, kind, log)) if outcome else None
+
+
+def who_hash(who: Who) -> int:
+    """What tells a sign-in from others, as far as who it was."""
+    return reduce(
+        further, map(part_hash, (OPERATION, who.principal.lower(), who.application, who.address)), 0
     )
+
+
+def what_hashes(what: What) -> tuple[int, int]:
+    """The same of what happened. A sign-in is told again where its risk was seen later: that is another record."""
+    said = ",".join(f"{name}={value}" for name, value in sorted(what.details.items()))
+    return part_hash(what.outcome), part_hash(said)
 
 
 def _caller(told: Mapping[str, Any], log: str) -> Caller:
@@ -116,15 +128,20 @@ def _outcome(told: Mapping[str, Any]) -> str:
 
 def _details(told: Mapping[str, Any], kind: str, log: str) -> dict[str, Any]:
     """How it was done, in a few words: equal ones are kept once."""
-    device = folded(told.get("devicedetail"))
     details = {
         "mfa": text(told.get("authenticationrequirement")).lower() == "multifactorauthentication",
         "interactive": kind == "user" and _is_interactive(told, log),
-        "managed": _true(device.get("iscompliant")) or _true(device.get("ismanaged")),
+        "managed": is_managed(told.get("devicedetail")),
         "risk": _risk(told),
         "to": text(told.get("appdisplayname"))[:_MAX_NAME],
     }
     return {name: value for name, value in details.items() if value}
+
+
+def is_managed(device: object) -> bool:
+    """Whether the organisation looks after the device."""
+    said = folded(device)
+    return _true(said.get("iscompliant")) or _true(said.get("ismanaged"))
 
 
 def _is_interactive(told: Mapping[str, Any], log: str) -> bool:

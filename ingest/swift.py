@@ -15,12 +15,13 @@ import msgspec
 import numpy as np
 from msgspec import Raw, Struct, json
 
-from ingest import activity, key_vault
+from ingest import activity, key_vault, swift_sign_ins
 from ingest.claims import Caller, caller_of, short_claims
 from ingest.holding_records import OPERATIONS
 from ingest.logs_values import address, place, text
 from ingest.parts import What, Where, Who
 from ingest.records import KEY_VAULT, MANAGEMENT, STARTED, SUCCESS
+from ingest.swift_sign_ins import SignIn
 
 MAX_CACHED = 8192  # octets of claims that are remembered; who sends more is left to the careful path
 _NEWLINE = ord("\n")
@@ -111,33 +112,35 @@ VAULT_CATEGORY = "AuditEvent"
 ADMINISTRATIVE = frozenset({"Administrative", "Write", "Delete", "Action"})
 # Operations of which the body says more: read by `ingest.activity`.
 _WITH_BODY = ("/runbooks/", "/jobs/", "microsoft.keyvault/vaults", "microsoft.authorization/role")
-PROBLEMS = (msgspec.MsgspecError, ValueError)
+PROBLEMS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
-def decoded(line: bytes) -> Record | None:
+def decoded(line: bytes) -> Record | SignIn | None:
     """A record, if it has the common form."""
     try:
         return _record(line)
     except PROBLEMS:
-        return None
+        return swift_sign_ins.decoded(line)
 
 
-def decoded_lines(lines: bytes) -> Sequence[Record | None] | None:
+def decoded_lines(lines: bytes) -> Sequence[Record | SignIn | None] | None:
     """The records of whole lines, if each line is one of the common form; None in place of those that name
     the caller in another.
     """
-    records: Sequence[Record | None]
-    try:
-        records = _records(lines)
-    except PROBLEMS:
+    for decode in (_records, _with_any_caller, swift_sign_ins.decoded_lines):
         try:
-            records = [_strict(record) for record in _loose_records(lines)]
+            records: Sequence[Record | SignIn | None] = decode(lines)
         except PROBLEMS:
-            return None
-    # The decoder lets a record go on over a line's end: whether it may must not hang on what stands beside it.
-    # (NumPy compares many octets at a time, `bytes.count` one.)
-    ends = np.count_nonzero(np.frombuffer(lines, np.uint8) == _NEWLINE) + (not lines.endswith(b"\n"))
-    return records if len(records) == ends else None
+            continue
+        # The decoder lets a record go on over a line's end: whether it may must not hang on what stands beside it.
+        # (NumPy compares many octets at a time, `bytes.count` one.)
+        ends = np.count_nonzero(np.frombuffer(lines, np.uint8) == _NEWLINE) + (not lines.endswith(b"\n"))
+        return records if len(records) == ends else None
+    return None
+
+
+def _with_any_caller(lines: bytes) -> list[Record | None]:
+    return [_strict(record) for record in _loose_records(lines)]
 
 
 def _strict(record: _LooseRecord) -> Record | None:

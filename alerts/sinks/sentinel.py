@@ -94,7 +94,7 @@ class Sentinel:
                 token = msgspec.json.decode(answer.body, type=_Token)
             except RefusedError as error:
                 raise NotNowError(f"no token: {error}") from None
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, RecursionError):
                 raise NotNowError("no token: the answer is none of a token endpoint") from None
             if not token.access_token.isascii() or not token.access_token.isprintable():
                 raise NotNowError("no token: what came can't be one")

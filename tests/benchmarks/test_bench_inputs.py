@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import inputs, log_inputs, memory
+from benchmarks import inputs, log_inputs, memory, sign_in_inputs
 from benchmarks.inputs import START_US, Input
 from benchmarks.peer_jobs import decoded, messages
 from cluster.detect import Options, detect
@@ -89,6 +89,23 @@ def test_in_the_worst_case_nearly_every_pair_is_new(tmp_path: Path) -> None:
     made = log_inputs.vault_events(tmp_path, 3_000, polling=False)
     pairs = {(event.principal, event.vault) for event in events(made)}
     assert len(pairs) == made.truth["pairs"] > 2_900
+
+
+def test_over_several_hours_each_has_as_many(tmp_path: Path) -> None:
+    made = log_inputs.vault_events(tmp_path, 1_000, callers=10, hours=3)
+    assert Counter(event.at_us // HOUR_US for event in events(made)) == {
+        START_US // HOUR_US + hour: 333 for hour in range(3)
+    }
+    assert made.records == 999
+
+
+def test_sign_ins_are_as_azure_writes_them_and_read_fast(tmp_path: Path) -> None:
+    made = sign_in_inputs.sign_ins(tmp_path, 2_000, people=50)
+    found = events(made)
+    assert len({event.uid for event in found}) == len(found) == made.records == 2_000
+    assert len({event.principal for event in found}) == 50
+    assert {event.details["managed"] for event in found} == {True}
+    assert made.octets / made.records == pytest.approx(2_700, rel=0.05)
 
 
 def test_start_and_end_of_an_operation_follow_one_another(tmp_path: Path) -> None:

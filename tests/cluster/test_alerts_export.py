@@ -96,9 +96,10 @@ def test_a_wrong_option_says_what_was_expected(file: Path, options: list[str], s
     assert said in result.stderr
 
 
-def test_a_file_without_alerts_is_one_clear_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("body", [b'{"a": 1}\n', b'{"id": ' + b"[" * 5_000 + b"]" * 5_000 + b"}\n"])
+def test_a_file_without_alerts_is_one_clear_line(tmp_path: Path, body: bytes) -> None:
     other = tmp_path / "other.json"
-    other.write_bytes(b'{"a": 1}\n')
+    other.write_bytes(body)
     error = run(other).exception
     assert isinstance(error, UserError)
     assert "other.json: holds no alerts of Redshank" in str(error)

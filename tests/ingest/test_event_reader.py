@@ -16,12 +16,14 @@ from ingest.event_reader import EventReader
 from ingest.json_records import Lines, pieces, values
 from ingest.records import Event, Rejected
 from tests.ingest.test_logs import AUDIT, BLOB
+from tests.ingest.test_sign_ins import BLOB_FORM as SIGNED
+from tests.ingest.test_sign_ins import FORMS, INNER
 from tests.ingest.test_swift import MANAGED, VAULT
 
 SOURCE = "a.json"
 STARTED = {**MANAGED, "resultType": "Start", "correlationId": "c2"}
 CHALLENGE = {**VAULT, "identity": {}, "properties": {"httpStatusCode": 401}}
-COMMON = [VAULT, MANAGED, STARTED, CHALLENGE, {**VAULT, "operationName": "SecretList"}]
+COMMON = [VAULT, MANAGED, STARTED, CHALLENGE, {**VAULT, "operationName": "SecretList"}, SIGNED]
 ODD = [
     AUDIT,
     BLOB,
@@ -65,6 +67,8 @@ common = st.builds(
     st.sampled_from(["203.0.113.9", "203.0.113.9:80", "::1", "", None, "nowhere"]),
 )
 record = common | st.sampled_from(COMMON + ODD)
+# Who nests deeper than a decoder goes must not end the reading of all the others.
+DEEP = json.dumps({**VAULT, "resultDescription": "@"}).replace('"@"', "[" * 3_000 + "]" * 3_000).encode()
 as_text = st.sampled_from([{}, {"ensure_ascii": False}, {"separators": (",", ":")}])
 line = st.builds(lambda value, how: json.dumps(value, **how).encode(), record, as_text)
 piece = st.one_of(
@@ -79,6 +83,7 @@ piece = st.one_of(
     st.tuples(line, line).map(b"".join),
     record.map(lambda value: json.dumps(value, indent=1).encode()),
     st.sampled_from([b"", b" ", b"\r", b"nonsense", b"{", b"\xff\xfe", b"null", b"[" * 3_000]),
+    st.sampled_from([DEEP, b"[" * 3_000 + b"]" * 3_000]),
     st.just(json.dumps({**VAULT, "resultDescription": "x" * 3_000}).encode()),
 )
 
@@ -133,6 +138,7 @@ SIZES = st.lists(st.integers(0, 4_000), max_size=6)
 @example([json.dumps(VAULT, indent=1).encode()], [], True)
 @example([json.dumps({**MANAGED, "correlationId": " "}).encode()], [], True)
 @example([b"", FIRST, b"", FIRST], [], False)
+@example([FIRST, DEEP, FIRST], [], True)
 @example([FIRST + b" " + FIRST, json.dumps(VAULT, indent=1).encode()], [], True)
 def test_however_a_file_is_cut_it_gives_what_each_line_gives(
     parts: list[bytes], sizes: list[int], ended: bool
@@ -159,6 +165,43 @@ def test_a_document_gives_what_its_records_give(
     expected = by_line(body)
     assert in_pieces([body]) == expected
     assert in_pieces(cut(body, sizes, 3_000)) == expected
+
+
+def signed(**within: Any) -> dict[str, Any]:
+    return {**SIGNED, "properties": {**INNER, **within}}
+
+
+SIGN_INS = [
+    SIGNED,
+    signed(id="r2", status={"errorCode": 50126}),
+    signed(UserId="another"),
+    {**SIGNED, "category": "ServicePrincipalSignInLogs"},
+    {**SIGNED, "more": 1},
+    FORMS["Graph"],
+    VAULT,
+]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.sampled_from(SIGN_INS[:3]) | st.sampled_from(SIGN_INS), min_size=1, max_size=8),
+    SIZES,
+    st.sampled_from([b"\n", b"\n", b"\n\n", b" "]),
+)
+def test_a_log_of_sign_ins_gives_what_each_line_gives(
+    records: list[Any], sizes: list[int], between: bytes
+) -> None:
+    first = json.dumps(SIGNED).encode()
+    body = first + b"\n" + between.join(json.dumps(one).encode() for one in records)
+    expected = by_line(body)
+    assert in_pieces([body]) == expected
+    assert in_pieces(cut(body, sizes, len(first) + 1)) == expected
+
+
+def test_a_record_that_nests_too_deep_costs_itself_alone() -> None:
+    events, rejected, _, read = in_pieces([b"\n".join([FIRST, DEEP, FIRST])])
+    assert ([event.offset for event in events], read) == ([0, 2], 3)
+    assert [one.offset for one in rejected] == [1]
 
 
 def test_a_line_that_is_too_long_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
