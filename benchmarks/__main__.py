@@ -136,7 +136,7 @@ def _run(name: str, lab: Lab) -> tuple[list[Row], int]:
     try:
         lab.in_time()
         rows.extend(ALL[name](lab))
-    except CommandError as error:
+    except (CommandError, OSError) as error:  # no room for an input, say
         say(f"{name}: {error}")
         return rows, 1
     except KeyboardInterrupt:

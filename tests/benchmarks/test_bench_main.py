@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,3 +140,16 @@ def test_an_older_run_of_something_else_is_said_not_passed_over(
     Record([Row("other", "case", "speed", 2.0)], command.machine("then")).write(tmp_path / "old.json")
     assert command.main(["--out", str(tmp_path), "--compare", str(tmp_path / "old.json")]) == 0
     assert "old.json: has nothing of what was measured now, but: other" in capsys.readouterr().err
+
+
+def test_no_room_for_an_input_is_told_and_the_rest_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(lab: Lab) -> Iterator[Row]:
+        raise OSError(errno.ENOSPC, "No space left on device", "flows.ipfix")
+        yield
+
+    monkeypatch.setattr(command, "ALL", {"full": full, "fine": fine})
+    assert command.main(["--out", str(tmp_path)]) == 1
+    assert [row.benchmark for row in Record.read(tmp_path / "all.json").rows] == ["fine"]
+    assert "full: [Errno 28] No space left on device: 'flows.ipfix'" in capsys.readouterr().err
