@@ -187,9 +187,14 @@ def ratio(one: float | None, other: float | None) -> float | None:
     return one / other if one is not None and other else None
 
 
-def unmeasured(value: float | None) -> str:
-    """The note of a figure that there is not."""
-    return "" if value is not None else "the run is hardly longer than its start"
+def unmeasured(value: float | None, about: str = "") -> str:
+    """The note of a figure that there is not, beside what is told of its run.
+
+    >>> unmeasured(None, "6,000 records"), unmeasured(1.0, "6,000 records")
+    ('6,000 records; the run is hardly longer than its start', '6,000 records')
+    """
+    why = "" if value is not None else "the run is hardly longer than its start"
+    return "; ".join(filter(None, (about, why)))
 
 
 def figure(

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks import show
 from benchmarks.inputs import Input
-from benchmarks.lab import Speed, check, figure, ratio, redshank_counts
+from benchmarks.lab import Speed, check, figure, ratio, redshank_counts, unmeasured
 from benchmarks.record import Record, Row, command_line, compare, machine
 from benchmarks.running import CommandError, Run, run
 
@@ -83,6 +83,9 @@ def test_long_words_do_not_cut_the_figures() -> None:
 
 def test_what_was_not_measured_says_why() -> None:
     assert figure("b", "c", "m", None).note == "the run is hardly longer than its start"
+    about = unmeasured(None, "6,000 records")
+    assert about == "6,000 records; the run is hardly longer than its start"
+    assert unmeasured(2.0, "6,000 records") == "6,000 records"
     assert "not installed" in shown(Record([figure("b", "c", "m", None, note="not installed")], MACHINE))
 
 
