@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import random
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -269,27 +268,6 @@ def test_every_real_sample_has_a_fate_as_a_file_too(tmp_path: Path) -> None:
         138,
     )
     assert len(told) == 2, "two machines were deleted"
-
-
-@pytest.fixture
-def deep(tmp_path: Path) -> Iterator[Path]:
-    """A folder with 1,100 folders in each other, more than Python calls itself."""
-    before = Path.cwd()
-    os.chdir(tmp_path)
-    for _ in range(1_100):
-        os.mkdir("d")  # noqa: PTH102
-        os.chdir("d")
-    Path("x.json").write_bytes(lines(audits(1)))
-    os.chdir(before)
-    yield tmp_path
-    os.chdir(tmp_path)
-    for _ in range(1_100):
-        os.chdir("d")
-    Path("x.json").unlink()
-    for _ in range(1_100):
-        os.chdir("..")
-        os.rmdir("d")  # noqa: PTH106
-    os.chdir(before)
 
 
 def test_a_file_is_found_however_deep_its_folder_is(deep: Path) -> None:
