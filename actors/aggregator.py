@@ -20,7 +20,7 @@ from actors.verdicts import Verdicts
 from actors.wholes import parts_of_wholes
 from alerts.alert import Alert, hour_of, order
 from alerts.incidents import Incidents, incident_id
-from baselines.population import Tally
+from baselines.tally import Tally
 from detections.declare import Verdict
 from ingest.enrich import Enrichment
 from ingest.told_holders import Spans

@@ -14,7 +14,7 @@ from actors.judged import Limit, limits
 from actors.messages import Found
 from actors.organisation import OrganisationView
 from actors.settings import Settings
-from baselines.population import Tally
+from baselines.tally import Tally
 from detections.counting import score
 from detections.declare import Verdict
 from detections.words import odds, rounded

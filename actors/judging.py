@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from actors.messages import Fault, Found
 from actors.settings import Settings
-from baselines.population import Tally
 from baselines.seasonal_count import SeasonalCount
+from baselines.tally import Tally
 from baselines.visit_count import VisitCount
 from detections.declare import Detection, Learned, Learning
 from detections.view import Hour, TrafficHour

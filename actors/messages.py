@@ -144,7 +144,7 @@ class Report(msgspec.Struct, array_like=True):
     hour: int | None
     found: list[Found] = []
     facts: list[tuple[str, str, str, int, dict[str, Any] | None]] = []
-    tally: Any = None  # baselines.population.Tally.state()
+    tally: Any = None  # baselines.tally.Tally.state()
     faults: list[Fault] = []
     applied: int = 0  # records counted by this shard since its last report
     late: int = 0

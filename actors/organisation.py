@@ -5,25 +5,24 @@ It knows closed hours only, so that what it says does not depend on shards. Ever
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection
 from operator import itemgetter
 from typing import Any
 
-from actors.aggregator_state import USES, LearnedChanges
-from actors.gatherings import WINDOW_HOURS, Oldest, Uses, arrivals, passing, travellers, use
+from actors.aggregator_state import LearnedChanges
+from actors.gatherings import WINDOW_HOURS, arrivals, passing, travellers
 from actors.judged import JudgedDays
 from actors.repeats import Repeats
 from actors.sign_ins import SignIns, sign_in_of
 from actors.spent import Spent
-from baselines.population import Population, Tally
+from actors.uses import UseTables
+from baselines.population import Population
+from baselines.tally import Tally
 from detections.catalogue import CATALOGUE
 from detections.organisation import Indicator
 from detections.sign_ins import SignIn
 from ingest.enrich import Enrichment
 
-KEEP_HOURS = 90 * 24
-MAX_KEYS = 100_000  # addresses, countries: the longest unused go first
 MAX_ROLES = 10_000
 
 COMMON = frozenset(
@@ -40,17 +39,14 @@ class OrganisationView:
         self.hour = 0
         self.closing: Collection[int] = ()  # hours that some shards have reported and others not yet
         self.layers_since: dict[str, int] = {}
-        # Who used an address, a country, a vault; who used which application; which addresses a quick move joined.
-        self._uses: dict[str, dict[str, Uses]] = {kind: {} for kind in USES}
+        self._uses = UseTables()
         self._roles: dict[str, list[Any]] = {}
         self.repeats = Repeats()
         self._sign_ins = SignIns()
         self.judged = JudgedDays()  # where an alert budget is set
         self.spent = Spent()
         self._now = Tally()
-        self._oldest: defaultdict[tuple[str, str], Oldest] = defaultdict(list)  # while an hour is taken in
-        self._changed: set[tuple[str, str]] = set()  # kind and key, since the last checkpoint
-        self._changed_roles: set[str] = set()
+        self._changed_roles: set[str] = set()  # since the last checkpoint
 
     # Learning from closed hours
 
@@ -66,16 +62,12 @@ class OrganisationView:
             elif kind == "sign_in_failed":  # sorted behind those that did not
                 self._sign_ins.add_failed(principal, key, hour, (data or {}).get("failed", 0))
             else:
-                self._learn(kind, key, principal, hour)
+                self._uses.learn(kind, key, principal, hour)
                 if kind == "address" and (system := self.enrichment.systems.of(key).number):
-                    self._learn("system", system, principal, hour)
-        self._oldest.clear()
+                    self._uses.learn("system", system, principal, hour)
+        self._uses.taken_in()
         if new_day:
             self._forget()
-
-    def _learn(self, kind: str, key: str, principal: str, hour: int) -> None:
-        use(self._uses[kind].setdefault(key, {}), self._oldest[kind, key], principal, hour)
-        self._changed.add((kind, key))
 
     def watch(self, tally: Tally) -> None:
         """The counts of the hour that is being closed, for its findings to be held against."""
@@ -96,15 +88,7 @@ class OrganisationView:
     def _forget(self) -> None:
         self.repeats.forget(self.hour)
         self._sign_ins.forget(self.hour)
-        horizon = self.hour - KEEP_HOURS
-        for kind, table in self._uses.items():
-            old = [key for key, users in table.items() if _last(users) < horizon]
-            if (over := len(table) - len(old) - MAX_KEYS) > 0:
-                left = table.keys() - set(old)
-                old += sorted(left, key=lambda key: (_last(table[key]), key))[:over]
-            for key in old:
-                del table[key]
-                self._changed.add((kind, key))
+        self._uses.forget(self.hour)
         for role in sorted(self._roles, key=lambda role: (self._roles[role][1], role))[:-MAX_ROLES]:
             del self._roles[role]
             self._changed_roles.add(role)
@@ -113,7 +97,7 @@ class OrganisationView:
 
     def users_of_address(self, address: str, excluding: str = "", before_hours: int = 24) -> int:
         """Other principals that acted from the address in 30 days, up to so many hours ago."""
-        return self._users("address", address, excluding, before_hours)
+        return self._uses.others("address", address, excluding, before_hours, self.hour)
 
     def most_users_of_address(self, address: str, hour: int, excluding: str = "") -> int | None:
         """The most that `users_of_address` can say at the close of an hour that is still open; None: not known.
@@ -122,7 +106,7 @@ class OrganisationView:
         """
         if not self.settled(hour - 24):
             return None
-        users = self._uses["address"].get(address, {})
+        users = self._uses.of("address", address)
         return sum(first <= hour - 24 for name, (first, _, _) in users.items() if name != excluding.lower())
 
     def settled(self, hour: int) -> bool:
@@ -131,7 +115,7 @@ class OrganisationView:
 
     def users_of_country(self, country: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for a country."""
-        return self._users("country", country, excluding, before_hours)
+        return self._uses.others("country", country, excluding, before_hours, self.hour)
 
     def system_of(self, address: str) -> tuple[str, str]:
         """The autonomous system, its number and its name, that an address is in."""
@@ -139,16 +123,7 @@ class OrganisationView:
 
     def users_of_system(self, system: str, excluding: str = "", before_hours: int = 24) -> int:
         """The same for an autonomous system."""
-        return self._users("system", system, excluding, before_hours)
-
-    def _users(self, kind: str, key: str, excluding: str, before_hours: int) -> int:
-        until, since = self.hour - before_hours, self.hour - WINDOW_HOURS
-        users = self._uses[kind].get(key, {})
-        return sum(
-            first <= until and last >= since
-            for name, (first, last, _) in users.items()
-            if name != excluding.lower()
-        )
+        return self._uses.others("system", system, excluding, before_hours, self.hour)
 
     def travellers(self, excluding: str = "") -> int:
         """Other people who were in a country for some days of the last 30, and in another before and since."""
@@ -158,33 +133,29 @@ class OrganisationView:
         """Hour in which someone (else) last acted from the country, before this hour."""
         hours = [
             last if last < self.hour else before
-            for name, (first, last, before) in self._uses["country"].get(country, {}).items()
+            for name, (first, last, before) in self._uses.of("country", country).items()
             if name != excluding.lower() and first < self.hour
         ]
         return max(hours, default=None)
 
     def days_with_application(self, principal: str, application: str) -> float:
         """Days since a person first used an application anywhere; 0: never before today."""
-        return self._days("application", principal.lower(), application)
+        return self._uses.days("application", principal.lower(), application, self.hour)
 
     def days_with_address(self, principal: str, address: str) -> float:
         """Days since a principal first acted from an address; 0: never before today."""
-        return self._days("address", address, principal.lower())
-
-    def _days(self, kind: str, key: str, user: str) -> float:
-        used = self._uses[kind].get(key, {}).get(user)
-        return 0.0 if used is None else max(0.0, (self.hour - used[0]) / 24)
+        return self._uses.days("address", address, principal.lower(), self.hour)
 
     def arrivals(self, principal: str) -> tuple[int, float]:
         """On how many days an application came to vaults that were new to it, after its first, and days since that."""
-        return arrivals(self._uses["reached"].get(principal.lower(), {}).values(), self.hour)
+        return arrivals(self._uses.of("reached", principal.lower()).values(), self.hour)
 
     def circle(self, principal: str, vault: str) -> tuple[float, str]:
         """Of those who use another vault as this person does, the greatest share that uses this one too."""
-        here = self._lately("vault", vault.lower()) - {principal.lower()}
+        here = self._uses.lately("vault", vault.lower(), self.hour) - {principal.lower()}
         best = (0.0, "")
         for other in sorted(self._uses["vault"]):
-            users = self._lately("vault", other)
+            users = self._uses.lately("vault", other, self.hour)
             if other == vault.lower() or principal.lower() not in users:
                 continue
             both = len(users & here)
@@ -194,17 +165,12 @@ class OrganisationView:
 
     def partners(self, address: str) -> int:
         """Addresses joined to this one by moves that nobody can make."""
-        return len(self._lately("hop", address))
+        return len(self._uses.lately("hop", address, self.hour))
 
     def meets(self, address: str) -> tuple[int, int]:
         """Who uses an address and no other of its country, but other countries; and how many those are."""
-        users, uses = self._lately("address", address), self._uses
+        users, uses = self._uses.lately("address", address, self.hour), self._uses
         return passing(users, uses["address"], uses["country"], address, self.country_of)
-
-    def _lately(self, kind: str, key: str) -> set[str]:
-        until, since = self.hour - 24, self.hour - WINDOW_HOURS
-        users = self._uses[kind].get(key, {})
-        return {name for name, (first, last, _) in users.items() if first <= until and last >= since}
 
     def days_known(self, layer: str) -> float:
         """Days of telemetry of a layer."""
@@ -263,13 +229,12 @@ class OrganisationView:
 
     def changes(self) -> LearnedChanges:
         """What changed in the tables since the last time, and all that is small; the incidents are others'."""
-        uses = [(kind, key, self._uses[kind].get(key)) for kind, key in sorted(self._changed)]
         roles = [(role, self._roles.get(role)) for role in sorted(self._changed_roles)]
-        self._changed, self._changed_roles = set(), set()
+        self._changed_roles = set()
         return LearnedChanges(
             self.hour,
             self.layers_since,
-            uses,
+            self._uses.changes(),
             roles,
             self.population.state(),
             None,
@@ -281,30 +246,21 @@ class OrganisationView:
 
     def mark(self) -> None:
         """All of it is to be among the next changes."""
-        self._changed = {(kind, key) for kind, table in self._uses.items() for key in table}
+        self._uses.mark()
         self._changed_roles = set(self._roles)
         self._sign_ins.mark()
 
     def load(self, saved: LearnedChanges) -> None:
         """Take saved changes in, on top of what is known."""
         self.hour, self.layers_since = saved.hour, dict(saved.layers_since)
-        for kind, key, users in saved.uses:
-            _set(self._uses.setdefault(kind, {}), key, users)
+        self._uses.load(saved.uses)
         for role, known in saved.roles:
-            _set(self._roles, role, known)
+            if known is None:
+                self._roles.pop(role, None)
+            else:
+                self._roles[role] = known
         self.population = Population.restore(saved.population)
         self.repeats = Repeats(saved.repeats)
         self._sign_ins.load(saved.sign_ins)
         self.judged = JudgedDays(saved.judged)
         self.spent = Spent(saved.spent)
-
-
-def _set(table: dict[str, Any], key: str, value: Any) -> None:
-    if value is None:
-        table.pop(key, None)
-    else:
-        table[key] = value
-
-
-def _last(users: Uses) -> int:
-    return max(last for _, last, _ in users.values())

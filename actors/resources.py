@@ -6,15 +6,15 @@ together. Only resources of which a detection has something to say become a `Tra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from math import log10
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from actors.count_tables import CountTables
 from actors.entity import EntityState
-from actors.judging import HELD_COUNT, HOURS_TO_HOLD, HOURS_TO_KNOW, MOST_LEARNING, Judge
+from actors.judging import MOST_LEARNING, Judge
 from actors.keys import entity_key
 from actors.marks import Marks, Word, excuse, remembered
 from actors.messages import Found, Report
@@ -24,10 +24,8 @@ from actors.shard_checks import ABOUT
 from actors.shard_state import ResourceRows, within
 from actors.traffic_window import TrafficWindow
 from baselines import codec
-from baselines.population import Tally
-from baselines.seasonal_table import DAYS, DAYS_ROW, ROW, SeasonalTable
-from baselines.seasonal_table import VERSION as TABLE_VERSION
-from detections.declare import Detection, Learned
+from baselines.tally import Tally
+from detections.declare import Detection
 from detections.traffic import Traffic
 from detections.view import Seasons, TrafficHour
 from ingest.records import HOUR_US
@@ -48,8 +46,8 @@ class Resources:
         self._words: dict[int, list[Word]] = {}  # what the latest findings of each held back
         self.names = ResourceNames()
         self._about = np.zeros(0, ABOUT)
-        self._counts = {name: b for name, b in self.judge.baselines.items() if b.column is not None}
-        self._tables = {name: SeasonalTable() for name in self._counts}
+        self._counts = CountTables(self.judge.baselines)
+        self._tables = self._counts.by_name
         self._others: dict[int, dict[str, Any]] = {}  # models that are no columns
         self._keep = settings.checkpoints
         self._changed: list[Ints] = []
@@ -85,8 +83,7 @@ class Resources:
         self._meet(owners, watched_since_us)
         report = Report(0, hour)
         held = self._find(traffic, report)
-        for learned in self._counts.values():
-            self._learn(learned, traffic, held.get(learned.name, ()), tally)
+        self._counts.learn(traffic, held, tally)
         self._learn_others(traffic, report, tally)
         about = self._about[owners]
         report.entity_days = int(np.count_nonzero(about["last_hour"] // 24 != hour // 24))
@@ -194,36 +191,6 @@ class Resources:
 
     # What is learned
 
-    def _learn(self, learned: Learned, traffic: Traffic, held: Iterable[int], tally: Tally) -> None:
-        assert learned.column is not None
-        entities, counts = learned.column(traffic)
-        if not len(entities):
-            return
-        name, hour, table = learned.name, traffic.hour, self._tables[learned.name]
-        season = traffic.seasons.season(name, hour)
-        hours = table.hours_learned(entities, hour)
-        suspicious = np.isin(entities, list(held)) & (hours >= HOURS_TO_HOLD)
-        expected = table.mean(entities, hour, season.profile)
-        tally.note_many(name, counts[~suspicious], expected[~suspicious])
-        known = hours >= HOURS_TO_KNOW
-        plain = counts <= 2.0 * expected + 2.0
-        tally.plain(name, int(np.count_nonzero(known & plain)))
-        wild = known & ~plain
-        tails = table.tails(entities[wild], counts[wild], hour, season.profile, season.dispersion)
-        sized = ~suspicious[wild] & learned.crowd  # an attack that goes on must not become the crowd's way
-        for chance, count, said in zip(tails.tolist(), counts[wild].tolist(), sized.tolist(), strict=True):
-            tally.surprise(name, -log10(chance), count if said else None)
-        skipped = self._skipped(name, traffic, table.last_hours(entities))
-        weight = np.where(suspicious, HELD_COUNT, 1.0)
-        table.learn(entities, counts, hour, season.profile, season.dispersion, skipped, weight)
-
-    def _skipped(self, name: str, traffic: Traffic, last: Ints) -> npt.NDArray[np.float64]:
-        """For each last hour, the sum of the profiles of the hours since."""
-        hours, index = np.unique(last, return_inverse=True)
-        seasons, hour = traffic.seasons, traffic.hour
-        sums = [seasons.skipped(name, one, hour) if one >= 0 else 0.0 for one in hours.tolist()]
-        return np.array(sums, np.float64)[index]
-
     def _learn_others(self, traffic: Traffic, report: Report, tally: Tally) -> None:
         """Baselines that are no columns are taught one resource at a time."""
         if self.judge.baselines.keys() <= self._tables.keys():
@@ -248,8 +215,7 @@ class Resources:
 
     def _take(self, owners: Ints) -> None:
         """Take from some what they have learned."""
-        for table in self._tables.values():
-            table.forget(owners)
+        self._counts.forget(owners)
         for number in owners.tolist() if self._others else ():
             self._others.pop(number, None)
         for number in owners.tolist() if self._words else ():
@@ -281,13 +247,6 @@ class Resources:
         self._changed = []
         if not len(changed):
             return None
-        tables = []
-        for name, table in sorted(self._tables.items()):
-            has, rows = table.rows(changed)
-            tables.append((name, TABLE_VERSION, has.tobytes(), rows.tobytes()))
-            has, rows = table.days(changed)
-            if has.any():
-                tables.append((name + DAYS, TABLE_VERSION, has.tobytes(), rows.tobytes()))
         others = [
             (place, name, codec.pack(model))
             for place, number in enumerate(changed.tolist() if self._others else ())
@@ -299,9 +258,8 @@ class Resources:
             if number in self._words
         ]
         ids = [self.names.ids[number] for number in changed.tolist()]
-        return ResourceRows(
-            ids, self.names.groups(changed).tobytes(), self._about[changed].tobytes(), tables, others, words
-        )
+        groups, about = self.names.groups(changed).tobytes(), self._about[changed].tobytes()
+        return ResourceRows(ids, groups, about, self._counts.rows(changed), others, words)
 
     def load(self, saved: ResourceRows, owned: range) -> None:
         """Take saved resources in, those of the key groups owned. Raises ValueError for another version."""
@@ -312,14 +270,7 @@ class Resources:
         about = np.frombuffer(saved.about, ABOUT)
         self._about[numbers[mine]] = about[mine]
         self._take(numbers[mine & (about["last_hour"] == UNMET)])
-        for name, _, has, rows in saved.tables:
-            owners = numbers[np.frombuffer(has, bool)]
-            if name in self._tables:
-                self._tables[name].put_rows(owners[owners >= 0], np.frombuffer(rows, ROW)[owners >= 0])
-        for name, _, has, rows in saved.tables:  # after the others, which begin without
-            owners = numbers[np.frombuffer(has, bool)]
-            if name.endswith(DAYS) and (table := self._tables.get(name.removesuffix(DAYS))):
-                table.put_days(owners[owners >= 0], np.frombuffer(rows, DAYS_ROW)[owners >= 0])
+        self._counts.put(numbers, saved.tables)
         for place, name, model in saved.others:
             if numbers[place] >= 0:
                 self._others.setdefault(int(numbers[place]), {})[name] = codec.unpack(model)

@@ -23,7 +23,8 @@ from actors.resources import Resources
 from actors.settings import Settings
 from actors.shard_state import ALL, Changes, EntityChange
 from actors.sightings import Judged, Place, Sightings
-from baselines.population import Seasons, Tally
+from baselines.seasons import Seasons
+from baselines.tally import Tally
 from detections import sign_ins
 from detections.catalogue import catalogue_hash
 from detections.facts import facts_of

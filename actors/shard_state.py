@@ -24,6 +24,7 @@ VERSION = 3
 ALL = range(GROUPS)
 Columns = dict[str, npt.NDArray[Any]]
 Packed = list[tuple[str, bytes]]  # name and octets of each column
+SavedTable = tuple[str, int, bytes, bytes]  # name, version, which of the resources, their rows
 
 
 class EntityChange(msgspec.Struct, array_like=True):
@@ -43,7 +44,7 @@ class ResourceRows(msgspec.Struct, array_like=True):
     ids: list[str] = []
     groups: bytes = b""  # <i2
     about: bytes = b""
-    tables: list[tuple[str, int, bytes, bytes]] = []  # name, version, which of the resources, their rows
+    tables: list[SavedTable] = []
     others: list[tuple[int, str, Any]] = []  # models that are no columns: resource, name, model
     words: list[tuple[int, list[Word]]] = []  # what the latest findings of a resource held back
 

@@ -128,7 +128,7 @@ class Sources:
     def states(self, most: int) -> list[SourceState]:
         """Of so many sources that are not at their end, those first that are furthest behind."""
         both = sorted((*self._readers, *self._resting))[:most]
-        return [SourceState(one.name, one.frontier_us, one.heard_us, is_live(one.partition)) for one in both]
+        return [SourceState(one.name, one.frontier_us, one.heard_us) for one in both]
 
     def stats(self) -> list[Any]:
         """What live sources say of themselves."""

@@ -115,7 +115,6 @@ class SourceState(msgspec.Struct):
     name: str
     frontier_us: int  # greatest event time read; 0: none
     heard_us: int  # when it last had something
-    live: bool
 
 
 class RunState(msgspec.Struct):

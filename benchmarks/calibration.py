@@ -22,9 +22,9 @@ from typing import Any
 
 from rich.console import Console
 
+from actors.count_tables import CountTables
 from actors.judging import Judge
 from actors.organisation import OrganisationView
-from actors.resources import Resources
 from baselines import Novelty
 from cluster.detect import Options, detect
 from detections import counting
@@ -143,7 +143,7 @@ def _judge(judgements: Judgements, learned: Any, view: Any, seen: Any) -> None:
 @contextmanager
 def watched(judgements: Judgements) -> Iterator[None]:
     """While it lasts, every judgement of a baseline is counted before it is learned."""
-    teach, learn, close = Judge._teach, Resources._learn, OrganisationView.close_population
+    teach, learn, close = Judge._teach, CountTables._learn, OrganisationView.close_population
 
     def events(judge: Judge, learned: Any, view: Any, held: Any, tally: Any) -> None:
         if view.days_learned >= 7:
@@ -151,9 +151,9 @@ def watched(judgements: Judgements) -> Iterator[None]:
                 _judge(judgements, learned, view, seen)
         teach(judge, learned, view, held, tally)
 
-    def columns(resources: Resources, learned: Any, traffic: Any, held: Any, tally: Any) -> None:
+    def columns(tables: CountTables, learned: Any, traffic: Any, held: Any, tally: Any) -> None:
         entities, numbers = learned.column(traffic)
-        table, hour = resources._tables[learned.name], traffic.hour
+        table, hour = tables.by_name[learned.name], traffic.hour
         if len(entities):
             season = traffic.seasons.season(learned.name, hour)
             known = table.hours_learned(entities, hour) >= WEEK_H
@@ -168,18 +168,18 @@ def watched(judgements: Judgements) -> Iterator[None]:
             else:
                 for mean, chance, count in zip(means.tolist(), tails.tolist(), numbers.tolist(), strict=True):
                     judgements.wait(learned.name, mean, chance, count if learned.crowd else None)
-        learn(resources, learned, traffic, held, tally)
+        learn(tables, learned, traffic, held, tally)
 
     def closed(organisation: OrganisationView, hour: int, tally: Any) -> None:
         judgements.close(organisation)
         close(organisation, hour, tally)
 
-    Judge._teach, Resources._learn = events, columns  # type: ignore[method-assign]
+    Judge._teach, CountTables._learn = events, columns  # type: ignore[method-assign]
     OrganisationView.close_population = closed  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Judge._teach, Resources._learn = teach, learn  # type: ignore[method-assign]
+        Judge._teach, CountTables._learn = teach, learn  # type: ignore[method-assign]
         OrganisationView.close_population = close  # type: ignore[method-assign]
 
 

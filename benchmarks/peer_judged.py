@@ -23,7 +23,7 @@ from actors.judging import Judge
 from actors.keys import entity_key
 from actors.recent import new_state
 from actors.settings import Settings
-from baselines.population import Tally
+from baselines.tally import Tally
 from benchmarks import peer_jobs as jobs
 from benchmarks.peer_bytewax import BATCH, Files, Hour, run
 from detections import view

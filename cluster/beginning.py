@@ -10,7 +10,7 @@ import msgspec
 
 from actors.conductor import Days, Standing
 from actors.keys import GROUPS
-from baselines.population import Seasons
+from baselines.seasons import Seasons
 from cluster.checkpoints import Damaged, Manifest, Store
 from cluster.errors import UserError
 

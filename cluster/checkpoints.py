@@ -45,11 +45,6 @@ def always(_manifest: Manifest) -> bool:
     return True
 
 
-def never(_manifest: Manifest) -> bool:
-    """None is asked for."""
-    return False
-
-
 class Store:
     """A folder or an object store that checkpoints are written to.
 
@@ -154,7 +149,7 @@ class Store:
             self._place.put(name, frame)
             self._place.settle()
         try:
-            self._clean({**sizes, name: 0}, never)
+            self._clean({**sizes, name: 0})
         except StoreError as error:  # the checkpoint holds all the same
             self.complaints = [*self.complaints[-99:], f"{error} (old checkpoints stay)"]
 
@@ -185,21 +180,17 @@ class Store:
                 return False
         return True
 
-    def clean(self, keep: Choice = never) -> None:
-        """Drop all but the newest two, the newest that was delivered, what `keep` says, and their parts.
+    def _clean(self, sizes: dict[str, int]) -> None:
+        """Drop all but the newest two, the newest that was delivered, and their parts.
 
         Manifests go first: whatever is left when this is interrupted, a manifest has its parts. Parts of an epoch
         newer than the newest manifest stay: they may be of a checkpoint under way.
         """
-        self._check_owner()
-        self._clean(self._place.sizes(), keep)
-
-    def _clean(self, sizes: dict[str, int], keep: Choice) -> None:
         usable = list(self._usable(sizes, []))
         if not usable:
             return
         delivered = next((manifest for manifest in usable if manifest.run.get("delivered")), None)
-        kept = [m for place, m in enumerate(usable) if place < KEPT or m is delivered or keep(m)]
+        kept = [m for place, m in enumerate(usable) if place < KEPT or m is delivered]
         newest, epochs = usable[0].epoch, {manifest.epoch for manifest in kept}
         self._place.delete(
             manifest_name(epoch)

@@ -25,6 +25,7 @@ from rich.progress import (
 
 from actors.conductor import Progress as RunProgress
 from actors.settings import MINUTE_US, Settings
+from cluster.beginning import Beginning, beginning, place_of
 from cluster.checkpoints import Store
 from cluster.config import Configuration, load
 from cluster.earlier import take_over
@@ -32,7 +33,8 @@ from cluster.feeds import feeds_of, unread_us
 from cluster.inputs import STDIN, inputs_of, seen, seen_objects
 from cluster.local import LocalRuntime
 from cluster.reporting import Result
-from cluster.run import Beginning, Every, Run, Runtime, beginning, place_of
+from cluster.run import Every, Run
+from cluster.runtime import Runtime
 from cluster.sources import bucket_for
 from cluster.storing import opened
 from cluster.teaching import marks_of
@@ -174,7 +176,7 @@ def _beginning(
     if store is not None:
         about = configuration.enrichment()
         files = [*paths, about.inventory, about.database, about.systems, *(feed.path for feed in about.feeds)]
-        begin = beginning(store, _fingerprint(options, configuration, paths), seen(files) + objects)
+        begin = beginning(store, _fingerprint(configuration, paths), seen(files) + objects)
     for note in begin.notes:
         _say(console, note)
     if begin.not_after_us is None:
@@ -182,7 +184,7 @@ def _beginning(
     return begin
 
 
-def _fingerprint(options: Options, configuration: Configuration, paths: list[str]) -> str | None:
+def _fingerprint(configuration: Configuration, paths: list[str]) -> str | None:
     """Of the inputs and all that bears on the alerts. What comes by a pipe can't be read again."""
     if any(Path(path).name == STDIN for path in paths):
         return None

@@ -9,11 +9,11 @@ import msgspec
 
 from cluster.archive import Member, reading
 from cluster.backup import Kept
+from cluster.beginning import place_of
 from cluster.checkpoints import Store
 from cluster.errors import UserError
 from cluster.frame import DIGEST, FORMAT, HEAD, MAGIC, Damaged, unframed
 from cluster.manifest import Manifest, Part, decoded, manifest_epoch, part_epoch
-from cluster.run import place_of
 
 LARGEST_MANIFEST = 1 << 28
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -23,14 +23,14 @@ from actors.saving import (
     still_needed,
     write_rejected,
 )
-from cluster.beginning import Beginning, beginning, packed_place, place_of
+from cluster.beginning import Beginning, packed_place, place_of
 from cluster.checkpoints import Damaged, Manifest, Part, Store, StoreError
 from cluster.errors import LostError, UserError
 from cluster.merging import Merging
+from cluster.runtime import Runtime
 from cluster.told import taken_out, told_back
 from ingest.records import Rejected
 
-__all__ = ["Beginning", "Run", "Runtime", "beginning", "place_of"]
 MOST_DEATHS = 20  # one after the other without getting any further: then something is wrong for good
 MAX_REJECTED = 1_000_000  # kept in the file; more are only counted
 T = TypeVar("T")
@@ -42,24 +42,6 @@ class Every(NamedTuple):
 
     seconds: float = 10.0
     records: int | None = None  # that were read since
-
-
-class Runtime(Protocol):
-    """What a run drives: `cluster.local.LocalRuntime`, `cluster.ray_runtime.RayRuntime`."""
-
-    skipped: list[str]
-    rejected: list[Rejected]  # of the enrichment's files
-
-    def start(
-        self, standing: Standing | None = None, parts: Sequence[Any] = (), epoch: int = 1, tag: str = ""
-    ) -> None: ...
-    def advance(self, steps: int, mark: bool = False, now_us: int = 0) -> Progress: ...
-    def written(self, marked: Marked, wait: bool = False) -> Marked | None: ...
-    def compact(self, name: str, parts: Sequence[Any], closed_until: int, whole: bool) -> Any: ...
-    def compacted(self, promise: Any) -> Any: ...
-    def teach(self, marks: Sequence[Mark]) -> None: ...
-    def finish(self) -> Outcome: ...
-    def stop(self) -> None: ...
 
 
 class Run:

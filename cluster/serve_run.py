@@ -13,11 +13,13 @@ from actors.outcome import Fresh
 from actors.saving import REJECTED
 from actors.steps import SourceState
 from alerts.alert import Alert
+from cluster.beginning import Beginning
 from cluster.checkpoints import Manifest, Part, Store, StoreError
 from cluster.deadline import Deadline
 from cluster.errors import LostError, UserError
 from cluster.observed import checkpoint_now
-from cluster.run import Beginning, Every, Run, Runtime
+from cluster.run import Every, Run
+from cluster.runtime import Runtime
 from cluster.snapshot import CheckpointNow
 from ingest.blocks import Health
 from ingest.records import Rejected

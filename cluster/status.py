@@ -15,11 +15,10 @@ from actors.conductor import Standing
 from actors.saving import AGGREGATOR, FEEDS, SHARD, TOLD
 from actors.spent import Spent
 from actors.steps import Place, RunState
-from cluster.beginning import SERVE
+from cluster.beginning import SERVE, place_of
 from cluster.checkpoints import Store
 from cluster.errors import UserError
 from cluster.manifest import Manifest, Part
-from cluster.run import place_of
 from cluster.snapshot import Fates, fates
 from cluster.told import holders_of
 from ingest.feed_history import FeedNow, unpacked

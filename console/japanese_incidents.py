@@ -9,7 +9,7 @@ import re
 
 from alerts.stages import STAGES
 from console.japanese import TEXTS
-from console.japanese_sentences import description, sentence
+from console.japanese_matching import description, sentence
 
 _SUMMARY = re.compile(r"([\d,]+) alerts? on (.+), (?:at ([^,]+)|from ([^,]+) to ([^,]+)) UTC\.")
 _SUCH = re.compile(r"(.*[^ ]) ([\d,]+) such alerts, on (.+)\.", re.DOTALL)

@@ -12,7 +12,7 @@ from console import japanese_incidents
 from console.japanese import TEXTS, TITLES
 from console.japanese_detections import EXPLANATIONS, STEPS
 from console.japanese_evidence import LABELS, YES_NO
-from console.japanese_sentences import description, phrase, sentence
+from console.japanese_matching import description, phrase, sentence
 from detections.declare import Detection
 
 Language = Literal["en", "ja"]

@@ -17,7 +17,8 @@ from ingest.flows import FlowColumns
 from ingest.ipfix_columns import LayoutPart
 from ingest.ipfix_datagrams import DatagramSets, StreamSets
 from ingest.ipfix_runs import HEADER, VERSION
-from ingest.ipfix_sets import EXCERPT, Common, Taken
+from ingest.ipfix_sets import Common
+from ingest.ipfix_taken import EXCERPT, Taken
 from ingest.journal_files import Datagram
 from ingest.positions import ExporterState
 from ingest.records import SECOND_US, Rejected

@@ -17,7 +17,8 @@ from ingest.flows import FlowColumns
 from ingest.ipfix_columns import LayoutPart
 from ingest.ipfix_domains import DomainState
 from ingest.ipfix_runs import HEADER, VERSION, chain, next_message
-from ingest.ipfix_sets import EXCERPT, Sets
+from ingest.ipfix_sets import Sets
+from ingest.ipfix_taken import EXCERPT
 from ingest.records import Rejected
 
 _KNOWN = {5: "no message of NetFlow version 5", 9: "no message of NetFlow version 9"}

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ingest.flows import Column, Index, newest
 from ingest.ipfix_elements import number
-from ingest.ipfix_samplers import IDS, Samplers, Told
+from ingest.ipfix_samplers import IDS
+from ingest.ipfix_taken import EXPORTED_S, INIT_MS, OFFSET, SAMPLING, Gathered
 from ingest.ipfix_templates import Layout
 from ingest.networks import FOREVER_US
 from ingest.records import FLOW, SECOND_US
@@ -37,69 +38,6 @@ _ADDRESSES = {
 }
 _FORWARD_DROPPED = 2  # the upper two bits of forwardingStatus
 _FIREWALL_DENIED = 3
-_OFFSET, _EXPORTED_S, _SAMPLING, _INIT_MS = range(4)  # what is known of a set, beside its number of records
-
-
-class Gathered:
-    """Sets of records of one layout, in order, from which a part is to be made.
-
-    Of each set is known: how many records, and the offset, export time, sampling and start of the system that
-    are said of them all.
-    """
-
-    __slots__ = ("_about", "_ones", "_records", "samplers")
-
-    def __init__(self) -> None:
-        self._records: list[bytes | npt.NDArray[np.uint8]] = []
-        self._about: list[npt.NDArray[np.int64]] = []
-        self._ones: list[tuple[int, int, int, int, int]] = []
-        self.samplers: list[Samplers] = []
-
-    def sampling(self, layout: Layout, of_all: int, told: Told) -> int:
-        """What is known of a set: one in how many, or less than 0 for the samplers by which each record was chosen."""
-        if not told.rates or layout.names.isdisjoint(IDS):
-            return of_all
-        samplers = told.now(of_all)
-        if not self.samplers or self.samplers[-1] is not samplers:
-            self.samplers.append(samplers)
-        return -len(self.samplers)
-
-    def one(self, records: bytes, about: tuple[int, int, int, int, int]) -> None:
-        """Add a set."""
-        self._records.append(records)
-        self._ones.append(about)
-
-    def many(self, records: list[bytes] | list[npt.NDArray[np.uint8]], about: npt.NDArray[np.int64]) -> None:
-        """Add sets, with a column of `about` each."""
-        self._settle()
-        self._records += records
-        self._about.append(about)
-
-    def _settle(self) -> None:
-        if self._ones:
-            self._about.append(np.array(self._ones, np.int64).T)
-            self._ones = []
-
-    def octets(self) -> npt.NDArray[np.uint8]:
-        """All records, one after another."""
-        size = sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in self._records)
-        made, at = np.empty(size, np.uint8), 0
-        plain = made.data
-        for piece in self._records:
-            if isinstance(piece, bytes):
-                end = at + len(piece)
-                plain[at:end] = piece
-            else:
-                end = at + piece.size
-                made[at:end].reshape(piece.shape)[:] = piece
-            at = end
-        return made
-
-    def about(self) -> npt.NDArray[np.int64]:
-        """What is known of the sets that have records: a column each."""
-        self._settle()
-        about = np.concatenate(self._about, axis=1)
-        return about[:, about[0] > 0]
 
 
 class LayoutPart:
@@ -170,7 +108,7 @@ class LayoutPart:
             "end_us": self._end,
             "sampling": self._sampling,
             "denied": self._denied,
-            "offset": lambda: self._of_each(self._about[_OFFSET]),
+            "offset": lambda: self._of_each(self._about[OFFSET]),
         }
         return makers[name]()
 
@@ -220,7 +158,7 @@ class LayoutPart:
         return known
 
     def _exported(self) -> Column:
-        return self._of_each(self._about[_EXPORTED_S]) * SECOND_US
+        return self._of_each(self._about[EXPORTED_S]) * SECOND_US
 
     def _epoch(self, which: str) -> tuple[Column, int] | None:
         """Times since 1970, and how many microseconds their unit has."""
@@ -246,10 +184,10 @@ class LayoutPart:
 
     def _since_start(self, uptime_ms: Column) -> Column:
         own = self._value("systemInitTimeMilliseconds")
-        started: Column = self._of_each(self._about[_INIT_MS]) if own is None else own.astype(np.int64)
+        started: Column = self._of_each(self._about[INIT_MS]) if own is None else own.astype(np.int64)
         known = started + uptime_ms
         begun_again = np.maximum(
-            (self._of_each(self._about[_EXPORTED_S]) * 1000 + AHEAD_MS - known) >> UPTIME_BITS, 0
+            (self._of_each(self._about[EXPORTED_S]) * 1000 + AHEAD_MS - known) >> UPTIME_BITS, 0
         )
         since: Column = (known + (begun_again << UPTIME_BITS)) * 1000
         return since
@@ -261,8 +199,8 @@ class LayoutPart:
             return
         begins = np.cumsum(self._counts) - self._counts
         newest = np.maximum.reduceat(uptime.astype(np.int64), begins)
-        told, exported_s = self._about[_INIT_MS], self._about[_EXPORTED_S]
-        self._about[_INIT_MS] = np.where(told > 0, told, exported_s * 1000 - newest)
+        told, exported_s = self._about[INIT_MS], self._about[EXPORTED_S]
+        self._about[INIT_MS] = np.where(told > 0, told, exported_s * 1000 - newest)
 
     def _sampling(self) -> Column:
         every = self._value("samplingPacketInterval")
@@ -273,7 +211,7 @@ class LayoutPart:
         else:
             said = self._first(("samplingInterval", "samplerRandomInterval"))
             own = np.zeros(len(self), np.int64) if said is None else said.astype(np.int64)
-        return np.where(own > 0, own, self._by_sampler(self._of_each(self._about[_SAMPLING])))
+        return np.where(own > 0, own, self._by_sampler(self._of_each(self._about[SAMPLING])))
 
     def _by_sampler(self, told: Column) -> Column:
         """What is told of all records of a set, or of the sampler that each one names."""

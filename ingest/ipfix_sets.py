@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from ingest import netflow
-from ingest.ipfix_columns import Gathered
 from ingest.ipfix_domains import Domain, DomainState, Message, Waiting
 from ingest.ipfix_runs import BODY, FIRST_DATA, HEADER, Run, bodies, runs
-from ingest.ipfix_templates import BadTemplateError, Layout, Layouts, Template, Templates, fields_end
-from ingest.records import Rejected
+from ingest.ipfix_taken import Taken
+from ingest.ipfix_templates import BadTemplateError, Layouts, Template, Templates, fields_end
 
-EXCERPT = 48  # octets of what is rejected that are shown
 MAX_DOMAINS = 1_024
 MAX_WAITING = 1 << 20  # octets of data sets that a domain may keep until their template comes
 MAX_ALL_WAITING = 1 << 24  # ... and all domains together
@@ -26,32 +24,6 @@ NO_ADDRESSES = "flow records without addresses"
 _ABOUT = Struct("!III")  # export time, sequence number and domain, after version and length
 _SET = Struct("!HH")
 _COUNT = Struct("!HH")
-
-
-@dataclass(slots=True)
-class Taken:
-    """What came of messages since somebody last asked."""
-
-    source: str
-    gathered: dict[Layout, Gathered] = field(default_factory=dict)
-    rejected: list[Rejected] = field(default_factory=list)
-    read: int = 0
-    lost: int = 0
-    filtered: dict[str, int] = field(default_factory=dict)
-
-    def reject(self, reason: str, offset: int, data: bytes, kind: str) -> None:
-        """Say what could not be read, and how it begins."""
-        excerpt = data[:EXCERPT].hex()
-        self.rejected.append(
-            Rejected(reason=reason, source=self.source, offset=offset, excerpt=excerpt, kind=kind)
-        )
-
-    def of(self, layout: Layout) -> Gathered:
-        """Where to put flows of a layout."""
-        found = self.gathered.get(layout)
-        if found is None:
-            found = self.gathered[layout] = Gathered()
-        return found
 
 
 @dataclass(slots=True)

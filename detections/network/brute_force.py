@@ -7,19 +7,18 @@ noise, which the model's tail already has; nothing is multiplied by the sampling
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
-from baselines.large_days import DAYS, WEEKS
-from baselines.seasonal_count import SeasonalCount
 from detections import counting
-from detections.counting import CANDIDATE, MANY
-from detections.declare import Detection, Finding, Learned, Learning, Owner, Severity, Stated, Verdict
+from detections.counting import CANDIDATE
+from detections.declare import Detection, Finding, Learning, Severity, Stated, Verdict
 from detections.network import waves
+from detections.network.aims import BASELINES, NAMES, PORTS, Aim
+from detections.network.brute_force_texts import REMEDY_IN, REMEDY_OUT, TEXTS, explanation
 from detections.organisation import Organisation
 from detections.traffic import MOST_CONNECTIONS, Ints, Traffic
 from detections.view import Peer, TrafficHour
@@ -32,77 +31,7 @@ FLOOR_CONNECTIONS = {"in": 60, "out": 20}
 FLOOR_PEERS = 15
 LEAST_FLOOR = 15
 SHORT_SHARE = 0.5  # of an outgoing brute force's connections at least so many are short
-WAVES = "Where all resources together see more sources than usual, the hour is judged by that. "
-SIZES = ", or were rare to it with as many connections, whichever are more"
 TOP = 10
-NAMES = {"ssh": "SSH", "rdp": "RDP"}
-PORTS = {"ssh": 22, "rdp": 3389}
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """Which traffic a detection looks at."""
-
-    service: str  # 'ssh', 'rdp'
-    direction: str  # 'in', 'out': the resource is the client
-    many: bool  # distinct peers, not connections with one
-
-    @property
-    def baseline(self) -> str:
-        """Name of the counting baseline."""
-        return f"{self.service}.{self.direction}.{'peers' if self.many else 'connections'}"
-
-    @property
-    def by_internet(self) -> bool:
-        """Whether all see more of it on some days: sources that come, not what machines do."""
-        return self.many and self.direction == "in"
-
-    @property
-    def by_scanner(self) -> bool:
-        """Whether it is how often one source knocks: any machine may be the next of a noisy one."""
-        return not self.many and self.direction == "in"
-
-    def peers(self, hour: TrafficHour) -> tuple[Peer, ...]:
-        """The peers with connections that were let through, most connections first."""
-        everyone = hour.peers.get((self.service, self.direction))
-        return tuple(p for p in everyone if p.connections) if everyone else ()
-
-    def count(self, peers: tuple[Peer, ...]) -> int:
-        """What is counted."""
-        return len(peers) if self.many else max((p.connections for p in peers), default=0)
-
-
-def _observe(aim: Aim) -> Callable[[TrafficHour], Iterable[dict[str, Any]]]:
-    def observe(hour: TrafficHour) -> Iterable[dict[str, Any]]:
-        peers = aim.peers(hour)
-        return [{"key": "", "count": aim.count(peers)}] if peers else ()
-
-    return observe
-
-
-def _column(aim: Aim) -> Callable[[Traffic], tuple[Any, Any]]:
-    def column(traffic: Traffic) -> tuple[Any, Any]:
-        groups = traffic.groups(aim.service, aim.direction)
-        return groups.entity, groups.peers if aim.many else groups.busiest
-
-    return column
-
-
-# Both detections of a service and direction need both counts: one's declaration serves the other.
-BASELINES: dict[str, Learned] = {
-    aim.baseline: Learned(
-        aim.baseline,
-        SeasonalCount,
-        _observe(aim),
-        counts=True,
-        common=aim.by_internet,
-        crowd=aim.by_scanner,
-        column=_column(aim),
-    )
-    for service in NAMES
-    for direction in ("in", "out")
-    for aim in (Aim(service, direction, False), Aim(service, direction, True))
-}
 
 
 def judge(aim: Aim) -> Callable[[TrafficHour], Finding | None]:
@@ -276,87 +205,19 @@ def confirm(aim: Aim) -> Callable[[Finding, Organisation], Verdict]:
     return confirmed
 
 
-TEXTS = {
-    (
-        "in",
-        False,
-    ): "{connections} {service} connections came from {peer} within the hour; usual here is about "
-    "{usual} from one source. A chance of {odds}.",
-    ("in", True): "{addresses} different addresses made {service} connections within the hour; usual here is "
-    "about {usual}. A chance of {odds}.",
-    (
-        "out",
-        False,
-    ): "This resource made {connections} {service} connections to {peer} within the hour; usual is "
-    "about {usual} to one peer. A chance of {odds}. It may be compromised and guessing passwords there.",
-    (
-        "out",
-        True,
-    ): "This resource made {service} connections to {addresses} different addresses within the hour; "
-    "usual is about {usual}. A chance of {odds}. It may be compromised and attacking others.",
-}
-REMEDY_IN = (
-    (
-        "Look whether one of the attempts succeeded: sign-in logs of the machine around last_seen, new accounts, keys "
-        "and processes."
-    ),
-    (
-        "Close the port to the internet: a rule of the network security group for known addresses alone, just-in-time "
-        "access, or a bastion."
-    ),
-    (
-        "Use keys (SSH) or network level authentication with multi-factor sign-in (RDP), and lock accounts out after "
-        "failed attempts."
-    ),
-    "If an attempt succeeded: isolate the machine, change the passwords and keys that were on it, rebuild it.",
-)
-REMEDY_OUT = (
-    (
-        "Isolate the machine: deny its outgoing traffic with a rule of the network security group, keep it running for "
-        "forensics."
-    ),
-    (
-        "Find the process that makes the connections, and how it came there: running processes, scheduled tasks, recent "
-        "sign-ins."
-    ),
-    (
-        "Change the passwords, keys and managed identity grants that were on the machine, and look for their use "
-        "elsewhere."
-    ),
-    (
-        "Scan the machine for malware and rebuild it from a known image; tell the owner of the attacked address if you "
-        "can."
-    ),
-)
-
-
 def detection(
     name: str, aim: Aim, microsoft: str, severity: Severity, title: str, tactics: tuple[str, ...], look: str
 ) -> Detection:
     """The declaration of one of the eight."""
-    owner: Owner = "resource"
     technique = "T1021.004" if aim.service == "ssh" else "T1021.001"
-    what = "distinct peers" if aim.many else "connections with the busiest peer"
     return Detection(
         type=f"network.{name}",
         microsoft=microsoft,
-        owner=owner,
+        owner="resource",
         severity=severity,
         title=title,
         description=TEXTS[aim.direction, aim.many],
-        explanation=(
-            f"{look} It counts {what} on {NAMES[aim.service]} (port {PORTS[aim.service]}) an hour that were let "
-            "through, a connection being one client port, however often it was exported. The count is held against "
-            "a negative binomial of the resource's own slow mean, the organisation's profile of the hour of the week, "
-            f"and the dispersion of both. {WAVES if aim.by_internet else ''}At the hour's close the chance is measured: it "
-            "is the share of all resources' "
-            f"hours that surprised their own model as much{SIZES if aim.by_scanner else ''}, and below {THRESHOLD:g} it is an alert. So the internet's "
-            "background of scans, with the noisy ones among them and with its waves, raises nothing. What came in that size on "
-            f"{DAYS} earlier days, or in {WEEKS} weeks at the same hour, is a job of its own, and told only if it grows, or comes at another time of day. "
-            "What goes on hour after hour "
-            f"is told lower from the {MANY}th hour of two days on, unless it grows. It cannot see attacks below "
-            "the usual noise, small ones in sampled flows, or who stands behind a load balancer."
-        ),
+        explanation=explanation(aim, look, THRESHOLD),
         tactics=tactics,
         techniques=("T1110", technique) if aim.direction == "in" else ("T1110", technique, "T1078"),
         remediation=REMEDY_OUT if aim.direction == "out" else REMEDY_IN,

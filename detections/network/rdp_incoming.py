@@ -1,6 +1,7 @@
 """Unusually many RDP connections from one source to a resource."""
 
-from detections.network.brute_force import Aim, detection
+from detections.network.aims import Aim
+from detections.network.brute_force import detection
 
 DETECTION = detection(
     "rdp_incoming",

@@ -1,6 +1,7 @@
 """RDP connections from unusually many different sources to a resource: a botnet."""
 
-from detections.network.brute_force import Aim, detection
+from detections.network.aims import Aim
+from detections.network.brute_force import detection
 
 DETECTION = detection(
     "rdp_incoming_multiple",

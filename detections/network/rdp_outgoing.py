@@ -1,6 +1,7 @@
 """Unusually many RDP connections from a resource to one outside address."""
 
-from detections.network.brute_force import Aim, detection
+from detections.network.aims import Aim
+from detections.network.brute_force import detection
 
 DETECTION = detection(
     "rdp_outgoing",

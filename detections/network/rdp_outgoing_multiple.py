@@ -1,6 +1,7 @@
 """RDP connections from a resource to unusually many outside addresses."""
 
-from detections.network.brute_force import Aim, detection
+from detections.network.aims import Aim
+from detections.network.brute_force import detection
 
 DETECTION = detection(
     "rdp_outgoing_multiple",

@@ -1,6 +1,7 @@
 """SSH connections from a resource to unusually many outside addresses."""
 
-from detections.network.brute_force import Aim, detection
+from detections.network.aims import Aim
+from detections.network.brute_force import detection
 
 DETECTION = detection(
     "ssh_outgoing_multiple",

@@ -196,13 +196,17 @@ class Replayed(LocalRuntime):
         """The run until all is read; hours that are open then stay open."""
         while not (progress := self.advance(5)).drained:
             pass
-        return self.saved(progress.marked[-1]).delivered(), self.finish()
+        return self.last_saved(progress.marked).delivered(), self.finish()
 
     def saved(self, marked: Marked) -> Saved:
         """A checkpoint as it holds from then on; the next one writes what changes after it."""
         self._parts = [*still_needed(self._parts, self._wrote, marked.standing.shards), *marked.parts]
         self._wrote = marked.standing.shards
         return Saved(self._store, marked.standing, list(self._parts))
+
+    def last_saved(self, marked: Sequence[Marked]) -> Saved:
+        """The last of those that were marked in a while: each has only what changed since the one before."""
+        return [self.saved(one) for one in marked][-1]
 
 
 def through_msgpack(value: Any, kind: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,9 +12,7 @@ import numpy as np
 import pytest
 
 from actors import aggregator_state
-from actors import judged as judged_module
 from actors.budget import Budget
-from actors.judged import DAYS, JudgedDays, limits
 from actors.messages import Found
 from actors.organisation import OrganisationView
 from actors.outcome import Outcome
@@ -23,12 +20,13 @@ from actors.saving import AGGREGATOR
 from actors.settings import Settings
 from actors.spent import Spent
 from alerts.alert import Alert, to_json
-from baselines.population import Tally
+from baselines.tally import Tally
 from detections.catalogue import CATALOGUE
-from detections.counting import score, verdict
+from detections.counting import verdict
 from detections.declare import Finding, Verdict
 from ingest.records import Event
 from tests.actors.running import MACHINES, START, Listed, Replayed, at, enrichment, event
+from tests.actors.test_judged_days import days_of, few_hours_are_enough
 from tests.detections.network.replay import Talk, flows
 
 USER, COUNT = "key_vault.unusual_user", "network.ssh_incoming"
@@ -38,10 +36,7 @@ TOLD = ("alert_budget", "share_of_hours_as_improbable", "share_limit")  # what a
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer entity-hours than in the product are enough to go by: the runs are short."""
-    monkeypatch.setattr(judged_module, "ENOUGH", 50)
-    monkeypatch.setattr(judged_module, "ENOUGH_DAYS", 2)
-    monkeypatch.setattr("baselines.surprise.ENOUGH", 50)
+    few_hours_are_enough(monkeypatch)  # the runs are short
 
 
 def reads(days: int = 12) -> list[Event]:
@@ -118,7 +113,7 @@ def test_after_a_death_the_thresholds_are_the_same(steps: int) -> None:
     expected = played(0.5)
     died = Replayed([Listed("log", READS, 50)], settings(0.5))
     died.advance(steps)
-    saved = died.saved(died.advance(3, True).marked[-1])
+    saved = died.last_saved(died.advance(3, True).marked)
     outcome = Replayed([Listed("log", READS, 50)], settings(0.5, shards=3), saved).play()
     assert lines(outcome.alerts) == lines(expected.alerts)
     assert len(outcome.kept) == len(expected.kept)
@@ -199,83 +194,6 @@ def test_what_is_found_of_a_count_is_counted_with_the_chance_that_is_measured() 
     tally.plain("ssh.in.connections", 70)
     budget.close(24, tally, [])
     assert view.judged.before(COUNT, 2)[:3] == (70.0, 1, 2)
-
-
-def days_of(type_: str, a_day: int, days: int, scores: Iterable[float] = ()) -> JudgedDays:
-    known = JudgedDays()
-    for day in range(days):
-        known.note(type_, day, a_day)
-    known.note(type_, days - 1, 0, scores)
-    return known
-
-
-def test_a_counts_threshold_is_the_budget_by_what_is_judged_and_never_above_what_it_declares() -> None:
-    known = days_of(COUNT, 2_400, 10)
-    quiet = limits(known, 10, 0.024, {COUNT: 1e-4})[COUNT]
-    assert (quiet.threshold, quiet.alerts) == (1e-4, 0.0), (
-        "nothing was found in ten days: the others have it all"
-    )
-    known.note(COUNT, 9, 0, [4.5] * 20)
-    assert limits(known, 10, 0.024, {COUNT: 1e-4})[COUNT].threshold == pytest.approx(1e-5)
-    capped = limits(known, 10, 50.0, {COUNT: 1e-4})[COUNT]
-    assert (capped.threshold, capped.alerts) == (1e-4, pytest.approx(0.24))
-    assert not limits(days_of(COUNT, 10, 3), 10, 50.0, {COUNT: 1e-4}), "too little is known: as it declares"
-
-
-def test_what_is_to_be_expected_of_all_is_the_budget() -> None:
-    known = JudgedDays()
-    sizes = {"a": 24_000, "b": 2_400, "c": 240_000, "d": 60}
-    for type_, hours in sizes.items():
-        for day in range(DAYS):
-            known.note(type_, day, hours, [5.0] * 100)
-    found = limits(known, DAYS, 2.0, dict.fromkeys(sizes, 1e-4))
-    assert sum(one.alerts for one in found.values()) == pytest.approx(2.0)
-    for type_, one in found.items():
-        assert one.threshold * sizes[type_] == pytest.approx(one.alerts)
-    assert found["d"].threshold == found["b"].threshold == 1e-4, "what they can't use is the others'"
-    assert found["a"].threshold < 1e-4 > found["c"].threshold
-
-
-@pytest.mark.parametrize("bent", [0.7, 1.0, 1.8], ids=["too modest", "true", "too sure"])
-def test_as_many_false_alerts_come_as_were_asked_for_however_wrong_the_model_is(bent: float) -> None:
-    rng, known, told = random.Random(5), JudgedDays(), 0
-    days, a_day, budget, most = 140, 400, 2.0, 0.05
-    for day in range(days):
-        limit = limits(known, day, budget, {USER: None}).get(USER) if day >= DAYS else None
-        found = [s for _ in range(a_day) if (s := bent * score(1.0 - rng.random())) > score(most)]
-        if limit is not None:
-            told += sum(limit.judged.chance(one) <= limit.threshold for one in found)
-        known.note(USER, day, a_day, found)
-    assert budget / 2 < told / (days - DAYS) < 2 * budget
-
-
-def test_on_the_threshold_it_is_told_and_just_above_it_is_not() -> None:
-    known = days_of(USER, 100, 10, [1.5] * 40 + [2.5] * 10)
-    limit = limits(known, 10, 1.0, {USER: None})[USER]
-    assert limit.threshold == pytest.approx(0.01)
-    assert limit.judged.chance(2.5) <= limit.threshold < limit.judged.chance(1.5)
-
-
-def test_a_detection_that_found_nothing_for_weeks_is_heard() -> None:
-    assert limits(days_of(USER, 100, 10), 10, 1e-3, {USER: None})[USER].judged.chance(2.0) < 1e-5
-
-
-def test_old_days_are_forgotten_and_the_state_comes_back() -> None:
-    known = JudgedDays()
-    for day in range(100):
-        known.note(USER, day, 1_000 if day < 50 else 10, [2.0])
-    assert known.before(USER, 100).a_day == 10
-    assert len(known.state()[USER]) <= DAYS + 1
-    assert JudgedDays(known.state()).state() == known.state()
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [[[1, 2]], [[1, -2, []]], [[1, 2, [[0, "a"]]]], [[1, 2, [[80, 1]]]], [[1.5, 2, []]], 3, [[1, 2, 3]]],
-)
-def test_a_damaged_state_is_refused(rows: Any) -> None:
-    with pytest.raises((ValueError, TypeError)):
-        JudgedDays({USER: rows})
 
 
 @pytest.mark.parametrize("shards", [1, 3])

@@ -82,7 +82,7 @@ def test_a_checkpoint_after_the_last_record_still_has_all_alerts() -> None:
     again = Replayed(
         part(BUSY, 0, 1 << 62).partitions(7),
         Settings(learning_days=0.0, shards=3),
-        run.saved(progress.marked[-1]),
+        run.last_saved(progress.marked),
     )
     outcome = again.play()
     assert (counted(again, outcome), told(outcome)) == whole(BUSY)[:2]

@@ -77,7 +77,7 @@ def test_after_a_death_nothing_in_shadow_is_lost_or_told_as_an_alert(steps: int)
     expected, partitions = played(shadow=SHADOW), part(BUSY, 0, 1 << 62).partitions
     died = Replayed(partitions(7), settings(shadow=SHADOW))
     died.advance(steps)
-    saved = died.saved(died.advance(10, True).marked[-1])
+    saved = died.last_saved(died.advance(10, True).marked)
     outcome = Replayed(partitions(7), settings(shadow=SHADOW, shards=2), saved).play()
     assert lines(outcome.shadow) == lines(expected.shadow)
     assert lines(outcome.alerts) == lines(expected.alerts)
@@ -108,7 +108,7 @@ def test_what_a_server_had_not_told_when_it_died_is_told_after() -> None:
     reads = [event(minute, minute, address=TOR) for minute in range(0, 200, 10)]
     run = Replayed([Growing("log", reads, len(reads))], live)
     take(run, at(200))
-    saved = run.saved(take(run, at(200), mark=True).marked[-1])
+    saved = run.last_saved(take(run, at(200), mark=True).marked)
     before = [alert.id for alert in run.fresh().shadow]
     assert len(before) == 3
     resumed = Replayed([Growing("log", reads, len(reads))], live, saved)

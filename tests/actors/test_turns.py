@@ -36,7 +36,7 @@ def test_a_replay_works_in_the_longest_turns_that_the_kernel_gives() -> None:
         [sys.executable, "-c", ASK], capture_output=True, text=True, check=True
     ).stdout.split()
 
-    assert said[:3] == ["True", "True", "3"]
+    assert said[:3] == ["True", "True", str(min(os.nice(0) + 3, 19))], "a test run may be nice itself"
     release = tuple(int(part) for part in platform.release().split(".")[:2])
     if release >= (6, 12):
         assert int(said[3]) == turns.LONGEST_NS

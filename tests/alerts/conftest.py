@@ -1,4 +1,4 @@
-"""Stores of alerts in both databases."""
+"""Stores of alerts in both databases, and an authority for servers with TLS."""
 
 from __future__ import annotations
 
@@ -65,3 +65,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> AlertStore:
         connection.execute(text("TRUNCATE alerts, rules, history, marks, outbox RESTART IDENTITY"))
     engine.dispose()
     return made
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """What issues certificates, and its own."""
+    made = pytest.importorskip("trustme", reason="trustme is not installed").CA()
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    made.cert_pem.write_to_path(str(path))
+    return made, path

@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 
 pytest.importorskip("aiosmtpd", reason="aiosmtpd is not installed")
-pytest.importorskip("trustme", reason="trustme is not installed")
-import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
@@ -58,14 +56,6 @@ class Mailbox:
         assert isinstance(made, EmailMessage)
         self.got.append((envelope.mail_from, envelope.rcpt_tos, made, session.ssl is not None))
         return "250 OK"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    made = trustme.CA()
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    made.cert_pem.write_to_path(str(path))
-    return made, path
 
 
 @pytest.fixture

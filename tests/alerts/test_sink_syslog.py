@@ -23,14 +23,6 @@ from tests.cluster.receivers import an_alert
 HEAD = re.compile(rb"<(\d+)>1 (\S+) - redshank - tor_access - \xef\xbb\xbfCEF:0\|Redshank\|")
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    made = trustme.CA()
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    made.cert_pem.write_to_path(str(path))
-    return made, path
-
-
 class Listener:
     """Takes connections, and keeps all that came on each."""
 

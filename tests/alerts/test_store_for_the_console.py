@@ -11,7 +11,6 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import insert, select, text
 from sqlalchemy.engine import make_url
-from test_alert_store import NOW, alert
 
 from alerts.store import counting, opening, texts, together
 from alerts.store.people import People, Token, User
@@ -19,6 +18,7 @@ from alerts.store.schema import ALERTS, TALLIES
 from alerts.store.store import AlertStore, row_of
 from alerts.work import Filter, Key, Order, Scope
 from detections.declare import SEVERITIES
+from tests.alerts.test_alert_store import NOW, alert
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

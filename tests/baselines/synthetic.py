@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.judging import HOURS_TO_KNOW
-from baselines.population import Population, Seasons, Tally
+from baselines.population import Population
 from baselines.seasonal_count import SeasonalCount
+from baselines.seasons import Seasons
+from baselines.tally import Tally
 
 NAME = "counts"
 Counts = npt.NDArray[np.int64]

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.population import WEEK, Population, Seasons, Tally, places_of
+from baselines.population import Population
+from baselines.seasons import WEEK, Seasons
 from baselines.sizes import place_of
+from baselines.tally import Tally, places_of
 
 notes = st.lists(
     st.tuples(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from baselines.population import Population, Tally
+from baselines.population import Population
 from baselines.seasonal_table import SeasonalTable
 from baselines.sizes import RARE_SCORE, Sizes
+from baselines.tally import Tally
 from tests.baselines.synthetic import share_below
 
 NAME = "counts"

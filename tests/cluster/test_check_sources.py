@@ -13,7 +13,7 @@ from cluster.checking import run
 from cluster.checkpoints import Store
 from cluster.errors import UserError
 from tests.cluster.object_stores import azure_server, s3_server
-from tests.cluster.test_serve import START, free_port
+from tests.cluster.served import START, free_port
 from tests.ingest.brokers import cluster
 
 

@@ -15,7 +15,7 @@ from ingest.object_store import Bucket
 from ingest.remote_file import RemoteFile
 from ingest.sources import Files
 from tests.cluster.object_stores import azure_server, s3_server
-from tests.cluster.test_serve import START
+from tests.cluster.served import START
 from tests.ingest.flow_log_samples import FILES
 from tests.ingest.test_capture import PACKETS, capture
 from tests.ingest.test_live_files import FORMS

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.log_inputs import vault_line
 from tests.cluster.feed_server import FeedServer, feed_server
-from tests.cluster.test_serve import START, free_port, until
+from tests.cluster.served import START, free_port, until
 
 TOR = "185.220.101.1"
 

@@ -19,8 +19,8 @@ from cluster.simulating import run as simulate
 from cluster.status import opened, status_of
 from cluster.told import told_back
 from tests.cluster.operating import detected, ended, under_way
+from tests.cluster.served import Served, until
 from tests.cluster.test_feeds_runs import redshank
-from tests.cluster.test_serve import Served, until
 from tests.cluster.told_network import tell
 from tests.ingest.holdings_made import NIC, answer, interface, machine
 

@@ -2,126 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.chaos import below
-from benchmarks.log_inputs import vault_line
 from cluster.simulating import run as simulate
-
-START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
-PATIENCE_S = 90.0
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def until(what: Callable[[], Any], why: Callable[[], str] = str) -> Any:
-    """What comes true in time."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        with suppress(OSError, ValueError):
-            if found := what():
-                return found
-        time.sleep(0.1)
-    raise AssertionError(f"it did not come true in {PATIENCE_S:.0f} s: {why()[-3_000:]}")
-
-
-class Served:
-    """A server's folder: configuration, what it reads, what it says."""
-
-    def __init__(self, folder: Path, telemetry: Path, runtime: str = "loop") -> None:
-        self.folder, self.health, self.udp = folder, free_port(), free_port(socket.SOCK_DGRAM)
-        self.runtime = runtime
-        (folder / "in").mkdir(parents=True)
-        about = (telemetry / "redshank.toml").read_text().replace('path = "', f'path = "{telemetry}/')
-        self.config = folder / "serve.toml"
-        self.config.write_text(
-            f"""{about}
-[engine]
-routers = {2 if runtime == "ray" else 1}
-[serve]
-runtime = "{runtime}"
-shards = 2
-silence_minutes = 0.02
-rest_minutes = 0.02
-listen = "127.0.0.1:{self.health}"
-[checkpoints]
-every_seconds = 0.3
-[[sources]]
-folder = "in"
-[[sources]]
-ipfix = "udp://127.0.0.1:{self.udp}"
-"""
-        )
-
-    @contextmanager
-    def running(self) -> Iterator[subprocess.Popen[bytes]]:
-        """A server process; killed at the end, if it is still there."""
-        with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen([*START, "serve", "--config", str(self.config)], stderr=log)
-        try:
-            until(lambda: process.poll() is not None or self.ask("/readyz"), self.log)
-            assert process.poll() is not None or "ipfix" not in self.config.read_text() or self.is_bound()
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-
-    def is_bound(self) -> bool:
-        """Whether somebody listens on its port: what is sent before that is lost, and `ready` says that it is not."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-            try:
-                one.bind(("127.0.0.1", self.udp))
-            except OSError:
-                return True
-        return False
-
-    def ask(self, page: str) -> Any:
-        """A page of its health server; None where it says no."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health}{page}", timeout=5) as answer:
-                return json.loads(answer.read())
-        except urllib.error.HTTPError:
-            return None
-
-    def log(self) -> str:
-        return (self.folder / "log").read_text()
-
-    def read(self) -> int:
-        """Records that it has read."""
-        status = self.ask("/status")
-        return int(status["counts"]["read"]) if status else 0
-
-    def alerts(self) -> dict[str, dict[str, Any]]:
-        """The last word on each alert whose hour has closed, without its incident."""
-        told = {one["id"]: one for one in self.lines() if one.get("complete", True)}
-        return {
-            id_: {k: v for k, v in one.items() if k not in ("incident", "joins")} for id_, one in told.items()
-        }
-
-    def lines(self) -> list[dict[str, Any]]:
-        """All that was ever said of alerts."""
-        path = self.folder / "alerts.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+from tests.cluster.served import START, Served, alone, detected, free_port, until, write
 
 
 @pytest.fixture(scope="module")
@@ -134,19 +31,8 @@ def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def expected(telemetry: Path) -> dict[str, dict[str, Any]]:
     """What `detect` makes of the same files."""
-    out = telemetry.parent / "alerts.jsonl"
-    words = [
-        "detect",
-        str(telemetry),
-        "--config",
-        str(telemetry / "redshank.toml"),
-        "--runtime",
-        "loop",
-        "--quiet",
-    ]
-    subprocess.run([*START, *words, "--alerts", str(out)], check=False, stdout=subprocess.DEVNULL)
-    told = [json.loads(line) for line in out.read_text().splitlines()]
-    return {one["id"]: {k: v for k, v in one.items() if k not in ("incident", "joins")} for one in told}
+    told = detected([telemetry], telemetry / "redshank.toml", telemetry.parent / "alerts.jsonl")
+    return {one["id"]: alone(one) for one in told}
 
 
 def test_files_that_come_while_it_is_killed_raise_what_detect_raises(
@@ -300,14 +186,6 @@ def test_what_needs_no_hour_is_told_at_once_and_once_whatever_is_killed(
         assert process.wait(timeout=90) == 0, served.log()
     assert sorted(one["count"] for one in served.alerts().values()) == [1, 2]
     assert len(served.lines()) == 5, "two of an open hour, two complete, one of the last hour"
-
-
-def write(folder: Path, at: str, vault: int, minutes: int = 0) -> None:
-    """A record of a vault's use through Tor, appended to the log."""
-    line = vault_line(f"{at}.0000000Z", 100 * minutes + int(at[-2:]), 1, vault, 1)
-    line = line.replace('"callerIpAddress":"81.0.1.7"', '"callerIpAddress":"185.220.101.1"')
-    with (folder / "in" / "log.json").open("a") as log:
-        log.write(line.replace("T08:", f"T{8 + minutes // 60:02}:"))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.log_inputs import vault_line
 from cluster.simulating import run as simulate
 from tests.cluster.records_of_logs import records_of
-from tests.cluster.test_serve import START, Served, until
+from tests.cluster.served import START, Served, detected, until
 from tests.ingest.brokers import Cluster, cluster
 
 TOPICS = ("insights-activity-logs", "insights-logs-auditevent")
@@ -65,18 +65,8 @@ def expected(telemetry: Path, sent: dict[tuple[str, int], list[bytes]]) -> dict[
     for (topic, number), messages in sent.items():
         lines = [json.dumps(one) for one in records_in(messages)]
         (folder / f"{topic}-{number}.json").write_text("\n".join(lines))
-    out = telemetry.parent / "alerts.jsonl"
-    words = [
-        "detect",
-        str(folder),
-        "--config",
-        str(telemetry / "redshank.toml"),
-        "--runtime",
-        "loop",
-        "--quiet",
-    ]
-    subprocess.run([*START, *words, "--alerts", str(out)], check=False, stdout=subprocess.DEVNULL)
-    return {one["id"]: one["count"] for one in map(json.loads, out.read_text().splitlines())}
+    told = detected([folder], telemetry / "redshank.toml", telemetry.parent / "alerts.jsonl")
+    return {one["id"]: one["count"] for one in told}
 
 
 def served(folder: Path, telemetry: Path, brokers: Cluster, runtime: str) -> Served:

@@ -19,7 +19,7 @@ from cluster.simulating import run as simulate
 from tests.cluster.object_stores import azure_server, s3_server
 from tests.cluster.proxies import Proxy
 from tests.cluster.records_of_logs import records_of
-from tests.cluster.test_serve import START, Served, until
+from tests.cluster.served import START, Served, detected, until
 
 LOGS = ("insights-activity-logs", "key-vault")
 
@@ -47,15 +47,9 @@ def objects(telemetry: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def expected(telemetry: Path) -> dict[str, int]:
     """What `detect` makes of the same files: how often each alert was seen."""
-    folders = [str(telemetry / "telemetry" / log) for log in LOGS]
-    out = telemetry.parent / "expected.jsonl"
-    words = ["detect", *folders, "--config", str(telemetry / "redshank.toml"), "--runtime", "loop", "--quiet"]
-    subprocess.run([*START, *words, "--alerts", str(out)], check=False, stdout=subprocess.DEVNULL)
-    return counts(out)
-
-
-def counts(alerts: Path) -> dict[str, int]:
-    return {one["id"]: one["count"] for one in map(json.loads, alerts.read_text().splitlines())}
+    folders = [telemetry / "telemetry" / log for log in LOGS]
+    told = detected(folders, telemetry / "redshank.toml", telemetry.parent / "expected.jsonl")
+    return {one["id"]: one["count"] for one in told}
 
 
 class Away:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster.simulating import run as simulate
 from detections.catalogue import CATALOGUE
-from tests.cluster.test_serve import Served, until
+from tests.cluster.served import Served, until
 
 
 def recorded(path: Path) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.receivers import Receiver, receiving
-from tests.cluster.test_serve import Served, until, write
+from tests.cluster.served import Served, until, write
 
 
 @pytest.fixture

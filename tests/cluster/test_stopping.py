@@ -16,7 +16,7 @@ import pytest
 from cluster.errors import LostError
 from cluster.stopping import Stopping
 from tests.cluster.receivers import receiving
-from tests.cluster.test_serve import until, write
+from tests.cluster.served import until, write
 from tests.cluster.test_serve_sinks import empty, served_with
 
 __all__ = ["empty"]

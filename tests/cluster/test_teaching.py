@@ -24,8 +24,8 @@ from cluster.teaching import marks_of
 from simulation.acts import CLI, DAY_US, MINUTE_US, Identity, Vaulted
 from simulation.wire.key_vault import record
 from tests.alerts.test_alert_store import NOW, alert
-from tests.cluster.test_serve import START as COMMAND
-from tests.cluster.test_serve import Served, until
+from tests.cluster.served import START as COMMAND
+from tests.cluster.served import Served, until
 
 START = 1_767_225_600_000_000  # 2026-01-01
 PEOPLE = [

@@ -10,7 +10,7 @@ from actors.judging import Judge
 from actors.messages import Found
 from actors.settings import Settings
 from baselines import codec
-from baselines.population import Tally
+from baselines.tally import Tally
 from detections.facts import facts_of
 from detections.organisation import Fact
 from detections.view import Act, Flat, Hour, grouped

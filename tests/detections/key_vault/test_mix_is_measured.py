@@ -10,7 +10,8 @@ import pytest
 from actors.judging import Judge
 from actors.settings import Settings
 from baselines.mix import Mix
-from baselines.population import Population, Tally
+from baselines.population import Population
+from baselines.tally import Tally
 from detections.declare import Finding, Verdict
 from detections.key_vault.unusual_operation_pattern import BASELINE, FEWEST, FEWEST_HOURS, THRESHOLD, confirm
 

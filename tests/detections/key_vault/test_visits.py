@@ -6,7 +6,7 @@ import pytest
 
 from actors.organisation import OrganisationView
 from alerts.alert import describe
-from baselines.population import Tally
+from baselines.tally import Tally
 from detections.declare import Verdict
 from detections.key_vault import unusual_user, unusual_user_application_pair
 from detections.key_vault.visits import BASELINE, VISITS

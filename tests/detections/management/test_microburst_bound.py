@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from baselines.novelty import Novelty
 from detections.management.actions import SECRET_REVEALING
-from detections.management.microburst import BREADTH, READING, _points, _signs
+from detections.management.microburst_marks import HABITS, READING, points_of, signs_of
 from detections.view import Hour
 from ingest.records import HOUR_US
 from tests.actors.making import acts_of
@@ -37,7 +37,7 @@ def _hour(habits: dict[str, int]) -> Hour:
         for hour in range(hours):
             model.learn_one({"key": key, "hour": START_H + hour})
     at = (START_H + NOW) * HOUR_US
-    return Hour("principal", "eva", at, at - 30 * 24 * HOUR_US, 1000, {BREADTH.name: model})
+    return Hour("principal", "eva", at, at - 30 * 24 * HOUR_US, 1000, {HABITS: model})
 
 
 @given(
@@ -54,10 +54,10 @@ def test_no_part_of_an_hour_has_more_points_than_all_of_it(
     """Else the alert of a quarter of an hour would be lost when the whole is found to be too little."""
     hour, acts = _hour(habits), _acts(kinds, accounts, machines, shell)
     part = data.draw(st.lists(st.sampled_from(acts), unique_by=id))
-    assert _points(_signs(hour, part)) <= _points(_signs(hour, acts))
+    assert points_of(signs_of(hour, part)) <= points_of(signs_of(hour, acts))
 
 
 def test_what_the_bound_lets_through_is_the_least_that_is_told() -> None:
     """A low alert takes as many points as the bound asks for."""
     hour, acts = _hour({}), acts_of(storage(5, NOW, application=POWERSHELL), "principal")
-    assert _points(_signs(hour, acts)) == READING
+    assert points_of(signs_of(hour, acts)) == READING

@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from actors.traffic_window import TrafficWindow
-from baselines.population import WEEK, Seasons
 from baselines.seasonal_count import SeasonalCount
 from baselines.seasonal_table import SeasonalTable
+from baselines.seasons import WEEK, Seasons
 from detections.catalogue import CATALOGUE
-from detections.network.brute_force import BASELINES
+from detections.network.aims import BASELINES
 from detections.traffic import Traffic
 from detections.view import TrafficHour
 from ingest.records import HOUR_US, TRAFFIC, address_words
