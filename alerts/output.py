@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ from detections.declare import SEVERITIES
 
 COLOURS = {"high": "bold red", "medium": "yellow", "low": "cyan", "informational": "dim"}
 SUFFIXES = (".jsonl", ".json")
+
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a write can end with on a disk in order
 
 
 def write_alerts(path: Path, alerts: Sequence[Alert]) -> None:
@@ -42,8 +46,10 @@ def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
         with part.open("wb") as file:
             file.writelines(pieces)
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+            error.filename = str(path)  # a write's error does not know where it was
         raise
 
 

@@ -10,10 +10,12 @@ it. A scale of 0.1 makes the inputs a tenth as large: quick, and too small to st
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -41,30 +43,52 @@ ALL: dict[str, Callable[[Lab], Iterator[Row]]] = {
 }
 OUT = Path("build/bench")
 WIDTH = 150
+STOPPED = 130  # as a shell has it
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run, write, show; 1 if a benchmark could not be run to its end."""
-    chosen = _parser().parse_args(arguments)
-    old = Record.read(chosen.compare) if chosen.compare else None
+    """Run, write, show; 1 if a benchmark could not be run to its end, 130 if somebody stopped it."""
+    chosen, old = _asked(_parser(), arguments)
     facts, console = machine(command_line()), _console()
     everything: list[Row] = []
-    failed = False
+    status = 0
     with tempfile.TemporaryDirectory(prefix="redshank-bench-") as folder:
         lab = Lab(Path(folder), chosen.scale, chosen.times, chosen.minutes)
         for name in chosen.names or ALL:
-            rows, whole = _run(name, lab)
-            failed |= not whole
+            rows, ended = _run(name, lab)
+            status = max(status, ended)
             everything += rows
             _keep(Record(rows, facts), chosen.out / name)
             show.table(Record(rows, facts), console)
             console.print()
+            if ended == STOPPED:
+                break
     record = Record(everything, facts)
     if not chosen.names:
         _keep(record, chosen.out / "all")
     if old is not None:
+        if not {row.key for row in old.rows} & {row.key for row in everything}:
+            others = ", ".join(sorted({row.benchmark for row in old.rows})) or "no rows"
+            say(f"{chosen.compare}: has nothing of what was measured now, but: {others}")
         show.comparison(old, record, compare(old, record), console)
-    return int(failed)
+    return status
+
+
+def _asked(
+    parser: argparse.ArgumentParser, arguments: list[str] | None
+) -> tuple[argparse.Namespace, Record | None]:
+    """What is asked for, and the older record: what can't be used is told before minutes are spent on measuring."""
+    chosen = parser.parse_args(arguments)
+    try:
+        old = Record.read(chosen.compare) if chosen.compare else None
+        chosen.out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=chosen.out):
+            pass
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"--out {chosen.out}: can't be written to: {error.strerror}")
+    return chosen, old
 
 
 def _console() -> Console:
@@ -76,26 +100,50 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("names", nargs="*", choices=[*ALL, []], metavar="NAME", help=", ".join(ALL))
-    parser.add_argument("--scale", type=float, default=1.0, help="of the inputs' sizes")
-    parser.add_argument("--times", type=int, default=2, help="runs of which the quickest counts")
-    parser.add_argument("--minutes", type=float, default=10.0, help="after which the rest is left out")
+    parser.add_argument("names", nargs="*", type=_name, metavar="NAME", help=", ".join(ALL))
+    parser.add_argument("--scale", type=_positive, default=1.0, help="of the inputs' sizes")
+    parser.add_argument("--times", type=_count, default=2, help="runs of which the quickest counts")
+    parser.add_argument("--minutes", type=_positive, default=10.0, help="after which the rest is left out")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of the results")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="an older result, to be set beside")
     return parser
 
 
-def _run(name: str, lab: Lab) -> tuple[list[Row], bool]:
-    """A benchmark's rows, as far as it comes, and whether it came to its end."""
+def _name(text: str) -> str:
+    if text not in ALL:
+        raise argparse.ArgumentTypeError(f"there is no benchmark '{text}': one of {', '.join(ALL)}")
+    return text
+
+
+def _positive(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (value := float(text)) < float("inf"):
+            return value
+    raise argparse.ArgumentTypeError(f"'{text}' is no number above 0")
+
+
+def _count(text: str) -> int:
+    with suppress(ValueError):
+        if (value := int(text)) > 0:
+            return value
+    raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 on")
+
+
+def _run(name: str, lab: Lab) -> tuple[list[Row], int]:
+    """A benchmark's rows, as far as it comes, and the exit status of how it ended."""
     rows: list[Row] = []
     begun = time.perf_counter()
     try:
+        lab.in_time()
         rows.extend(ALL[name](lab))
-    except CommandError as error:
+    except (CommandError, OSError) as error:  # no room for an input, say
         say(f"{name}: {error}")
-        return rows, False
+        return rows, 1
+    except KeyboardInterrupt:
+        say(f"{name}: stopped; what was measured till now is kept")
+        return rows, STOPPED
     say(f"{name} took {time.perf_counter() - begun:.0f} s")
-    return rows, True
+    return rows, 0
 
 
 def _keep(record: Record, place: Path) -> None:
@@ -105,4 +153,5 @@ def _keep(record: Record, place: Path) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left behind, whoever ends it
     sys.exit(main())

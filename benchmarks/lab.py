@@ -90,7 +90,8 @@ class Lab:
         return self._inputs[case]
 
     def made(self, case: str, make: Callable[[Path], Input]) -> Input:
-        """Files in a folder of their own."""
+        """Files in a folder of their own. Raises CommandError when there is no time for more."""
+        self.in_time()
         folder = self.folder / re.sub(r"\W+", "-", case)
         folder.mkdir(exist_ok=True)
         say(f"{case}: making the input")
@@ -117,7 +118,7 @@ class Lab:
         self, given: Input, runtime: str, shards: int | None = None, times: int | None = None
     ) -> Speed:
         """Redshank over some files. Raises CommandError if it does not count what is in them."""
-        self._in_time()
+        self.in_time()
         say(f"{given.name}, {given.records:,} records: redshank, {runtime}")
         whole = best(self.command(given.paths, runtime, shards), times or self.times)
         check(given, redshank_counts(whole), f"redshank ({runtime})")
@@ -144,13 +145,13 @@ class Lab:
 
     def other(self, given: Input, command: Callable[[Input], list[str | Path]], who: str) -> Speed:
         """Somebody else's command over the same files, with its start; what it counts is checked."""
-        self._in_time()
+        self.in_time()
         say(f"{given.name}, {given.records:,} records: {who}")
         whole = best(command(given), self.times)
         start = best(command(self.small(given.kind)), self.times + 1)
         return Speed(given, whole, start)
 
-    def _in_time(self) -> None:
+    def in_time(self) -> None:
         """Raises CommandError when the time for all of it is over."""
         if time.monotonic() > self._end:
             raise CommandError(f"left out from here on: the {self._minutes:g} minutes are over")
@@ -186,9 +187,14 @@ def ratio(one: float | None, other: float | None) -> float | None:
     return one / other if one is not None and other else None
 
 
-def unmeasured(value: float | None) -> str:
-    """The note of a figure that there is not."""
-    return "" if value is not None else "the run is hardly longer than its start"
+def unmeasured(value: float | None, about: str = "") -> str:
+    """The note of a figure that there is not, beside what is told of its run.
+
+    >>> unmeasured(None, "6,000 records"), unmeasured(1.0, "6,000 records")
+    ('6,000 records; the run is hardly longer than its start', '6,000 records')
+    """
+    why = "" if value is not None else "the run is hardly longer than its start"
+    return "; ".join(filter(None, (about, why)))
 
 
 def figure(

@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 PACKAGES = ("redshank", "ray", "numpy", "river", "msgspec", "bytewax")
 ROOT = Path(__file__).parents[1]
 FORMAT = 1
@@ -61,11 +63,40 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """From JSON. Raises ValueError for a file of another form."""
-        content = json.loads(path.read_text())
-        if content.get("format") != FORMAT:
+        """From JSON. Raises ValueError, in one line, for what is no such file."""
+        try:
+            content = msgspec.json.decode(path.read_bytes(), type=_Kept)
+            msgspec.convert(content.machine, _Machine)
+        except OSError as error:
+            raise ValueError(f"{path}: can't be read: {error.strerror}") from None
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"{path}: holds no benchmark's rows: {error}") from None
+        if content.format != FORMAT:
             raise ValueError(f"{path}: holds no benchmark's rows of form {FORMAT}")
-        return cls([Row(**row) for row in content["rows"]], content["machine"])
+        return cls(content.rows, content.machine)
+
+
+class _Machine(msgspec.Struct):
+    """What a record is shown with; checked before minutes are spent on measuring something to set beside it."""
+
+    cpu: str
+    cores: int
+    memory_gb: float
+    os: str
+    python: str
+    versions: dict[str, str]
+    commit: str
+    command: str
+    load: float
+    at: str
+
+
+class _Kept(msgspec.Struct):
+    """The form of the file."""
+
+    format: int
+    machine: dict[str, Any]
+    rows: list[Row]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ last fifth of a second may be missing. Of a command without such processes, `wai
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 INTERVAL_S = 0.2
 ENOUGH_S = 12.0  # of runs of one command
@@ -47,10 +49,10 @@ def run(command: Sequence[str | Path], okay: tuple[int, ...] = (0,)) -> Run:
     words = [str(word) for word in command]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.perf_counter()
-        process = subprocess.Popen(words, stdout=out, stderr=err)
+        process = _started(words, out, err)
         family = Family(process.pid)
         with family:
-            _, ended, used = os.wait4(process.pid, 0)
+            _, ended, used = _waited(process)
         seconds = time.perf_counter() - begun
         status = process.returncode = os.waitstatus_to_exitcode(ended)
         said, told = _text(out), _text(err)
@@ -58,6 +60,23 @@ def run(command: Sequence[str | Path], okay: tuple[int, ...] = (0,)) -> Run:
         raise CommandError(f"{' '.join(words[:6])} ... ended with {status}: {told[-2000:]}")
     waited = used.ru_utime + used.ru_stime
     return Run(seconds, None if family.cpu_s is None else max(family.cpu_s, waited), said, told)
+
+
+def _started(words: list[str], out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(words, stdout=out, stderr=err)
+    except OSError as error:
+        raise CommandError(f"{words[0]}: can't be run: {error.strerror}; is it installed here?") from None
+
+
+def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int, resource.struct_rusage]:
+    """What `wait4` says. Who stops us stops the command, too: nothing goes on unseen."""
+    try:
+        return os.wait4(process.pid, 0)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
 
 
 def best(command: Sequence[str | Path], times: int) -> Run:

@@ -24,6 +24,7 @@ from benchmarks.lab import (
     ratio,
     redshank_counts,
     say,
+    unmeasured,
 )
 from benchmarks.record import Row
 from benchmarks.running import best, module
@@ -145,5 +146,5 @@ def _raylets(lab: Lab, case: str) -> Iterator[Row]:
 
 
 def _both(case: str, named: str, speed: Speed, about: str) -> Iterator[Row]:
-    yield figure(NAME, case, named, speed.per_second, "records/s", note=about)
+    yield figure(NAME, case, named, speed.per_second, "records/s", note=unmeasured(speed.per_second, about))
     yield figure(NAME, case, f"CPU, {named}", speed.cpu_per_million, "s/million records")

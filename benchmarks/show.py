@@ -64,10 +64,10 @@ def comparison(old: Record, new: Record, changes: list[Change], console: Console
 
 
 def _empty(title: str, names: tuple[str, ...], *right: str) -> Table:
-    """A table of those columns; what is wider than the terminal is broken in the notes, not in the figures."""
+    """A table of those columns; what is wider than the terminal is broken in the words, not in the figures."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for name in names:
-        made.add_column(name, justify="right" if name in right else "left", no_wrap=name != "note")
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
     return made
 
 

@@ -20,6 +20,7 @@ from benchmarks.lab import (
     Lab,
     figure,
     ratio,
+    unmeasured,
 )
 from benchmarks.record import Row
 
@@ -40,7 +41,7 @@ def rows(lab: Lab) -> Iterator[Row]:
 def of(lab: Lab, case: str) -> Iterator[Row]:
     """One case on both runtimes."""
     ray, loop = lab.speed(case, "ray"), lab.speed(case, "loop")
-    about = f"{ray.input.records:,} records, {ray.input.octets / 1e6:,.0f} MB"
+    about = unmeasured(ray.per_second, f"{ray.input.records:,} records, {ray.input.octets / 1e6:,.0f} MB")
     yield figure(NAME, case, "Ray", ray.per_second, "records/s", GOALS.get(case), note=about)
     yield figure(NAME, case, "plain loop", loop.per_second, "records/s")
     # The worst case is there to be known, not to be promised anything of.

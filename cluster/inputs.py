@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cluster.errors import UserError
+from ingest.folders import files_under
 from ingest.object_store import NO_SUCH, Bucket, is_absent, mended
 from ingest.sources import is_left_out
 
@@ -69,7 +70,7 @@ def _telemetry(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    yield from (file for file in path.rglob("*") if file.is_file() and not is_left_out(file.name))
+    yield from (file for file in files_under(path) if file.is_file() and not is_left_out(file.name))
 
 
 def _kind(name: str) -> str:
@@ -91,7 +92,13 @@ def _opened(name: str) -> BinaryIO:
 
 
 def _spooled(stream: BinaryIO, stack: ExitStack) -> str:
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redshank-")))
-    with (folder / STDIN).open("wb") as file:
-        shutil.copyfileobj(stream, file)
+    try:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redshank-")))
+        with (folder / STDIN).open("wb") as file:
+            shutil.copyfileobj(stream, file)
+    except OSError as error:
+        raise UserError(
+            f"{tempfile.gettempdir()}: what comes by a pipe can't be kept there while it is read: {error.strerror}; "
+            "TMPDIR=DIR names another folder"
+        ) from None
     return str(folder / STDIN)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from cluster.errors import LostError, UserError
 from cluster.ray_start import in_a_line, start, started_again
 from ingest.blocks import Health
 from ingest.enrich import Enrichment, EnrichmentSettings
+from ingest.folders import files_under
 from ingest.sources import Finder
 from ingest.threat_intel import Indicators
 
@@ -285,5 +286,5 @@ def _files(finder: Finder, most: int) -> int:
     if getattr(finder, "buckets", ()):
         return most  # what is under a URL is not counted
     paths = getattr(finder, "paths", ())
-    found = (file for path in paths for file in ([path] if Path(path).is_file() else Path(path).rglob("*")))
+    found = chain.from_iterable(files_under(Path(path)) for path in paths)
     return max(1, sum(1 for _ in islice(found, most)))

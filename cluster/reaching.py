@@ -92,7 +92,9 @@ def _folder(folder: Path) -> str:
 
 
 def _connections(listener: Listener, tls: Tls | None) -> str:
-    """TLS's files were looked at when the configuration was read."""
+    """TLS's files were looked at when the configuration was read: they are TLS's, but they may have expired."""
+    if tls and (why := tls.unwelcome()):
+        raise WrongError(f"{tls.certificate}: {why}: exporters will not connect; get a new one")
     how = "with TLS" if tls else "without TLS"
     how = "with TLS, exporters need a certificate" if tls and tls.client_authorities else how
     return f"{_port(listener)} ({how})"

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from actors.outcome import Outcome
 from actors.steps import Counts
-from alerts.output import SUFFIXES, severity_line, show_table, write_alerts, write_lines
+from alerts.output import SUFFIXES, plain, severity_line, show_table, write_alerts, write_lines
 from cluster.errors import UserError
 from cluster.snapshot import UNSETTLED
 from detections.words import counted
@@ -63,7 +63,7 @@ def report(result: Result, alerts: Path | None, quiet: bool, out: Console, err: 
         show_table(out, outcome.alerts)
     if not quiet:
         for line in summary(result, alerts, kept, rejected, shadow):
-            err.print(line, highlight=False, markup=False, soft_wrap=True)
+            err.print(plain(line), highlight=False, markup=False, soft_wrap=True)
     return 3 if result.rejected else 0
 
 

@@ -20,6 +20,7 @@ import msgspec
 
 from ingest.compression import CutShortError, chunks
 from ingest.errors import ConfigurationError
+from ingest.folders import files_under
 from ingest.holding_records import (
     FULL,
     PAGES,
@@ -90,7 +91,7 @@ def read(paths: Sequence[Path]) -> Holders:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = (file for file in path.rglob("*") if file.is_file() and file.suffix != ".part")
+    files = (file for file in files_under(path) if file.is_file() and file.suffix != ".part")
     return sorted(file for file in files if not file.name.startswith("."))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from stat import S_ISREG
 from time import monotonic
@@ -75,7 +75,14 @@ class Walk:
         """What has changed since the last look, as far as it was looked at."""
         changes, now = Changes(), monotonic()
         if os.path.isdir(self._path):  # noqa: PTH112
-            self._visit(self._path, changes, now)
+            # What visits wait for is in a list: folders may be nested deeper than Python calls.
+            visits = [self._visit(self._path, changes, now)]
+            while visits:
+                inner = next(visits[-1], None)
+                if inner is None:
+                    visits.pop()
+                else:
+                    visits.append(self._visit(inner, changes, now))
             return changes
         self._drop_folder(self._path, changes)
         found = {path for path in self._named() if self._meet(path, changes)}
@@ -89,7 +96,8 @@ class Walk:
         some = glob.iglob(self._path, recursive=True)  # noqa: PTH207
         return [one for one in some if not is_left_out(os.path.basename(one))]  # noqa: PTH119
 
-    def _visit(self, path: str, changes: Changes, now: float) -> None:
+    def _visit(self, path: str, changes: Changes, now: float) -> Iterator[str]:
+        """Look into a folder; gives the folders in it that are to be visited before it goes on."""
         known, before = self._folders.get(path), len(changes)
         try:
             with os.scandir(path) as some:
@@ -113,7 +121,7 @@ class Walk:
         for entry in inner:
             about = self._folders.get(entry.path)
             if about is None or entry.name not in past or about.is_due(now, entry.path):
-                self._visit(entry.path, changes, now)
+                yield entry.path
         changed = now if known is None or len(changes) > before else known.changed
         self._folders[path] = _Folder(files, folders, now, changed)
 
@@ -169,9 +177,10 @@ class Walk:
             del self.paths[which]
 
     def _drop_folder(self, path: str, changes: Changes) -> None:
-        known = self._folders.pop(path, None)
-        if known is not None:
-            for file in known.files:
-                self._drop(file, changes)
-            for folder in known.folders:
-                self._drop_folder(folder, changes)
+        ahead = [path]
+        while ahead:
+            known = self._folders.pop(ahead.pop(), None)
+            if known is not None:
+                for file in known.files:
+                    self._drop(file, changes)
+                ahead += known.folders

@@ -90,33 +90,36 @@ def discover(paths: Sequence[str | Path], lateness_us: int) -> Found:
     """All partitions of files and folders, in the order of names; a file named twice is read once."""
     found, seen = Found(), set[str]()
     for given in paths:
-        for path in _files(Path(given), found, seen, named=True):
+        for path in _files(Path(given), found, seen):
             _add(path, found, lateness_us)
     return found
 
 
-def _files(path: Path, found: Found, seen: set[str], *, named: bool = False) -> Iterator[Path]:
-    real = os.path.realpath(path)
-    if real in seen:
-        return
-    seen.add(real)
-    # `Path.is_dir` raises in a folder that lets nobody in.
-    if not os.path.isdir(path):  # noqa: PTH112
-        if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+def _files(given: Path, found: Found, seen: set[str]) -> Iterator[Path]:
+    ahead = [given]  # a list, no recursion: folders may be nested deeper than Python calls
+    while ahead:
+        path = ahead.pop()
+        real = os.path.realpath(path)
+        if real in seen:
+            continue
+        seen.add(real)
+        # `Path.is_dir` raises in a folder that lets nobody in.
+        if os.path.isdir(path):  # noqa: PTH112
+            ahead += reversed(_inside(path, found))
+        elif os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
             found.rejected.append(bad_file(path, "it is no regular file"))
-        elif named or not is_left_out(path.name):
+        elif path is given or not is_left_out(path.name):
             yield path
         else:
             found.skipped.append(shown(path))
-        return
+
+
+def _inside(folder: Path, found: Found) -> list[Path]:
     try:
-        inside = sorted(path.iterdir())
+        return sorted(one for one in folder.iterdir() if not one.name.startswith("."))
     except OSError as error:
-        found.rejected.append(bad_file(path, f"the folder can't be read: {error.strerror}"))
-        return
-    for one in inside:
-        if not one.name.startswith("."):
-            yield from _files(one, found, seen)
+        found.rejected.append(bad_file(folder, f"the folder can't be read: {error.strerror}"))
+        return []
 
 
 def is_left_out(name: str) -> bool:

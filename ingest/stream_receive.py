@@ -6,6 +6,7 @@ is told in line with them, for templates live as long as it does.
 
 from __future__ import annotations
 
+import resource
 import selectors
 import socket
 import ssl
@@ -44,7 +45,7 @@ class Tls(NamedTuple):
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
-            made.load_cert_chain(self.certificate, self.key)
+            made.load_cert_chain(self.certificate, self.key, _no_password)
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(
                 f"{self.certificate}: it can't be used with the key {self.key} ({_why(error)})"
@@ -58,6 +59,33 @@ class Tls(NamedTuple):
                 ) from None
             made.verify_mode = ssl.CERT_REQUIRED
         return made
+
+    def unwelcome(self) -> str:
+        """Why an exporter that knows the certificate would not take it now, it has expired say; '' where it would.
+
+        We ask as one would: by a handshake in memory.
+        """
+        theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        theirs.check_hostname = False  # under which name it knows us, nobody here can tell
+        theirs.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+        theirs.load_verify_locations(self.certificate)
+        there, here = ssl.MemoryBIO(), ssl.MemoryBIO()
+        exporter = theirs.wrap_bio(here, there)
+        collector = self.context().wrap_bio(there, here, server_side=True)
+        try:
+            for one in (exporter, collector, exporter):
+                with suppress(ssl.SSLWantReadError):
+                    one.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            return error.verify_message
+        return ""
+
+
+def _no_password() -> str:
+    """In place of OpenSSL's question, at which a server would wait."""
+    raise OSError(
+        0, "the key has a password, which nobody would be there to type: write it without, openssl pkey does"
+    )
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -85,6 +113,8 @@ class Streams:
 
     def __init__(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
         self._listener, self._context = listener, context
+        # A process may open so many files, and needs some for its sources: without them nothing could be accepted.
+        self._most = min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ)
         self._open: set[_Connection] = set()
@@ -123,13 +153,20 @@ class Streams:
         except OSError:
             return  # gone again
         source = _source(address)
-        if len(self._open) >= MAX_CONNECTIONS:
-            self._say(source, f"{MAX_CONNECTIONS} connections are open; another one was refused")
+        if len(self._open) >= self._most:
+            self._say(source, f"{self._most:,} connections are open; another one was refused")
             made.close()
             return
         made.setblocking(False)
-        if self._context is not None:
-            made = self._context.wrap_socket(made, server_side=True, do_handshake_on_connect=False)
+        try:
+            _notice_the_dead(made)
+            if self._context is not None:
+                made.getpeername()  # asked here, for what is gone `wrap_socket` would leave open
+                made = self._context.wrap_socket(made, server_side=True, do_handshake_on_connect=False)
+        except OSError as error:  # it was reset before it was accepted, by a scan of ports say
+            made.close()
+            self._say(source, _why(error))
+            return
         one = _Connection(made, source, self._context is not None)
         self._open.add(one)
         self._selector.register(made, selectors.EVENT_READ, one)
@@ -228,6 +265,14 @@ class _Connection:
         return found, True
 
 
+def _notice_the_dead(made: socket.socket) -> None:
+    """An exporter that lost its power has closed nothing: the kernel asks whether it is there, or its place is lost."""
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):  # not every system lets one say when
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 def _source(address: Any) -> tuple[bytes, int]:
     packed = ip_address(address[0].partition("%")[0]).packed
     return (packed if len(packed) == 16 else bytes(10) + b"\xff\xff" + packed), address[1]
@@ -235,5 +280,6 @@ def _source(address: Any) -> tuple[bytes, int]:
 
 def _why(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"
+        said = "it is not in PEM" if "PEM lib" in str(error) else error.reason or str(error)
+        return f"TLS: {said.replace('_', ' ').lower()}"
     return str(getattr(error, "strerror", None) or error).lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,4 +49,107 @@ def test_one_alone_is_set_beside_an_older_run(
 def test_nothing_is_begun_when_the_minutes_are_over(tmp_path: Path) -> None:
     lab = Lab(tmp_path, minutes=-1.0)
     with pytest.raises(CommandError, match="minutes are over"):
-        lab._in_time()
+        lab.in_time()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--scale", "nan"], "'nan' is no number above 0"),
+        (["--scale", "0"], "'0' is no number above 0"),
+        (["--minutes", "-1"], "'-1' is no number above 0"),
+        (["--times", "0"], "'0' is no whole number from 1 on"),
+        (["--times", "many"], "'many' is no whole number from 1 on"),
+        (["nonsense"], "there is no benchmark 'nonsense': one of broken, fine"),
+    ],
+)
+def test_arguments_that_measure_nothing_are_refused_at_once(
+    words: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(command, "ALL", {"broken": broken, "fine": fine})
+    with pytest.raises(SystemExit) as ended:
+        command.main([*words, "--out", str(tmp_path)])
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_what_can_not_be_compared_with_is_told_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ALL", {"fine": fine})
+    (tmp_path / "cut.json").write_text('{"format": 1, "rows')
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "rows.json").write_text('{"format": 1, "machine": {}, "rows": [{"a": 1}]}')
+    (tmp_path / "machine.json").write_text('{"format": 1, "machine": {}, "rows": []}')
+    names = ("cut.json", "list.json", "binary.json", "rows.json", "machine.json", "absent.json", "")
+    for old in (tmp_path / name for name in names):
+        with pytest.raises(SystemExit) as ended:
+            command.main(["--out", str(tmp_path / "out"), "--compare", str(old)])
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert ended.value.code == 2
+        assert f"error: {old}: " in told
+        assert not (tmp_path / "out" / "fine.json").exists()
+
+
+def test_a_folder_that_can_not_be_written_to_is_told_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ALL", {"fine": fine})
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit):
+        command.main(["--out", str(tmp_path / "file")])
+    assert "can't be written to" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_who_stops_a_run_keeps_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(lab: Lab) -> Iterator[Row]:
+        yield Row("stopped", "case", "speed", 1.0, "records/s")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "ALL", {"stopped": stopped, "fine": fine})
+    assert command.main(["--out", str(tmp_path)]) == 130
+    assert [row.benchmark for row in Record.read(tmp_path / "all.json").rows] == ["stopped"]
+    assert "stopped: stopped; what was measured till now is kept" in capsys.readouterr().err
+
+
+def test_no_input_is_made_when_the_minutes_are_over(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="minutes are over"):
+        Lab(tmp_path, minutes=-1.0).small("flows")
+
+
+def test_a_benchmark_is_not_begun_when_the_minutes_are_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ALL", {"fine": fine})
+    assert command.main(["--out", str(tmp_path), "--minutes", "1e-9"]) == 1
+    assert Record.read(tmp_path / "all.json").rows == []
+    assert "fine: left out from here on: the 1e-09 minutes are over" in capsys.readouterr().err
+
+
+def test_an_older_run_of_something_else_is_said_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ALL", {"fine": fine})
+    Record([Row("other", "case", "speed", 2.0)], command.machine("then")).write(tmp_path / "old.json")
+    assert command.main(["--out", str(tmp_path), "--compare", str(tmp_path / "old.json")]) == 0
+    assert "old.json: has nothing of what was measured now, but: other" in capsys.readouterr().err
+
+
+def test_no_room_for_an_input_is_told_and_the_rest_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(lab: Lab) -> Iterator[Row]:
+        raise OSError(errno.ENOSPC, "No space left on device", "flows.ipfix")
+        yield
+
+    monkeypatch.setattr(command, "ALL", {"full": full, "fine": fine})
+    assert command.main(["--out", str(tmp_path)]) == 1
+    assert [row.benchmark for row in Record.read(tmp_path / "all.json").rows] == ["fine"]
+    assert "full: [Errno 28] No space left on device: 'flows.ipfix'" in capsys.readouterr().err

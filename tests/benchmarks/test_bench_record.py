@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from benchmarks import show
 from benchmarks.inputs import Input
-from benchmarks.lab import Speed, check, figure, ratio, redshank_counts
+from benchmarks.lab import Speed, check, figure, ratio, redshank_counts, unmeasured
 from benchmarks.record import Record, Row, command_line, compare, machine
 from benchmarks.running import CommandError, Run, run
 
@@ -67,8 +70,22 @@ def test_the_table_says_which_goals_are_not_met_and_on_what_it_was_measured() ->
     assert "commit c" in said
 
 
+def test_long_words_do_not_cut_the_figures() -> None:
+    long = "speed of an hour of 1 % of them, / where they are all there is to be known of anybody"
+    record = Record(
+        [Row("state", "100,000 resources of a fleet", long, 1_640_000.0, "octets", note="n" * 60)], MACHINE
+    )
+    assert "1,640,000 octets" in shown(record)
+    out = io.StringIO()
+    show.comparison(record, record, compare(record, record), Console(file=out, width=100))
+    assert out.getvalue().count("1,640,000") == 2
+
+
 def test_what_was_not_measured_says_why() -> None:
     assert figure("b", "c", "m", None).note == "the run is hardly longer than its start"
+    about = unmeasured(None, "6,000 records")
+    assert about == "6,000 records; the run is hardly longer than its start"
+    assert unmeasured(2.0, "6,000 records") == "6,000 records"
     assert "not installed" in shown(Record([figure("b", "c", "m", None, note="not installed")], MACHINE))
 
 
@@ -142,3 +159,26 @@ def test_who_counts_something_else_is_not_timed() -> None:
     check(given, redshank_counts(Run(1.0, 1.0, "", told)), "one")
     with pytest.raises(CommandError, match="applied: 29 in place of 30"):
         check(given, {"records": 1_000, "applied": 29}, "other")
+
+
+def test_a_command_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"nothing-here: can't be run: No such file .*; is it installed"):
+        run([tmp_path / "nothing-here"])
+
+
+def test_a_command_does_not_outlive_who_measures_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Popen(subprocess.Popen[bytes]):
+        def __init__(self, *said: Any, **how: Any) -> None:
+            super().__init__(*said, **how)
+            begun.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    monkeypatch.setattr(os, "wait4", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert begun[0].returncode is not None

@@ -52,16 +52,22 @@ def command(config: Path, out: Path, state: Path | None, *more: str) -> list[str
     return [sys.executable, "-c", START, *said, "--quiet", *(more or ("--runtime", "loop"))]
 
 
-def ran(
-    config: Path, out: Path, state: Path | None = None, limit: int = 0
-) -> subprocess.CompletedProcess[str]:
+def limited(limit: int) -> Callable[[], None]:
+    """For a process whose files may not grow beyond it."""
+
     def limited() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond it is then an error like another
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
+    return limited
+
+
+def ran(
+    config: Path, out: Path, state: Path | None = None, limit: int = 0
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(config, out, state), capture_output=True, text=True, timeout=WAIT_S, check=False,
-        preexec_fn=limited if limit else None,
+        preexec_fn=limited(limit) if limit else None,
     )  # fmt: skip
 
 
@@ -153,6 +159,34 @@ def test_a_file_that_may_not_grow_is_said(config: Path, expected: bytes, tmp_pat
     assert done.returncode == 1
     one_line(done.stderr, str(tmp_path / "state"), "file too large", "what was saved before still holds")
     comes_to(config, tmp_path, tmp_path / "state", expected)
+
+
+def test_alerts_that_there_is_no_room_for_are_told_by_their_name(config: Path, tmp_path: Path) -> None:
+    done = ran(config, tmp_path, None, limit=100)
+    assert done.returncode == 1
+    one_line(done.stderr, str(tmp_path / "alerts.jsonl"), "could not be written: File too large")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_comes_by_a_pipe_and_has_no_room_is_told_with_the_way_out(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", START, "detect", "-", "--runtime", "loop"],
+        input=b"x" * 1_000, cwd=tmp_path, capture_output=True, timeout=WAIT_S, check=False, preexec_fn=limited(100),
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    one_line(done.stderr.decode(), f"{tmp_path}: what comes by a pipe", "File too large", "TMPDIR=DIR")
+
+
+def test_a_name_can_not_write_a_line_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "a\n0 alerts (none), 0 incidents").write_text("{}")
+    done = subprocess.run(
+        [sys.executable, "-c", START, "detect", str(tmp_path), "--runtime", "loop"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.splitlines().count("0 alerts (none), 0 incidents") == 1
+    assert "a\ufffd0 alerts (none), 0 incidents: " in done.stderr
 
 
 def test_a_folder_that_can_not_be_written_any_more(

@@ -1,7 +1,8 @@
-"""Time that passes for live files when it is said to, and a collector that listens."""
+"""Time that passes for live files when it is said to, a collector that listens, and a deep folder."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,3 +34,24 @@ def heard(tmp_path: Path) -> Iterator[Listening]:
     made = Listening(tmp_path / "journal", Clock())
     yield made
     made.close()
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A folder with 1,100 folders in each other, more than Python calls itself."""
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    for _ in range(1_100):
+        os.mkdir("d")  # noqa: PTH102
+        os.chdir("d")
+    Path("x.json").write_bytes(b"{}")
+    os.chdir(before)
+    yield tmp_path
+    os.chdir(tmp_path)
+    for _ in range(1_100):
+        os.chdir("d")
+    Path("x.json").unlink()
+    for _ in range(1_100):
+        os.chdir("..")
+        os.rmdir("d")  # noqa: PTH106
+    os.chdir(before)

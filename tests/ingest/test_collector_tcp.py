@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import resource
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 from ingest.blocks import Block
 from ingest.collector import Collector
 from ingest.errors import ConfigurationError
-from ingest.stream_receive import Tls
+from ingest.stream_receive import Streams, Tls, listening
 from tests.data import shared
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
 
@@ -264,6 +266,64 @@ def test_files_of_tls_that_are_none_are_said(certificates: Path, tmp_path: Path)
     ):
         with pytest.raises(ConfigurationError, match=said):
             tls.context()
+
+
+def test_a_key_with_a_password_is_said_and_nobody_is_asked_for_it(certificates: Path, tmp_path: Path) -> None:
+    key, locked = str(certificates / "collector.key"), str(tmp_path / "locked.key")
+    words = ["openssl", "ec", "-in", key, "-aes128", "-passout", "pass:secret", "-out", locked]
+    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    with pytest.raises(ConfigurationError, match="the key has a password"):
+        tls_of(certificates, False)._replace(key=locked).context()
+
+
+@pytest.mark.parametrize("mutual", [False, True])
+def test_a_certificate_that_has_expired_is_said_before_exporters_stay_away(
+    mutual: bool, certificates: Path, tmp_path: Path
+) -> None:
+    tls = tls_of(certificates, mutual)
+    assert tls.unwelcome() == ""
+    by = ["-CA", str(certificates / "authority.pem"), "-CAkey", str(certificates / "authority.key")]
+    old = ["-in", str(certificates / "collector.csr"), "-days", "-1", "-out", str(tmp_path / "old.pem")]
+    words = ["openssl", "x509", "-req", *by, "-set_serial", "7", *old]
+    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    assert "expired" in tls._replace(certificate=str(tmp_path / "old.pem")).unwelcome()
+
+
+@pytest.mark.parametrize("sent", [b"", b"some octets"])
+@pytest.mark.parametrize("with_tls", [False, True])
+def test_a_connection_that_is_reset_before_it_is_taken_does_not_end_the_collector(
+    sent: bytes, with_tls: bool, certificates: Path
+) -> None:
+    with listening("127.0.0.1", 0) as listener:
+        streams = Streams(listener, tls_of(certificates, False).context() if with_tls else None)
+        scan = socket.create_connection(listener.getsockname())
+        scan.sendall(sent)
+        scan.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        scan.close()
+        for _ in range(3):
+            streams.receive()
+        assert streams.problems()[0].startswith("the connection of 127.0.0.1:")
+        streams.end()
+
+
+def test_connections_leave_the_files_that_a_server_needs_besides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))
+    with listening("127.0.0.1", 0) as listener, ExitStack() as stack:
+        streams = Streams(listener, None)
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+            streams.receive()
+        assert "2 connections are open; another one was refused" in streams.problems()[0]
+        streams.end()
+
+
+def test_an_exporter_that_lost_its_power_is_noticed() -> None:
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        streams = Streams(listener, None)
+        streams.receive()
+        (one,) = streams._open
+        assert one.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        streams.end()
 
 
 def test_a_port_that_is_taken_is_said(hearing: Hearing, tmp_path: Path) -> None:

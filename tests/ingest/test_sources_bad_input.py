@@ -14,6 +14,7 @@ import msgspec
 import pytest
 import zstandard
 
+from ingest.folders import files_under
 from ingest.records import INVENTORY, Event, Rejected
 from ingest.sources import Block, EventFile, discover
 from tests.data import shared
@@ -267,3 +268,24 @@ def test_every_real_sample_has_a_fate_as_a_file_too(tmp_path: Path) -> None:
         138,
     )
     assert len(told) == 2, "two machines were deleted"
+
+
+def test_a_file_is_found_however_deep_its_folder_is(deep: Path) -> None:
+    found = discover([deep], LATENESS_US)
+    assert (len(found.partitions), found.rejected) == (1, [])
+    assert [path.name for path in files_under(deep)] == ["x.json"]
+
+
+def test_files_under_a_folder_are_those_that_a_walk_finds(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("x", "a/y", "a/b/z"):
+        (tmp_path / name).touch()
+    (tmp_path / "round").symlink_to(tmp_path)
+    assert {str(path.relative_to(tmp_path)) for path in files_under(tmp_path)} == {
+        "x",
+        "a/y",
+        "a/b/z",
+        "round",
+    }
+    assert list(files_under(tmp_path / "x")) == [tmp_path / "x"]
+    assert list(files_under(tmp_path / "absent")) == []
