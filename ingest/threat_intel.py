@@ -156,7 +156,7 @@ class Indicators:
     def _remembering(self) -> Callable[[str], tuple[Entry, ...]]:
         """What looks an address up. Nothing of it leads back to here: a version that has had its time is gone at once,
         not when garbage is looked for next."""
-        return lru_cache(CACHED)(partial(_of_address, self.entries))
+        return lru_cache(CACHED)(partial(_of_address, self._table24, self.entries))
 
     @classmethod
     def read(cls, feeds: Iterable[Feed]) -> tuple[Indicators, list[Rejected]]:
@@ -238,10 +238,12 @@ class Indicators:
         return tuple(sorted({indicator.category for indicator in self.lookup(address, at_us)}))
 
 
-def _of_address(entries: Entries, address: str) -> tuple[Entry, ...]:
+def _of_address(table24: NDArray[np.uint8], entries: Entries, address: str) -> tuple[Entry, ...]:
     """The entries that ever held for an address, sorted."""
     try:
         high, low = address_words(address)
     except ValueError:
         return ()
+    if not high and low >> 32 == 0xFFFF and not table24[low - MAPPED >> 8]:
+        return ()  # nothing of its /24 is listed: most addresses end here
     return tuple(sorted(entries.of_address(high << 64 | low)))
