@@ -95,13 +95,7 @@ def start(address: str | None) -> Any:
     # What the raylet says of a death would stand among the alerts on standard output; we say it ourselves.
     ray._private.worker._worker_logs_enabled = False
     try:
-        with warnings.catch_warnings(), _handlers_kept():
-            warnings.simplefilter("ignore")
-            if address:
-                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-            else:
-                # "local": without it Ray joins whatever cluster it last heard of, a dead one too.
-                ray.init("local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+        _init(ray, address)
     except Exception as error:  # a bare one where a machine is so busy that its processes don't come up
         where = f"--address {address}" if address else "a local Ray"
         hint = (
@@ -109,6 +103,23 @@ def start(address: str | None) -> Any:
         )
         raise UserError(f"{where}: could not be reached ({in_a_line(error)}){hint}") from None
     return ray
+
+
+def _init(ray: Any, address: str | None) -> None:
+    """Join Ray, or start it: once more where it does not come up, for what keeps it from that may be over then."""
+    about: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    with warnings.catch_warnings(), _handlers_kept():
+        warnings.simplefilter("ignore")
+        if address:
+            ray.init(address=address, **about)
+            return
+        # "local": without it Ray joins whatever cluster it last heard of, a dead one too.
+        about |= {"address": "local", "include_dashboard": False}
+        try:
+            ray.init(**about)
+        except Exception:
+            ray.shutdown()
+            ray.init(**about)
 
 
 def in_a_line(error: Exception) -> str:
