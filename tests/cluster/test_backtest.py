@@ -159,8 +159,8 @@ def test_an_interrupted_run_is_known_again_whatever_the_order_of_sets(tmp_path: 
     config.write_text(f"[detections]\ndisable = {types}\n[integrations]\ncloud_app_security = false\n")
     code = (
         "import sys; from pathlib import Path; from cluster.config import load; from cluster import detect as d\n"
-        "o = d.Options(['x'], config=Path(sys.argv[1])); c = load(o.config, frozenset(d.CATALOGUE))\n"
-        "print(d._fingerprint(o, c, ['x']))"
+        "c = load(Path(sys.argv[1]), frozenset(d.CATALOGUE))\n"
+        "print(d._fingerprint(c, ['x']))"
     )
     seen = set()
     for seed in "12":
