@@ -29,7 +29,6 @@ from actors.saving import Store, read_aggregator, read_shard, write_aggregator, 
 from actors.settings import Settings
 from actors.shard import Shard
 from actors.steps import Place, RunState, SourceState
-from actors.turns import take_long_turns
 from alerts.alert import Alert
 from ingest.blocks import Health, Partition
 from ingest.enrich import Enrichment
@@ -50,17 +49,10 @@ def _told(indicators: list[Any]) -> Indicators:
     return told
 
 
-def _begin(settings: Settings) -> None:
-    """What each actor begins with. In a replay nobody waits for its next word; of a server alerts are to come soon."""
-    if not settings.streaming:
-        take_long_turns()
-
-
 class RemoteReader(FarReader):
     """A `FarReader` as an actor."""
 
     def __init__(self, settings: Settings, enrichment: list[Any]) -> None:
-        _begin(settings)
         super().__init__(settings, _shared(enrichment))
 
     def hear(self, indicators: list[Any]) -> None:
@@ -72,7 +64,6 @@ class RemoteShard:
     """A `Shard` as an actor."""
 
     def __init__(self, index: int, settings: Settings) -> None:
-        _begin(settings)
         self._shard = Shard(index, settings)
         settle()
 
@@ -113,7 +104,6 @@ class RemoteAggregator:
     """An `Aggregator` as an actor."""
 
     def __init__(self, settings: Settings, enrichment: list[Any]) -> None:
-        _begin(settings)
         self._aggregator = Aggregator(settings, _shared(enrichment))
 
     def report(self, packed: bytes, layers_since: dict[str, int] | None) -> int:
@@ -190,7 +180,6 @@ class RemoteFeeder:
         aggregator: Any,
         readers: list[Any],
     ) -> None:
-        _begin(settings)
         self._clock = Clock(not_after_us=settings.not_after_us)
         self._far = Far(readers, self._clock)
         self._calls = ShardCalls(ray, shards, aggregator, settings)
@@ -241,7 +230,6 @@ class RemoteRouter:
         store: Store | None,
         tag: str,
     ) -> None:
-        _begin(settings)
         self._finder = finder
         clock = Clock(not_after_us=settings.not_after_us)
         self._far = None if feeders else Far(readers, clock)
