@@ -8,6 +8,7 @@ records every record is a first one, and an hour's close is most of the work.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks import inputs, log_inputs
@@ -39,7 +40,7 @@ VAULTS_TO_CALLERS = 4
 ENTITY_HOURS = 100_000  # of principals that all do as much, over more or fewer hours
 OVER_HOURS = (100, 10, 1)
 
-Maker = Callable[[Path, int, int], Input]
+Maker = Callable[..., Input]  # folder, count, many
 _MAKERS: dict[str, Maker] = {
     THREE_PERCENT: lambda folder, count, many: inputs.flows(folder, count, resources=many),
     VAULT: lambda folder, count, many: log_inputs.vault_events(
@@ -69,12 +70,10 @@ def rows(lab: Lab) -> Iterator[Row]:
 def _entities(lab: Lab, case: str, make: Maker) -> Iterator[Row]:
     count, speeds = max(1_000, int(SIZES[case] * lab.scale)), []
     for many in ENTITIES:
-        given = lab.made(f"{case}, {many}", lambda folder, many=many: make(folder, count, many))  # type: ignore[misc]
-        speed = lab.speed_over(given, "ray", times=1)
-        lab.forget(given)
+        speed = _speed(lab, f"{case}, {many}", partial(make, count=count, many=many))
         speeds.append(speed)
-        about = f"{given.truth['entities']:,} entities seen in {count:,} records"
-        yield from _both(case, f"{many:,} {_what(given)}", speed, about)
+        about = f"{speed.input.truth['entities']:,} entities seen in {count:,} records"
+        yield from _both(case, f"{many:,} {_what(speed.input)}", speed, about)
     least, most = speeds[0].per_second, speeds[-1].per_second
     named = f"{ENTITIES[-1]:,} / {ENTITIES[0]:,}"
     yield figure(NAME, case, f"speed, {named}", ratio(most, least), "×", WITHIN)
@@ -84,21 +83,25 @@ def _as_much_each(lab: Lab, case: str) -> Iterator[Row]:
     """The same records and hours of entities: of few through many hours, of many in one."""
     count, speeds = max(1_000, int(SIZES[case] * lab.scale)), []
     for hours in OVER_HOURS:
-        many = max(8, int(ENTITY_HOURS * min(1.0, lab.scale))) // hours
-        given = lab.made(
-            f"{case}, {hours} hours",
-            lambda folder, many=many, hours=hours: log_inputs.vault_events(  # type: ignore[misc]
-                folder, count, vaults=max(8, many // VAULTS_TO_CALLERS), callers=many, hours=hours
-            ),
-        )
-        speed = lab.speed_over(given, "ray", times=1)
-        lab.forget(given)
+        many = max(8, int(ENTITY_HOURS * min(1.0, lab.scale)) // hours)
+        vaults = max(8, many // VAULTS_TO_CALLERS)
+        make = partial(log_inputs.vault_events, count=count, vaults=vaults, callers=many, hours=hours)
+        speed = _speed(lab, f"{case}, {hours} hours", make)
         speeds.append(speed)
-        about = f"{given.records / given.truth['entities'] / hours:.0f} records of an entity and hour"
+        each = speed.input.records / speed.input.truth["entities"] / hours
+        about = f"{each:.0f} records of an entity and hour"
         yield from _both(case, f"{many:,} principals, {hours} hour{'s' * (hours > 1)}", speed, about)
     few, most = speeds[0].per_second, speeds[-1].per_second
     named = f"speed, {OVER_HOURS[0]} times as many principals that do as much each"
     yield figure(NAME, case, named, ratio(most, few), "×", WITHIN)
+
+
+def _speed(lab: Lab, named: str, make: Callable[[Path], Input]) -> Speed:
+    """Of one run over an input that is asked for once."""
+    given = lab.made(named, make)
+    speed = lab.speed_over(given, "ray", times=1)
+    lab.forget(given)
+    return speed
 
 
 def _hot(lab: Lab, case: str, make: Callable[..., Input], more: dict[str, float]) -> Iterator[Row]:
