@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consoles import Console, alert
+
+from tests.console.consoles import Console, alert
 
 pytest.importorskip("authlib", reason="the extra `oidc` is not installed")
 pytest.importorskip("httpx", reason="the extra `oidc` is not installed")

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from consoles import HOSTILE, NOW, STAMP, VAULT, Console, alert
 
 from alerts.alert import Entity
 from alerts.work import Scope
 from detections.catalogue import CATALOGUE
+from tests.console.consoles import HOSTILE, NOW, STAMP, VAULT, Console, alert
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from consoles import Console, alert
 from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.console.consoles import Console, alert
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 from schemathesis import GenerationMode  # noqa: E402

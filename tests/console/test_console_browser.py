@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consoles import HOSTILE, STAMP, VAULT, Console, alert
 
 from alerts.alert import Entity
 from benchmarks.console_pictures import browser
 from cluster.asked import now, stamp
 from console.serving import serving
 from detections.catalogue import CATALOGUE
+from tests.console.consoles import HOSTILE, STAMP, VAULT, Console, alert
 
 INCIDENT = "20260319T230000Z-aa"
 

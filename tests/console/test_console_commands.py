@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consoles import STAMP, alert
 
 from alerts.store.people import People
 from alerts.store.store import AlertStore
+from tests.console.consoles import STAMP, alert
 
 START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
 PATIENCE_S = 60.0

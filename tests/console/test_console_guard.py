@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from consoles import Console, alert
+
+from tests.console.consoles import Console, alert
 
 PAGES = ("/", "/alerts", "/rules", "/rules/new", "/detections", "/signin", "/static/console.css", "/nowhere")
 

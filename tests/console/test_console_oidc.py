@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from consoles import Console, alert
-from oidc_consoles import HOST, console_with, settings
-from test_console_people import SECRET
+
+from tests.console.consoles import Console, alert
+from tests.console.oidc_consoles import HOST, console_with, settings
+from tests.console.test_console_people import SECRET
 
 httpx = pytest.importorskip("httpx", reason="the extra `oidc` is not installed")
 

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from consoles import Console
-from oidc_consoles import SAID, console_with, settings
 
 from cluster import checking
+from tests.console.consoles import Console
+from tests.console.oidc_consoles import SAID, console_with, settings
 
 pytest.importorskip("joserfc", reason="the extra `oidc` is not installed")
 from joserfc import jwt

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from oidc_consoles import SAID
 
 from alerts.store.store import AlertStore
 from cluster.config import load
@@ -15,6 +14,7 @@ from cluster.consoling import provider_of, settings_of
 from cluster.errors import UserError
 from console.oidc import Provider
 from detections.catalogue import CATALOGUE
+from tests.console.oidc_consoles import SAID
 
 
 def provider_of_text(folder: Path, said: str) -> Provider | None:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from consoles import HOSTILE, NOW, STAMP, VAULT, Console, alert
 
 from alerts.alert import Alert, Entity
 from console.settings import DetectionSetting, Health, SourceHealth
 from console.world import COUNTRIES, LAND, NORTH, STEP
 from detections.catalogue import CATALOGUE
+from tests.console.consoles import HOSTILE, NOW, STAMP, VAULT, Console, alert
 
 HEALTH = Health(
     phase="running",

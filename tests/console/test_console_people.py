@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from consoles import NOW, STAMP, Console, alert
 
 from alerts.store.people import Role, Token, User
 from console import passwords
 from console.passwords import Throttle, hashed, keys_of, matches
 from console.tickets import digest
+from tests.console.consoles import NOW, STAMP, Console, alert
 
 PASSWORD = "correct horse battery"
 SECRET = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(

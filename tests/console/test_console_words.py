@@ -8,7 +8,6 @@ from string import Formatter
 from typing import get_args
 
 import pytest
-from consoles import Console, alert
 
 from alerts.explaining import explain
 from alerts.stages import STAGES
@@ -24,6 +23,7 @@ from detections.catalogue import CATALOGUE
 from detections.declare import SEVERITIES, Finding, Owner
 from detections.page import LAYERS, learning_text, when_text
 from detections.sign_ins import SignIn, _sentence
+from tests.console.consoles import Console, alert
 
 HERE = Path(about.__file__).parent
 # Texts that a page makes of a value.
