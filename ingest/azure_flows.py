@@ -16,7 +16,8 @@ import numpy as np
 from ingest.fields import Fields, Index
 from ingest.flow_rows import FlowRows, Taken
 from ingest.json_records import Lines
-from ingest.json_values import PROBLEMS, Value
+from ingest.json_values import Value
+from ingest.logs_values import PROBLEMS
 from ingest.records import Rejected
 
 CATEGORIES = ("FlowLogFlowEvent", "NetworkSecurityGroupFlowEvent")

@@ -17,8 +17,9 @@ import numpy.typing as npt
 from ingest import sign_ins, swift, swift_sign_ins
 from ingest.claims import Caller
 from ingest.identity import further, further_many, part_hash
+from ingest.logs_values import PROBLEMS
 from ingest.parts import MAX_PARTS, Parts, Where
-from ingest.swift import PROBLEMS, Record
+from ingest.swift import Record
 from ingest.swift_sign_ins import SignIn
 
 NOT_COMMON, LEFT_OUT = -1, -2  # in place of a number: not of a common form; bears on no detection
@@ -136,12 +137,12 @@ class EventCodes:
 
     def of(self, records: Sequence[Any]) -> Coded:
         """The columns of `Record`s and `SignIn`s."""
-        signed = [at for at, record in enumerate(records) if type(record) is SignIn]
-        if signed and len(signed) == len(records):
-            return self._sign_ins(records)
         vault = [at for at, record in enumerate(records) if record.category == swift.VAULT_CATEGORY]
         if vault and len(vault) == len(records):
             return self._vault(records)
+        signed = [at for at, record in enumerate(records) if type(record) is SignIn]
+        if signed and len(signed) == len(records):
+            return self._sign_ins(records)
         coded = Coded.empty(len(records))
         managed = [
             at

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from ingest.compression import NOT_THE_SAME, ChangedError
-from ingest.json_values import PROBLEMS, Run, Value, Walk, always, bad, runs_of, runs_of_rest
+from ingest.json_values import Run, Value, Walk, always, bad, runs_of, runs_of_rest
+from ingest.logs_values import PROBLEMS
 from ingest.positions import Place
 
 MAX_DOCUMENT = 1 << 30  # octets of a document that is not in lines

@@ -13,7 +13,8 @@ import msgspec
 
 from ingest.json_documents import PIECE
 from ingest.json_records import MAX_LINE, Lines, in_lines, readable, readable_raw
-from ingest.json_values import PROBLEMS, Value, Walk, bad, records_of
+from ingest.json_values import Value, Walk, bad, records_of
+from ingest.logs_values import PROBLEMS
 from ingest.positions import GrowingForm
 
 _BETWEEN = re.compile(rb"(?:[\s,]|\xef\xbb\xbf)*")

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from ingest.json_documents import Stream, document, document_from
-from ingest.json_values import PROBLEMS, Value, Walk, bad, records_of
+from ingest.json_values import Value, Walk, bad, records_of
+from ingest.logs_values import PROBLEMS
 from ingest.positions import START, Place
 from ingest.records import Rejected
 

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from ingest.logs_values import excerpt
+from ingest.logs_values import PROBLEMS, excerpt
 from ingest.positions import Place
 from ingest.records import Rejected
 
-PROBLEMS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 _check = msgspec.json.Decoder(msgspec.Raw).decode  # whether it is JSON, and nothing else
 _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

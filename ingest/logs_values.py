@@ -13,7 +13,8 @@ MAX_TEXT = 2048  # characters kept of a text field
 MAX_EMBEDDED = 1_000_000  # characters of JSON in a string that are looked at
 
 _decode = msgspec.json.Decoder().decode
-_PROBLEMS = (msgspec.MsgspecError, ValueError, RecursionError)
+# What a decoder raises for what it can't read; the last one where it nests too deep.
+PROBLEMS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def text(value: object) -> str:
@@ -50,7 +51,7 @@ def parsed(value: object) -> Any:
         return None
     try:
         return _decode(value)
-    except _PROBLEMS:
+    except PROBLEMS:
         return None
 
 

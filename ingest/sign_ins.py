@@ -83,8 +83,7 @@ def who_of(told: Mapping[str, Any], log: str) -> Who:
 def what_of(told: Mapping[str, Any], log: str) -> What | None:
     """How it was done and how it ended; None where nothing is said of that."""
     outcome = _outcome(told)
-    kind = _caller(told, log).kind
-    return What(SIGN_IN, OPERATION, outcome, _details(told, kind, log)) if outcome else None
+    return What(SIGN_IN, OPERATION, outcome, _details(told, log)) if outcome else None
 
 
 def who_hash(who: Who) -> int:
@@ -103,11 +102,18 @@ def what_hashes(what: What) -> tuple[int, int]:
 def _caller(told: Mapping[str, Any], log: str) -> Caller:
     user, service = _id(told.get("userid")), _id(told.get("serviceprincipalid"))
     application = text(told.get("appid")).lower()
-    if log in _APPLICATIONS or (not log and not user and service):
+    if _is_application(told, log):
         name = text(first(told, "serviceprincipalname", "appdisplayname"))
         return Caller(service or application, name, "service_principal", application)
     name = text(told.get("userprincipalname"))
     return Caller(user or name, name or text(told.get("userdisplayname")), "user", application)
+
+
+def _is_application(told: Mapping[str, Any], log: str) -> bool:
+    """Whether no person signed in: its log says so, or, where it names none, whose ids are there."""
+    if log:
+        return log in _APPLICATIONS
+    return bool(_id(told.get("serviceprincipalid"))) and not _id(told.get("userid"))
 
 
 def _id(value: object) -> str:
@@ -126,11 +132,11 @@ def _outcome(told: Mapping[str, Any]) -> str:
     return SUCCESS if said in ("success", "succeeded") else FAILURE if said else ""
 
 
-def _details(told: Mapping[str, Any], kind: str, log: str) -> dict[str, Any]:
+def _details(told: Mapping[str, Any], log: str) -> dict[str, Any]:
     """How it was done, in a few words: equal ones are kept once."""
     details = {
         "mfa": text(told.get("authenticationrequirement")).lower() == "multifactorauthentication",
-        "interactive": kind == "user" and _is_interactive(told, log),
+        "interactive": not _is_application(told, log) and _is_interactive(told, log),
         "managed": is_managed(told.get("devicedetail")),
         "risk": _risk(told),
         "to": text(told.get("appdisplayname"))[:_MAX_NAME],

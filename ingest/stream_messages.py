@@ -19,7 +19,8 @@ from ingest.flows import FlowColumns
 from ingest.flows import Part as FlowPart
 from ingest.ipfix import DecoderState, IpfixDecoder
 from ingest.json_records import Lines, in_lines
-from ingest.json_values import PROBLEMS, Value, Walk, bad, records_of
+from ingest.json_values import Value, Walk, bad, records_of
+from ingest.logs_values import PROBLEMS
 from ingest.positions import KeptDecoder
 from ingest.records import Rejected
 from ingest.sniff import HEAD, sniff

@@ -18,7 +18,7 @@ from msgspec import Raw, Struct, json
 from ingest import activity, key_vault, swift_sign_ins
 from ingest.claims import Caller, caller_of, short_claims
 from ingest.holding_records import OPERATIONS
-from ingest.logs_values import address, place, text
+from ingest.logs_values import PROBLEMS, address, place, text
 from ingest.parts import What, Where, Who
 from ingest.records import KEY_VAULT, MANAGEMENT, STARTED, SUCCESS
 from ingest.swift_sign_ins import SignIn
@@ -112,7 +112,6 @@ VAULT_CATEGORY = "AuditEvent"
 ADMINISTRATIVE = frozenset({"Administrative", "Write", "Delete", "Action"})
 # Operations of which the body says more: read by `ingest.activity`.
 _WITH_BODY = ("/runbooks/", "/jobs/", "microsoft.keyvault/vaults", "microsoft.authorization/role")
-PROBLEMS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def decoded(line: bytes) -> Record | SignIn | None:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct, json
 
 from ingest import sign_ins
+from ingest.logs_values import PROBLEMS
 from ingest.parts import What, Who
 
 LOGS = frozenset(
@@ -60,7 +61,6 @@ _SPELT |= {name.lower(): "" for name in _BESIDE}
 _JOIN = b"\0".join  # no JSON holds one as it stands
 _perhaps = json.Decoder(str | None).decode
 _value = json.Decoder().decode
-_PROBLEMS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class _Line(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
@@ -102,13 +102,13 @@ def decoded(line: bytes) -> SignIn | None:
     """A record, if it has the common form."""
     try:
         return _common(_line(line))
-    except _PROBLEMS:
+    except PROBLEMS:
         return None
 
 
 def decoded_lines(lines: bytes) -> Sequence[SignIn | None]:
     """The records of whole lines, None in place of those that are not of the common form. Raises one of
-    `ingest.swift.PROBLEMS` where a line is no sign-in at all."""
+    `ingest.logs_values.PROBLEMS` where a line is no sign-in at all."""
     return [_common(line) for line in _lines(lines)]
 
 
@@ -125,7 +125,7 @@ def _common(line: _Line) -> SignIn | None:
     try:
         created = _perhaps(of(_CREATED, b"null"))
         which = next(filter(None, (_perhaps(of(name, b"null")) for name in _WHICH)), line.correlation_id)
-    except _PROBLEMS:
+    except PROBLEMS:
         return None
     return SignIn(created or line.time, line.category, which, who, what, device)
 

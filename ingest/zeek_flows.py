@@ -13,7 +13,8 @@ from ingest.fields import addresses_of
 from ingest.flow_rows import LAST_US, FlowRows, Taken
 from ingest.flow_text import Table, TextFlows
 from ingest.json_records import Lines
-from ingest.json_values import PROBLEMS, Value
+from ingest.json_values import Value
+from ingest.logs_values import PROBLEMS
 from ingest.records import Rejected
 from ingest.times import epoch_us
 
