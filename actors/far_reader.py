@@ -171,7 +171,7 @@ class FarReader:
         chosen = prepared(
             block.flows, about.inventory, about.indicators, settings.sampling, self._not_after_us
         )
-        names = chosen.ids[sent.named :] if len(chosen.rows) else []
+        names = list(chosen.ids[sent.named :]) if len(chosen.rows) else []
         sent.named += len(names)
         return chosen, names
 

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actors.keys import entity_key, group_of, shard_of
+from actors.keys import entity_key, group_column, shard_of
 from actors.messages import Batch, Rows
+from actors.resource_names import KIND
+from baselines.owned_rows import distinct
 from ingest.inventory import Inventory
 from ingest.records import TRAFFIC
+from ingest.resource_ids import some_of
 from ingest.told_inventory import ToldInventory
 
 Numbers = npt.NDArray[np.int32]
@@ -25,7 +28,8 @@ class FlowRoutes:
 
     def __init__(self, inventory: Inventory | ToldInventory, shards: int) -> None:
         self._inventory = inventory
-        self._numbers: dict[str, tuple[int, int]] = {}  # id -> shard, and the resource's number for it
+        # id in lower case -> the resource's number for its shard, times the number of shards, and the shard
+        self._numbers: dict[str, int] = {}
         self._streams: dict[int, tuple[Numbers, Numbers]] = {}  # the same, by the numbers of a stream
         self._named = [0] * shards
         self._batches = [Batch() for _ in range(shards)]
@@ -61,20 +65,27 @@ class FlowRoutes:
                 len(self._streams) > MAX_STREAMS
             ):  # a file's is not needed when it is read; others are made anew
                 del self._streams[next(iter(self._streams))]
-        new = entity[shards[entity] < 0]
-        for one in np.unique(new).tolist() if len(new) else ():
-            shards[one], numbers[one] = self._number(ids[one])
+        new = distinct(entity[shards[entity] < 0])
+        if len(new):
+            known = self._numbered(some_of(ids, new))
+            shards[new], numbers[new] = known % len(self._batches), known // len(self._batches)
         return shards, numbers
 
-    def _number(self, id_: str) -> tuple[int, int]:
-        key = entity_key("resource", id_)
-        if key not in self._numbers:
-            shard = shard_of(group_of(key), len(self._batches))
-            self._numbers[key] = shard, self._named[shard]
-            self._named[shard] += 1
-            self._batches[shard].ids.append(id_)
-            self._batches[shard].since.append(self._inventory.known_since_us(id_) or 0)
-        return self._numbers[key]
+    def _numbered(self, ids: list[str]) -> npt.NDArray[np.int64]:
+        """What is known of each under `_numbers`; who is new is told to its shard."""
+        keys, shards, batches = [id_.lower() for id_ in ids], len(self._batches), self._batches
+        found = [self._numbers.get(key, -1) for key in keys]
+        new = [place for place, number in enumerate(found) if number < 0]
+        groups = group_column([entity_key(KIND, keys[place]) for place in new])
+        for place, group in zip(new, groups.tolist(), strict=True):
+            shard = shard_of(group, shards)
+            number = self._named[shard] * shards + shard
+            found[place] = self._numbers.setdefault(keys[place], number)
+            if found[place] == number:  # else it is there twice
+                self._named[shard] += 1
+                batches[shard].ids.append(ids[place])
+                batches[shard].since.append(self._inventory.known_since_us(ids[place]) or 0)
+        return np.array(found, np.int64)
 
     def take(self, least: int = 1) -> list[tuple[int, Batch]]:
         """The shards with so many rows or more, and their batches, which are theirs now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -33,7 +34,7 @@ class OpenHours:
         self._keep = settings.checkpoints
         self.events: dict[tuple[int, str], EventWindow] = {}  # by hour and kind of entity
         self.traffic: dict[int, TrafficWindow] = {}
-        self._named: dict[int, list[int]] = {}  # by router: its number of a resource -> ours
+        self._named: dict[int, array[int]] = {}  # by router: its number of a resource -> ours
         self._told: dict[int, Numbers] = {}  # ... and of parts of events
         self._applied = 0
         self._filtered: dict[str, int] = {}
@@ -46,16 +47,16 @@ class OpenHours:
         self._parts.take(batch.told, told)
         if len(batch.events):
             self._add_events(batch.events, told, batch.sources)
-        named = self._named.setdefault(batch.router, [])
-        for id_, since_us in zip(batch.ids, batch.since, strict=True):
-            named.append(self._resources.number(id_, since_us))
+        named = self._named.setdefault(batch.router, array("i"))
+        if batch.ids:
+            named.extend(self._resources.numbers(batch.ids, batch.since))
         if len(batch.rows):
             self._add_flows(batch.rows, named, batch.sources)
 
-    def _add_flows(self, rows: Rows, named: list[int], sources: list[str]) -> None:
+    def _add_flows(self, rows: Rows, named: array[int], sources: list[str]) -> None:
         """A flow belongs to the hour of its end, as for the router: that is when exporters tell of it."""
         rows = rows.copy()
-        rows["entity"] = np.array(named, np.int32)[rows["entity"]]
+        rows["entity"] = np.frombuffer(named, np.int32)[rows["entity"]]
         hours = rows["end_us"] // HOUR_US
         found = np.unique(hours).tolist()
         for hour in found:

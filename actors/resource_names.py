@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
-from actors.keys import entity_key, group_of
+from actors.keys import entity_key, group_column
 
 KIND = "resource"
 Ints = npt.NDArray[np.int64]
@@ -20,12 +22,15 @@ class ResourceNames:
         self._rank = np.zeros(0, np.int64)  # place of each in the order of ids
         self._groups = np.empty(0, np.int16)  # key groups, -1 where nobody has asked
 
-    def number(self, id_: str) -> int:
-        """The number of a name; a new one gets the next."""
-        number = self._number.setdefault(id_.lower(), len(self.ids))
-        if number == len(self.ids):
-            self.ids.append(id_)
-        return number
+    def numbers(self, ids: Iterable[str]) -> list[int]:
+        """The numbers of names; new ones get the next."""
+        known, numbers = self._number, []
+        for id_ in ids:
+            number = known.setdefault(id_.lower(), len(self.ids))
+            if number == len(self.ids):
+                self.ids.append(id_)
+            numbers.append(number)
+        return numbers
 
     def in_order(self, owners: Ints) -> Ints:
         """The same resources in the order of their ids."""
@@ -40,6 +45,8 @@ class ResourceNames:
         if (more := len(self.ids) - len(self._groups)) > 0:
             unasked = np.full(max(1_024, more, len(self._groups) // 2), -1, np.int16)
             self._groups = np.concatenate([self._groups, unasked])
-        for number in owners[self._groups[owners] < 0].tolist():
-            self._groups[number] = group_of(entity_key(KIND, self.ids[number]))
+        unknown = owners[self._groups[owners] < 0]
+        self._groups[unknown] = group_column(
+            entity_key(KIND, self.ids[number]) for number in unknown.tolist()
+        )
         return self._groups[owners]

@@ -6,7 +6,7 @@ together. Only resources of which a detection has something to say become a `Tra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from actors.shard_checks import ABOUT
 from actors.shard_state import ResourceRows, within
 from actors.traffic_window import TrafficWindow
 from baselines import codec
+from baselines.owned_rows import distinct
 from baselines.tally import Tally
 from detections.declare import Detection
 from detections.traffic import Traffic
@@ -55,16 +56,21 @@ class Resources:
     def __len__(self) -> int:
         return int(np.count_nonzero(self._about["last_hour"][: len(self.names.ids)] > UNMET))
 
-    def number(self, id_: str, since_us: int = 0) -> int:
-        """A resource's number, for ever; it has one before it is met. `since_us`: its start in the inventory."""
+    def numbers(self, ids: Sequence[str], since_us: Sequence[int]) -> list[int]:
+        """Each resource's number, for ever; it has one before it is met. `since_us`: their starts in the inventory."""
         known = len(self.names.ids)
-        number = self.names.number(id_)
-        if number == known:
-            if number >= len(self._about):
-                more = np.zeros(max(1_024, len(self._about) // 2), ABOUT)
+        numbers = self.names.numbers(ids)
+        if (most := len(self.names.ids)) > known:
+            if (lacking := most - len(self._about)) > 0:
+                more = np.zeros(max(1_024, lacking, len(self._about) // 2), ABOUT)
                 self._about = np.concatenate([self._about, more])
-            self._about[number] = (since_us, UNMET, 0)
-        return number
+            self._about[known:most] = (0, UNMET, 0)
+            told, since = np.array(numbers, np.int64), np.array(since_us, np.int64)
+            new = told >= known
+            self._about["since_us"][told[new][::-1]] = since[new][
+                ::-1
+            ]  # of one that is there twice the first counts
+        return numbers
 
     def named_as(self, number: int) -> tuple[str, int]:
         """What `number` was told of a resource that is not met yet: id and start; of others the id tells all."""
@@ -243,7 +249,7 @@ class Resources:
 
     def changes(self) -> ResourceRows | None:
         """What changed since the last time."""
-        changed = np.unique(np.concatenate([np.empty(0, np.int64), *self._changed]))
+        changed = distinct(np.concatenate([np.empty(0, np.int64), *self._changed]))
         self._changed = []
         if not len(changed):
             return None
@@ -266,7 +272,8 @@ class Resources:
         groups = np.frombuffer(saved.groups, "<i2")
         mine = within(groups, owned)
         numbers = np.full(len(groups), -1, np.int64)
-        numbers[mine] = [self.number(saved.ids[place]) for place in np.flatnonzero(mine).tolist()]
+        ids = [saved.ids[place] for place in np.flatnonzero(mine).tolist()]
+        numbers[mine] = self.numbers(ids, [0] * len(ids))
         about = np.frombuffer(saved.about, ABOUT)
         self._about[numbers[mine]] = about[mine]
         self._take(numbers[mine & (about["last_hour"] == UNMET)])

@@ -50,7 +50,8 @@ def load_traffic(
         if not mine.all():
             columns = chosen_connections(columns, mine[columns["entity"]])
         numbers = np.full(len(mine), -1, np.int32)
-        numbers[mine] = [resources.number(*rows.names[place]) for place in np.flatnonzero(mine).tolist()]
+        named = [rows.names[place] for place in np.flatnonzero(mine).tolist()]
+        numbers[mine] = resources.numbers([id_ for id_, _ in named], [since_us for _, since_us in named])
         columns["entity"] = numbers[columns["entity"]]
         windows.setdefault(rows.hour, TrafficWindow()).restore(columns, rows.sources)
 

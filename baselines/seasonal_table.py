@@ -83,12 +83,14 @@ class SeasonalTable:
 
     def last_hours(self, owners: Ints) -> Ints:
         """Hour of each owner's last observation, NEVER for none."""
-        last: Ints = self._of(owners)["last"]
+        at = self._models.reach(owners)
+        last: Ints = self._models.rows["last"][at]
         return last
 
     def hours_learned(self, owners: Ints, hour: int) -> Ints:
         """Hours between each owner's first observation and the given hour."""
-        first = self._of(owners)["first"]
+        at = self._models.reach(owners)  # first: it may make the table longer
+        first = self._models.rows["first"][at]
         return np.where(first == NEVER, 0, np.maximum(0, hour - first))
 
     def _settled(self, rows: Any, hour: int, skipped: Floats | None = None) -> tuple[Floats, Floats]:

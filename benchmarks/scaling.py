@@ -17,6 +17,7 @@ from benchmarks.lab import (
     ALL_SERVICE,
     SIZES,
     THREE_PERCENT,
+    TIMES,
     VAULT,
     Lab,
     Speed,
@@ -42,7 +43,9 @@ OVER_HOURS = (100, 10, 1)
 
 Maker = Callable[..., Input]  # folder, count, many
 _MAKERS: dict[str, Maker] = {
-    THREE_PERCENT: lambda folder, count, many: inputs.flows(folder, count, resources=many),
+    THREE_PERCENT: lambda folder, count, many: inputs.repeated(
+        inputs.flows(folder, count, resources=many), TIMES[THREE_PERCENT]
+    ),
     VAULT: lambda folder, count, many: log_inputs.vault_events(
         folder, count, vaults=max(8, many // VAULTS_TO_CALLERS), callers=many
     ),
@@ -72,11 +75,20 @@ def _entities(lab: Lab, case: str, make: Maker) -> Iterator[Row]:
     for many in ENTITIES:
         speed = _speed(lab, f"{case}, {many}", partial(make, count=count, many=many))
         speeds.append(speed)
-        about = f"{speed.input.truth['entities']:,} entities seen in {count:,} records"
+        about = f"{speed.input.truth['entities']:,} entities seen in {speed.input.records:,} records"
         yield from _both(case, f"{many:,} {_what(speed.input)}", speed, about)
     least, most = speeds[0].per_second, speeds[-1].per_second
     named = f"{ENTITIES[-1]:,} / {ENTITIES[0]:,}"
     yield figure(NAME, case, f"speed, {named}", ratio(most, least), "×", WITHIN)
+    yield figure(NAME, case, "CPU of one entity more, met and judged", _one_more(speeds[0], speeds[-1]), "µs")
+
+
+def _one_more(few: Speed, many: Speed) -> float | None:
+    """Microseconds of CPU that one more entity costs in the hour in which it is met."""
+    more = many.input.truth["entities"] - few.input.truth["entities"]
+    if few.cpu_per_million is None or many.cpu_per_million is None or more <= 0:
+        return None
+    return (many.cpu_per_million - few.cpu_per_million) * many.input.records / more
 
 
 def _as_much_each(lab: Lab, case: str) -> Iterator[Row]:

@@ -19,8 +19,6 @@ from ingest.inventory_file import Claims
 from ingest.networks import (
     ALWAYS_US,
     FOREVER_US,
-    MAPPED,
-    WORD,
     Indexes,
     NetworkTable,
     NumberedAddresses,
@@ -30,8 +28,9 @@ from ingest.networks import (
     parse_network,
 )
 from ingest.records import HOUR_US, Rejected, address_text, address_words
+from ingest.resource_ids import ResourceIds, own_id
 
-MAX_SEEN = 500_000  # addresses of `networks` that become resources of their own; about 100 MB
+MAX_SEEN = 1_000_000  # addresses of `networks` that become resources of their own; about 50 MB
 UNPLACED = -2  # in place of a resource's index: the address is of `networks`, and there are too many of them
 MAX_REJECTED = 1_000  # kept of one file; the last one then says how many more there are
 
@@ -53,7 +52,7 @@ class Inventory:
 
     def __init__(self, claims: Claims | None = None, networks: Iterable[str] = ()) -> None:
         claims = claims or Claims()
-        self.ids: list[str] = claims.ids
+        self.ids = ResourceIds(claims.ids)
         self._managed_by, self._region = claims.managed_by, claims.region
         self._index = {id_.lower(): index for index, id_ in enumerate(claims.ids)}
         self._table = NetworkTable(claims.high, claims.low, claims.bits)
@@ -116,7 +115,7 @@ class Inventory:
         if len(new):
             found[new] = np.arange(len(self.ids), len(self.ids) + len(new))
             self._seen.add(high[new], low[new], found[new])
-            self.ids += _own_ids(high[new], low[new])
+            self.ids.add(high[new], low[new])
         return found[place]
 
     # Single resources and addresses
@@ -140,7 +139,7 @@ class Inventory:
         return False
 
     def _is_own(self, resource_id: str, address: int) -> bool:
-        return resource_id.lower() == _own_id(address) and any(True for _ in self._networks.chain(address))
+        return resource_id.lower() == own_id(address) and any(True for _ in self._networks.chain(address))
 
     def intervals(self, address: str) -> tuple[Interval, ...]:
         """Who held an address, or a network that it lies in: the narrowest first, then by time."""
@@ -148,7 +147,7 @@ class Inventory:
         number = high << 64 | low
         networks = list(self._table.chain(number))
         if not networks:
-            own = _own_id(number)
+            own = own_id(number)
             return (Interval(own, None, None),) if self._is_own(own, number) else ()
         spans = (span for network in networks for span in self._spans.of(network))
         return tuple(
@@ -182,6 +181,8 @@ class Inventory:
 
     def known_since_us(self, resource_id: str) -> int | None:
         """The resource's earliest start; None if that is open, or nothing is known of it."""
+        if not self._index:
+            return None
         index = self._index.get(resource_id.lower(), -1)
         since = int(self._since[index]) if index >= 0 else ALWAYS_US
         return None if since == ALWAYS_US else since
@@ -196,18 +197,6 @@ class Inventory:
         return Rejected(
             kind="inventory", source=path, offset=int(claims.line[row]), reason=reason, excerpt=shown[:200]
         )
-
-
-def _own_id(address: int) -> str:
-    return f"ip:{address_text(address >> 64, address & WORD)}"
-
-
-def _own_ids(high: Words, low: Words) -> list[str]:
-    """The same for many, quick for IPv4."""
-    if high.any() or (low >> np.uint64(32) != MAPPED >> 32).any():
-        return [_own_id(a << 64 | b) for a, b in zip(high.tolist(), low.tolist(), strict=True)]
-    octets = low.astype(">u4").view(np.uint8).reshape(-1, 4)
-    return [f"ip:{a}.{b}.{c}.{d}" for a, b, c, d in octets.tolist()]
 
 
 def _resolved(table: NetworkTable, claims: Claims) -> tuple[Spans, list[tuple[int, int]]]:

@@ -23,6 +23,7 @@ FOREVER_US = 2**63 - 1  # end of what has no end
 WORD = 0xFFFF_FFFF_FFFF_FFFF
 MAPPED = 0xFFFF << 32  # IPv4 in IPv6
 _END = 1 << 128
+FEW = 8_192  # addresses that stand apart before it is worth while to put them among the others
 
 
 class Network(NamedTuple):
@@ -127,29 +128,55 @@ def distinct(high: Words, low: Words) -> tuple[Words, Words, Indexes]:
 
 
 class NumberedAddresses:
-    """Addresses with a number each, that become more and more."""
+    """Addresses with a number each, that become more and more.
+
+    Those that came last stand apart until they are many, so that one more costs the same however many there are.
+    """
 
     def __init__(self) -> None:
-        none = np.empty(0, np.uint64)
-        self._addresses = SortedAddresses(none, none)
-        self._numbers: Indexes = np.empty(0, np.int64)
+        self._all, self._last = _Numbered(), _Numbered()
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._all) + len(self._last)
 
     def numbers(self, high: Words, low: Words) -> Indexes:
         """The number of each address; -1 if it has none."""
-        found = self._addresses.equal(high, low)
-        return np.where(found >= 0, self._numbers[found], -1) if len(self) else found
+        found = self._all.find(high, low)
+        if len(self._last):
+            rest = np.flatnonzero(found < 0)
+            found[rest] = self._last.find(high[rest], low[rest])
+        return found
 
     def add(self, high: Words, low: Words, numbers: Indexes) -> None:
         """Addresses that have none yet, in rising order."""
-        place = self._addresses.not_above(high, low) + 1
-        known = self._addresses
-        self._addresses = SortedAddresses(
-            np.insert(known.high, place, high), np.insert(known.low, place, low)
-        )
-        self._numbers = np.insert(self._numbers, place, numbers)
+        self._last = self._last.with_more(high, low, numbers)
+        if len(self._last) > FEW + len(self._all) // 4:
+            last, self._last = self._last, _Numbered()
+            self._all = self._all.with_more(last.addresses.high, last.addresses.low, last.of)
+
+
+class _Numbered:
+    """Some of them: the addresses, and the number of each."""
+
+    def __init__(self, addresses: SortedAddresses | None = None, of: Indexes | None = None) -> None:
+        none = np.empty(0, np.uint64)
+        self.addresses = SortedAddresses(none, none) if addresses is None else addresses
+        self.of: Indexes = np.empty(0, np.int64) if of is None else of
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def find(self, high: Words, low: Words) -> Indexes:
+        """The number of each; -1 if it has none."""
+        found = self.addresses.equal(high, low)
+        return np.where(found >= 0, self.of[found], -1) if len(self) else found
+
+    def with_more(self, high: Words, low: Words, numbers: Indexes) -> _Numbered:
+        """These, and others in rising order."""
+        known = self.addresses
+        place = known.not_above(high, low) + 1
+        addresses = SortedAddresses(np.insert(known.high, place, high), np.insert(known.low, place, low))
+        return _Numbered(addresses, np.insert(self.of, place, numbers))
 
 
 class NetworkTable:

@@ -5,6 +5,7 @@ Everything is decided for a whole block of flows at a time, and columns are made
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,7 +28,8 @@ PIECE = 4_096  # rows that stay in the processor's cache while their columns are
 class Holders(Protocol):
     """The part of the inventory that is needed here."""
 
-    ids: list[str]
+    @property
+    def ids(self) -> Sequence[str]: ...
 
     def holders(self, high: Words, low: Words, at_us: Any) -> npt.NDArray[np.int32]: ...
 
@@ -38,7 +40,7 @@ class Selected:
 
     rows: npt.NDArray[np.void]
     first: Mask
-    ids: list[str]  # `entity` indexes this
+    ids: Sequence[str]  # `entity` indexes this
     read: int
     filtered: dict[str, int]
     newest_us: int = 0  # greatest end of any of the flows, up to the limit that was asked for

@@ -80,9 +80,9 @@ class ToldInventory:
     def _ours(self, inventory: Inventory, known: array[int], theirs: NDArray[np.int32]) -> NDArray[np.int32]:
         known.extend([_NOT_YET] * (len(inventory.ids) - len(known)))
         held = theirs[theirs >= 0]
-        for place in np.unique(held).tolist():
-            if known[place] == _NOT_YET:
-                known[place] = self._number(inventory.ids[place])
+        new = np.unique(held[np.frombuffer(known, np.int32)[held] == _NOT_YET])
+        for place, id_ in zip(new.tolist(), inventory.ids.some(new), strict=True):
+            known[place] = self._number(id_)
         found = np.minimum(theirs, -1)  # nobody, and UNPLACED, stay as they are
         if len(held):
             found[theirs >= 0] = np.frombuffer(known, np.int32)[held]

@@ -31,7 +31,7 @@ def saved() -> ResourceRows:
     models = [nightly(), SeasonalCount()]
     models[1].learn_one({"hour": 490_000, "count": 3})
     for name, model in zip(NAMES, models, strict=True):
-        number = kept.number(name)
+        (number,) = kept.numbers([name], [0])
         kept._about[number] = (0, 490_400, 7)
         kept._tables[BASELINE].put(number, model)
     kept.mark()
@@ -42,7 +42,7 @@ def saved() -> ResourceRows:
 
 def days_of(resources: Resources) -> list[bool]:
     table = resources._tables[BASELINE]
-    return [table.model(resources.number(name)).large is not None for name in NAMES]
+    return [table.model(number).large is not None for number in resources.numbers(NAMES, [0] * len(NAMES))]
 
 
 def test_a_restart_knows_the_nights_of_a_backup() -> None:
@@ -51,7 +51,7 @@ def test_a_restart_knows_the_nights_of_a_backup() -> None:
     again = Resources(Settings())
     again.load(rows, range(GROUPS))
     assert days_of(again) == [True, False]
-    assert again._tables[BASELINE].model(again.number(NAMES[0])).state() == nightly().state()
+    assert again._tables[BASELINE].model(again.numbers(NAMES, [0, 0])[0]).state() == nightly().state()
 
 
 def test_what_an_older_version_saved_is_read_without_days() -> None:

@@ -65,7 +65,7 @@ def played(shards: int) -> Estate:
     # The layer is watched from the first hour on: without a later start in the inventory all were known as long.
     for number in range(NEW):
         shard = estate.shards[estate.owner("resource", machine(number))]
-        shard.resources.number(machine(number), (HOUR + 240) * HOUR_US)
+        shard.resources.numbers([machine(number)], [(HOUR + 240) * HOUR_US])
     for hour in range(HOUR, HOUR + 240, 4):
         estate.play(hour, flows(quiet(hour, range(NEW, NEW + OLD))))
     for hour in (HOUR + 240, HOUR + 241):

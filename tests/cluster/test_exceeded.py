@@ -33,7 +33,7 @@ def test_each_bound_is_said_once_and_what_is_well_is_not() -> None:
         exceeded.look(more)
     assert len(said) == 2
     assert said[0].startswith(
-        "flows of addresses of [inventory] networks that came after the first 500,000 of them: "
+        "flows of addresses of [inventory] networks that came after the first 1,000,000 of them: "
     )
     assert said[1].startswith("of the feed tor.txt more than 1,000,000 indicators have ended")
     exceeded.look(msgspec.structs.replace(more, holders=HoldersNow(40, 38, 0, 0, 2, 1)))
