@@ -10,12 +10,14 @@ import msgspec
 import numpy as np
 
 from actors.settings import Settings
+from baselines.owned_rows import rising
 from ingest.blocks import Block, LivePartition, Partition, is_live
 from ingest.enrich import Enrichment
 from ingest.event_columns import PARTS, EventColumns
 from ingest.flows import FlowColumns
 from ingest.parts import Parts
 from ingest.records import Rejected
+from ingest.resource_ids import Ids
 from ingest.select import IRRELEVANT, Selected, prepared, relevant_rows
 from ingest.threat_intel import Indicators
 
@@ -35,7 +37,8 @@ class Told(msgspec.Struct, array_like=True):
     position: Any
     afresh: bool  # numbers of parts begin at 0 again
     parts: list[list[bytes]]  # whats, whos and wheres that are told for the first time, packed
-    names: list[str]  # of resources, told for the first time
+    names: list[str]  # of resources, told for the first time; behind them come ...
+    addresses: bytes  # ... those that are resources of their own: see `ToldIds`
     filtered_flows: dict[str, int]
     newest_us: int
     flows: int
@@ -61,7 +64,8 @@ class _Sent:
     known: tuple[dict[int, int], ...] = field(
         default_factory=lambda: ({}, {}, {})
     )  # ... each as another number
-    named: int = 0
+    resources: Any = field(default_factory=lambda: np.full(0, -1, np.int32))  # ... and of resources, by ours
+    named: int = 0  # how many of those it knows
 
 
 class FarReader:
@@ -120,7 +124,8 @@ class FarReader:
         if afresh:
             sent.parts, sent.known = block.events.parts, ({}, {}, {})
         new, columns = self._new_parts(sent, block.events)
-        chosen, names = self._chosen(sent, block)
+        chosen = self._chosen(block)
+        names, addresses = self._new_resources(sent, chosen)
         rich = Told(
             block.read,
             block.lost,
@@ -130,6 +135,7 @@ class FarReader:
             afresh,
             new,
             names,
+            addresses,
             chosen.filtered if chosen else {},
             chosen.newest_us if chosen else 0,
             chosen.read if chosen else 0,
@@ -162,25 +168,35 @@ class FarReader:
             columns[name] = np.array([known[code] for code in used], np.int32)[places]
         return told, columns
 
-    def _chosen(self, sent: _Sent, block: Block) -> tuple[Selected | None, list[str]]:
+    def _chosen(self, block: Block) -> Selected | None:
         if block.flows is None or not len(block.flows):
-            return None, []
+            return None
         about, settings = self._enrichment, self._settings
         if settings.from_telemetry:
-            return self._undecided(block.flows), []
-        chosen = prepared(
-            block.flows, about.inventory, about.indicators, settings.sampling, self._not_after_us
-        )
-        names = list(chosen.ids[sent.named :]) if len(chosen.rows) else []
-        sent.named += len(names)
-        return chosen, names
+            return self._undecided(block.flows)
+        return prepared(block.flows, about.inventory, about.indicators, settings.sampling, self._not_after_us)
+
+    def _new_resources(self, sent: _Sent, chosen: Selected | None) -> tuple[list[str], bytes]:
+        """Those that the other end does not know; the rows have its numbers then."""
+        if chosen is None or not len(chosen.ids) or not len(chosen.rows):
+            return [], b""
+        ours = chosen.rows["entity"]
+        if (more := int(ours.max()) + 1 - len(sent.resources)) > 0:
+            unknown = np.full(max(more, len(sent.resources) // 2), -1, np.int32)
+            sent.resources = np.concatenate([sent.resources, unknown])
+        new = rising(ours[sent.resources[ours] < 0])
+        sent.resources[new] = np.arange(sent.named, sent.named + len(new))
+        sent.named += len(new)
+        chosen.rows["entity"] = sent.resources[ours]
+        _, names, addresses = chosen.ids.apart(new)
+        return names, addresses.tobytes()
 
     def _undecided(self, flows: FlowColumns) -> Selected:
         """Flows that may bear on a detection: whose they are is for the router to decide, when it is settled."""
         rows = relevant_rows(flows, self._enrichment.indicators)
         left_out = {IRRELEVANT: len(flows) - len(rows)} if len(rows) < len(flows) else {}
         newest_us = flows.newest_us(self._not_after_us)
-        return Selected(rows, np.empty(0, bool), [], len(flows), left_out, newest_us)
+        return Selected(rows, np.empty(0, bool), Ids(), len(flows), left_out, newest_us)
 
 
 def _octets(packed: Packed) -> int:

@@ -14,6 +14,7 @@ from ingest.blocks import Block, Partition, is_live
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
 from ingest.parts import MAX_PARTS, Parts, What, Where, Who
+from ingest.resource_ids import ToldIds
 from ingest.select import Selected
 
 DEPTH = 3  # answers with a partition's blocks that are asked for ahead
@@ -61,7 +62,7 @@ class FarPartition:
         self._waits_at: list[Any] = []  # the position from which nothing was taken yet, if it is open there
         self._shared = shared
         self._parts = Parts()
-        self._names: list[str] = []
+        self._ids = ToldIds()
 
     def prefetch(self, position: Any = None) -> None:
         """Have the first blocks read, unless others are being read already."""
@@ -94,7 +95,7 @@ class FarPartition:
     def _open(self, position: Any) -> None:
         """Have it read from there; the two ends have nothing in common yet."""
         self._ahead.clear()
-        self._parts, self._names = Parts(), []
+        self._parts, self._ids = Parts(), ToldIds()
         self._opened += 1
         self._waits_at = [position]
         self._reader.open.remote(self._number, self._partition, position)
@@ -117,7 +118,7 @@ class FarPartition:
             self._parts = Parts()
         self._parts.extend(*self._shared.get(told.parts))
         events = EventColumns(self._parts, columns) if columns is not None else EventColumns()
-        self._names += told.names
+        self._ids.add(told.names, told.addresses)
         block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
         block.idle, block.rests, block.position = told.idle, told.rests, told.position
         block.awaited, block.soon, block.down = told.awaited, told.soon, told.down
@@ -130,7 +131,7 @@ class FarPartition:
             block.chosen = Selected(
                 rows.copy(),
                 first,
-                self._names,
+                self._ids,
                 told.flows,
                 told.filtered_flows,
                 told.newest_us,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,11 @@ import numpy.typing as npt
 from actors.keys import entity_key, group_column, shard_of
 from actors.messages import Batch, Rows
 from actors.resource_names import KIND
-from baselines.owned_rows import distinct
+from baselines.owned_rows import rising
 from ingest.inventory import Inventory
+from ingest.networks import NumberedAddresses
 from ingest.records import TRAFFIC
-from ingest.resource_ids import some_of
+from ingest.resource_ids import Ids, ToldIds, own_ids
 from ingest.told_inventory import ToldInventory
 
 Numbers = npt.NDArray[np.int32]
@@ -30,12 +30,13 @@ class FlowRoutes:
         self._inventory = inventory
         # id in lower case -> the resource's number for its shard, times the number of shards, and the shard
         self._numbers: dict[str, int] = {}
+        self._addresses = NumberedAddresses()  # the same of those that other processes told
         self._streams: dict[int, tuple[Numbers, Numbers]] = {}  # the same, by the numbers of a stream
         self._named = [0] * shards
         self._batches = [Batch() for _ in range(shards)]
         self._parts: list[list[Rows]] = [[] for _ in range(shards)]
 
-    def add(self, rows: Rows, source: str, ids: Sequence[str], stream: int = 0) -> None:
+    def add(self, rows: Rows, source: str, ids: Ids, stream: int = 0) -> None:
         """Take rows of one source, whose `entity` is a place in the stream's `ids`, which only ever grow."""
         entity = rows["entity"].astype(np.int64)
         shard_of_entity, number = self._known(entity, ids, stream)
@@ -49,9 +50,7 @@ class FlowRoutes:
                 part["source"] = len(batch.sources) - 1
                 self._parts[shard].append(part)
 
-    def _known(
-        self, entity: npt.NDArray[np.int64], ids: Sequence[str], stream: int
-    ) -> tuple[Numbers, Numbers]:
+    def _known(self, entity: npt.NDArray[np.int64], ids: Ids, stream: int) -> tuple[Numbers, Numbers]:
         nothing = np.empty(0, np.int32)
         shards, numbers = self._streams.get(stream, (nothing, nothing))
         most = int(entity.max()) + 1
@@ -65,11 +64,28 @@ class FlowRoutes:
                 len(self._streams) > MAX_STREAMS
             ):  # a file's is not needed when it is read; others are made anew
                 del self._streams[next(iter(self._streams))]
-        new = distinct(entity[shards[entity] < 0])
+        new = rising(entity[shards[entity] < 0])
         if len(new):
-            known = self._numbered(some_of(ids, new))
+            known = self._of(ids, new)
             shards[new], numbers[new] = known % len(self._batches), known // len(self._batches)
         return shards, numbers
+
+    def _of(self, ids: Ids, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """See `_numbered`, of those at these places; each file that is read elsewhere tells its own."""
+        if not isinstance(ids, ToldIds):
+            return self._numbered(ids.some(places))
+        own, names, addresses = ids.apart(places)
+        found = np.empty(len(places), np.int64)
+        found[~own] = self._numbered(names)
+        known = self._addresses.numbers(addresses["high"], addresses["low"])
+        new = np.flatnonzero(known < 0)
+        if len(new):
+            new = new[np.lexsort((addresses["low"][new], addresses["high"][new]))]
+            some = addresses[new]
+            known[new] = self._numbered(own_ids(some))
+            self._addresses.add(some["high"], some["low"], known[new])
+        found[own] = known
+        return found
 
     def _numbered(self, ids: list[str]) -> npt.NDArray[np.int64]:
         """What is known of each under `_numbers`; who is new is told to its shard."""

@@ -24,7 +24,7 @@ from actors.shard_checks import ABOUT
 from actors.shard_state import ResourceRows, within
 from actors.traffic_window import TrafficWindow
 from baselines import codec
-from baselines.owned_rows import distinct
+from baselines.owned_rows import rising
 from baselines.tally import Tally
 from detections.declare import Detection
 from detections.traffic import Traffic
@@ -249,7 +249,7 @@ class Resources:
 
     def changes(self) -> ResourceRows | None:
         """What changed since the last time."""
-        changed = distinct(np.concatenate([np.empty(0, np.int64), *self._changed]))
+        changed = rising(np.concatenate([np.empty(0, np.int64), *self._changed]))
         self._changed = []
         if not len(changed):
             return None

@@ -11,10 +11,10 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
-def distinct(owners: Ints) -> Ints:
+def rising(owners: Ints) -> Ints:
     """Each of the owners once, in rising order. By sorting: `np.unique` hashes, which is slow where most differ.
 
-    >>> distinct(np.array([3, 1, 3])).tolist()
+    >>> rising(np.array([3, 1, 3])).tolist()
     [1, 3]
     """
     ordered = np.sort(owners, kind="stable")

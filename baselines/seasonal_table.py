@@ -156,12 +156,12 @@ class SeasonalTable:
             rows["squares"] = np.where(rows["seasoned"], rows["squares"], 0.0)
             rows["seasoned"] = True
         kept = 1.0 - FORGET
-        known = exposure > 24.0
-        unseen = np.where(numbers > 0, zeros_beside_many(expected, scatter), 0.0)
-        excess = (taught - expected) ** 2 - expected + unseen * (expected * expected - expected)
-        squares = (1.0 + unseen) * expected * expected
-        rows["excess"] = np.where(known, rows["excess"] * kept + excess, rows["excess"])
-        rows["squares"] = np.where(known, rows["squares"] * kept + squares, rows["squares"])
+        if len(known := np.flatnonzero(exposure > 24.0)):
+            mean = expected[known]
+            unseen = np.where(numbers[known] > 0, zeros_beside_many(mean, scatter[known]), 0.0)
+            excess = (taught[known] - mean) ** 2 - mean + unseen * (mean * mean - mean)
+            rows["excess"][known] = rows["excess"][known] * kept + excess
+            rows["squares"][known] = rows["squares"][known] * kept + (1.0 + unseen) * mean * mean
         rows["counts"], rows["exposure"] = counts * kept + taught, exposure * kept + profile
         rows["first"] = np.where(rows["first"] == NEVER, hour, rows["first"])
         rows["last"] = hour
@@ -171,8 +171,9 @@ class SeasonalTable:
         """`SeasonalCount._remember` of each."""
         having = owners[self._days.having(owners)]
         self._days.rows["active"][self._days.reach(having)] += 1
-        mean = self.mean(owners, hour, profile)
-        wild = (numbers > TIMES * mean + MORE) & (self.hours_learned(owners, hour) >= HOURS_TO_KNOW)
+        known = self.hours_learned(owners, hour) >= HOURS_TO_KNOW
+        owners, numbers = owners[known], numbers[known]
+        wild = numbers > TIMES * self.mean(owners, hour, profile) + MORE
         owners, numbers = owners[wild], numbers[wild]
         rare = self._own_tails(owners, numbers, hour, profile, dispersion) < RARE
         for owner, number in zip(owners[rare].tolist(), numbers[rare].tolist(), strict=True):

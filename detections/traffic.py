@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from baselines.owned_rows import distinct
+from baselines.owned_rows import rising
 from baselines.seasonal_table import SeasonalTable
 from detections.view import Flat, Peer, Seasons
 from ingest.records import SERVICE_PORTS, SERVICES, address_text
@@ -80,7 +80,7 @@ class Traffic:
 
     def active(self) -> Ints:
         """All entities with traffic, in rising order."""
-        return distinct(np.concatenate([self.known["entity"], self.listed["entity"]]).astype(np.int64))
+        return rising(np.concatenate([self.known["entity"], self.listed["entity"]]).astype(np.int64))
 
     def connections(self, entities: Ints) -> Ints:
         """Connections on services of each."""

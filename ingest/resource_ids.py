@@ -1,4 +1,4 @@
-"""The ids of an inventory's resources, by number: those of its file, and behind them those of addresses.
+"""The ids of resources, by number: those that an inventory's file names, and those of addresses.
 
 An address that is a resource of its own is known by itself, so its id is made when it is asked for: of a million
 of them none is kept as text.
@@ -11,20 +11,24 @@ from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.networks import MAPPED, WORD, Indexes, Words
 from ingest.records import address_text
 
+OWN = np.dtype([("high", "<u8"), ("low", "<u8")])  # an address that is a resource of its own
+Addresses = NDArray[np.void]
 
-class ResourceIds(Sequence[str]):
+
+class Ids(Sequence[str]):
     """Grows at its end."""
 
-    def __init__(self, named: list[str]) -> None:
-        self._named = named
-        self._high, self._low = array("Q"), array("Q")
+    def __init__(self, named: list[str] | None = None) -> None:
+        self._named: list[str] = [] if named is None else named
+        self._own = bytearray()
 
     def __len__(self) -> int:
-        return len(self._named) + len(self._low)
+        return len(self._named) + len(self._own) // OWN.itemsize
 
     @overload
     def __getitem__(self, place: int) -> str: ...
@@ -41,27 +45,64 @@ class ResourceIds(Sequence[str]):
 
     __hash__ = None  # type: ignore[assignment]  # as of a list
 
+    def _places(self, numbers: Indexes) -> Indexes:
+        """Where each is: its place among those with a name, or behind these that among the addresses."""
+        return numbers
+
+    def apart(self, numbers: Indexes) -> tuple[NDArray[np.bool_], list[str], Addresses]:
+        """Which of the numbers are addresses; the names of the others; and the addresses."""
+        places, named = self._places(numbers), len(self._named)
+        own = places >= named
+        names = [self._named[place] for place in places[~own].tolist()]
+        return own, names, np.frombuffer(self._own, OWN)[places[own] - named]
+
+    def some(self, numbers: Indexes) -> list[str]:
+        """The ids with these numbers, all of which are there."""
+        own, names, addresses = self.apart(numbers)
+        if not len(addresses):
+            return names
+        texts = own_ids(addresses)
+        if not names:
+            return texts
+        of_names, of_addresses = iter(names), iter(texts)
+        return [next(of_addresses if one else of_names) for one in own.tolist()]
+
+
+class ResourceIds(Ids):
+    """Of an inventory: those of its file, and behind them those of addresses."""
+
+    def name(self, id_: str) -> None:
+        """One more, which no address is."""
+        self._named.append(id_)
+
     def add(self, high: Words, low: Words) -> None:
         """Addresses, of which each gets the next number."""
-        self._high.frombytes(high.astype(np.uint64).tobytes())
-        self._low.frombytes(low.astype(np.uint64).tobytes())
-
-    def some(self, places: Indexes) -> list[str]:
-        """The ids with these numbers, all of which are there."""
-        named = len(self._named)
-        if not self._low or not len(places) or places.max() < named:
-            return [self._named[place] for place in places.tolist()]
-        own = places[places >= named] - named
-        texts = own_ids(*(np.frombuffer(words, np.uint64)[own] for words in (self._high, self._low)))
-        if len(own) == len(places):
-            return texts
-        rest = iter(texts)
-        return [self._named[place] if place < named else next(rest) for place in places.tolist()]
+        rows = np.empty(len(low), OWN)
+        rows["high"], rows["low"] = high, low
+        self._own += rows.tobytes()
 
 
-def some_of(ids: Sequence[str], places: Indexes) -> list[str]:
-    """The ids with these numbers; together, where they have to be made."""
-    return ids.some(places) if isinstance(ids, ResourceIds) else [ids[place] for place in places.tolist()]
+class ToldIds(Ids):
+    """Of those that another process tells: by its numbers, in the order in which they are told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._behind = array("q")  # place of each among those with a name; of an address ~ its place
+
+    def __len__(self) -> int:
+        return len(self._behind)
+
+    def add(self, names: list[str], addresses: bytes) -> None:
+        """Names, and behind them addresses (octets of `OWN`), of which each gets the next number."""
+        own = len(self._own) // OWN.itemsize
+        self._behind.extend(range(len(self._named), len(self._named) + len(names)))
+        self._behind.extend(range(~own, ~(own + len(addresses) // OWN.itemsize), -1))
+        self._named += names
+        self._own += addresses
+
+    def _places(self, numbers: Indexes) -> Indexes:
+        behind = np.frombuffer(self._behind, np.int64)[numbers]
+        return np.where(behind < 0, len(self._named) + ~behind, behind)
 
 
 def own_id(address: int) -> str:
@@ -73,8 +114,9 @@ def own_id(address: int) -> str:
     return f"ip:{address_text(address >> 64, address & WORD)}"
 
 
-def own_ids(high: Words, low: Words) -> list[str]:
+def own_ids(addresses: Addresses) -> list[str]:
     """The same for many, quick for IPv4."""
+    high, low = addresses["high"], addresses["low"]
     if high.any() or (low >> np.uint64(32) != MAPPED >> 32).any():
         return [own_id(a << 64 | b) for a, b in zip(high.tolist(), low.tolist(), strict=True)]
     octets = low.astype(">u4").view(np.uint8).reshape(-1, 4)

@@ -5,7 +5,6 @@ Everything is decided for a whole block of flows at a time, and columns are made
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ from ingest.flow_relevant import SIDES, Listed, Mask, Relevant, Words, relevant,
 from ingest.flows import Column, FlowColumns, Index
 from ingest.inventory import MAX_SEEN, UNPLACED
 from ingest.records import FLOW, TRAFFIC
+from ingest.resource_ids import Ids
 
 IRRELEVANT = "flows that are no SSH, no RDP and touch no listed address"
 NOBODY = "flows between addresses that no resource held"
@@ -29,7 +29,7 @@ class Holders(Protocol):
     """The part of the inventory that is needed here."""
 
     @property
-    def ids(self) -> Sequence[str]: ...
+    def ids(self) -> Ids: ...
 
     def holders(self, high: Words, low: Words, at_us: Any) -> npt.NDArray[np.int32]: ...
 
@@ -40,7 +40,7 @@ class Selected:
 
     rows: npt.NDArray[np.void]
     first: Mask
-    ids: Sequence[str]  # `entity` indexes this
+    ids: Ids  # `entity` indexes this
     read: int
     filtered: dict[str, int]
     newest_us: int = 0  # greatest end of any of the flows, up to the limit that was asked for

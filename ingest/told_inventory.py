@@ -17,6 +17,7 @@ from ingest.inventory import Inventory
 from ingest.inventory_file import Claims
 from ingest.networks import Indexes, NumberedAddresses, Words, parse_network, words
 from ingest.records import HOUR_US
+from ingest.resource_ids import ResourceIds
 from ingest.told_holders import Spans
 
 _NOT_YET = -2
@@ -26,7 +27,7 @@ class ToldInventory:
     """An `Inventory` for who looks addresses up, over the one that the configuration gives."""
 
     def __init__(self, given: Inventory) -> None:
-        self.ids: list[str] = []
+        self.ids = ResourceIds([])
         self._given, self._told = given, Inventory()
         self._named = len(given.ids)  # resources of its file; addresses of its networks come behind
         self._since_us: dict[str, int] = {}
@@ -91,7 +92,7 @@ class ToldInventory:
     def _number(self, id_: str) -> int:
         number = self._numbers.setdefault(id_.lower(), len(self.ids))
         if number == len(self.ids):
-            self.ids.append(id_)
+            self.ids.name(id_)
         return number
 
     def held_whole_hour(self, resource_id: str, address: str, hour_start_us: int) -> bool:

@@ -22,6 +22,7 @@ from ingest.blocks import Block
 from ingest.event_columns import EventColumns
 from ingest.positions import GrowingPosition
 from ingest.records import TRAFFIC
+from ingest.resource_ids import Ids
 from tests.actors.running import MINUTE_US, TOR, Replayed, at, enrichment, event
 from tests.actors.test_live import LIVE, Growing, take, told
 
@@ -171,7 +172,7 @@ def test_streams_of_flows_that_are_over_are_forgotten(monkeypatch: pytest.Monkey
     rows = np.zeros(2, TRAFFIC)
     rows["entity"] = 0, 1
     for stream in range(10):
-        routes.add(rows.copy(), "x", ["/vm/a", "/vm/b"], stream)
+        routes.add(rows.copy(), "x", Ids(["/vm/a", "/vm/b"]), stream)
     assert len(routes._streams) == 3
     assert sum(len(batch.rows) for _, batch in routes.take()) == 20
 
