@@ -1,0 +1,105 @@
+"""Which resource a flow is of must not hang on who read its file; and a file tells of its own resources alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actors.far_reader import FarReader
+from actors.far_reading import FarPartition, SharedParts
+from actors.flow_routes import FlowRoutes
+from actors.resources import Resources
+from actors.settings import Settings
+from ingest.enrich import Enrichment
+from ingest.inventory import Inventory
+from ingest.records import TRAFFIC
+from ingest.resource_ids import Ids
+from ingest.sources import FlowFile
+from tests.actors.running import MACHINES, enrichment
+from tests.actors.test_far_reading import Far
+from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
+
+SETTINGS = Settings(shards=2)
+NAMED = list(MACHINES[:2])
+HEADER = "ip,resource_id,start,end\n"
+
+
+def some_named(folder: Path) -> Enrichment:
+    """Two machines with a name, and a network of which each address is a resource."""
+    (folder / "inventory.csv").write_text(HEADER + "".join(f"{ip},/VM/{ip},,\n" for ip in NAMED))
+    inventory, _ = Inventory.read(folder / "inventory.csv", ["10.0.0.0/16"])
+    plain = enrichment()
+    return Enrichment(inventory, plain.indicators, plain.geography)
+
+
+def flow_file(path: Path, *addresses: str) -> FlowFile:
+    flows = b"".join(record(destination=ip, ports=(n, 22)) for n, ip in enumerate(addresses))
+    path.write_bytes(message(template(256, PLAIN)) + message(a_set(256, flows), sequence=0))
+    return FlowFile(path)
+
+
+def test_a_file_tells_only_the_resources_that_its_flows_are_of(tmp_path: Path) -> None:
+    """Each file after a reader's first would else tell all that the reader knows: a million of them, of every hour's file."""
+    far = Far()
+    far.reader = FarReader(SETTINGS, some_named(tmp_path))
+    far.open._call, far.next._call = far.reader.open, far.reader.next
+    told = {}
+    for number, own in enumerate((["10.0.7.1", NAMED[1], "10.0.7.2"], ["10.0.7.2", "10.0.7.3"])):
+        partition = flow_file(tmp_path / f"{number}.ipfix", *own)
+        far_one = FarPartition(far, number, partition, SharedParts(), far.get)
+        chosen = [block.chosen for block in far_one.blocks() if block.chosen is not None]
+        told[number] = sorted(chosen[-1].ids)
+        held = [one.ids[entity] for one in chosen for entity in one.rows["entity"].tolist()]
+        assert sorted(held) == told[number]
+    assert told == {0: [f"/VM/{NAMED[1]}", "ip:10.0.7.1", "ip:10.0.7.2"], 1: ["ip:10.0.7.2", "ip:10.0.7.3"]}
+
+
+def rows(*entities: int) -> np.ndarray:
+    some = np.zeros(len(entities), TRAFFIC)
+    some["entity"] = entities
+    return some
+
+
+@pytest.mark.parametrize("shards", [1, 2, 7])
+def test_a_resource_has_one_number_whichever_file_tells_it(tmp_path: Path, shards: int) -> None:
+    """Two numbers would be two resources, each with half of the flows."""
+    about = some_named(tmp_path)
+    readers = [FarReader(SETTINGS, about), FarReader(SETTINGS, some_named(tmp_path))]
+    addresses = ["10.0.7.1", NAMED[1], "10.0.7.2", "10.0.9.9", NAMED[0]]
+    routes = FlowRoutes(about.inventory, shards)
+    streams = []
+    for number, (reader, order) in enumerate(zip(readers, (1, -1), strict=True)):
+        far = Far()
+        far.reader = reader
+        far.open._call, far.next._call = reader.open, reader.next
+        partition = flow_file(tmp_path / f"{number}.ipfix", *addresses[::order])
+        blocks = FarPartition(far, number, partition, SharedParts(), far.get).blocks()
+        streams += [block.chosen for block in blocks if block.chosen is not None and len(block.chosen.rows)]
+    here = Ids(["IP:10.0.7.1", f"/vm/{NAMED[0]}"])  # as who reads it in this process, or telemetry, has them
+    for chosen in streams:
+        routes.add(chosen.rows.copy(), "x", chosen.ids, chosen.stream)
+    routes.add(rows(0, 1), "y", here)
+    batches = dict(routes.take())
+    told = sorted(id_.lower() for batch in batches.values() for id_ in batch.ids)
+    expected = [f"/vm/{ip}" for ip in NAMED] + ["ip:10.0.7.1", "ip:10.0.7.2", "ip:10.0.9.9"]
+    assert told == sorted(expected)
+    counted = {
+        batch.ids[number].lower(): int(np.count_nonzero(batch.rows["entity"] == number))
+        for batch in batches.values()
+        for number in range(len(batch.ids))
+    }
+    assert counted == {name: 3 if name in ("ip:10.0.7.1", f"/vm/{NAMED[0]}") else 2 for name in expected}
+
+
+def test_many_resources_may_come_at_once_and_some_of_them_twice() -> None:
+    """The first word on when a resource was there counts, as if they came one by one."""
+    many, resources = [f"/vm/{number}" for number in range(9_000)], Resources(SETTINGS)
+    assert resources.numbers(["/vm/1", "/vm/0", "/VM/1"], [5, 6, 7]) == [0, 1, 0]
+    numbers = resources.numbers([*many, "/VM/8999"], [*range(9_000), 1])
+    assert numbers[:3] == [1, 0, 2]
+    assert numbers[-1] == numbers[-2] == 8_999
+    assert resources.named_as(0) == ("/vm/1", 5)
+    assert resources.named_as(8_999) == ("/vm/8999", 8_999)
+    assert len(resources) == 0, "they are named, not met"
