@@ -60,9 +60,7 @@ class FlowRoutes:
             numbers = np.append(numbers, np.zeros(more, np.int32))
             self._streams.pop(stream, None)
             self._streams[stream] = shards, numbers
-            if (
-                len(self._streams) > MAX_STREAMS
-            ):  # a file's is not needed when it is read; others are made anew
+            if len(self._streams) > MAX_STREAMS:  # of files that are read; another one is made anew
                 del self._streams[next(iter(self._streams))]
         new = rising(entity[shards[entity] < 0])
         if len(new):
