@@ -106,16 +106,21 @@ class Inventory:
 
     def _intern(self, high: Words, low: Words) -> Indexes:
         """Indexes of addresses that are resources of their own; new ones become known."""
-        high, low, place = distinct(high, low)
         found = self._seen.numbers(high, low)
-        new = np.flatnonzero(found < 0)
-        room = MAX_SEEN - len(self._seen)
-        found[new[room:]] = UNPLACED
-        new = new[:room]
-        if len(new):
-            found[new] = np.arange(len(self.ids), len(self.ids) + len(new))
-            self._seen.add(high[new], low[new], found[new])
-            self.ids.add(high[new], low[new])
+        unknown = np.flatnonzero(found < 0)
+        if len(unknown):
+            found[unknown] = self._become_known(high[unknown], low[unknown])
+        return found
+
+    def _become_known(self, high: Words, low: Words) -> Indexes:
+        high, low, place = distinct(high, low)
+        found = np.full(len(low), UNPLACED)
+        room = max(0, MAX_SEEN - len(self._seen))
+        high, low = high[:room], low[:room]
+        if len(low):
+            found[:room] = new = np.arange(len(self.ids), len(self.ids) + len(low))
+            self._seen.add(high, low, new)
+            self.ids.add(high, low)
         return found[place]
 
     # Single resources and addresses
