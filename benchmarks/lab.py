@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import inputs, log_inputs, sign_in_inputs
 from benchmarks.inputs import Input
 from benchmarks.record import Row
-from benchmarks.running import CommandError, Run, best, run
+from benchmarks.running import CommandError, Run, best, best_of_each, run
 
 SMALL = 100  # records of the run that shows the start
 LEAST = 1.2  # whole run to its start: below, the file is too short to say anything
@@ -110,9 +110,22 @@ class Lab:
         shards = None if shards == os.cpu_count() else shards  # which is what it takes by itself
         key = (case, runtime, shards)
         if key not in self._speeds:
-            given = inputs.repeated(self.input(case), TIMES[case]) if case in TIMES else self.input(case)
-            self._speeds[key] = self.speed_over(given, runtime, shards)
+            self._speeds[key] = self.speed_over(self._long(case), runtime, shards)
         return self._speeds[key]
+
+    def speeds(self, case: str, *runtimes: str) -> list[Speed]:
+        """The same of several runtimes, in turn."""
+        self.in_time()
+        given = self._long(case)
+        say(f"{given.name}, {given.records:,} records: redshank, {' and '.join(runtimes)} in turn")
+        wholes = best_of_each([self.command(given.paths, runtime) for runtime in runtimes], self.times)
+        for runtime, whole in zip(runtimes, wholes, strict=True):
+            check(given, redshank_counts(whole), f"redshank ({runtime})")
+            self._speeds[case, runtime, None] = Speed(given, whole, self._start(runtime, None))
+        return [self._speeds[case, runtime, None] for runtime in runtimes]
+
+    def _long(self, case: str) -> Input:
+        return inputs.repeated(self.input(case), TIMES[case]) if case in TIMES else self.input(case)
 
     def speed_over(
         self, given: Input, runtime: str, shards: int | None = None, times: int | None = None
@@ -135,7 +148,7 @@ class Lab:
             self._starts[key] = min(runs, key=lambda one: one.seconds)
         return self._starts[key]
 
-    def command(self, paths: Sequence[Path], runtime: str, shards: int | None) -> list[str | Path]:
+    def command(self, paths: Sequence[Path], runtime: str, shards: int | None = None) -> list[str | Path]:
         """`redshank detect` from the files to a file of alerts."""
         redshank = Path(sys.executable).with_name("redshank")
         alerts = paths[0].parent / "alerts.jsonl"

@@ -81,10 +81,16 @@ def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int, resource.struct
 
 def best(command: Sequence[str | Path], times: int) -> Run:
     """The quickest of several runs: what disturbs a run only ever makes it longer. A long run is not repeated."""
-    runs: list[Run] = []
-    while len(runs) < times and sum(one.seconds for one in runs) < ENOUGH_S:
-        runs.append(run(command))
-    return min(runs, key=lambda one: one.seconds)
+    return best_of_each([command], times)[0]
+
+
+def best_of_each(commands: Sequence[Sequence[str | Path]], times: int) -> list[Run]:
+    """The same of several commands that take turns: a machine that is slow for a minute is slow for all of them."""
+    runs: list[list[Run]] = [[] for _ in commands]
+    while len(runs[0]) < times and max(sum(one.seconds for one in some) for some in runs) < ENOUGH_S:
+        for some, command in zip(runs, commands, strict=True):
+            some.append(run(command))
+    return [min(some, key=lambda one: one.seconds) for some in runs]
 
 
 def module(name: str, *arguments: str | Path) -> list[str | Path]:

@@ -1,9 +1,9 @@
 """Records a second, from bytes in files to alerts, on both runtimes, and the CPU seconds that they cost.
 
-Each figure is the least time of two whole runs of `redshank detect` (of one, if that is long) less the least of
-three over files of 100 records of each kind, so that the start of the process, of the feed and of Ray is not
-counted; it is shown by itself. Where a run is hardly longer than its start there is no figure: then the files are
-too short to say anything. How CPU seconds are counted is said in `benchmarks.running`.
+Each figure is the least time of two whole runs of `redshank detect` (of one, if that is long), for which Ray and the
+loop take turns, less the least of three over files of 100 records of each kind, so that the start of the process, of
+the feed and of Ray is not counted; it is shown by itself. Where a run is hardly longer than its start there is no
+figure: then the files are too short to say anything. How CPU seconds are counted is said in `benchmarks.running`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def rows(lab: Lab) -> Iterator[Row]:
 
 def of(lab: Lab, case: str) -> Iterator[Row]:
     """One case on both runtimes."""
-    ray, loop = lab.speed(case, "ray"), lab.speed(case, "loop")
+    ray, loop = lab.speeds(case, "ray", "loop")
     about = unmeasured(ray.per_second, f"{ray.input.records:,} records, {ray.input.octets / 1e6:,.0f} MB")
     yield figure(NAME, case, "Ray", ray.per_second, "records/s", GOALS.get(case), note=about)
     yield figure(NAME, case, "plain loop", loop.per_second, "records/s")
