@@ -68,6 +68,34 @@ def _handlers_kept() -> Iterator[None]:
     raise InterruptedError("it was told to stop while it started")
 
 
+# What Ray starts beside its own work: a dashboard's server although none is wanted, what asks a cloud for more
+# machines, and what sends workers' output to the driver, which we don't have sent. 2 s of a start and of an end,
+# and 250 MB. There is no public way to do without.
+_NEEDLESS = ("start_api_server", "start_monitor", "start_log_monitor")
+
+
+@contextmanager
+def _lean() -> Iterator[None]:
+    """A local Ray begins without what nobody needs of it; where a Ray has no such methods it begins as it is."""
+    from ray._private.node import Node
+
+    given = {name: getattr(Node, name, None) for name in _NEEDLESS}
+
+    def nothing(node: Any, **_: Any) -> None:
+        node._webui_url = ""  # as of a Ray without a dashboard
+
+    if not all(given.values()):
+        yield
+        return
+    try:
+        for name in given:
+            setattr(Node, name, nothing)
+        yield
+    finally:
+        for name, method in given.items():
+            setattr(Node, name, method)
+
+
 def started_again(address: str | None) -> Any:
     """Ray, after it has died. What keeps it from coming up, a busy machine say, may be over when it is tried again."""
     try:
@@ -116,8 +144,9 @@ def _init(ray: Any, address: str | None) -> None:
         # "local": without it Ray joins whatever cluster it last heard of, a dead one too.
         about |= {"address": "local", "include_dashboard": False}
         try:
-            ray.init(**about)
-        except Exception:
+            with _lean():
+                ray.init(**about)
+        except Exception:  # the second time with all that Ray has, should it be that
             ray.shutdown()
             ray.init(**about)
 
