@@ -15,6 +15,7 @@ from cluster.simulating import run as simulate
 SCRIPT = """
 import sys, time, json
 from pathlib import Path
+import ray
 from ray.cluster_utils import Cluster
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
@@ -36,9 +37,12 @@ with ExitStack() as stack:
         progress = run.advance(20)
     killed = 0
     while nodes and not progress.done:
-        cluster.remove_node(nodes.pop(), allow_graceful=False)
+        node, deaths = nodes.pop(), run.deaths
+        cluster.remove_node(node, allow_graceful=False)
         killed += 1
-        deaths = run.deaths
+        # Until Ray knows of it, what was on the node may live on, on a busy machine to the end of the run.
+        while any(one["Alive"] and one["NodeID"] == node.node_id for one in ray.nodes()):
+            time.sleep(0.1)
         end = time.monotonic() + 60
         while run.deaths == deaths and not progress.done and time.monotonic() < end:
             progress = run.advance(5)
