@@ -132,7 +132,8 @@ class RayRuntime:
 
     def _in_turn(self, kind: type) -> Any:
         """The next node for an actor of a kind. Ray's own 'SPREAD' may put all of a kind on one; a node without
-        processors, as a head often is, has none of them. Where the node dies, another will do."""
+        processors, as a head often is, has none of them. Hard, as who asks for no processor is put anywhere by a soft
+        one. Where the node dies, so does the actor, and all begin again on those that are left."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         nodes = [one for one in self._ray.nodes() if one["Alive"]]
@@ -140,7 +141,7 @@ class RayRuntime:
         if not workers:
             return "SPREAD"
         turn = self._turns[kind] = self._turns.get(kind, -1) + 1
-        return NodeAffinitySchedulingStrategy(workers[turn % len(workers)], soft=True)
+        return NodeAffinitySchedulingStrategy(workers[turn % len(workers)], soft=False)
 
     def _load(self, standing: Standing, parts: list[Any]) -> None:
         closed, moved = standing.router.get("closed_until") or 0, standing.shards != self._settings.shards

@@ -109,7 +109,7 @@ for ports in ((), (("127.0.0.1", int(sys.argv[2])),)):
     alive = [one for one in actors().values() if one["State"] == "ALIVE"]
     nodes = lambda kind: [one["Address"]["NodeID"] for one in alive if kind in one["ActorClassName"]]
     found[len(ports)] = {"readers": [one == here for one in nodes("RemoteReader")],
-                         "nodes of shards": len(set(nodes("RemoteShard")))}
+                         "shards by node": sorted(map(nodes("RemoteShard").count, set(nodes("RemoteShard"))))}
     runtime.stop()
 print(json.dumps(found))
 """
@@ -131,5 +131,7 @@ def test_ports_are_listened_on_where_the_driver_is_and_shards_are_spread(tmp_pat
     assert done.returncode == 0, done.stderr[-3_000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["1"]["readers"] == [True] * 3
-    assert False in found["0"]["readers"], "else they are spread, as the shards are"
-    assert found["1"]["nodes of shards"] > 1, "though the cluster is named by RAY_ADDRESS"
+    assert found["0"]["readers"] == [False] * 3, "else they are where there are processors, as the shards are"
+    assert [one["shards by node"] for one in found.values()] == [[1, 2]] * 2, (
+        "and the cluster is named by RAY_ADDRESS"
+    )
