@@ -66,10 +66,9 @@ class Resources:
                 self._about = np.concatenate([self._about, more])
             self._about[known:most] = (0, UNMET, 0)
             told, since = np.array(numbers, np.int64), np.array(since_us, np.int64)
-            new = told >= known
-            self._about["since_us"][told[new][::-1]] = since[new][
-                ::-1
-            ]  # of one that is there twice the first counts
+            # Backwards, as of one that is there twice the first word counts.
+            new = np.flatnonzero(told >= known)[::-1]
+            self._about["since_us"][told[new]] = since[new]
         return numbers
 
     def named_as(self, number: int) -> tuple[str, int]:

@@ -132,8 +132,8 @@ class RayRuntime:
 
     def _in_turn(self, kind: type) -> Any:
         """The next node for an actor of a kind. Ray's own 'SPREAD' may put all of a kind on one; a node without
-        processors, as a head often is, has none of them. Hard, as who asks for no processor is put anywhere by a soft
-        one. Where the node dies, so does the actor, and all begin again on those that are left."""
+        processors, as a head often is, has none of them. Ray heeds only a hard wish of an actor that asks
+        for no processor. Where the node dies, so does the actor, and all begin again on those that are left."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         nodes = [one for one in self._ray.nodes() if one["Alive"]]
