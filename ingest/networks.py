@@ -23,7 +23,10 @@ FOREVER_US = 2**63 - 1  # end of what has no end
 WORD = 0xFFFF_FFFF_FFFF_FFFF
 MAPPED = 0xFFFF << 32  # IPv4 in IPv6
 _END = 1 << 128
-FEW = 8_192  # addresses that stand apart before it is worth while to put them among the others
+FEW, SHARE = (
+    8_192,
+    16,
+)  # so many addresses, and one of so many more, stand apart before they are put among the others
 
 
 class Network(NamedTuple):
@@ -130,7 +133,7 @@ def distinct(high: Words, low: Words) -> tuple[Words, Words, Indexes]:
 class NumberedAddresses:
     """Addresses with a number each, that become more and more.
 
-    Those that came last stand apart until they are many, so that one more costs the same however many there are.
+    Those that came last stand apart until they are many, so that one more costs little however many there are.
     """
 
     def __init__(self) -> None:
@@ -150,7 +153,7 @@ class NumberedAddresses:
     def add(self, high: Words, low: Words, numbers: Indexes) -> None:
         """Addresses that have none yet, in rising order."""
         self._last = self._last.with_more(high, low, numbers)
-        if len(self._last) > FEW + len(self._all) // 4:
+        if len(self._last) > FEW + len(self._all) // SHARE:
             last, self._last = self._last, _Numbered()
             self._all = self._all.with_more(last.addresses.high, last.addresses.low, last.of)
 
