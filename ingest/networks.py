@@ -23,10 +23,8 @@ FOREVER_US = 2**63 - 1  # end of what has no end
 WORD = 0xFFFF_FFFF_FFFF_FFFF
 MAPPED = 0xFFFF << 32  # IPv4 in IPv6
 _END = 1 << 128
-FEW, SHARE = (
-    8_192,
-    16,
-)  # so many addresses, and one of so many more, stand apart before they are put among the others
+# Addresses that come stand apart until they are so many, and one of so many more: then they are put among the others.
+FEW, SHARE = 8_192, 16
 
 
 class Network(NamedTuple):
