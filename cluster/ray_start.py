@@ -69,7 +69,7 @@ def _handlers_kept() -> Iterator[None]:
 
 
 # What Ray starts beside its own work: a dashboard's server although none is wanted, what asks a cloud for more
-# machines, and what sends workers' output to the driver, which we don't have sent. 2 s of a start and of an end,
+# machines, and what sends workers' output to the driver, which we don't have sent. 1.6 s of a start and an end,
 # and 150 MB. There is no public way to do without.
 _NEEDLESS = ("start_api_server", "start_monitor", "start_log_monitor")
 
