@@ -10,21 +10,22 @@ import msgspec
 import numpy as np
 
 from actors.settings import Settings
+from actors.sifted import Sifted, as_one, follows, sifted
 from baselines.owned_rows import rising
 from ingest.blocks import Block, LivePartition, Partition, is_live
 from ingest.enrich import Enrichment
 from ingest.event_columns import PARTS, EventColumns
 from ingest.flows import FlowColumns
 from ingest.parts import Parts
-from ingest.records import Rejected
+from ingest.records import TRAFFIC, Rejected
 from ingest.resource_ids import Ids
-from ingest.select import IRRELEVANT, Selected, prepared, relevant_rows
+from ingest.select import IRRELEVANT, Selected, relevant_rows, selected
 from ingest.threat_intel import Indicators
 
 # An answer holds several blocks, until they are so many or have so many octets: a call to another process costs
 # as much as some thousand records. A live partition's come one at a time: they are to be there soon.
-BLOCKS = 8
-OCTETS = 1 << 20
+BLOCKS = 16
+OCTETS = 5 << 19
 
 
 class Told(msgspec.Struct, array_like=True):
@@ -49,6 +50,7 @@ class Told(msgspec.Struct, array_like=True):
     down: bool
     quiet_us: int
     whose: bool = True  # it is decided which resource's the rows are; else they are flows as they came
+    blocks: int = 1  # see `Block`
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -105,26 +107,38 @@ class FarReader:
     def next(self, number: int, not_after_us: int | None) -> list[Packed]:
         """The partition's next blocks; none at its end. Flows after the given time have a wrong clock."""
         self._not_after_us = not_after_us
-        most, octets, some = 1 if number in self._live else BLOCKS, 0, list[Packed]()
-        while len(some) < most and octets < OCTETS and (packed := self._next(number)) is not None:
-            some.append(packed)
-            octets += _octets(packed)
-        return some
+        if (sent := self._open.get(number)) is None:
+            return []
+        most, octets, read = 1 if number in self._live else BLOCKS, 0, 0
+        some, run = list[Packed](), list[Sifted]()
+        while read < most and octets < OCTETS and (block := self._next(number, sent)) is not None:
+            one, read = self._sifted(block), read + 1
+            octets += _octets(one)
+            if run and not follows(one, run, self._settings.lateness_us):
+                some.append(self._pack(sent, as_one(run)))
+                run = []
+            run.append(one)
+        return [*some, self._pack(sent, as_one(run))] if run else some
 
-    def _next(self, number: int) -> Packed | None:
-        sent = self._open.get(number)
-        block = next(sent.blocks, None) if sent is not None else None
+    def _next(self, number: int, sent: _Sent) -> Block | None:
+        block = next(sent.blocks, None)
         if block is None or block.rests:  # it is begun again as another one
             self._open.pop(number, None)
             self._live.pop(number, None)
-        return self._pack(sent, block) if sent is not None and block is not None else None
+        return block
 
-    def _pack(self, sent: _Sent, block: Block) -> Packed:
+    def _sifted(self, block: Block) -> Sifted:
+        if self._settings.from_telemetry:  # whose flows are is decided later, block by block
+            return Sifted(block)
+        return sifted(block, self._enrichment.indicators, self._not_after_us)
+
+    def _pack(self, sent: _Sent, whole: Sifted) -> Packed:
+        block = whole.block
         afresh = bool(len(block.events)) and sent.parts is not block.events.parts
         if afresh:
             sent.parts, sent.known = block.events.parts, ({}, {}, {})
         new, columns = self._new_parts(sent, block.events)
-        chosen = self._chosen(block)
+        chosen = self._chosen(whole)
         names, addresses = self._new_resources(sent, chosen)
         rich = Told(
             block.read,
@@ -146,6 +160,7 @@ class FarReader:
             block.down,
             block.quiet_us,
             not (chosen and self._settings.from_telemetry),
+            block.blocks,
         )
         return (
             _encode(rich),
@@ -168,13 +183,14 @@ class FarReader:
             columns[name] = np.array([known[code] for code in used], np.int32)[places]
         return told, columns
 
-    def _chosen(self, block: Block) -> Selected | None:
-        if block.flows is None or not len(block.flows):
+    def _chosen(self, whole: Sifted) -> Selected | None:
+        if whole.block.flows is not None and len(whole.block.flows):
+            return self._undecided(whole.block.flows)
+        if whole.found is None:
             return None
-        about, settings = self._enrichment, self._settings
-        if settings.from_telemetry:
-            return self._undecided(block.flows)
-        return prepared(block.flows, about.inventory, about.indicators, settings.sampling, self._not_after_us)
+        chosen = selected(whole.found, whole.flows, self._enrichment.inventory, 0, self._settings.sampling)
+        chosen.newest_us = whole.newest_us
+        return chosen
 
     def _new_resources(self, sent: _Sent, chosen: Selected | None) -> tuple[list[str], bytes]:
         """Those that the other end does not know; the rows have its numbers then."""
@@ -199,10 +215,12 @@ class FarReader:
         return Selected(rows, np.empty(0, bool), Ids(), len(flows), left_out, newest_us)
 
 
-def _octets(packed: Packed) -> int:
-    rich, columns, rows, _ = packed
-    arrays = [*(columns or {}).values(), *(() if rows is None else (rows,))]
-    return len(rich) + sum(int(array.nbytes) for array in arrays)
+def _octets(one: Sifted) -> int:
+    """About as many are sent for it: each flow that stays comes to a row or two, or to none."""
+    events, flows = one.block.events, one.block.flows
+    of_events = sum(int(column.nbytes) for column in events.columns.values()) if len(events) else 0
+    many = len(one.found.flows) if one.found is not None else 0 if flows is None else len(flows)
+    return of_events + many * TRAFFIC.itemsize
 
 
 def distinct(codes: Any, most: int) -> tuple[list[int], Any]:

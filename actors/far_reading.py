@@ -122,14 +122,14 @@ class FarPartition:
         block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
         block.idle, block.rests, block.position = told.idle, told.rests, told.position
         block.awaited, block.soon, block.down = told.awaited, told.soon, told.down
-        block.quiet_us = told.quiet_us
+        block.quiet_us, block.blocks = told.quiet_us, told.blocks
         if rows is not None and not told.whose:
             block.flows, block.newest_us = FlowColumns.of_rows(rows.copy()), told.newest_us
             for reason, number in told.filtered_flows.items():
                 block.filtered[reason] = block.filtered.get(reason, 0) + number
         elif rows is not None:
             block.chosen = Selected(
-                rows.copy(),
+                rows,
                 first,
                 self._ids,
                 told.flows,

@@ -68,9 +68,11 @@ class FlowTaker(Sources):
 
     def _add_rows(self, source: str, rows: Rows, chosen: Selected) -> None:
         """Rows of hours that are open, for whoever holds their addresses."""
-        self.open_hours.update(np.unique(rows["end_us"] // HOUR_US).tolist())
+        ended = rows["end_us"]
+        oldest, newest = int(ended.min()), int(ended.max())
+        first, last = oldest // HOUR_US, newest // HOUR_US
+        self.open_hours.update((first, last) if last - first < 2 else np.unique(ended // HOUR_US).tolist())
         since = self.layers_since.get(NETWORK)
-        oldest = int(rows["end_us"].min())
         self.layers_since[NETWORK] = oldest if since is None else min(since, oldest)
         self._flows.add(rows, source, chosen.ids, chosen.stream)
 

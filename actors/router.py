@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from heapq import heappop
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,8 @@ class Router(FlowTaker):
                 yield from self._take(reader, block)
                 self._had(reader, block)
             yield from self._close_passed()
-            yield Took()  # so that who drives it comes round, whatever the blocks hold
+            # So that who drives it comes round, whatever the blocks hold.
+            yield from repeat(Took(), 1 if block is None else block.blocks)
         if self._alone:
             self._settle(0, to_the_end=True)
         yield from self._flush()

@@ -36,6 +36,7 @@ class Block:
     position: Any = None  # MessagePack values; given to `blocks`, reading goes on after this block
     # Greatest end of any of the flows, also of those that were left out where they were read; None: ask them.
     newest_us: int | None = None
+    blocks: int = 1  # so many were made one, where they were read
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

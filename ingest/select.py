@@ -70,7 +70,14 @@ def select(
     flows: FlowColumns, inventory: Holders, indicators: Listed, source: int = 0, own_sampling: int = 1
 ) -> Selected:
     """The rows of a block; read = flows with a row + filtered."""
-    some = _Some(relevant(flows, indicators), inventory)
+    return selected(relevant(flows, indicators), len(flows), inventory, source, own_sampling)
+
+
+def selected(
+    found: Relevant, read: int, inventory: Holders, source: int = 0, own_sampling: int = 1
+) -> Selected:
+    """The same of so many flows of which these may bear on a detection."""
+    some = _Some(found, inventory)
     of_dst, of_src = some.seen_from("dst", "src"), some.seen_from("src", "dst")
     rows = np.empty(len(of_dst) + len(of_src), TRAFFIC)
     for start, index, own, peer in ((0, of_dst, "dst", "src"), (len(of_dst), of_src, "src", "dst")):
@@ -85,12 +92,12 @@ def select(
     first[len(of_dst) :] = unseen[of_src]
     told = int(np.count_nonzero(first))
     filtered = {
-        IRRELEVANT: len(flows) - some.count,
+        IRRELEVANT: read - some.count,
         NOBODY: some.count - some.held - some.beyond,
         BEYOND: some.beyond,
         INWARD: some.held - told,
     }
-    return Selected(rows, first, inventory.ids, len(flows), {why: n for why, n in filtered.items() if n})
+    return Selected(rows, first, inventory.ids, read, {why: n for why, n in filtered.items() if n})
 
 
 class _Some:

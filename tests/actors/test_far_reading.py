@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gzip
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors import far_reader
-from actors.far_reader import FarReader
+from actors.far_reader import FarReader, Packed, Told
 from actors.far_reading import DEPTH, FarPartition, SharedParts
 from actors.settings import Settings
 from ingest.errors import PositionError
@@ -29,8 +31,8 @@ SETTINGS = Settings(shards=2)
 class Far:
     """A reader whose calls are made in order, and late: as an actor's are."""
 
-    def __init__(self) -> None:
-        self.reader = FarReader(SETTINGS, enrichment())
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.reader = FarReader(settings, enrichment())
         self._calls: deque[tuple[Call, tuple[Any, ...]]] = deque()
         self.open, self.next = Call(self, self.reader.open), Call(self, self.reader.next)
 
@@ -67,20 +69,48 @@ def told(block: Block) -> dict[str, Any]:
     if block.flows is not None and len(block.flows):
         about = enrichment()
         chosen = prepared(block.flows, about.inventory, about.indicators, SETTINGS.sampling, None)
-    rows: Any = None
+    rows, fate = list[Any](), Counter[str]()
     if chosen is not None:
         named = [chosen.ids[entity] for entity in chosen.rows["entity"].tolist()]
         rest = [name for name in chosen.rows.dtype.names if name != "entity"]
-        rows = (named, chosen.rows[rest].tolist(), chosen.first.tolist())
-        rows += (chosen.read, chosen.filtered, chosen.newest_us)
+        rows = sorted(zip(chosen.rows[rest].tolist(), named, chosen.first.tolist(), strict=True))
+        fate = Counter({"flows": chosen.read, **chosen.filtered})
     return {
         "events": list(block.events.events("x")),
         "rows": rows,
+        "newest": 0 if chosen is None else chosen.newest_us,
         "rejected": block.rejected,
-        "filtered": block.filtered,
-        "counts": (block.read, block.lost),
+        "filtered": Counter(block.filtered) + fate,
+        "counts": Counter(read=block.read, lost=block.lost),
         "position": packed(block.position),
     }
+
+
+def as_told(here: list[Block], far: list[Block]) -> list[dict[str, Any]]:
+    """What is told of blocks that are read here, taken together as they are from afar."""
+    assert sum(block.blocks for block in far) == len(here)
+    some, result = map(told, here), []
+    for block in far:
+        first, *more = islice(some, block.blocks)
+        for one in more:
+            first["rows"] = sorted(first["rows"] + one["rows"])
+            first["newest"] = max(first["newest"], one["newest"])
+            for name in ("events", "rejected", "filtered", "counts"):
+                first[name] = first[name] + one[name]
+            first["position"] = one["position"]
+        result.append(first)
+    return result
+
+
+def same(far: Iterable[Block], here: list[Block]) -> bool:
+    """Whether they come to the same."""
+    far = list(far)
+    return list(map(told, far)) == as_told(here, far)
+
+
+def blocks_of(one: Packed) -> int:
+    """How many an answer's piece stands for."""
+    return msgspec.msgpack.decode(one[0], type=Told).blocks
 
 
 @pytest.fixture(params=["events", "packed events", "flows"])
@@ -88,6 +118,7 @@ def partition(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name, size in {"event_file.CHUNK": 3_000, "event_file.SORTED": 30, "event_file.BLOCK": 7}.items():
         monkeypatch.setattr(f"ingest.{name}", size)
     monkeypatch.setattr("ingest.flow_file.CHUNK", 700)
+    monkeypatch.setattr(far_reader, "BLOCKS", 5)
     if request.param == "flows":
         rows = [record(destination=ip, ports=(n, 22)) for n in range(30) for ip in MACHINES]
         messages = [message(a_set(256, row), sequence=n + n // 50) for n, row in enumerate(rows)]
@@ -99,37 +130,40 @@ def partition(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_blocks_behind_any_position_are_those_that_are_read_here(partition: Partition) -> None:
-    here = list(map(told, partition.blocks()))
+    here = list(partition.blocks())
     blocks = list(far_partition(partition).blocks())
-    assert list(map(told, blocks)) == here
+    assert same(blocks, here)
     assert len(here) > 9
-    for number, block in enumerate(blocks, 1):
-        again = list(far_partition(partition).blocks(packed(block.position)))
-        assert list(map(told, again)) == here[number:]
+    behind = 0
+    for block in blocks:
+        behind += block.blocks
+        assert same(far_partition(partition).blocks(packed(block.position)), here[behind:])
 
 
 def test_a_reader_that_begins_anew_is_understood(
     partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its numbers mean other things then: events must not be given the parts of others."""
-    here = list(map(told, partition.blocks()))
+    here = list(partition.blocks())
     monkeypatch.setattr("ingest.event_codes.MAX_PARTS", 2)
-    assert list(map(told, far_partition(partition).blocks())) == here
+    assert same(far_partition(partition).blocks(), here)
 
 
 def test_what_was_read_ahead_and_not_taken_is_read_again(partition: Partition) -> None:
     """By another partition at the same reader, and by the same one."""
-    here = list(map(told, partition.blocks()))
+    here = list(partition.blocks())
     far = Far()
     first = far_partition(partition, far)
     taken = first.blocks()
-    last = [next(taken) for _ in range(4)][-1]
+    last = next(taken)
+    assert last.blocks < len(here)
     for other in (first, far_partition(partition, far)):
-        assert list(map(told, other.blocks(packed(last.position)))) == here[4:]
+        assert same(other.blocks(packed(last.position)), here[last.blocks :])
 
 
 def test_what_is_read_ahead_is_what_is_wanted(partition: Partition) -> None:
-    position = packed(list(partition.blocks())[4].position)
+    here = list(partition.blocks())
+    position = packed(here[4].position)
     asked: list[Any] = []
 
     class Noted:
@@ -146,19 +180,19 @@ def test_what_is_read_ahead_is_what_is_wanted(partition: Partition) -> None:
     far.prefetch(position)
     assert len(far._ahead) == DEPTH
     blocks = far.blocks(position)
-    next(blocks)
+    first = next(blocks)
     far.prefetch(position)
-    assert len(list(blocks)) == len(list(partition.blocks(position))) - 1
+    assert same([first, *blocks], here[5:])
     assert asked == [position] * 2  # once here, where nothing is read, and once over there
     far.prefetch()
-    assert list(map(told, far.blocks())) == list(map(told, partition.blocks()))
+    assert same(far.blocks(), here)
 
 
 def test_one_that_was_read_ahead_from_elsewhere_is_read_from_where_it_is_wanted(partition: Partition) -> None:
     here = list(partition.blocks())
     far = far_partition(partition)
     far.prefetch()
-    assert list(map(told, far.blocks(packed(here[2].position)))) == list(map(told, here[3:]))
+    assert same(far.blocks(packed(here[2].position)), here[3:])
 
 
 def test_a_position_that_cannot_be_used_is_refused_here(partition: Partition) -> None:
@@ -200,7 +234,7 @@ def test_an_answer_holds_several_blocks_within_bounds(
     def answers() -> list[int]:
         reader = FarReader(SETTINGS, enrichment())
         reader.open(0, partition)
-        return [len(some) for some in iter(lambda: reader.next(0, None), [])]
+        return [sum(map(blocks_of, some)) for some in iter(lambda: reader.next(0, None), [])]
 
     monkeypatch.setattr(far_reader, "BLOCKS", 3)
     assert answers() == [3] * (count // 3) + [count % 3] * bool(count % 3)
