@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from actors.renumbered import Renumbered
 from actors.settings import Settings
 from actors.sifted import Sifted, as_one, follows, sifted
-from baselines.owned_rows import rising
 from ingest.blocks import Block, LivePartition, Partition, is_live
 from ingest.enrich import Enrichment
 from ingest.event_columns import PARTS, EventColumns
@@ -66,8 +66,7 @@ class _Sent:
     known: tuple[dict[int, int], ...] = field(
         default_factory=lambda: ({}, {}, {})
     )  # ... each as another number
-    resources: Any = field(default_factory=lambda: np.full(0, -1, np.int32))  # ... and of resources, by ours
-    named: int = 0  # how many of those it knows
+    resources: Renumbered = field(default_factory=Renumbered)  # ... and of resources
 
 
 class FarReader:
@@ -196,14 +195,7 @@ class FarReader:
         """Those that the other end does not know; the rows have its numbers then."""
         if chosen is None or not len(chosen.ids) or not len(chosen.rows):
             return [], b""
-        ours = chosen.rows["entity"]
-        if (more := int(ours.max()) + 1 - len(sent.resources)) > 0:
-            unknown = np.full(max(more, len(sent.resources) // 2), -1, np.int32)
-            sent.resources = np.concatenate([sent.resources, unknown])
-        new = rising(ours[sent.resources[ours] < 0])
-        sent.resources[new] = np.arange(sent.named, sent.named + len(new))
-        sent.named += len(new)
-        chosen.rows["entity"] = sent.resources[ours]
+        chosen.rows["entity"], new = sent.resources.of(chosen.rows["entity"])
         _, names, addresses = chosen.ids.apart(new)
         return names, addresses.tobytes()
 
