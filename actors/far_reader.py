@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from actors.renumbered import Renumbered
 from actors.settings import Settings
 from actors.sifted import Sifted, as_one, follows, sifted
+from actors.told_before import ToldBefore
 from ingest.blocks import Block, LivePartition, Partition, is_live
 from ingest.enrich import Enrichment
 from ingest.event_columns import PARTS, EventColumns
@@ -27,6 +27,8 @@ from ingest.threat_intel import Indicators
 BLOCKS = 16
 OCTETS = 5 << 19
 
+NUMBER = np.dtype("<i4")
+
 
 class Told(msgspec.Struct, array_like=True):
     """What goes with a block beside its arrays."""
@@ -38,8 +40,9 @@ class Told(msgspec.Struct, array_like=True):
     position: Any
     afresh: bool  # numbers of parts begin at 0 again
     parts: list[list[bytes]]  # whats, whos and wheres that are told for the first time, packed
-    names: list[str]  # of resources, told for the first time; behind them come ...
-    addresses: bytes  # ... those that are resources of their own: see `ToldIds`
+    numbers: bytes  # the reader's own (`NUMBER`), of resources that the file tells for the first time: ...
+    names: list[str]  # ... of some their names, and of those behind them ...
+    addresses: bytes  # ... their addresses, which are resources of their own: see `ToldIds`
     filtered_flows: dict[str, int]
     newest_us: int
     flows: int
@@ -66,7 +69,7 @@ class _Sent:
     known: tuple[dict[int, int], ...] = field(
         default_factory=lambda: ({}, {}, {})
     )  # ... each as another number
-    resources: Renumbered = field(default_factory=Renumbered)  # ... and of resources
+    resources: ToldBefore = field(default_factory=ToldBefore)  # ... and of resources, by the same number
 
 
 class FarReader:
@@ -138,7 +141,7 @@ class FarReader:
             sent.parts, sent.known = block.events.parts, ({}, {}, {})
         new, columns = self._new_parts(sent, block.events)
         chosen = self._chosen(whole)
-        names, addresses = self._new_resources(sent, chosen)
+        numbers, names, addresses = self._new_resources(sent, chosen)
         rich = Told(
             block.read,
             block.lost,
@@ -147,6 +150,7 @@ class FarReader:
             block.position,
             afresh,
             new,
+            numbers,
             names,
             addresses,
             chosen.filtered if chosen else {},
@@ -191,13 +195,13 @@ class FarReader:
         chosen.newest_us = whole.newest_us
         return chosen
 
-    def _new_resources(self, sent: _Sent, chosen: Selected | None) -> tuple[list[str], bytes]:
-        """Those that the other end does not know; the rows have its numbers then."""
-        if chosen is None or not len(chosen.ids) or not len(chosen.rows):
-            return [], b""
-        chosen.rows["entity"], new = sent.resources.of(chosen.rows["entity"])
-        _, names, addresses = chosen.ids.apart(new)
-        return names, addresses.tobytes()
+    def _new_resources(self, sent: _Sent, chosen: Selected | None) -> tuple[bytes, list[str], bytes]:
+        """Those of the rows that the other end does not know, or not from this file, whose blocks come in their order."""
+        if chosen is None or not len(chosen.rows):
+            return b"", [], b""
+        new = sent.resources.new(chosen.rows["entity"])
+        own, names, addresses = chosen.ids.apart(new)
+        return np.concatenate([new[~own], new[own]]).astype(NUMBER).tobytes(), names, addresses.tobytes()
 
     def _undecided(self, flows: FlowColumns) -> Selected:
         """Flows that may bear on a detection: whose they are is for the router to decide, when it is settled."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from actors.clock import Clock
-from actors.far_reader import Told
+from actors.far_reader import NUMBER, Told
 from ingest.blocks import Block, Partition, is_live
 from ingest.event_columns import EventColumns
 from ingest.flows import FlowColumns
@@ -39,12 +40,21 @@ class SharedParts:
         ]
 
 
+class FarEnd:
+    """A reader as it stands here, with the resources that it has told: a number of its own is the same in all its files."""
+
+    def __init__(self, actor: Any, stream: int) -> None:
+        self.actor = actor
+        self.stream = stream  # at least 1: 0 are the numbers of who reads here
+        self.ids = ToldIds()
+
+
 class FarPartition:
     """A partition that an actor reads, a few blocks ahead."""
 
     def __init__(
         self,
-        reader: Any,
+        end: FarEnd,
         number: int,
         partition: Partition,
         shared: SharedParts,
@@ -54,15 +64,15 @@ class FarPartition:
         self.name, self.first_us = partition.name, partition.first_us
         self.live = is_live(partition)
         self._clock = clock or Clock()
-        self._reader, self._number, self._partition = reader, number, partition
+        self._end, self._reader = end, end.actor
+        self._number, self._partition = number, partition
         self._get = get  # waits for what was asked for
         self._ahead: deque[Any] = deque()
-        self._opened = 0  # how often
+        self._opened = False
         self._depth = DEPTH
         self._waits_at: list[Any] = []  # the position from which nothing was taken yet, if it is open there
         self._shared = shared
         self._parts = Parts()
-        self._ids = ToldIds()
 
     def prefetch(self, position: Any = None) -> None:
         """Have the first blocks read, unless others are being read already."""
@@ -95,8 +105,7 @@ class FarPartition:
     def _open(self, position: Any) -> None:
         """Have it read from there; the two ends have nothing in common yet."""
         self._ahead.clear()
-        self._parts, self._ids = Parts(), ToldIds()
-        self._opened += 1
+        self._parts, self._opened = Parts(), True
         self._waits_at = [position]
         self._reader.open.remote(self._number, self._partition, position)
         self._ask()
@@ -118,7 +127,7 @@ class FarPartition:
             self._parts = Parts()
         self._parts.extend(*self._shared.get(told.parts))
         events = EventColumns(self._parts, columns) if columns is not None else EventColumns()
-        self._ids.add(told.names, told.addresses)
+        self._end.ids.add(np.frombuffer(told.numbers, NUMBER), told.names, told.addresses)
         block = Block(events, rejected=told.rejected, filtered=told.filtered, read=told.read, lost=told.lost)
         block.idle, block.rests, block.position = told.idle, told.rests, told.position
         block.awaited, block.soon, block.down = told.awaited, told.soon, told.down
@@ -131,14 +140,10 @@ class FarPartition:
             block.chosen = Selected(
                 rows,
                 first,
-                self._ids,
+                self._end.ids,
                 told.flows,
                 told.filtered_flows,
                 told.newest_us,
-                self._stream(),
+                self._end.stream,
             )
         return block
-
-    def _stream(self) -> int:
-        """The number of its list of names: one for each time that it was opened."""
-        return 1 + self._number + (self._opened - 1 << 32)

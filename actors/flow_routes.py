@@ -20,7 +20,6 @@ from ingest.told_inventory import ToldInventory
 Numbers = npt.NDArray[np.int32]
 
 ENOUGH_ROWS = 16_384  # gathered for a shard before they are sent: 1.5 MB, which Ray moves at its full speed
-MAX_STREAMS = 256  # lists of resources of which the numbers are remembered
 
 
 class FlowRoutes:
@@ -31,7 +30,7 @@ class FlowRoutes:
         # id in lower case -> the resource's number for its shard, times the number of shards, and the shard
         self._numbers: dict[str, int] = {}
         self._addresses = NumberedAddresses()  # the same of those that other processes told
-        self._streams: dict[int, tuple[Numbers, Numbers]] = {}  # the same, by the numbers of a stream
+        self._streams: dict[int, tuple[Numbers, Numbers]] = {}  # the same, by the numbers of who reads
         self._named = [0] * shards
         self._batches = [Batch() for _ in range(shards)]
         self._parts: list[list[Rows]] = [[] for _ in range(shards)]
@@ -63,10 +62,7 @@ class FlowRoutes:
             more = max(most, 2 * len(shards)) - len(shards)
             shards = np.append(shards, np.full(more, -1, np.int32))
             numbers = np.append(numbers, np.zeros(more, np.int32))
-            self._streams.pop(stream, None)
             self._streams[stream] = shards, numbers
-            if len(self._streams) > MAX_STREAMS:  # of files that are read; another one is made anew
-                del self._streams[next(iter(self._streams))]
         new = rising(entity[shards[entity] < 0])
         if len(new):
             known = self._of(ids, new)
@@ -74,7 +70,7 @@ class FlowRoutes:
         return shards, numbers
 
     def _of(self, ids: Ids, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """See `_numbered`, of those at these places; each file that is read elsewhere tells its own."""
+        """See `_numbered`, of those at these places; each process that reads elsewhere tells its own."""
         if not isinstance(ids, ToldIds):
             return self._numbered(ids.some(places))
         own, names, addresses = ids.apart(places)

@@ -17,7 +17,7 @@ from actors.clock import Clock
 from actors.conductor import Conductor, Progress, Standing, begins, positions_of
 from actors.far_calls import FarFeed, RayPorts, ShardCalls
 from actors.far_reader import FarReader
-from actors.far_reading import FarPartition, SharedParts
+from actors.far_reading import FarEnd, FarPartition, SharedParts
 from actors.feeder import Fed, Feeder, Order
 from actors.marks import Mark
 from actors.memory import building, settle
@@ -156,15 +156,16 @@ class Far:
     """Makes what stands for partitions that readers read."""
 
     def __init__(self, readers: list[Any], clock: Clock) -> None:
-        self._readers, self._clock = readers, clock
+        self._ends = [FarEnd(reader, stream) for stream, reader in enumerate(readers, 1)]
+        self._clock = clock
         self._parts, self._number = SharedParts(), count()
 
     def partitions(self, given: list[Partition]) -> list[Partition]:
         """One reader reads every so manieth."""
         far: list[Partition] = []
         for partition, number in zip(given, self._number, strict=False):
-            reader = self._readers[number % len(self._readers)]
-            far.append(FarPartition(reader, number, partition, self._parts, ray.get, self._clock))
+            end = self._ends[number % len(self._ends)]
+            far.append(FarPartition(end, number, partition, self._parts, ray.get, self._clock))
         return far
 
 

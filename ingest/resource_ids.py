@@ -6,10 +6,6 @@ of them none is kept as text.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
-from typing import overload
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,32 +14,19 @@ from ingest.records import address_text
 
 OWN = np.dtype([("high", "<u8"), ("low", "<u8")])  # an address that is a resource of its own
 Addresses = NDArray[np.void]
+_UNTOLD = np.iinfo(np.int64).max
 
 
-class Ids(Sequence[str]):
-    """Grows at its end."""
+class Ids:
+    """Ids by number."""
 
     def __init__(self, named: list[str] | None = None) -> None:
         self._named: list[str] = [] if named is None else named
         self._own = bytearray()
 
-    def __len__(self) -> int:
-        return len(self._named) + len(self._own) // OWN.itemsize
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if isinstance(place, slice):
-            return self.some(np.arange(*place.indices(len(self))))
-        return self.some(np.array([range(len(self))[place]]))[0]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]  # as of a list
+    def __getitem__(self, number: int) -> str:
+        """Raises IndexError where there is none."""
+        return self.some(np.array([number]))[0]
 
     def _places(self, numbers: Indexes) -> Indexes:
         """Where each is: its place among those with a name, or behind these that among the addresses."""
@@ -71,6 +54,9 @@ class Ids(Sequence[str]):
 class ResourceIds(Ids):
     """Of an inventory: those of its file, and behind them those of addresses."""
 
+    def __len__(self) -> int:
+        return len(self._named) + len(self._own) // OWN.itemsize
+
     def name(self, id_: str) -> None:
         """One more, which no address is."""
         self._named.append(id_)
@@ -83,25 +69,31 @@ class ResourceIds(Ids):
 
 
 class ToldIds(Ids):
-    """Of those that another process tells: by its numbers, in the order in which they are told."""
+    """Of those that another process tells, by its numbers: with each file those that it touches."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._behind = array("q")  # place of each among those with a name; of an address ~ its place
+        # Place of each among those with a name, and of an address ~ its place; _UNTOLD: neither.
+        self._behind = np.empty(0, np.int64)
 
-    def __len__(self) -> int:
-        return len(self._behind)
-
-    def add(self, names: list[str], addresses: bytes) -> None:
-        """Names, and behind them addresses (octets of `OWN`), of which each gets the next number."""
-        own = len(self._own) // OWN.itemsize
-        self._behind.extend(range(len(self._named), len(self._named) + len(names)))
-        self._behind.extend(range(~own, ~(own + len(addresses) // OWN.itemsize), -1))
-        self._named += names
-        self._own += addresses
+    def add(self, numbers: Indexes, names: list[str], addresses: bytes) -> None:
+        """What the numbers mean: names first, then addresses (octets of `OWN`). Those that are known stay as they are."""
+        if not len(numbers):
+            return
+        if (more := int(numbers.max()) + 1 - len(self._behind)) > 0:
+            untold = np.full(max(more, len(self._behind) // 2), _UNTOLD)
+            self._behind = np.append(self._behind, untold)
+        new = self._behind[numbers] == _UNTOLD
+        named, own = new[: len(names)], new[len(names) :]
+        first = len(self._named)
+        self._named += [name for name, one in zip(names, named.tolist(), strict=True) if one]
+        self._behind[numbers[: len(names)][named]] = np.arange(first, len(self._named))
+        first = len(self._own) // OWN.itemsize
+        self._own += np.frombuffer(addresses, OWN)[own].tobytes()
+        self._behind[numbers[len(names) :][own]] = ~np.arange(first, len(self._own) // OWN.itemsize)
 
     def _places(self, numbers: Indexes) -> Indexes:
-        behind = np.frombuffer(self._behind, np.int64)[numbers]
+        behind = self._behind[numbers]
         return np.where(behind < 0, len(self._named) + ~behind, behind)
 
 

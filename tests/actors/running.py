@@ -106,10 +106,15 @@ def signed_in(minute: float, request: int, **given: Any) -> Event:
 @cache
 def enrichment() -> Enrichment:
     """Machines with an address each, and lists: one address always, one from 0:20 to 0:40, one on two lists in turn."""
-    networks = [parse_network(ip) for ip in MACHINES]
+    return enriched(MACHINES)
+
+
+def enriched(named: Sequence[str], own: Sequence[str] = ()) -> Enrichment:
+    """The same with these machines; in the networks `own` others are resources of their own, by number as they are met."""
+    networks = [parse_network(ip) for ip in named]
     zeros = np.zeros(len(networks), np.int64)
     claims = Claims(
-        ids=[f"/vm/{ip}" for ip in MACHINES],
+        ids=[f"/vm/{ip}" for ip in named],
         high=np.array([network.first >> 64 for network in networks], np.uint64),
         low=np.array([network.first & (1 << 64) - 1 for network in networks], np.uint64),
         bits=np.array([network.bits for network in networks], np.uint8),
@@ -128,7 +133,7 @@ def enrichment() -> Enrichment:
     entries = [
         Entry(Indicator(ip, kind, f"{kind}.csv"), parse_network(ip), *span) for ip, kind, *span in spans
     ]
-    return Enrichment(Inventory(claims), Indicators(entries), Geography.open(None))
+    return Enrichment(Inventory(claims, own), Indicators(entries), Geography.open(None))
 
 
 class Kept:

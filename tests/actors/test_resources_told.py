@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from actors.far_reader import FarReader
-from actors.far_reading import FarPartition, SharedParts
+from actors.far_reading import FarEnd, FarPartition, SharedParts
 from actors.flow_routes import FlowRoutes
 from actors.resources import Resources
 from actors.settings import Settings
 from ingest.enrich import Enrichment
 from ingest.inventory import Inventory
 from ingest.records import TRAFFIC
-from ingest.resource_ids import Ids
+from ingest.resource_ids import OWN, Ids, own_ids
 from ingest.sources import FlowFile
 from tests.actors.running import MACHINES, enrichment
 from tests.actors.test_far_reading import Far
@@ -45,15 +45,16 @@ def test_a_file_tells_only_the_resources_that_its_flows_are_of(tmp_path: Path) -
     far = Far()
     far.reader = FarReader(SETTINGS, some_named(tmp_path))
     far.open._call, far.next._call = far.reader.open, far.reader.next
-    told = {}
+    told = []
     for number, own in enumerate((["10.0.7.1", NAMED[1], "10.0.7.2"], ["10.0.7.2", "10.0.7.3"])):
         partition = flow_file(tmp_path / f"{number}.ipfix", *own)
-        far_one = FarPartition(far, number, partition, SharedParts(), far.get)
+        end = FarEnd(far, 1)  # to whom the other file was not told
+        far_one = FarPartition(end, number, partition, SharedParts(), far.get)
         chosen = [block.chosen for block in far_one.blocks() if block.chosen is not None]
-        told[number] = sorted(chosen[-1].ids)
         held = [one.ids[entity] for one in chosen for entity in one.rows["entity"].tolist()]
+        told.append(sorted(end.ids._named) + sorted(own_ids(np.frombuffer(end.ids._own, OWN))))
         assert sorted(held) == told[number]
-    assert told == {0: [f"/VM/{NAMED[1]}", "ip:10.0.7.1", "ip:10.0.7.2"], 1: ["ip:10.0.7.2", "ip:10.0.7.3"]}
+    assert told == [[f"/VM/{NAMED[1]}", "ip:10.0.7.1", "ip:10.0.7.2"], ["ip:10.0.7.2", "ip:10.0.7.3"]]
 
 
 def rows(*entities: int) -> np.ndarray:
@@ -75,7 +76,8 @@ def test_a_resource_has_one_number_whichever_file_tells_it(tmp_path: Path, shard
         far.reader = reader
         far.open._call, far.next._call = reader.open, reader.next
         partition = flow_file(tmp_path / f"{number}.ipfix", *addresses[::order])
-        blocks = FarPartition(far, number, partition, SharedParts(), far.get).blocks()
+        end = FarEnd(far, number + 1)
+        blocks = FarPartition(end, number, partition, SharedParts(), far.get).blocks()
         streams += [block.chosen for block in blocks if block.chosen is not None and len(block.chosen.rows)]
     here = Ids(["IP:10.0.7.1", f"/vm/{NAMED[0]}"])  # as who reads it in this process, or telemetry, has them
     for chosen in streams:

@@ -7,13 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 
-from actors import flow_routes, steps
+from actors import steps
 from actors.far_calls import REPORTS_IN_FLIGHT, RayPorts, ShardCalls
 from actors.far_reader import FarReader
-from actors.flow_routes import FlowRoutes
 from actors.router import Router
 from actors.settings import Settings
 from actors.sources import Reader
@@ -21,8 +19,6 @@ from actors.steps import CloseHour, Counts, Place, RunState
 from ingest.blocks import Block
 from ingest.event_columns import EventColumns
 from ingest.positions import GrowingPosition
-from ingest.records import TRAFFIC
-from ingest.resource_ids import Ids
 from tests.actors.running import MINUTE_US, TOR, Replayed, at, enrichment, event
 from tests.actors.test_live import LIVE, Growing, take, told
 
@@ -164,17 +160,6 @@ def test_a_reader_forgets_what_is_at_rest() -> None:
         assert not far.next(number, None)
     assert not far._open
     assert not far._live
-
-
-def test_streams_of_flows_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow_routes, "MAX_STREAMS", 3)
-    routes = FlowRoutes(enrichment().inventory, 2)
-    rows = np.zeros(2, TRAFFIC)
-    rows["entity"] = 0, 1
-    for stream in range(10):
-        routes.add(rows.copy(), "x", Ids(["/vm/a", "/vm/b"]), stream)
-    assert len(routes._streams) == 3
-    assert sum(len(batch.rows) for _, batch in routes.take()) == 20
 
 
 def test_late_records_of_any_number_of_sources_are_counted_in_bounded_room() -> None:

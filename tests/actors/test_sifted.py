@@ -15,13 +15,19 @@ from actors.clock import Clock
 from actors.router import Router
 from actors.settings import Settings
 from actors.steps import CloseHour, Reject, Send, Took
+from ingest.enrich import Enrichment
 from ingest.records import FLOW, HOUR_US, address_words
-from tests.actors.running import C2, MACHINES, START, Listed, enrichment
-from tests.actors.test_far_reading import Far, FarPartition, SharedParts
+from tests.actors.running import C2, MACHINES, START, Listed, enriched
+from tests.actors.test_far_reading import Far, FarEnd, FarPartition, SharedParts
 
 MINUTE_US = 60_000_000
 SETTINGS = Settings(shards=2, lateness_us=10 * MINUTE_US)
 NOT_AFTER_US = (START + 9) * HOUR_US
+
+
+def about() -> Enrichment:
+    """Two machines with a name, and others that are resources of their own; each reader meets them by itself."""
+    return enriched(MACHINES[:2], ["10.0.0.0/24"])
 
 
 def flows(*minutes: float, port: int = 22) -> Any:
@@ -30,7 +36,7 @@ def flows(*minutes: float, port: int = 22) -> Any:
     rows["start_us"] = rows["end_us"] - 1
     for number, row in enumerate(rows):
         row["src_hi"], row["src_lo"] = address_words(C2 if number % 3 else MACHINES[number % 4])
-        row["dst_hi"], row["dst_lo"] = address_words(MACHINES[number % 3])
+        row["dst_hi"], row["dst_lo"] = address_words(MACHINES[number * 7 % 4])
     rows["src_port"], rows["dst_port"], rows["protocol"] = 40_000, port, 6
     rows["packets"], rows["octets"] = 9, 900
     rows["offset"] = np.arange(len(rows))
@@ -42,19 +48,22 @@ def taken(rows: Any, size: int, afar: bool) -> tuple[dict[str, Any], int]:
     partition: Any = Listed("x", rows, size)
     clock = Clock(not_after_us=NOT_AFTER_US)
     if afar:
-        far = Far(SETTINGS)
-        partition = FarPartition(far, 3, partition, SharedParts(), far.get, clock)
-    router = Router([partition], enrichment(), SETTINGS, clock=clock)
+        far = Far(SETTINGS, about())
+        partition = FarPartition(FarEnd(far, 1), 3, partition, SharedParts(), far.get, clock)
+    router = Router([partition], about(), SETTINGS, clock=clock)
     goes = []
     take = router._take
     router._take = lambda reader, block: (goes.append(1), take(reader, block))[1]  # type: ignore[method-assign]
     sent, closed, rejected, steps = Counter[Any](), list[int](), list[Any](), 0
+    ids: list[list[str]] = [[] for _ in range(SETTINGS.shards)]
     for step in router.steps():
         match step:
             case Send(shard, batch):
                 told = batch.rows[[name for name in batch.rows.dtype.names or () if name != "entity"]]
                 assert not set((batch.rows["end_us"] // HOUR_US).tolist()) & set(closed)
-                sent.update((shard, row) for row in told.tolist())
+                ids[shard] += batch.ids
+                whose = [ids[shard][entity] for entity in batch.rows["entity"].tolist()]
+                sent.update(zip(whose, told.tolist(), strict=True))
             case CloseHour(hour):
                 closed.append(hour)
             case Reject(some):

@@ -94,7 +94,7 @@ def test_nothing_needs_to_be_configured() -> None:
     enrichment, rejected = Enrichment.build(EnrichmentSettings())
     assert rejected == []
     assert enrichment.event(event("81.2.69.142")).country == "GB"
-    assert enrichment.inventory.ids == []
+    assert len(enrichment.inventory.ids) == 0
 
 
 def test_a_file_that_has_gone_is_said_in_one_line(settings: EnrichmentSettings) -> None:
