@@ -161,9 +161,10 @@ class Far:
         self._parts, self._number = SharedParts(), count()
 
     def partitions(self, given: list[Partition]) -> list[Partition]:
-        """One reader reads every so manieth."""
+        """One reader reads every so manieth in order of time: those that are read at the same time have different ones."""
         far: list[Partition] = []
-        for partition, number in zip(given, self._number, strict=False):
+        in_time = sorted(given, key=lambda one: (one.first_us or 0, one.name))
+        for partition, number in zip(in_time, self._number, strict=False):
             end = self._ends[number % len(self._ends)]
             far.append(FarPartition(end, number, partition, self._parts, ray.get, self._clock))
         return far

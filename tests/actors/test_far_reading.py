@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from actors import far_reader
+from actors.clock import Clock
 from actors.far_reader import FarReader, Packed, Told
 from actors.far_reading import DEPTH, FarEnd, FarPartition, SharedParts
 from actors.settings import Settings
@@ -21,7 +22,7 @@ from ingest.errors import PositionError
 from ingest.live_file import LiveFile
 from ingest.select import prepared
 from ingest.sources import Block, EventFile, FlowFile, Partition
-from tests.actors.running import MACHINES, enrichment
+from tests.actors.running import MACHINES, Listed, enrichment, event
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
 from tests.ingest.reading import packed
 from tests.ingest.test_sources import LATENESS_US, audits, lines
@@ -208,6 +209,17 @@ def test_a_partition_that_is_read_again_tells_its_resources_again(partition: Par
     assert same(before.blocks(), here)
     anew = FarPartition(FarEnd(far, 1), 3, partition, SharedParts(), far.get)  # who heard nothing of it
     assert same(anew.blocks(), here)
+
+
+def test_what_is_read_at_the_same_time_is_read_by_different_readers() -> None:
+    """By name the first hours of both exporters would be one reader's: the other one waited, and so did half of the machine."""
+    from actors.remote import Far as Readers
+
+    exporters = [Listed(f"{name}-{hour}", [event(60 * hour, hour)]) for name in "ab" for hour in range(4)]
+    ends = [object(), object()]
+    readers = {one.name: ends.index(one._reader) for one in Readers(ends, Clock()).partitions(exporters)}
+    assert [readers[f"a-{hour}"] for hour in range(4)] == [0] * 4
+    assert [readers[f"b-{hour}"] for hour in range(4)] == [1] * 4
 
 
 def test_a_silent_source_says_also_from_afar_since_when(tmp_path: Path) -> None:
