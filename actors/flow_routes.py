@@ -36,9 +36,9 @@ class FlowRoutes:
         self._parts: list[list[Rows]] = [[] for _ in range(shards)]
 
     def add(self, rows: Rows, source: str, ids: Ids, stream: int = 0) -> None:
-        """Take rows of one source, whose `entity` is a place in the stream's `ids`, which only ever grow.
+        """Take rows of one source, at least one; `entity` is a number of `ids`, whose meaning stays.
 
-        They are not written to: those from another process stand in its memory.
+        They are not written to: those from another process stand in memory that is not ours.
         """
         entity = rows["entity"].astype(np.int64)
         shard_of_entity, number = self._known(entity, ids, stream)

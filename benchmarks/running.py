@@ -85,11 +85,15 @@ def best(command: Sequence[str | Path], times: int) -> Run:
 
 
 def best_of_each(commands: Sequence[Sequence[str | Path]], times: int) -> list[Run]:
-    """The same of several commands that take turns: a machine that is slow for a minute is slow for all of them."""
+    """The same of several commands that take turns, every second time the other way round: a machine that is slow for a
+    minute is slow for all of them, and none is always the first to read a file."""
     runs: list[list[Run]] = [[] for _ in commands]
-    while len(runs[0]) < times and max(sum(one.seconds for one in some) for some in runs) < ENOUGH_S:
-        for some, command in zip(runs, commands, strict=True):
-            some.append(run(command))
+    turn = list(zip(runs, commands, strict=True))
+    for _ in range(times):
+        for some, command in turn:
+            if sum(one.seconds for one in some) < ENOUGH_S:
+                some.append(run(command))
+        turn.reverse()
     return [min(some, key=lambda one: one.seconds) for some in runs]
 
 

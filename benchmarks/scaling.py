@@ -41,11 +41,16 @@ VAULTS_TO_CALLERS = 4
 ENTITY_HOURS = 100_000  # of principals that all do as much, over more or fewer hours
 OVER_HOURS = (100, 10, 1)
 
+# Of a million resources nearly each one's flow is its first: this shows what the first one costs, and little else.
+SHORT = f"{THREE_PERCENT}, a quarter of the flows"
+COUNTS = {**SIZES, SHORT: SIZES[THREE_PERCENT]}
+
 Maker = Callable[..., Input]  # folder, count, many
 _MAKERS: dict[str, Maker] = {
     THREE_PERCENT: lambda folder, count, many: inputs.repeated(
         inputs.flows(folder, count, resources=many), TIMES[THREE_PERCENT]
     ),
+    SHORT: lambda folder, count, many: inputs.flows(folder, count, resources=many),
     VAULT: lambda folder, count, many: log_inputs.vault_events(
         folder, count, vaults=max(8, many // VAULTS_TO_CALLERS), callers=many
     ),
@@ -71,7 +76,7 @@ def rows(lab: Lab) -> Iterator[Row]:
 
 
 def _entities(lab: Lab, case: str, make: Maker) -> Iterator[Row]:
-    count, speeds = max(1_000, int(SIZES[case] * lab.scale)), []
+    count, speeds = max(1_000, int(COUNTS[case] * lab.scale)), []
     for many in ENTITIES:
         speed = _speed(lab, f"{case}, {many}", partial(make, count=count, many=many))
         speeds.append(speed)

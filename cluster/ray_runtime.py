@@ -140,7 +140,8 @@ class RayRuntime:
         workers = sorted(one["NodeID"] for one in nodes if one["Resources"].get("CPU"))
         if not workers:
             return "SPREAD"
-        turn = self._turns[kind] = self._turns.get(kind, -1) + 1
+        # Each kind begins one further on: else the first node had one of each, before another had any.
+        turn = self._turns[kind] = self._turns.get(kind, len(self._turns) - 1) + 1
         return NodeAffinitySchedulingStrategy(workers[turn % len(workers)], soft=False)
 
     def _load(self, standing: Standing, parts: list[Any]) -> None:

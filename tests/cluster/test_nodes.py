@@ -109,6 +109,7 @@ for ports in ((), (("127.0.0.1", int(sys.argv[2])),)):
     alive = [one for one in actors().values() if one["State"] == "ALIVE"]
     nodes = lambda kind: [one["Address"]["NodeID"] for one in alive if kind in one["ActorClassName"]]
     found[len(ports)] = {"readers": [one == here for one in nodes("RemoteReader")],
+                         "all by node": sorted(map(nodes("Remote").count, set(nodes("Remote")))),
                          "shards by node": sorted(map(nodes("RemoteShard").count, set(nodes("RemoteShard"))))}
     runtime.stop()
 print(json.dumps(found))
@@ -135,3 +136,4 @@ def test_ports_are_listened_on_where_the_driver_is_and_shards_are_spread(tmp_pat
     assert [one["shards by node"] for one in found.values()] == [[1, 2]] * 2, (
         "and the cluster is named by RAY_ADDRESS"
     )
+    assert found["0"]["all by node"] == [4, 4], "one node had a shard, and all the others of their kinds"
