@@ -9,7 +9,7 @@ import numpy as np
 
 from actors.flow_routes import ENOUGH_ROWS, FlowRoutes
 from actors.messages import Rows
-from actors.sources import Reader, Sources
+from actors.sources import Reader, Sources, hours_of
 from actors.steps import Counts, Reject, Send, Step
 from actors.told_flows import ToldFlows, wrong_times
 from actors.waiting_flows import MANY_WAITING
@@ -69,10 +69,8 @@ class FlowTaker(Sources):
     def _add_rows(self, source: str, rows: Rows, chosen: Selected) -> None:
         """Rows of hours that are open, for whoever holds their addresses."""
         ended = rows["end_us"]
-        oldest, newest = int(ended.min()), int(ended.max())
-        first, last = oldest // HOUR_US, newest // HOUR_US
-        self.open_hours.update((first, last) if last - first < 2 else np.unique(ended // HOUR_US).tolist())
-        since = self.layers_since.get(NETWORK)
+        self.open_hours.update(hours_of(ended))
+        oldest, since = int(ended.min()), self.layers_since.get(NETWORK)
         self.layers_since[NETWORK] = oldest if since is None else min(since, oldest)
         self._flows.add(rows, source, chosen.ids, chosen.stream)
 

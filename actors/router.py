@@ -20,7 +20,7 @@ from actors.event_routes import LAYERS, EventRoutes
 from actors.flow_routes import FlowRoutes
 from actors.flow_taker import FlowTaker
 from actors.settings import Settings
-from actors.sources import Reader
+from actors.sources import Reader, hours_of
 from actors.steps import (
     CloseHour,
     Counts,
@@ -209,7 +209,7 @@ class Router(FlowTaker):
             return
         events, numbers = events.take(taken), numbers[taken]
         self._events.listed(numbers, events.columns["at_us"])
-        self.open_hours.update(np.unique(hours[taken]).tolist())
+        self.open_hours.update(hours_of(events.columns["at_us"]))
         self.counts.events_sent += len(taken)
         layers = self._events.layers(numbers)
         for place, layer in enumerate(LAYERS):

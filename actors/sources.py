@@ -9,6 +9,8 @@ from heapq import heappush
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from actors.clock import Clock
 from actors.settings import Settings
 from actors.steps import Place, SourceState
@@ -238,6 +240,13 @@ class Sources:
             if reader.started or reader.position is not None
         ]
         return [*self._finished, *self._left.values(), *begun]
+
+
+def hours_of(at_us: Any) -> Iterable[int]:
+    """The hours of some times, at least one; mostly all are of one, and need not be sorted."""
+    first, last = int(at_us.min()) // HOUR_US, int(at_us.max()) // HOUR_US
+    hours: Iterable[int] = (first, last) if last - first < 2 else np.unique(at_us // HOUR_US).tolist()
+    return hours
 
 
 def reader_of(partition: Partition, place: Place | None) -> Reader:
