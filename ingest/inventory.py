@@ -30,7 +30,7 @@ from ingest.networks import (
 from ingest.records import HOUR_US, Rejected, address_text, address_words
 from ingest.resource_ids import ResourceIds, own_id
 
-MAX_SEEN = 1_000_000  # addresses of `networks` that become resources of their own; about 50 MB
+MAX_SEEN = 1_000_000  # addresses of `networks` that become resources of their own; 50 MB here, 1.5 KB each in router and shards
 UNPLACED = -2  # in place of a resource's index: the address is of `networks`, and there are too many of them
 MAX_REJECTED = 1_000  # kept of one file; the last one then says how many more there are
 
