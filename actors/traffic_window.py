@@ -25,7 +25,10 @@ SHORT_OCTETS = 12_000
 # Of one packet in so many that share of both is left, and which packets are left is chance: one of full size more says
 # nothing. So about what looks short without sampling looks short with it.
 FULL_PACKET = 1_500
-MERGE_ROWS = 200_000  # rows taken in before they are merged, or as many as there are merged ones
+# Rows taken in before they are merged: so many, or as many as there are merged ones; and so many times as many where
+# merging made hardly fewer of them, for then it is done only to find out whether it does now.
+MERGE_ROWS, SELDOM = 200_000, 4
+HARDLY = 0.9
 MOST_LOOKED_AT = 50  # connections of a peer among which those are looked for that are named
 
 PEER_KEYS = ("entity", "service", "outgoing", "peer_hi", "peer_lo")
@@ -169,6 +172,7 @@ class TrafficWindow:
         self._merged: Connections = nothing()
         self._new: list[Connections] = []
         self._waiting = 0
+        self._patience = 1  # rows that may wait for each merged one
 
     def add(self, rows: Rows, sources: list[str]) -> None:
         """Take TRAFFIC rows in whose `source` is a place in the given list."""
@@ -180,13 +184,16 @@ class TrafficWindow:
         taken["source"] = np.array(hashes, np.uint64)[taken["source"]]
         self._new.append(taken)
         self._waiting += len(rows)
-        if self._waiting > max(MERGE_ROWS, len(self._merged["entity"])):
+        if self._waiting > max(MERGE_ROWS, self._patience * len(self._merged["entity"])):
             self._merge()
 
     def _merge(self) -> None:
-        if self._new:
-            self._merged = merge(joined([self._merged, *self._new]))
-            self._new, self._waiting = [], 0
+        if not self._new:
+            return
+        before = self._waiting + len(self._merged["entity"])
+        self._merged = merge(joined([self._merged, *self._new]))
+        self._new, self._waiting = [], 0
+        self._patience = SELDOM if len(self._merged["entity"]) > HARDLY * before else 1
 
     def close(self, hour: int, names: Sequence[str]) -> Traffic:
         """The hour in columns; `names` are the shard's resources."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from actors.shard_state import packed, unpacked
 from actors.traffic_bound import GROUP, bounded
-from actors.traffic_window import COLUMNS, TrafficWindow, as_connections, chosen, merge
+from actors.traffic_window import COLUMNS, SELDOM, TrafficWindow, as_connections, chosen, merge
 from ingest.records import TRAFFIC, address_words
 
 
@@ -145,3 +145,38 @@ def test_a_flood_of_connections_costs_bounded_memory_and_hides_no_other_traffic(
     }
     shares = np.unique(kept["peer_lo"][[one == (0, 1, False) for one in group]], return_counts=True)[1]
     assert shares.max() < 2 * shares.min(), "whom the hashes leave is no matter of who it is"
+
+
+def merges(*batches: tuple[int, int]) -> tuple[list[int], int]:
+    """How many rows each merge had before it when as many came in turn, numbered up to as many connections; and
+    how many rows were kept at most."""
+    sizes, window, most, number = list[int](), TrafficWindow(), 0, 0
+
+    def counted(some: Any) -> Any:
+        sizes.append(len(some["entity"]))
+        return merge(some)
+
+    with patch("actors.traffic_window.merge", counted), patch("actors.traffic_window.MERGE_ROWS", 100):
+        for count, different in batches:
+            for _ in range(count // 50):
+                batch = np.repeat(rows({"peer": "203.0.113.9"}), 50)
+                batch["peer_lo"] += np.arange(number, number + 50, dtype=np.uint64) % np.uint64(different)
+                number += 50
+                window.add(batch, ["f"])
+                most = max(most, window._waiting + len(window._merged["entity"]))
+    return sizes, most
+
+
+def test_connections_that_come_once_are_not_sorted_again_and_again() -> None:
+    """Where all of them differ that was half of a shard's time: they are as many afterwards."""
+    sizes, _ = merges((5_000, 1 << 30))
+    assert sizes == [150, 800, 4_050]
+
+
+def test_connections_that_come_again_are_not_piled_up() -> None:
+    """Of a long connection that is exported every minute sixty rows would be kept, not one."""
+    sizes, most = merges((20_000, 1_000))
+    assert most <= (SELDOM + 1) * 1_000  # till it is known that they do
+    assert max(sizes[3:]) < 2_100
+    _, most = merges((1_000, 1 << 30), (40_000, 1_000))
+    assert most <= (SELDOM + 1) * 2_000
