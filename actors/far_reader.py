@@ -15,17 +15,19 @@ from actors.told_before import ToldBefore
 from ingest.blocks import Block, LivePartition, Partition, is_live
 from ingest.enrich import Enrichment
 from ingest.event_columns import PARTS, EventColumns
-from ingest.flows import FlowColumns
+from ingest.flow_relevant import Relevant
 from ingest.parts import Parts
 from ingest.records import TRAFFIC, Rejected
 from ingest.resource_ids import Ids
-from ingest.select import IRRELEVANT, Selected, relevant_rows, selected
+from ingest.select import IRRELEVANT, Selected, as_rows, selected
 from ingest.threat_intel import Indicators
 
 # An answer holds several blocks, until they are so many or have so many octets: a call to another process costs
 # as much as some thousand records. A live partition's come one at a time: they are to be there soon.
 BLOCKS = 16
 OCTETS = 5 << 19
+
+REJECTED = 300  # octets of what is said of one, about
 
 NUMBER = np.dtype("<i4")
 
@@ -115,11 +117,15 @@ class FarReader:
         some, run = list[Packed](), list[Sifted]()
         while read < most and octets < OCTETS and (block := self._next(number, sent)) is not None:
             one, read = self._sifted(block), read + 1
-            octets += _octets(one)
             if run and not follows(one, run, self._settings.lateness_us):
                 some.append(self._pack(sent, as_one(run)))
                 run = []
-            run.append(one)
+            if one.joins:
+                run.append(one)
+                octets += _about(one)
+            else:
+                some.append(self._pack(sent, one))
+                octets += _octets(some[-1])
         return [*some, self._pack(sent, as_one(run))] if run else some
 
     def _next(self, number: int, sent: _Sent) -> Block | None:
@@ -130,9 +136,11 @@ class FarReader:
         return block
 
     def _sifted(self, block: Block) -> Sifted:
-        if self._settings.from_telemetry:  # whose flows are is decided later, block by block
-            return Sifted(block)
-        return sifted(block, self._enrichment.indicators, self._not_after_us)
+        one = sifted(block, self._enrichment.indicators, self._not_after_us)
+        one.joins = (
+            one.joins and not self._settings.from_telemetry
+        )  # whose they are is decided block by block
+        return one
 
     def _pack(self, sent: _Sent, whole: Sifted) -> Packed:
         block = whole.block
@@ -187,36 +195,41 @@ class FarReader:
         return told, columns
 
     def _chosen(self, whole: Sifted) -> Selected | None:
-        if whole.block.flows is not None and len(whole.block.flows):
-            return self._undecided(whole.block.flows)
         if whole.found is None:
             return None
-        chosen = selected(whole.found, whole.flows, self._enrichment.inventory, 0, self._settings.sampling)
+        about, settings = self._enrichment, self._settings
+        if settings.from_telemetry:
+            return _undecided(whole, whole.found)
+        chosen = selected(whole.found, whole.flows, about.inventory, 0, settings.sampling)
         chosen.newest_us = whole.newest_us
         return chosen
 
     def _new_resources(self, sent: _Sent, chosen: Selected | None) -> tuple[bytes, list[str], bytes]:
         """Those of the rows that the other end does not know, or not from this file, whose blocks come in their order."""
-        if chosen is None or not len(chosen.rows):
+        if chosen is None or not len(chosen.rows) or self._settings.from_telemetry:
             return b"", [], b""
         new = sent.resources.new(chosen.rows["entity"])
         own, names, addresses = chosen.ids.apart(new)
         return np.concatenate([new[~own], new[own]]).astype(NUMBER).tobytes(), names, addresses.tobytes()
 
-    def _undecided(self, flows: FlowColumns) -> Selected:
-        """Flows that may bear on a detection: whose they are is for the router to decide, when it is settled."""
-        rows = relevant_rows(flows, self._enrichment.indicators)
-        left_out = {IRRELEVANT: len(flows) - len(rows)} if len(rows) < len(flows) else {}
-        newest_us = flows.newest_us(self._not_after_us)
-        return Selected(rows, np.empty(0, bool), Ids(), len(flows), left_out, newest_us)
+
+def _undecided(whole: Sifted, found: Relevant) -> Selected:
+    """Flows that may bear on a detection: whose they are is for the router to decide, when it is settled."""
+    rows = as_rows(found.flows)
+    left_out = {IRRELEVANT: whole.flows - len(rows)} if len(rows) < whole.flows else {}
+    return Selected(rows, np.empty(0, bool), Ids(), whole.flows, left_out, whole.newest_us)
 
 
-def _octets(one: Sifted) -> int:
-    """About as many are sent for it: each flow that stays comes to a row or two, or to none."""
-    events, flows = one.block.events, one.block.flows
-    of_events = sum(int(column.nbytes) for column in events.columns.values()) if len(events) else 0
-    many = len(one.found.flows) if one.found is not None else 0 if flows is None else len(flows)
-    return of_events + many * TRAFFIC.itemsize
+def _about(one: Sifted) -> int:
+    """As many octets are about sent for it: each flow that stays comes to a row or two, or to none."""
+    many = 0 if one.found is None else len(one.found.flows)
+    return many * TRAFFIC.itemsize + len(one.block.rejected) * REJECTED
+
+
+def _octets(packed: Packed) -> int:
+    rich, columns, rows, _ = packed
+    arrays = [*(columns or {}).values(), *(() if rows is None else (rows,))]
+    return len(rich) + sum(int(array.nbytes) for array in arrays)
 
 
 def distinct(codes: Any, most: int) -> tuple[list[int], Any]:

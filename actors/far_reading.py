@@ -47,14 +47,16 @@ class FarEnd:
         self.actor = actor
         self.stream = stream  # at least 1: 0 are the numbers of who reads here
         self.ids = ToldIds()
+        self.reads = 0  # partitions, now
+        self.given = 0  # in all
 
 
 class FarPartition:
-    """A partition that an actor reads, a few blocks ahead."""
+    """A partition that an actor reads, a few blocks ahead: of several the one that has least to read when it is begun."""
 
     def __init__(
         self,
-        end: FarEnd,
+        ends: Sequence[FarEnd],
         number: int,
         partition: Partition,
         shared: SharedParts,
@@ -64,11 +66,11 @@ class FarPartition:
         self.name, self.first_us = partition.name, partition.first_us
         self.live = is_live(partition)
         self._clock = clock or Clock()
-        self._end, self._reader = end, end.actor
+        self._ends, self._end = ends, ends[0]
         self._number, self._partition = number, partition
         self._get = get  # waits for what was asked for
         self._ahead: deque[Any] = deque()
-        self._opened = False
+        self._opened = self._is_read = False
         self._depth = DEPTH
         self._waits_at: list[Any] = []  # the position from which nothing was taken yet, if it is open there
         self._shared = shared
@@ -90,14 +92,17 @@ class FarPartition:
         self._waits_at = []
         while True:
             self._ask()
-            some = self._get(self._ahead.popleft())
+            some = deque(self._get(self._ahead.popleft()))
             if not some:  # so are those that were asked for ahead
+                self._is_over()
                 return
-            for packed in some:
-                block = self._unpacked(*packed)
+            while some:
+                block = self._unpacked(*some.popleft())
                 self._depth = (
                     1 if block.idle else DEPTH
                 )  # more would only be told again that there is nothing
+                if block.rests:
+                    self._is_over()
                 yield block
                 if block.rests:
                     return
@@ -105,18 +110,27 @@ class FarPartition:
     def _open(self, position: Any) -> None:
         """Have it read from there; the two ends have nothing in common yet."""
         self._ahead.clear()
-        self._parts, self._opened = Parts(), True
+        if not self._opened:
+            self._end = min(self._ends, key=lambda end: (end.reads, end.given))
+            self._end.given += 1
+        self._end.reads += not self._is_read
+        self._parts, self._opened, self._is_read = Parts(), True, True
         self._waits_at = [position]
-        self._reader.open.remote(self._number, self._partition, position)
+        self._end.actor.open.remote(self._number, self._partition, position)
         self._ask()
+
+    def _is_over(self) -> None:
+        self._end.reads -= self._is_read
+        self._is_read = False
 
     def _ask(self) -> None:
         while len(self._ahead) < self._depth:
-            self._ahead.append(self._reader.next.remote(self._number, self._clock.not_after_us))
+            self._ahead.append(self._end.actor.next.remote(self._number, self._clock.not_after_us))
 
     def release(self, position: Any) -> None:
         """See `LivePartition.release`."""
-        self._reader.release.remote(self._number, position)
+        if self._opened:
+            self._end.actor.release.remote(self._number, position)
 
     def stop(self) -> None:
         """The reader closes it."""

@@ -161,13 +161,12 @@ class Far:
         self._parts, self._number = SharedParts(), count()
 
     def partitions(self, given: list[Partition]) -> list[Partition]:
-        """One reader reads every so manieth in order of time: those that are read at the same time have different ones."""
-        far: list[Partition] = []
-        in_time = sorted(given, key=lambda one: (one.first_us or 0, one.name))
-        for partition, number in zip(in_time, self._number, strict=False):
-            end = self._ends[number % len(self._ends)]
-            far.append(FarPartition(end, number, partition, self._parts, ray.get, self._clock))
-        return far
+        """Each is read by one of the readers, once it is begun."""
+        about = self._parts, ray.get, self._clock
+        return [
+            FarPartition(self._ends, number, one, *about)
+            for one, number in zip(given, self._number, strict=False)
+        ]
 
 
 class RemoteFeeder:

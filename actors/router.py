@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from heapq import heappop
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -127,8 +126,11 @@ class Router(FlowTaker):
                 yield from self._take(reader, block)
                 self._had(reader, block)
             yield from self._close_passed()
-            # So that who drives it comes round, whatever the blocks hold.
-            yield from repeat(Took(), 1 if block is None else block.blocks)
+            # So that who drives it comes round, whatever the blocks hold, and after as many of them.
+            for _ in range(1 if block is None else block.blocks):
+                yield Took()
+                if self.mark_wanted:
+                    break
         if self._alone:
             self._settle(0, to_the_end=True)
         yield from self._flush()
@@ -158,7 +160,7 @@ class Router(FlowTaker):
                 newest = max(newest, read)
         if block.chosen is not None:
             read = yield from self._take_flows(reader, block.chosen, horizon)
-            newest = max(newest, read)
+            newest, block.chosen = max(newest, read), None  # which may stand in memory that is not ours
         reader.frontier_us, reader.started = newest, True
 
     def _rejected(self, block: Block) -> list[Rejected]:

@@ -1,7 +1,9 @@
 """Blocks of flows that are taken as one, where they come to the same: beside its flows each one has a price of its own.
 
 A router tells late flows by how far their source was before their block. So a block joins those before it only if
-none of its flows is late after them; and if none has an impossible time, which is said block by block.
+none of its flows is late after them; if none has an impossible time, which is said block by block; and if all are of
+about an hour, or a slow exporter's weeks would be open at once. (Where there are more addresses of `[inventory]
+networks` than are kept, which of them are may differ: they are met in another order.)
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Sifted:
     found: Relevant | None = None  # None: it has no flows, or they are as they came
     flows: int = 0  # how many there were
     newest_us: int = 0  # greatest end of any of them, up to the limit
-    oldest_us: int = _NEVER  # least end of those that stay
+    oldest_us: int = _NEVER  # least end of those that stay; where none does, as `newest_us`
     joins: bool = False  # it may be one of several
 
 
@@ -39,7 +41,7 @@ def sifted(block: Block, indicators: Listed, not_after_us: int | None) -> Sifted
         return Sifted(block, joins=joins)
     found, newest = relevant(flows, indicators), flows.newest_us(not_after_us)
     if not len(found.flows):
-        return Sifted(block, found, len(flows), newest, joins=joins)
+        return Sifted(block, found, len(flows), newest, newest, joins)
     started, ended = (found.flows.column(name) for name in ("start_us", "end_us"))
     oldest = int(ended.min())
     possible = oldest >= 0 and int(started.min()) >= 0
@@ -50,8 +52,12 @@ def sifted(block: Block, indicators: Listed, not_after_us: int | None) -> Sifted
 
 def follows(one: Sifted, before: list[Sifted], lateness_us: int) -> bool:
     """Whether it may be one block with those before it, of which each one follows the ones before."""
-    known_us = max(each.newest_us for each in before) - lateness_us
-    return one.joins and before[0].joins and one.oldest_us // HOUR_US >= known_us // HOUR_US
+    if not (one.joins and before[0].joins):
+        return False
+    newest = max(each.newest_us for each in before)
+    oldest = min(each.oldest_us for each in (*before, one))
+    in_time = one.oldest_us // HOUR_US >= (newest - lateness_us) // HOUR_US
+    return in_time and max(newest, one.newest_us) - oldest <= HOUR_US
 
 
 def as_one(several: list[Sifted]) -> Sifted:

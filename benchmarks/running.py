@@ -86,7 +86,8 @@ def best(command: Sequence[str | Path], times: int) -> Run:
 
 def best_of_each(commands: Sequence[Sequence[str | Path]], times: int) -> list[Run]:
     """The same of several commands that take turns, every second time the other way round: a machine that is slow for a
-    minute is slow for all of them, and none is always the first to read a file."""
+    minute is slow for all of them, and none is always the first to read a file. One that is long is run less often, and so
+    has less of a chance to be undisturbed."""
     runs: list[list[Run]] = [[] for _ in commands]
     turn = list(zip(runs, commands, strict=True))
     for _ in range(times):

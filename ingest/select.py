@@ -50,10 +50,14 @@ class Selected:
 
 def relevant_rows(flows: FlowColumns, indicators: Listed) -> npt.NDArray[np.void]:
     """The flows that may bear on a detection, whoever holds their addresses: as rows, which can be kept."""
-    some = relevant(flows, indicators).flows
-    rows = np.empty(len(some), FLOW)
+    return as_rows(relevant(flows, indicators).flows)
+
+
+def as_rows(flows: FlowColumns) -> npt.NDArray[np.void]:
+    """All of them, as rows of `FLOW`."""
+    rows = np.empty(len(flows), FLOW)
     for name in FLOW.names or ():
-        rows[name] = some.column(name)
+        rows[name] = flows.column(name)
     return rows
 
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
 from actors import far_reader
-from actors.clock import Clock
 from actors.far_reader import FarReader, Packed, Told
 from actors.far_reading import DEPTH, FarEnd, FarPartition, SharedParts
 from actors.settings import Settings
 from ingest.enrich import Enrichment
 from ingest.errors import PositionError
+from ingest.flow_log_file import FlowLogFile
 from ingest.live_file import LiveFile
-from ingest.select import prepared
+from ingest.select import prepared, relevant_rows
 from ingest.sources import Block, EventFile, FlowFile, Partition
 from tests.actors.running import MACHINES, Listed, enrichment, event
 from tests.ingest.ipfix_messages import PLAIN, a_set, message, record, template
@@ -62,7 +63,7 @@ class Call:
 
 def far_partition(partition: Partition, far: Far | None = None) -> FarPartition:
     far = far or Far()
-    return FarPartition(FarEnd(far, 1), 3, partition, SharedParts(), far.get)
+    return FarPartition([FarEnd(far, 1)], 3, partition, SharedParts(), far.get)
 
 
 def told(block: Block) -> dict[str, Any]:
@@ -205,21 +206,45 @@ def test_a_position_that_cannot_be_used_is_refused_here(partition: Partition) ->
 def test_a_partition_that_is_read_again_tells_its_resources_again(partition: Partition) -> None:
     """What it told before may have been read ahead and thrown away."""
     here, far = list(partition.blocks()), Far()
-    before = FarPartition(FarEnd(far, 1), 3, partition, SharedParts(), far.get)
+    before = FarPartition([FarEnd(far, 1)], 3, partition, SharedParts(), far.get)
     assert same(before.blocks(), here)
-    anew = FarPartition(FarEnd(far, 1), 3, partition, SharedParts(), far.get)  # who heard nothing of it
+    anew = FarPartition([FarEnd(far, 1)], 3, partition, SharedParts(), far.get)  # who heard nothing of it
     assert same(anew.blocks(), here)
 
 
-def test_what_is_read_at_the_same_time_is_read_by_different_readers() -> None:
-    """By name the first hours of both exporters would be one reader's: the other one waited, and so did half of the machine."""
-    from actors.remote import Far as Readers
+def at_once() -> Any:
+    """A reader whose calls are made at once."""
+    reader = FarReader(SETTINGS, enrichment())
+    return SimpleNamespace(open=SimpleNamespace(remote=reader.open), next=SimpleNamespace(remote=reader.next))
 
-    exporters = [Listed(f"{name}-{hour}", [event(60 * hour, hour)]) for name in "ab" for hour in range(4)]
-    ends = [object(), object()]
-    readers = {one.name: ends.index(one._reader) for one in Readers(ends, Clock()).partitions(exporters)}
-    assert [readers[f"a-{hour}"] for hour in range(4)] == [0] * 4
-    assert [readers[f"b-{hour}"] for hour in range(4)] == [1] * 4
+
+def dealt(*names: str, over: Sequence[str] = ()) -> dict[str, int]:
+    """Which of two readers reads each, begun in this order; some are read to their end before the next is begun."""
+    ends, found = [FarEnd(at_once(), stream) for stream in (1, 2)], dict[str, int]()
+    for number, name in enumerate(names):
+        listed: Any = Listed(name, [event(1, 1)])
+        far = FarPartition(ends, number, listed, SharedParts(), lambda answer: answer)
+        blocks = far.blocks()
+        next(blocks)
+        if name in over:
+            assert not list(blocks)
+        found[name] = ends.index(far._end)
+    return found
+
+
+def test_what_is_read_at_the_same_time_is_read_by_different_readers() -> None:
+    """By name the first hours of two exporters were one reader's: the other one waited, and with it half of the machine."""
+    assert dealt("a-0", "b-0", "c-0", "d-0") == {"a-0": 0, "b-0": 1, "c-0": 0, "d-0": 1}
+
+
+def test_who_reads_a_large_file_is_not_given_the_next_one() -> None:
+    """Where large and small ones took turns one reader had all the large ones."""
+    assert dealt("large", "b", "c", "large too", over=["b", "c"]) == {
+        "large": 0,
+        "b": 1,
+        "c": 1,
+        "large too": 1,
+    }
 
 
 def test_a_silent_source_says_also_from_afar_since_when(tmp_path: Path) -> None:
@@ -262,3 +287,34 @@ def test_a_live_source_is_answered_block_by_block(tmp_path: Path) -> None:
     reader = FarReader(SETTINGS, enrichment())
     reader.open(0, LiveFile(path, 600.0))
     assert [len(reader.next(0, None)) for _ in range(3)] == [1, 1, 1]
+
+
+def test_flows_whose_holders_telemetry_tells_come_as_they_are(tmp_path: Path) -> None:
+    """On Ray nothing was read at all: they have no resource yet that their reader could name."""
+    settings, path = Settings(shards=2, from_telemetry=True), tmp_path / "x"
+    rows = [record(destination=ip, ports=(n, (22, 443)[n % 2])) for n in range(9) for ip in MACHINES]
+    path.write_bytes(message(template(256, PLAIN)) + message(a_set(256, b"".join(rows))))
+    far = Far(settings)
+    first, *_ = FarPartition([FarEnd(far, 1)], 3, FlowFile(path), SharedParts(), far.get).blocks()
+    here = next(FlowFile(path).blocks())
+    assert here.flows is not None
+    assert first.flows is not None
+    expected = relevant_rows(here.flows, enrichment().indicators)
+    assert first.flows.column("dst_lo").tolist() == expected["dst_lo"].tolist()
+    assert (len(first.flows), first.newest_us) == (5 * len(MACHINES), here.flows.newest_us())
+    assert (first.chosen, first.read, sum(first.filtered.values())) == (None, len(rows), 4 * len(MACHINES))
+
+
+def test_an_answer_is_bounded_also_where_nothing_of_it_is_a_flow(tmp_path: Path, monkeypatch: Any) -> None:
+    """A log in which each row is wrong was answered with a hundred megabytes."""
+    monkeypatch.setattr("ingest.flow_log_file.CHUNK", 2_000)
+    path = tmp_path / "vpc.log"
+    header = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
+    row = "2 1 eni-1 10.0.0.1 10.0.0.2 22x 443 6 5 500 1767600000 1767600060 ACCEPT OK"
+    path.write_text("\n".join([header, row.replace("22x", "22"), *[row] * 900]) + "\n")
+    reader = FarReader(SETTINGS, enrichment())
+    monkeypatch.setattr(far_reader, "OCTETS", 20_000)
+    reader.open(0, FlowLogFile(path))
+    sizes = [sum(map(far_reader._octets, some)) for some in iter(lambda: reader.next(0, None), [])]
+    assert len(sizes) > 5
+    assert max(sizes) < 40_000

@@ -49,7 +49,7 @@ def test_a_file_tells_only_the_resources_that_its_flows_are_of(tmp_path: Path) -
     for number, own in enumerate((["10.0.7.1", NAMED[1], "10.0.7.2"], ["10.0.7.2", "10.0.7.3"])):
         partition = flow_file(tmp_path / f"{number}.ipfix", *own)
         end = FarEnd(far, 1)  # to whom the other file was not told
-        far_one = FarPartition(end, number, partition, SharedParts(), far.get)
+        far_one = FarPartition([end], number, partition, SharedParts(), far.get)
         chosen = [block.chosen for block in far_one.blocks() if block.chosen is not None]
         held = [one.ids[entity] for one in chosen for entity in one.rows["entity"].tolist()]
         told.append(sorted(end.ids._named) + sorted(own_ids(np.frombuffer(end.ids._own, OWN))))
@@ -77,7 +77,7 @@ def test_a_resource_has_one_number_whichever_file_tells_it(tmp_path: Path, shard
         far.open._call, far.next._call = reader.open, reader.next
         partition = flow_file(tmp_path / f"{number}.ipfix", *addresses[::order])
         end = FarEnd(far, number + 1)
-        blocks = FarPartition(end, number, partition, SharedParts(), far.get).blocks()
+        blocks = FarPartition([end], number, partition, SharedParts(), far.get).blocks()
         streams += [block.chosen for block in blocks if block.chosen is not None and len(block.chosen.rows)]
     here = Ids(["IP:10.0.7.1", f"/vm/{NAMED[0]}"])  # as who reads it in this process, or telemetry, has them
     for chosen in streams:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from actors import far_reader
 from actors.clock import Clock
 from actors.router import Router
 from actors.settings import Settings
-from actors.steps import CloseHour, Reject, Send, Took
+from actors.steps import CloseHour, Mark, Reject, Send, Took
 from ingest.enrich import Enrichment
 from ingest.records import FLOW, HOUR_US, address_words
 from tests.actors.running import C2, MACHINES, START, Listed, enriched
@@ -49,7 +50,7 @@ def taken(rows: Any, size: int, afar: bool) -> tuple[dict[str, Any], int]:
     clock = Clock(not_after_us=NOT_AFTER_US)
     if afar:
         far = Far(SETTINGS, about())
-        partition = FarPartition(FarEnd(far, 1), 3, partition, SharedParts(), far.get, clock)
+        partition = FarPartition([FarEnd(far, 1)], 3, partition, SharedParts(), far.get, clock)
     router = Router([partition], about(), SETTINGS, clock=clock)
     goes = []
     take = router._take
@@ -99,9 +100,10 @@ def test_a_router_cannot_tell_blocks_from_one_that_stands_for_them(
     ("times", "goes"),
     [
         (range(8), 1),
-        ([0, 20, 40, 59, 61, 62], 1),  # the hour before is open for ten minutes more
-        ([0, 20, 40, 71, 72, 73, 59], 2),  # here the last one is late
+        ([10, 20, 40, 59, 61, 62], 1),  # the hour before is open for ten minutes more
+        ([20, 30, 40, 71, 72, 73, 59], 2),  # here the last one is late
         ([0, 1, -START * 60 - 1, 2, 3], 3),  # of an impossible one it is said where it stands
+        ([0, 1, 30, 59, 100, 101, 170], 3),  # hours of a slow exporter would be open at once
     ],
 )
 def test_blocks_are_taken_as_one_where_that_makes_no_difference(times: Any, goes: int) -> None:
@@ -109,3 +111,17 @@ def test_blocks_are_taken_as_one_where_that_makes_no_difference(times: Any, goes
     rows = flows(*times)
     assert taken(rows, 1, True)[1] == goes
     assert taken(rows, 1, False)[1] == len(rows)
+
+
+def test_a_checkpoint_that_is_wanted_is_not_passed_over_within_a_block() -> None:
+    """Who drives a router asks with each go of a few steps: as many as stand for one block must not use the go up."""
+    far = Far(SETTINGS, about())
+    partition: Any = FarPartition(
+        [FarEnd(far, 1)], 3, Listed("x", flows(*range(40)), 1), SharedParts(), far.get
+    )
+    router = Router([partition], about(), SETTINGS)
+    steps = router.steps()
+    while not isinstance(next(steps), Took):  # it is in the first of those that were joined
+        pass
+    router.mark_wanted = True
+    assert any(isinstance(step, Mark) for step in islice(steps, 4))

@@ -59,6 +59,20 @@ def test_it_raises_the_alerts_of_an_inventory_that_was_written_before(told: Path
     assert network(whole) == given
 
 
+@pytest.mark.ray
+@pytest.mark.parametrize("routers", [1, 2])
+def test_ray_changes_not_a_byte_of_it(told: Path, whole: bytes, tmp_path: Path, routers: int) -> None:
+    config = told.with_name(f"routers-{routers}.toml")
+    config.write_text(told.read_text() + f"\n[engine]\nrouters = {routers}\n")
+    out = tmp_path / "alerts.jsonl"
+    telemetry = str(told.with_name("telemetry"))
+    done = redshank(
+        "detect", telemetry, "--config", str(config), "--alerts", str(out), "--shards", "2", "--quiet"
+    )
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes().rstrip(b"\n") == whole
+
+
 def test_a_run_that_dies_goes_on_with_what_was_told(told: Path, whole: bytes, tmp_path: Path) -> None:
     for checkpoints in (2, 4):
         with under_way(told, tmp_path / "state", checkpoints):
