@@ -137,9 +137,8 @@ class FarReader:
 
     def _sifted(self, block: Block) -> Sifted:
         one = sifted(block, self._enrichment.indicators, self._not_after_us)
-        one.joins = (
-            one.joins and not self._settings.from_telemetry
-        )  # whose they are is decided block by block
+        if self._settings.from_telemetry:
+            one.joins = False  # whose they are is decided block by block
         return one
 
     def _pack(self, sent: _Sent, whole: Sifted) -> Packed:

@@ -98,9 +98,8 @@ class FarPartition:
                 return
             while some:
                 block = self._unpacked(*some.popleft())
-                self._depth = (
-                    1 if block.idle else DEPTH
-                )  # more would only be told again that there is nothing
+                # Of one that has nothing more would only be told again that it has nothing.
+                self._depth = 1 if block.idle else DEPTH
                 if block.rests:
                     self._is_over()
                 yield block
