@@ -45,8 +45,9 @@ class Outcome(msgspec.Struct):
 
 def rows(lab: Lab) -> Iterator[Row]:
     """Each rate; what the sender can't reach is no figure."""
-    say(f"collect: {', '.join(map(str, RATES))} flows a second over loopback")
-    for rate in RATES:
+    rates = (GOAL,) if lab.brief else RATES
+    say(f"collect: {', '.join(map(str, rates))} flows a second over loopback")
+    for rate in rates:
         seconds = max(1.0, SECONDS * min(1.0, lab.scale))
         one = msgspec.json.decode(
             run(module("benchmarks.collect", str(rate), str(seconds))).said, type=Outcome

@@ -72,10 +72,17 @@ class Lab:
     """Inputs and timings of one run, made once."""
 
     def __init__(
-        self, folder: Path, scale: float = 1.0, times: int = 2, minutes: float = float("inf")
+        self,
+        folder: Path,
+        scale: float = 1.0,
+        times: int = 2,
+        minutes: float = float("inf"),
+        brief: bool = False,
     ) -> None:
         self.folder, self.scale, self.times = folder, scale, times
+        self.brief = brief  # of each benchmark the cases that a goal is stated for, and no others
         self._minutes, self._end = minutes, time.monotonic() + 60 * minutes
+        self._share_s, self._share_ends = float("inf"), self._end
         self.config = inputs.configuration(folder, inputs.indicators())
         self.indicators = folder / "indicators.txt"
         self._inputs: dict[str, Input] = {}
@@ -110,13 +117,13 @@ class Lab:
         shards = None if shards == os.cpu_count() else shards  # which is what it takes by itself
         key = (case, runtime, shards)
         if key not in self._speeds:
-            self._speeds[key] = self.speed_over(self._long(case), runtime, shards)
+            self._speeds[key] = self.speed_over(self.long(case), runtime, shards)
         return self._speeds[key]
 
     def speeds(self, case: str, *runtimes: str) -> list[Speed]:
         """The same of several runtimes, in turn."""
         self.in_time()
-        given = self._long(case)
+        given = self.long(case)
         say(f"{given.name}, {given.records:,} records: redshank, {' and '.join(runtimes)} in turn")
         wholes = best_of_each([self.command(given.paths, runtime) for runtime in runtimes], self.times)
         for runtime, whole in zip(runtimes, wholes, strict=True):
@@ -124,7 +131,8 @@ class Lab:
             self._speeds[case, runtime, None] = Speed(given, whole, self._start(runtime, None))
         return [self._speeds[case, runtime, None] for runtime in runtimes]
 
-    def _long(self, case: str) -> Input:
+    def long(self, case: str) -> Input:
+        """The files of a case, where Redshank is quick several times (`TIMES`)."""
         return inputs.repeated(self.input(case), TIMES[case]) if case in TIMES else self.input(case)
 
     def speed_over(
@@ -164,10 +172,20 @@ class Lab:
         start = best(command(self.small(given.kind)), self.times + 1)
         return Speed(given, whole, start)
 
+    def allow(self, share: float) -> None:
+        """What is measured next has this share of the time that is left."""
+        now = time.monotonic()
+        self._share_s = max(0.0, share * (self._end - now))
+        self._share_ends = now + self._share_s
+
     def in_time(self) -> None:
-        """Raises CommandError when the time for all of it is over."""
-        if time.monotonic() > self._end:
+        """Raises CommandError when the time for all of it is over, or that for what is measured now."""
+        now = time.monotonic()
+        if now > self._end:
             raise CommandError(f"left out from here on: the {self._minutes:g} minutes are over")
+        if now > self._share_ends:
+            share = f"its {self._share_s:.0f} s of the {self._minutes:g} minutes are over"
+            raise CommandError(f"left out from here on: {share}; by itself it has no such limit")
 
     def forget(self, given: Input) -> None:
         """Make room: the files are not needed any more."""

@@ -63,7 +63,8 @@ def rows(lab: Lab) -> Iterator[Row]:
     say(f"overload: {', '.join(NOTES)}")
     seconds = max(2.0, SECONDS * min(1.0, lab.scale))
     for kind, note in NOTES.items():
-        for rate in RATES[kind]:
+        for rate in (RATE,) if lab.brief else RATES[kind]:
+            lab.in_time()
             yield from _figures(kind, rate, seconds, note)
 
 

@@ -34,7 +34,9 @@ def _flows(lab: Lab) -> Iterator[Row]:
     case, ours = THREE_PERCENT, lab.speed(THREE_PERCENT, "ray").per_second
     yield from _redshank(lab, case)
     yield from _nfdump(lab, case, ours)
-    for form, named in (("flows", "Bytewax"), ("columns", "Bytewax, filter in NumPy")):
+    for form, named in (("flows", "Bytewax"), ("columns", "Bytewax, filter in NumPy"))[
+        : 1 if lab.brief else 2
+    ]:
         yield from _bytewax(lab, case, ["peer_bytewax", form], named, ours, BYTEWAX_FLOWS)
     yield from _ours(lab, case, "loop", "plain River loop, filter in NumPy", ours, None)
     yield from _ours(lab, case, "decode", "the limit: NumPy framing alone", ours, None)
@@ -45,8 +47,9 @@ def _events(lab: Lab, case: str) -> Iterator[Row]:
     yield from _redshank(lab, case)
     kind = lab.input(case).kind
     yield from _bytewax(lab, case, ["peer_judged", kind], "Bytewax, the same state", ours, BYTEWAX_EVENTS)
-    yield from _bytewax(lab, case, ["peer_bytewax", kind], "Bytewax, counts alone", ours, None)
-    yield from _ours(lab, case, "loop", "plain River loop", ours, None)
+    if not lab.brief:
+        yield from _bytewax(lab, case, ["peer_bytewax", kind], "Bytewax, counts alone", ours, None)
+        yield from _ours(lab, case, "loop", "plain River loop", ours, None)
     yield from _ours(lab, case, "decode", "the limit: msgspec decoding alone", ours, DECODING)
 
 

@@ -7,7 +7,7 @@ records every record is a first one, and an hour's close is most of the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -68,10 +68,15 @@ _HOT: dict[str, tuple[Callable[..., Input], dict[str, float]]] = {
 
 
 def rows(lab: Lab) -> Iterator[Row]:
-    """More entities, a hot one, more shards, more raylets."""
+    """More entities, a hot one, more shards, more raylets; in brief the fewest and the most of each."""
+    if lab.brief:
+        yield from _entities(lab, THREE_PERCENT, _MAKERS[THREE_PERCENT], {THREE_PERCENT}, ENTITIES[::2])
+        yield from _raylets(lab, ALL_SERVICE)
+        yield from _as_much_each(lab, VAULT, OVER_HOURS[::2])
+        return
     for case, make in _MAKERS.items():
-        yield from _entities(lab, case, make)
-    yield from _as_much_each(lab, VAULT)
+        yield from _entities(lab, case, make, _READ[case].keys(), ENTITIES)
+    yield from _as_much_each(lab, VAULT, OVER_HOURS)
     for case, (maker, more) in _HOT.items():
         yield from _hot(lab, case, maker, more)
     for case in SHARDED:
@@ -79,17 +84,19 @@ def rows(lab: Lab) -> Iterator[Row]:
     yield from _raylets(lab, ALL_SERVICE)
 
 
-def _entities(lab: Lab, case: str, make: Maker) -> Iterator[Row]:
-    count, speeds = max(1_000, int(SIZES[case] * lab.scale)), {read: list[Speed]() for read in _READ[case]}
-    for many in ENTITIES:
+def _entities(
+    lab: Lab, case: str, make: Maker, reads: Iterable[str], entities: Sequence[int]
+) -> Iterator[Row]:
+    count, speeds = max(1_000, int(SIZES[case] * lab.scale)), {read: list[Speed]() for read in reads}
+    for many in entities:
         given = lab.made(f"{case}, {many}", partial(make, count=count, many=many))
-        for read, of in _READ[case].items():
-            speed = lab.speed_over(of(given), "ray", times=1)
-            speeds[read].append(speed)
+        for read, measured in speeds.items():
+            speed = lab.speed_over(_READ[case][read](given), "ray", times=1)
+            measured.append(speed)
             about = f"{speed.input.truth['entities']:,} entities seen in {speed.input.records:,} records"
             yield from _both(read, f"{many:,} {_what(given)}", speed, about)
         lab.forget(given)
-    named = f"{ENTITIES[-1]:,} / {ENTITIES[0]:,}"
+    named = f"{entities[-1]:,} / {entities[0]:,}"
     for read, (least, *_, most) in speeds.items():
         value = ratio(most.per_second, least.per_second)
         yield figure(NAME, read, f"speed, {named}", value, "×", WITHIN)
@@ -104,10 +111,10 @@ def _one_more(few: Speed, many: Speed) -> float | None:
     return (many.cpu_per_million - few.cpu_per_million) * many.input.records / more
 
 
-def _as_much_each(lab: Lab, case: str) -> Iterator[Row]:
+def _as_much_each(lab: Lab, case: str, over: Sequence[int]) -> Iterator[Row]:
     """The same records and hours of entities: of few through many hours, of many in one."""
     count, speeds = max(1_000, int(SIZES[case] * lab.scale)), []
-    for hours in OVER_HOURS:
+    for hours in over:
         many = max(8, int(ENTITY_HOURS * min(1.0, lab.scale)) // hours)
         vaults = max(8, many // VAULTS_TO_CALLERS)
         make = partial(log_inputs.vault_events, count=count, vaults=vaults, callers=many, hours=hours)
@@ -117,7 +124,7 @@ def _as_much_each(lab: Lab, case: str) -> Iterator[Row]:
         about = f"{each:.0f} records of an entity and hour"
         yield from _both(case, f"{many:,} principals, {hours} hour{'s' * (hours > 1)}", speed, about)
     few, most = speeds[0].per_second, speeds[-1].per_second
-    named = f"speed, {OVER_HOURS[0]} times as many principals that do as much each"
+    named = f"speed, {over[0]} times as many principals that do as much each"
     yield figure(NAME, case, named, ratio(most, few), "×", WITHIN)
 
 

@@ -46,6 +46,9 @@ KINDS = ("resource", "principal", "vault")
 def rows(lab: Lab) -> Iterator[Row]:
     """The mixture first, which is what the goals are for; then each kind by itself."""
     for case, full in CASES.items():
+        if lab.brief and full != MIXED:
+            continue
+        lab.in_time()
         numbers = [str(int(one * min(1.0, lab.scale))) for one in full]
         say(f"state: {case}")
         folder = lab.folder / "state" / numbers[0] / numbers[1] / numbers[2]

@@ -31,7 +31,7 @@ RAY_TO_LOOP = 1.5
 
 def rows(lab: Lab) -> Iterator[Row]:
     """All cases, one after another."""
-    for case in SIZES:
+    for case in GOALS if lab.brief else SIZES:
         yield from of(lab, case)
     for runtime, named in (("ray", "Ray"), ("loop", "plain loop")):
         start = lab.speed(THREE_PERCENT, runtime).start.seconds
