@@ -115,7 +115,8 @@ def rows(lab: Lab) -> Iterator[Row]:
         say(f"latency: {name}")
         folder = lab.folder / f"latency-{number}"
         folder.mkdir()
-        yield from figures(name, measured(folder, case, max(2.0, SECONDS * min(1.0, lab.scale))))
+        seconds = max(2.0, SECONDS * min(1.0, lab.scale) / (2 if lab.brief else 1))
+        yield from figures(name, measured(folder, case, seconds))
 
 
 def figures(name: str, one: Outcome) -> Iterator[Row]:

@@ -113,9 +113,10 @@ def _one_more(few: Speed, many: Speed) -> float | None:
 
 def _as_much_each(lab: Lab, case: str, over: Sequence[int]) -> Iterator[Row]:
     """The same records and hours of entities: of few through many hours, of many in one."""
-    count, speeds = max(1_000, int(SIZES[case] * lab.scale)), []
+    scale = lab.scale / 2 if lab.brief else lab.scale
+    count, speeds = max(1_000, int(SIZES[case] * scale)), []
     for hours in over:
-        many = max(8, int(ENTITY_HOURS * min(1.0, lab.scale)) // hours)
+        many = max(8, int(ENTITY_HOURS * min(1.0, scale)) // hours)
         vaults = max(8, many // VAULTS_TO_CALLERS)
         make = partial(log_inputs.vault_events, count=count, vaults=vaults, callers=many, hours=hours)
         speed = _speed(lab, f"{case}, {hours} hours", make)
@@ -163,7 +164,7 @@ def _shards(lab: Lab, case: str) -> Iterator[Row]:
 
 def _raylets(lab: Lab, case: str) -> Iterator[Row]:
     """The same actors over several raylets: what passes between them leaves shared memory."""
-    given, shards, runs = lab.input(case), max(RAYLETS), dict[int, Speed]()
+    given, shards, runs = inputs.repeated(lab.input(case), 2), max(RAYLETS), dict[int, Speed]()
     small = [path for kind in ("flows", "vault", "activity") for path in lab.small(kind).paths]
     for many in RAYLETS:
         say(f"{case}: {many} raylets")

@@ -27,6 +27,7 @@ from benchmarks.record import Row
 NAME = "throughput"
 GOALS = {THREE_PERCENT: 4e6, ALL_SERVICE: 5e5, VAULT: 2e5, ACTIVITY: 1e5}
 RAY_TO_LOOP = 1.5
+SHORT = "no goal of short inputs, or of this one"
 
 
 def rows(lab: Lab) -> Iterator[Row]:
@@ -44,8 +45,10 @@ def of(lab: Lab, case: str) -> Iterator[Row]:
     about = unmeasured(ray.per_second, f"{ray.input.records:,} records, {ray.input.octets / 1e6:,.0f} MB")
     yield figure(NAME, case, "Ray", ray.per_second, "records/s", GOALS.get(case), note=about)
     yield figure(NAME, case, "plain loop", loop.per_second, "records/s")
-    # The worst case is there to be known, not to be promised anything of.
-    goal = None if case == VAULT_WORST else RAY_TO_LOOP
-    yield figure(NAME, case, "Ray / plain loop", ratio(ray.per_second, loop.per_second), "×", goal)
+    # The worst case is there to be known, not to be promised anything of; and in a short run what Ray's processes
+    # need once is most of what they need.
+    goal = None if case == VAULT_WORST or lab.scale < 1 else RAY_TO_LOOP
+    value = ratio(ray.per_second, loop.per_second)
+    yield figure(NAME, case, "Ray / plain loop", value, "×", goal, note="" if goal else SHORT)
     yield figure(NAME, case, "CPU, Ray", ray.cpu_per_million, "s/million records")
     yield figure(NAME, case, "CPU, plain loop", loop.cpu_per_million, "s/million records")

@@ -133,6 +133,51 @@ def test_a_benchmark_is_not_begun_when_the_minutes_are_over(
     assert "fine: left out from here on: the 1e-09 minutes are over" in capsys.readouterr().err
 
 
+def test_of_ten_minutes_each_has_its_share_and_what_one_leaves_the_next_one_has(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, minutes=10.0)
+    lab.allow(0.0)
+    with pytest.raises(
+        CommandError, match=r"its 0 s of the 10 minutes are over; by itself it has no such limit"
+    ):
+        lab.in_time()
+    lab.allow(0.5)
+    lab.in_time()
+
+
+@pytest.mark.parametrize(
+    ("words", "scale", "times", "brief"),
+    [
+        ([], 0.75, 1, True),
+        (["--scale", "2", "--times", "3"], 2.0, 3, True),
+        (["--minutes", "5"], 0.75, 1, True),
+        (["--minutes", "60"], 1.0, 2, False),
+        (["fine"], 1.0, 2, False),
+        (["fine", "--minutes", "5"], 1.0, 2, False),
+    ],
+)
+def test_within_ten_minutes_all_are_brief_and_one_by_itself_is_whole(
+    words: list[str],
+    scale: float,
+    times: int,
+    brief: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labs: list[Lab] = []
+
+    def seen(lab: Lab) -> Iterator[Row]:
+        labs.append(lab)
+        yield from fine(lab)
+
+    monkeypatch.setattr(command, "ALL", {"fine": seen})
+    assert command.main([*words, "--out", str(tmp_path)]) == 0
+    assert [(lab.scale, lab.times, lab.brief) for lab in labs] == [(scale, times, brief)]
+
+
+def test_each_has_a_share() -> None:
+    assert command.SHARES.keys() == command.ALL.keys()
+
+
 def test_an_older_run_of_something_else_is_said_not_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
