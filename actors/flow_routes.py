@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actors.keys import entity_key, group_column, shard_of
+from actors.keys import group_column, shard_of
 from actors.messages import Batch, Rows
 from actors.resource_names import KIND
 from baselines.owned_rows import rising
 from ingest.inventory import Inventory
 from ingest.networks import NumberedAddresses
 from ingest.records import TRAFFIC
-from ingest.resource_ids import Ids, ToldIds, own_ids
+from ingest.resource_ids import Addresses, Ids, own_address, own_ids
 from ingest.told_inventory import ToldInventory
 
 Numbers = npt.NDArray[np.int32]
@@ -29,7 +29,7 @@ class FlowRoutes:
         self._inventory = inventory
         # id in lower case -> the resource's number for its shard, times the number of shards, and the shard
         self._numbers: dict[str, int] = {}
-        self._addresses = NumberedAddresses()  # the same of those that other processes told
+        self._addresses = NumberedAddresses()  # the same of addresses that are resources of their own
         self._streams: dict[int, tuple[Numbers, Numbers]] = {}  # the same, by the numbers of who reads
         self._named = [0] * shards
         self._batches = [Batch() for _ in range(shards)]
@@ -70,37 +70,46 @@ class FlowRoutes:
         return shards, numbers
 
     def _of(self, ids: Ids, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """See `_numbered`, of those at these places; each process that reads elsewhere tells its own."""
-        if not isinstance(ids, ToldIds):
-            return self._numbered(ids.some(places))
+        """What is known of those at these places; who is new is told to its shard."""
         own, names, addresses = ids.apart(places)
         found = np.empty(len(places), np.int64)
-        found[~own] = self._numbered(names)
+        found[~own] = [self._named_as(name) for name in names]
+        found[own] = self._of_addresses(addresses)
+        return found
+
+    def _named_as(self, name: str) -> int:
+        key = name.lower()
+        if (known := self._numbers.get(key)) is not None:
+            return known
+        address = own_address(key)
+        number = self._meet([key], [name]) if address is None else self._of_addresses(address, [name])
+        return self._numbers.setdefault(key, int(number[0]))
+
+    def _of_addresses(self, addresses: Addresses, ids: list[str] | None = None) -> npt.NDArray[np.int64]:
+        """Of those that are resources of their own; `ids` where they were told by name."""
         known = self._addresses.numbers(addresses["high"], addresses["low"])
         new = np.flatnonzero(known < 0)
         if len(new):
             new = new[np.lexsort((addresses["low"][new], addresses["high"][new]))]
             some = addresses[new]
-            known[new] = self._numbered(own_ids(some))
+            keys = own_ids(some)
+            known[new] = self._meet(keys, ids or keys)
             self._addresses.add(some["high"], some["low"], known[new])
-        found[own] = known
-        return found
+        return known
 
-    def _numbered(self, ids: list[str]) -> npt.NDArray[np.int64]:
-        """What is known of each under `_numbers`; who is new is told to its shard."""
-        keys, shards, batches = [id_.lower() for id_ in ids], len(self._batches), self._batches
-        found = [self._numbers.get(key, -1) for key in keys]
-        new = [place for place, number in enumerate(found) if number < 0]
-        groups = group_column([entity_key(KIND, keys[place]) for place in new])
-        for place, group in zip(new, groups.tolist(), strict=True):
-            shard = shard_of(group, shards)
-            number = self._named[shard] * shards + shard
-            found[place] = self._numbers.setdefault(keys[place], number)
-            if found[place] == number:  # else it is there twice
-                self._named[shard] += 1
-                batches[shard].ids.append(ids[place])
-                batches[shard].since.append(self._inventory.known_since_us(ids[place]) or 0)
-        return np.array(found, np.int64)
+    def _meet(self, keys: list[str], ids: list[str]) -> npt.NDArray[np.int64]:
+        """Number new resources, all of them different, each for its shard. Keys are ids in lower case."""
+        shards = len(self._batches)
+        owner = shard_of(group_column([f"{KIND}:{key}" for key in keys]).astype(np.int64), shards)
+        numbers = np.empty(len(keys), np.int64)
+        for shard, batch in enumerate(self._batches):
+            places = np.flatnonzero(owner == shard)
+            numbers[places] = np.arange(self._named[shard], self._named[shard] + len(places)) * shards + shard
+            self._named[shard] += len(places)
+            some = [ids[place] for place in places.tolist()]
+            batch.ids += some
+            batch.since += [self._inventory.known_since_us(id_) or 0 for id_ in some]
+        return numbers
 
     def take(self, least: int = 1) -> list[tuple[int, Batch]]:
         """The shards with so many rows or more, and their batches, which are theirs now."""

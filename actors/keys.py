@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +46,8 @@ def group_column(keys: Iterable[str]) -> npt.NDArray[np.int16]:
     return (digests % GROUPS).astype(np.int16)
 
 
-def shard_of(group: int, shards: int) -> int:
-    """The shard that owns a key group: each shard owns one range of groups.
+def shard_of(group: Any, shards: int) -> Any:
+    """The shard that owns a key group, or those of a column of groups: each shard owns one range of them.
 
     >>> [shard_of(group, 3) for group in (0, 1365, 1366, 4095)]
     [0, 0, 1, 2]

@@ -6,14 +6,18 @@ of them none is kept as text.
 
 from __future__ import annotations
 
+from socket import inet_ntoa
+from struct import iter_unpack
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.networks import MAPPED, WORD, Indexes, Words
-from ingest.records import address_text
+from ingest.records import address_text, address_words
 
 OWN = np.dtype([("high", "<u8"), ("low", "<u8")])  # an address that is a resource of its own
 Addresses = NDArray[np.void]
+_OWN = "ip:"
 _UNTOLD = np.iinfo(np.int64).max
 
 
@@ -103,7 +107,22 @@ def own_id(address: int) -> str:
     >>> own_id(MAPPED | 0x0A000001), own_id(0x20010DB8 << 96 | 1)
     ('ip:10.0.0.1', 'ip:2001:db8::1')
     """
-    return f"ip:{address_text(address >> 64, address & WORD)}"
+    return f"{_OWN}{address_text(address >> 64, address & WORD)}"
+
+
+def own_address(id_: str) -> Addresses | None:
+    """The address whose id this is, as one row; None of any other id.
+
+    >>> own_address("ip:10.0.0.1")["low"].item() == MAPPED | 0x0A000001, own_address("ip:2001:DB8::1")
+    (True, None)
+    """
+    if not id_.startswith(_OWN):
+        return None
+    try:
+        row = np.array([address_words(id_.removeprefix(_OWN))], OWN)
+    except ValueError:
+        return None
+    return row if own_ids(row) == [id_] else None
 
 
 def own_ids(addresses: Addresses) -> list[str]:
@@ -111,5 +130,4 @@ def own_ids(addresses: Addresses) -> list[str]:
     high, low = addresses["high"], addresses["low"]
     if high.any() or (low >> np.uint64(32) != MAPPED >> 32).any():
         return [own_id(a << 64 | b) for a, b in zip(high.tolist(), low.tolist(), strict=True)]
-    octets = low.astype(">u4").view(np.uint8).reshape(-1, 4)
-    return [f"ip:{a}.{b}.{c}.{d}" for a, b, c, d in octets.tolist()]
+    return [f"{_OWN}{inet_ntoa(octets)}" for (octets,) in iter_unpack("4s", low.astype(">u4").tobytes())]

@@ -63,8 +63,11 @@ def rows(*entities: int) -> np.ndarray:
     return some
 
 
+@pytest.mark.parametrize("named_first", [False, True])
 @pytest.mark.parametrize("shards", [1, 2, 7])
-def test_a_resource_has_one_number_whichever_file_tells_it(tmp_path: Path, shards: int) -> None:
+def test_a_resource_has_one_number_whichever_file_tells_it(
+    tmp_path: Path, shards: int, named_first: bool
+) -> None:
     """Two numbers would be two resources, each with half of the flows."""
     about = some_named(tmp_path)
     readers = [FarReader(SETTINGS, about), FarReader(SETTINGS, some_named(tmp_path))]
@@ -80,9 +83,10 @@ def test_a_resource_has_one_number_whichever_file_tells_it(tmp_path: Path, shard
         blocks = FarPartition([end], number, partition, SharedParts(), far.get).blocks()
         streams += [block.chosen for block in blocks if block.chosen is not None and len(block.chosen.rows)]
     here = Ids(["IP:10.0.7.1", f"/vm/{NAMED[0]}"])  # as who reads it in this process, or telemetry, has them
-    for chosen in streams:
-        routes.add(chosen.rows.copy(), "x", chosen.ids, chosen.stream)
-    routes.add(rows(0, 1), "y", here)
+    given = [(chosen.rows.copy(), "x", chosen.ids, chosen.stream) for chosen in streams]
+    given.insert(0 if named_first else len(given), (rows(0, 1), "y", here, 0))
+    for one in given:
+        routes.add(*one)
     batches = dict(routes.take())
     told = sorted(id_.lower() for batch in batches.values() for id_ in batch.ids)
     expected = [f"/vm/{ip}" for ip in NAMED] + ["ip:10.0.7.1", "ip:10.0.7.2", "ip:10.0.9.9"]
