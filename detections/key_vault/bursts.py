@@ -7,8 +7,9 @@ before explains its part of an hour.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from detections.declare import Finding
 from detections.key_vault.callers import who as caller_id
 from detections.key_vault.habits import habit, largest_steps, size_key, told_nearly
 from detections.key_vault.met import Part, met
@@ -70,6 +71,14 @@ def held_of(wanted: Mapping[Part, int]) -> list[tuple[str, str]]:
     """The baseline's name with the key of each part that is large enough to be remembered."""
     big = [(part, count) for part, count in wanted.items() if count >= SIZES[0]]
     return [(BASELINE, size_key("|".join(part), count)) for part, count in big]
+
+
+def only_counted(hour: Hour, wanted: Mapping[Part, int], held: Iterable[tuple[str, str]]) -> Finding:
+    """The finding of those parts where nobody sees it (`View.brief`): what it holds back, and how much it rests on."""
+    count, all_held = sum(wanted.values()), {*held_of(wanted), *held}
+    return Finding(
+        evidence={}, first_us=hour.start_us, last_us=hour.end_us, count=count, held=tuple(sorted(all_held))
+    )
 
 
 BURSTS = habit(BASELINE, _observe, news=False)

@@ -10,7 +10,15 @@ from baselines.visit_count import VisitCount
 from detections import counting
 from detections.counting import CANDIDATE, MANY
 from detections.declare import Detection, Finding, Learned, Learning, Stated, Verdict
-from detections.key_vault.bursts import BURSTS, acts_of, held_of, operations, told_before, unexplained
+from detections.key_vault.bursts import (
+    BURSTS,
+    acts_of,
+    held_of,
+    only_counted,
+    operations,
+    told_before,
+    unexplained,
+)
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS, LEARNING_EVENTS, REPEATED, TELLS_AGAIN, TELLS_PASSING
 from detections.key_vault.met import Part
@@ -48,6 +56,8 @@ def judge(hour: Hour) -> Finding | None:
     new = hour.once(unexplained)
     if sum(new.values()) < max(FEWEST, (count - usual) / 2):
         return None
+    if hour.brief:
+        return only_counted(hour, new, [(BASELINE, "")])
     known = counting.usual(model, count, hour.hour, season)
     usual_range = {"usual_at_this_hour": rounded(usual), **known}
     return _found(hour, new, count, usual_range, chance)

@@ -8,7 +8,16 @@ from typing import Any
 from baselines.mix import Mix
 from detections import counting
 from detections.declare import Detection, Finding, Learned, Learning, Stated, Verdict
-from detections.key_vault.bursts import BURSTS, acts_of, held_of, kinds, operations, told_before, unexplained
+from detections.key_vault.bursts import (
+    BURSTS,
+    acts_of,
+    held_of,
+    kinds,
+    only_counted,
+    operations,
+    told_before,
+    unexplained,
+)
 from detections.key_vault.evidence import REMEDIATION, common_address, finding
 from detections.key_vault.habits import LEARNING_DAYS, REPEATED, TELLS_AGAIN, TELLS_PASSING
 from detections.key_vault.met import Part
@@ -54,6 +63,8 @@ def judge(hour: Hour) -> Finding | None:
     strange = _score(hour, rest)
     if sum(rest.values()) < FEWEST or strange < LIMIT_NEW:
         return None
+    if hour.brief:
+        return only_counted(hour, new, [(BASELINE, "")])
     return _found(hour, new, seen, score, strange)
 
 
