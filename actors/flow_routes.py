@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actors.keys import group_column, shard_of
+from actors.keys import group_column, shard_column
 from actors.messages import Batch, Rows
 from actors.resource_names import KIND
 from baselines.owned_rows import rising
 from ingest.inventory import Inventory
 from ingest.networks import NumberedAddresses
 from ingest.records import TRAFFIC
-from ingest.resource_ids import Addresses, Ids, own_address, own_ids
+from ingest.resource_ids import OWN, Addresses, Ids, own_address, own_ids
 from ingest.told_inventory import ToldInventory
 
 Numbers = npt.NDArray[np.int32]
@@ -73,34 +73,48 @@ class FlowRoutes:
         """What is known of those at these places; who is new is told to its shard."""
         own, names, addresses = ids.apart(places)
         found = np.empty(len(places), np.int64)
-        found[~own] = [self._named_as(name) for name in names]
+        found[~own] = self._of_names(names)
         found[own] = self._of_addresses(addresses)
         return found
 
-    def _named_as(self, name: str) -> int:
-        key = name.lower()
-        if (known := self._numbers.get(key)) is not None:
-            return known
-        address = own_address(key)
-        number = self._meet([key], [name]) if address is None else self._of_addresses(address, [name])
-        return self._numbers.setdefault(key, int(number[0]))
+    def _of_names(self, names: list[str]) -> npt.NDArray[np.int64]:
+        keys = [name.lower() for name in names]
+        new: dict[str, str] = {}  # of one that is there twice the first
+        for key, name in zip(keys, names, strict=True):
+            if key not in self._numbers:
+                new.setdefault(key, name)
+        if new:
+            self._meet_named(new)
+        return np.fromiter(map(self._numbers.__getitem__, keys), np.int64, len(keys))
+
+    def _meet_named(self, new: dict[str, str]) -> None:
+        """Names by their keys; one that is an address's id is the resource that the address is."""
+        addresses = {key: address for key in new if (address := own_address(key)) is not None}
+        others = [key for key in new if key not in addresses]
+        numbers = self._meet(others, [new[key] for key in others])
+        self._numbers.update(zip(others, numbers.tolist(), strict=True))
+        if addresses:
+            numbers = self._of_addresses(
+                np.array([*addresses.values()], OWN), [new[key] for key in addresses]
+            )
+            self._numbers.update(zip(addresses, numbers.tolist(), strict=True))
 
     def _of_addresses(self, addresses: Addresses, ids: list[str] | None = None) -> npt.NDArray[np.int64]:
-        """Of those that are resources of their own; `ids` where they were told by name."""
+        """Of different ones that are resources of their own; `ids` where they were told by name."""
         known = self._addresses.numbers(addresses["high"], addresses["low"])
         new = np.flatnonzero(known < 0)
         if len(new):
             new = new[np.lexsort((addresses["low"][new], addresses["high"][new]))]
             some = addresses[new]
             keys = own_ids(some)
-            known[new] = self._meet(keys, ids or keys)
+            known[new] = self._meet(keys, [ids[place] for place in new.tolist()] if ids else keys)
             self._addresses.add(some["high"], some["low"], known[new])
         return known
 
     def _meet(self, keys: list[str], ids: list[str]) -> npt.NDArray[np.int64]:
         """Number new resources, all of them different, each for its shard. Keys are ids in lower case."""
         shards = len(self._batches)
-        owner = shard_of(group_column([f"{KIND}:{key}" for key in keys]).astype(np.int64), shards)
+        owner = shard_column(group_column([f"{KIND}:{key}" for key in keys]), shards)
         numbers = np.empty(len(keys), np.int64)
         for shard, batch in enumerate(self._batches):
             places = np.flatnonzero(owner == shard)

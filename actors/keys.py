@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,13 +45,22 @@ def group_column(keys: Iterable[str]) -> npt.NDArray[np.int16]:
     return (digests % GROUPS).astype(np.int16)
 
 
-def shard_of(group: Any, shards: int) -> Any:
-    """The shard that owns a key group, or those of a column of groups: each shard owns one range of them.
+def shard_of(group: int, shards: int) -> int:
+    """The shard that owns a key group: each shard owns one range of groups.
 
     >>> [shard_of(group, 3) for group in (0, 1365, 1366, 4095)]
     [0, 0, 1, 2]
     """
     return group * shards // GROUPS
+
+
+def shard_column(groups: npt.NDArray[np.int16], shards: int) -> npt.NDArray[np.int64]:
+    """`shard_of` of a column.
+
+    >>> shard_column(np.array([0, 1365, 1366, 4095], np.int16), 3).tolist()
+    [0, 0, 1, 2]
+    """
+    return groups.astype(np.int64) * shards // GROUPS
 
 
 def groups_of(shard: int, shards: int) -> range:

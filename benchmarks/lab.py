@@ -23,7 +23,7 @@ _SUMMARY = re.compile(r"([\d,]+) records? read: ([\d,]+) applied, .*; ([\d,]+) e
 THREE_PERCENT, ALL_SERVICE = "IPFIX, 3 % SSH/RDP", "IPFIX, all SSH/RDP"
 VAULT, VAULT_WORST = "Key Vault events", "Key Vault, every caller new to every vault"
 ACTIVITY, SIGN_INS = "Activity Log events", "Sign-ins"
-# How many records of each: what a run of all benchmarks within ten minutes on two cores has room for.
+# How many records of each, at a scale of 1.
 SIZES = {
     THREE_PERCENT: 24_000_000,
     ALL_SERVICE: 3_000_000,
@@ -80,7 +80,7 @@ class Lab:
         brief: bool = False,
     ) -> None:
         self.folder, self.scale, self.times = folder, scale, times
-        self.brief = brief  # of each benchmark the cases that a goal is stated for, and no others
+        self.brief = brief  # of each benchmark the main cases alone
         self._minutes, self._end = minutes, time.monotonic() + 60 * minutes
         self._share_s, self._share_ends = float("inf"), self._end
         self.config = inputs.configuration(folder, inputs.indicators())
@@ -88,6 +88,11 @@ class Lab:
         self._inputs: dict[str, Input] = {}
         self._speeds: dict[tuple[str, str, int | None], Speed] = {}
         self._starts: dict[tuple[str, int | None], Run] = {}
+
+    @property
+    def part(self) -> float:
+        """Of what is never made larger than it is: 1 at most; in brief half of the scale."""
+        return min(1.0, self.scale) / (2 if self.brief else 1)
 
     def input(self, case: str) -> Input:
         """The files of a case."""

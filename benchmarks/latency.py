@@ -115,7 +115,7 @@ def rows(lab: Lab) -> Iterator[Row]:
         say(f"latency: {name}")
         folder = lab.folder / f"latency-{number}"
         folder.mkdir()
-        seconds = max(2.0, SECONDS * min(1.0, lab.scale) / (2 if lab.brief else 1))
+        seconds = max(2.0, SECONDS * lab.part)
         yield from figures(name, measured(folder, case, seconds))
 
 

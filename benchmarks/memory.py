@@ -46,8 +46,9 @@ NOTES = {
 
 def rows(lab: Lab) -> Iterator[Row]:
     """Each kind of entity. Memory is the same on a busy machine: as many processes at a time as there are cores."""
+    lab.in_time()
     say(f"memory: {', '.join(NOTES)}")
-    numbers = [max(100, int(one * min(1.0, lab.scale))) for one in NUMBERS]
+    numbers = [max(100, int(one * lab.part)) for one in NUMBERS]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         grown = {
             (kind, number): pool.submit(run, module("benchmarks.memory", kind, str(number)))

@@ -61,7 +61,7 @@ class Outcome(msgspec.Struct):
 def rows(lab: Lab) -> Iterator[Row]:
     """Each case."""
     say(f"overload: {', '.join(NOTES)}")
-    seconds = max(2.0, SECONDS * min(1.0, lab.scale))
+    seconds = max(2.0, SECONDS * lab.part)
     for kind, note in NOTES.items():
         for rate in (RATE,) if lab.brief else RATES[kind]:
             lab.in_time()

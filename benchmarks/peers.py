@@ -110,6 +110,7 @@ def _nfdump(lab: Lab, case: str, ours: float | None) -> Iterator[Row]:
     given = lab.input(case)
     data = collected(given)
     for named, question, goal in questions:
+        lab.in_time()
         one = nfdump.read(data, *question, times=lab.times)
         if nfdump.processed(one) != given.records:
             raise CommandError(f"nfdump looked at {nfdump.processed(one):,} of {given.records:,} flows")

@@ -17,7 +17,7 @@ from benchmarks.chaos import below
 from benchmarks.inputs import Input, repeated
 from benchmarks.lab import ALL_SERVICE, THREE_PERCENT, VAULT, Lab, figure, ratio, say
 from benchmarks.record import Row
-from benchmarks.running import run
+from benchmarks.running import CommandError, run
 
 NAME = "recovery"
 KINDS = ("shard", "router")
@@ -25,6 +25,7 @@ KILLS, BRIEF_KILLS = 5, 3  # of each kind, in turn
 PAUSE_S = 1.0  # in which records go on after one, before the next one
 LONG = 40  # the flows so many times: a run that lasts while its actors are killed
 STEPS = 20
+NONE = "the run was over before"
 EVERY_S = (2, 3600)  # often, and as good as never
 TIMES = 3  # in turn, the best of each: what machines do beside it is more than the price
 LEAST_S = 2 * EVERY_S[0]  # a shorter run takes hardly a checkpoint
@@ -35,12 +36,18 @@ def rows(lab: Lab) -> Iterator[Row]:
     """Kills first, then, unless in brief, the price."""
     say(f"recovery: {' and '.join(KINDS)} killed in turn")
     seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for kind, one in killed(lab, BRIEF_KILLS if lab.brief else KILLS):
-        seconds[kind].append(one)
+    over: list[Exception] = []
+    try:
+        for kind, one in killed(lab, BRIEF_KILLS if lab.brief else KILLS):
+            seconds[kind].append(one)
+    except (CommandError, OSError) as error:  # the time is over, say: what was measured till now counts
+        over.append(error)
     for kind, some in seconds.items():
         middle, note = statistics.median(some) if some else None, ", ".join(f"{one:.1f}" for one in some)
         named = f"until records go on after a killed {kind}"
-        yield figure(NAME, THREE_PERCENT, named, middle, "s", 10.0, at_most=True, note=note)
+        yield figure(NAME, THREE_PERCENT, named, middle, "s", 10.0, at_most=True, note=note or NONE)
+    if over:
+        raise over[0]
     if not lab.brief:
         yield from _price(lab)
 
@@ -49,6 +56,7 @@ def _price(lab: Lab) -> Iterator[Row]:
     say("recovery: the start")
     start = min(_seconds(lab, lab.small("flows"), EVERY_S[1]) for _ in range(TIMES))
     for case in (THREE_PERCENT, ALL_SERVICE, VAULT):
+        lab.in_time()
         say(f"recovery: the price of checkpoints, {case}")
         given = lab.long(case)
         runs = [[_seconds(lab, given, every_s) for every_s in EVERY_S] for _ in range(TIMES)]
@@ -93,4 +101,6 @@ def killed(lab: Lab, kills: int) -> Iterator[tuple[str, float]]:
             os.kill(victims[0], signal.SIGKILL)
             while (it.deaths == deaths or progress.counts.read <= before) and not progress.done:
                 progress = it.advance(STEPS)
+            if progress.done:
+                return  # before more was read: it says nothing
             yield kind, time.perf_counter() - begun

@@ -167,6 +167,7 @@ def _raylets(lab: Lab, case: str) -> Iterator[Row]:
     given, shards, runs = inputs.repeated(lab.input(case), 2), max(RAYLETS), dict[int, Speed]()
     small = [path for kind in ("flows", "vault", "activity") for path in lab.small(kind).paths]
     for many in RAYLETS:
+        lab.in_time()
         say(f"{case}: {many} raylets")
         whole, start = (
             best(module("benchmarks.raylets", str(many), *lab.command(paths, "ray", shards)[1:]), 1)

@@ -49,22 +49,24 @@ def rows(lab: Lab) -> Iterator[Row]:
         if lab.brief and full != MIXED:
             continue
         lab.in_time()
-        numbers = [str(int(one * min(1.0, lab.scale))) for one in full]
+        numbers = [str(int(one * lab.part)) for one in full]
+        case += f" (times {lab.part:g})" if lab.part < 1 else ""
         say(f"state: {case}")
         folder = lab.folder / "state" / numbers[0] / numbers[1] / numbers[2]
         filled = json.loads(run(module("benchmarks.state", "fill", folder, *numbers)).said)
         again = json.loads(run(module("benchmarks.state", "restart", folder, *numbers)).said)
         total, mixed = sum(map(int, numbers)), full == MIXED
-        goal = 3e9 * min(1.0, lab.scale) if mixed else None
+        goal = 3e9 * lab.part if mixed else None
         yield figure(NAME, case, "resident memory", filled["octets"], "octets", goal, at_most=True)
         yield figure(NAME, case, "resident memory of one", filled["octets"] / total, "octets")
         yield figure(NAME, case, "stored, of one", filled["stored"] / total, "octets")
         yield figure(NAME, case, "checkpoint of all", filled["all_s"], "s")
         named = f"speed of an hour of 1 % of them, / where they are all there is ({int(total) // TOUCHED:,})"
         yield figure(NAME, case, named, filled["few_s"] / filled["hour_s"], "×", WITHIN if mixed else None)
-        goal = 2.0 if mixed else None
+        goal = 2.0 * lab.part if mixed else None
         yield figure(NAME, case, "checkpoint of 1 % touched", filled["touched_s"], "s", goal, at_most=True)
-        yield figure(NAME, case, "restart", again["seconds"], "s", 30.0 if mixed else None, at_most=True)
+        goal = 30.0 * lab.part if mixed else None
+        yield figure(NAME, case, "restart", again["seconds"], "s", goal, at_most=True)
         yield figure(NAME, case, "resident memory after it", again["octets"], "octets")
 
 

@@ -113,7 +113,7 @@ class View:
     models: Mapping[str, Any]  # baseline name -> model, as learned before this hour
     seasons: Seasons = field(default_factory=Flat)
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of this detection, from the configuration
-    # A finding will only be counted: its evidence may be left out.
+    # A finding will only be counted: but for its count and what it holds back all of it may be left out.
     brief: bool = field(default=False, kw_only=True)
     hour: int = field(init=False, repr=False, compare=False)  # since 1970: asked for twenty times
 

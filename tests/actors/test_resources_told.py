@@ -14,6 +14,7 @@ from actors.resources import Resources
 from actors.settings import Settings
 from ingest.enrich import Enrichment
 from ingest.inventory import Inventory
+from ingest.networks import NumberedAddresses
 from ingest.records import TRAFFIC
 from ingest.resource_ids import OWN, Ids, own_ids
 from ingest.sources import FlowFile
@@ -97,6 +98,36 @@ def test_a_resource_has_one_number_whichever_file_tells_it(
         for number in range(len(batch.ids))
     }
     assert counted == {name: 3 if name in ("ip:10.0.7.1", f"/vm/{NAMED[0]}") else 2 for name in expected}
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_names_of_a_block_are_numbered_together(shards: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one a million addresses that telemetry tells of would cost a router minutes."""
+    added: list[int] = []
+    add = NumberedAddresses.add
+
+    def counted(one: NumberedAddresses, high: np.ndarray, low: np.ndarray, numbers: np.ndarray) -> None:
+        added.append(len(low))
+        add(one, high, low, numbers)
+
+    monkeypatch.setattr(NumberedAddresses, "add", counted)
+    names = [f"ip:10.0.{n % 7}.{n}" for n in range(200)] + ["ip:2001:db8::9", "ip:2001:DB8:0::9", "/vm/A"]
+    routes = FlowRoutes(Inventory.from_networks(["10.0.0.0/8"]), shards)
+    routes.add(rows(*range(203), *range(203)), "x", Ids([*names]))
+    routes.add(
+        rows(0, 1, 2, 3), "x", Ids(["/VM/a", "IP:10.0.0.0", "/vm/b", "ip:2001:db8:0::9"]), 1
+    )  # another stream
+    assert added == [201], "the text that is not as the address is written is a name"
+    told: dict[str, int] = {}
+    for _, batch in routes.take():
+        ids = [batch.ids[number] for number in batch.rows["entity"].tolist()]
+        told.update({id_: ids.count(id_) for id_ in batch.ids})
+    assert told == dict.fromkeys(names, 2) | {
+        "/vm/A": 3,
+        "ip:10.0.0.0": 3,
+        "/vm/b": 1,
+        "ip:2001:DB8:0::9": 3,
+    }
 
 
 def test_many_resources_may_come_at_once_and_some_of_them_twice() -> None:

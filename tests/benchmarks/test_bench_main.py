@@ -133,7 +133,7 @@ def test_a_benchmark_is_not_begun_when_the_minutes_are_over(
     assert "fine: left out from here on: the 1e-09 minutes are over" in capsys.readouterr().err
 
 
-def test_of_ten_minutes_each_has_its_share_and_what_one_leaves_the_next_one_has(tmp_path: Path) -> None:
+def test_whose_share_is_over_is_left_out_from_there_on(tmp_path: Path) -> None:
     lab = Lab(tmp_path, minutes=10.0)
     lab.allow(0.0)
     with pytest.raises(
@@ -144,13 +144,27 @@ def test_of_ten_minutes_each_has_its_share_and_what_one_leaves_the_next_one_has(
     lab.in_time()
 
 
+def test_what_one_leaves_of_its_share_those_behind_it_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+
+    def seen(lab: Lab) -> Iterator[Row]:
+        shares.append(round(lab._share_s))
+        yield from fine(lab)
+
+    monkeypatch.setattr(command, "ALL", {"first": seen, "second": seen})
+    monkeypatch.setattr(command, "SHARES", {"first": 30, "second": 10})
+    assert command.main(["--minutes", "10", "--out", str(tmp_path)]) == 0
+    assert shares == [450, 600]
+
+
 @pytest.mark.parametrize(
     ("words", "scale", "times", "brief"),
     [
         ([], 0.75, 1, True),
         (["--scale", "2", "--times", "3"], 2.0, 3, True),
-        (["--minutes", "5"], 0.75, 1, True),
-        (["--minutes", "60"], 1.0, 2, False),
+        (["--minutes", "60"], 0.75, 1, True),
         (["fine"], 1.0, 2, False),
         (["fine", "--minutes", "5"], 1.0, 2, False),
     ],

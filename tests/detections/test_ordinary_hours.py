@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.messages import Found
 from baselines.whereabouts import LIMIT, Whereabouts
 from detections.management.actions import PERSISTENCE, SECRET_REVEALING
 from detections.management.impossible_travel import PLACES
@@ -164,6 +165,11 @@ def flood(hour: int, number: int) -> list[Event]:
     return [event(hour * HOUR_US + n, kinds[n % len(kinds)], "thief") for n in range(number)]
 
 
+def used(found: list[Found]) -> list[Any]:
+    """What is used of findings that nobody sees."""
+    return [(one.type, one.hour, one.learning, one.finding.count, one.finding.held) for one in found]
+
+
 @settings(max_examples=40, deadline=None)
 @given(hours(of_a_vault), st.lists(st.sampled_from([0, 0, 60, 200]), min_size=6, max_size=6))
 def test_a_finding_that_is_only_counted_says_what_is_used_of_it(
@@ -176,14 +182,25 @@ def test_a_finding_that_is_only_counted_says_what_is_used_of_it(
         found, counted = whole.play(hour, some)[0], brief.play(hour, some)[0]
         assert all(one.finding.evidence == {} for one in counted)
         assert all(one.brief for one in counted)
-        used = [
-            [(one.type, one.hour, one.learning, one.finding.count, one.finding.held) for one in some_found]
-            for some_found in (found, counted)
-        ]
-        assert used[0] == used[1]
+        assert used(found) == used(counted)
         if number == 200 and not flooded:
             assert "key_vault.high_operation_volume" in [one.type for one in found]
         flooded = flooded or number > 0
+    assert whole.learned() == brief.learned()
+
+
+def test_a_strange_mix_that_is_only_counted_says_what_is_used_of_it() -> None:
+    """It is judged from the second day on."""
+    whole, brief, rng = Life("vault", VAULT), Life("vault", VAULT, brief=True), random.Random(3)
+    for hour in range(START, START + 40):
+        events = list(ordinary_vault(hour, rng))
+        whole.play(hour, events)
+        brief.play(hour, events)
+    events = flood(START + 40, 300)
+    found, counted = whole.play(START + 40, events)[0], brief.play(START + 40, events)[0]
+    strange = {"key_vault.high_operation_volume", "key_vault.unusual_operation_pattern"}
+    assert strange <= {one.type for one in found}
+    assert used(found) == used(counted)
     assert whole.learned() == brief.learned()
 
 
