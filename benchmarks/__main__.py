@@ -3,9 +3,9 @@
     python -m benchmarks [throughput|peers|latency|quality|recovery|memory|state|collect|overload|scaling ...] [--scale S] [--compare OLD.json]
 
 Without a name all of them run, within ten minutes on two cores: of each the main cases, once, on inputs three quarters
-as large or less, and within its share of the time. With a name all cases of it run, twice. Each writes its rows, with the machine, the versions, the commit and the command, to
-build/bench/NAME.json, and a picture beside it. A scale of 0.1 makes the inputs a tenth as large: quick, and too small
-to state anything.
+as large or less, and within its share of the time. With a name all cases of it run. Each writes its rows, with the
+machine, the versions, the commit and the command, to build/bench/NAME.json, and a picture beside it. A scale of 0.1
+makes the inputs a tenth as large: quick, and too small to state anything.
 """
 
 from __future__ import annotations
@@ -146,7 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", type=_name, metavar="NAME", help=", ".join(ALL))
     parser.add_argument("--scale", type=_positive, help=f"of the inputs' sizes (1; of all: {BRIEF_SCALE:g})")
     parser.add_argument(
-        "--times", type=_count, help=f"runs of which the quickest counts (2; of all: {BRIEF_TIMES})"
+        "--times",
+        type=_count,
+        help=f"runs of throughput and peers of which the quickest counts (2; of all: {BRIEF_TIMES})",
     )
     parser.add_argument(
         "--minutes", type=_positive, help=f"after which the rest is left out (no end; of all: {BRIEF:g})"

@@ -128,12 +128,15 @@ class Lab:
     def speeds(self, case: str, *runtimes: str) -> list[Speed]:
         """The same of several runtimes, in turn."""
         self.in_time()
+        starts = [
+            self._start(runtime, None) for runtime in runtimes
+        ]  # first: they must not be what is left out
         given = self.long(case)
         say(f"{given.name}, {given.records:,} records: redshank, {' and '.join(runtimes)} in turn")
         wholes = best_of_each([self.command(given.paths, runtime) for runtime in runtimes], self.times)
-        for runtime, whole in zip(runtimes, wholes, strict=True):
+        for runtime, whole, start in zip(runtimes, wholes, starts, strict=True):
             check(given, redshank_counts(whole), f"redshank ({runtime})")
-            self._speeds[case, runtime, None] = Speed(given, whole, self._start(runtime, None))
+            self._speeds[case, runtime, None] = Speed(given, whole, start)
         return [self._speeds[case, runtime, None] for runtime in runtimes]
 
     def long(self, case: str) -> Input:
@@ -145,10 +148,11 @@ class Lab:
     ) -> Speed:
         """Redshank over some files. Raises CommandError if it does not count what is in them."""
         self.in_time()
+        start = self._start(runtime, shards)
         say(f"{given.name}, {given.records:,} records: redshank, {runtime}")
         whole = best(self.command(given.paths, runtime, shards), times or self.times)
         check(given, redshank_counts(whole), f"redshank ({runtime})")
-        return Speed(given, whole, self._start(runtime, shards))
+        return Speed(given, whole, start)
 
     def _start(self, runtime: str, shards: int | None) -> Run:
         """A run over hardly a record of each kind."""

@@ -34,6 +34,7 @@ from ingest.records import HOUR_US, TRAFFIC, address_text
 
 NAME = "memory"
 NUMBERS = (10_000, 100_000)
+LEAST = (100, 1_000)
 EACH = 4  # different acts, or peers, of an entity in its hour
 BATCH = 5_000
 MAPPED = 0xFFFF << 32
@@ -48,7 +49,7 @@ def rows(lab: Lab) -> Iterator[Row]:
     """Each kind of entity. Memory is the same on a busy machine: as many processes at a time as there are cores."""
     lab.in_time()
     say(f"memory: {', '.join(NOTES)}")
-    numbers = [max(100, int(one * lab.part)) for one in NUMBERS]
+    numbers = [max(least, int(one * lab.part)) for least, one in zip(LEAST, NUMBERS, strict=True)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         grown = {
             (kind, number): pool.submit(run, module("benchmarks.memory", kind, str(number)))
@@ -58,7 +59,8 @@ def rows(lab: Lab) -> Iterator[Row]:
         for kind, note in NOTES.items():
             few, many = (int(grown[kind, number].result().said) for number in numbers)
             slope = (many - few) / (numbers[1] - numbers[0])
-            yield figure(NAME, kind, "resident memory of one", slope, "octets", note=note)
+            case = kind + (f" (numbers times {lab.part:g})" if lab.part < 1 else "")
+            yield figure(NAME, case, "resident memory of one", slope, "octets", note=note)
 
 
 def held(kind: str, number: int) -> int:

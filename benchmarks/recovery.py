@@ -36,16 +36,17 @@ def rows(lab: Lab) -> Iterator[Row]:
     """Kills first, then, unless in brief, the price."""
     say(f"recovery: {' and '.join(KINDS)} killed in turn")
     seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    over: list[Exception] = []
+    over: list[BaseException] = []
     try:
         for kind, one in killed(lab, BRIEF_KILLS if lab.brief else KILLS):
             seconds[kind].append(one)
-    except (CommandError, OSError) as error:  # the time is over, say: what was measured till now counts
+    except (CommandError, OSError, KeyboardInterrupt) as error:  # what was measured till now counts
         over.append(error)
+    why = str(over[0]) if over else NONE
     for kind, some in seconds.items():
         middle, note = statistics.median(some) if some else None, ", ".join(f"{one:.1f}" for one in some)
         named = f"until records go on after a killed {kind}"
-        yield figure(NAME, THREE_PERCENT, named, middle, "s", 10.0, at_most=True, note=note or NONE)
+        yield figure(NAME, THREE_PERCENT, named, middle, "s", 10.0, at_most=True, note=note or why)
     if over:
         raise over[0]
     if not lab.brief:
@@ -101,6 +102,6 @@ def killed(lab: Lab, kills: int) -> Iterator[tuple[str, float]]:
             os.kill(victims[0], signal.SIGKILL)
             while (it.deaths == deaths or progress.counts.read <= before) and not progress.done:
                 progress = it.advance(STEPS)
-            if progress.done:
-                return  # before more was read: it says nothing
+            if it.deaths == deaths or progress.counts.read <= before:
+                return  # the run was over before
             yield kind, time.perf_counter() - begun

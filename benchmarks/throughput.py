@@ -34,6 +34,11 @@ def rows(lab: Lab) -> Iterator[Row]:
     """All cases, one after another."""
     for case in GOALS if lab.brief else SIZES:
         yield from of(lab, case)
+        if case == THREE_PERCENT:
+            yield from _starts(lab)
+
+
+def _starts(lab: Lab) -> Iterator[Row]:
     for runtime, named in (("ray", "Ray"), ("loop", "plain loop")):
         start = lab.speed(THREE_PERCENT, runtime).start.seconds
         yield figure(NAME, "start, with a feed of 100,000", named, start, "s")

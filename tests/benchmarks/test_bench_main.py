@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import recovery
 from benchmarks.lab import Lab
 from benchmarks.record import Record, Row
 from benchmarks.running import CommandError
@@ -150,13 +151,13 @@ def test_what_one_leaves_of_its_share_those_behind_it_have(
     shares: list[float] = []
 
     def seen(lab: Lab) -> Iterator[Row]:
-        shares.append(round(lab._share_s))
+        shares.append(lab._share_s)
         yield from fine(lab)
 
     monkeypatch.setattr(command, "ALL", {"first": seen, "second": seen})
     monkeypatch.setattr(command, "SHARES", {"first": 30, "second": 10})
     assert command.main(["--minutes", "10", "--out", str(tmp_path)]) == 0
-    assert shares == [450, 600]
+    assert shares == pytest.approx([450, 600], abs=20), "150 were its own"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_what_one_leaves_of_its_share_those_behind_it_have(
         (["fine", "--minutes", "5"], 1.0, 2, False),
     ],
 )
-def test_within_ten_minutes_all_are_brief_and_one_by_itself_is_whole(
+def test_all_are_brief_and_one_by_itself_is_whole(
     words: list[str],
     scale: float,
     times: int,
@@ -186,6 +187,25 @@ def test_within_ten_minutes_all_are_brief_and_one_by_itself_is_whole(
     monkeypatch.setattr(command, "ALL", {"fine": seen})
     assert command.main([*words, "--out", str(tmp_path)]) == 0
     assert [(lab.scale, lab.times, lab.brief) for lab in labs] == [(scale, times, brief)]
+
+
+@pytest.mark.parametrize(
+    "ends", [CommandError("the time is over"), ProcessLookupError(3, "no process"), KeyboardInterrupt()]
+)
+def test_kills_that_were_measured_before_an_end_are_kept(
+    ends: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(lab: Lab, kills: int) -> Iterator[tuple[str, float]]:
+        yield "shard", 4.0
+        yield "shard", 5.0
+        raise ends
+
+    monkeypatch.setattr(recovery, "killed", killed)
+    rows: list[Row] = []
+    with pytest.raises(type(ends)):
+        rows.extend(recovery.rows(Lab(tmp_path, brief=True)))
+    # `extend` has what came before the end.
+    assert [row.value for row in rows] == [4.5, None]
 
 
 def test_each_has_a_share() -> None:
