@@ -2,7 +2,7 @@
 
     python -m benchmarks [throughput|peers|latency|quality|recovery|memory|state|collect|overload|scaling ...] [--scale S] [--compare OLD.json]
 
-Without a name all of them run, within ten minutes on two cores: of each the main cases, once, on inputs three quarters
+Without a name all of them run, within ten minutes on two cores: of each the main cases, once, on inputs two thirds
 as large or less, and within its share of the time. With a name all cases of it run. Each writes its rows, with the
 machine, the versions, the commit and the command, to build/bench/NAME.json, and a picture beside it. A scale of 0.1
 makes the inputs a tenth as large: quick, and too small to state anything.
@@ -70,7 +70,7 @@ SHARES = {
 }
 SHARE = 30  # of one that has none there
 BRIEF = 9.5  # minutes of a run of all: what is begun then is ended within ten
-BRIEF_SCALE, BRIEF_TIMES = 0.75, 1
+BRIEF_SCALE, BRIEF_TIMES = 0.65, 1
 OUT = Path("build/bench")
 WIDTH = 150
 STOPPED = 130  # as a shell has it

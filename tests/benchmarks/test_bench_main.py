@@ -163,9 +163,9 @@ def test_what_one_leaves_of_its_share_those_behind_it_have(
 @pytest.mark.parametrize(
     ("words", "scale", "times", "brief"),
     [
-        ([], 0.75, 1, True),
+        ([], 0.65, 1, True),
         (["--scale", "2", "--times", "3"], 2.0, 3, True),
-        (["--minutes", "60"], 0.75, 1, True),
+        (["--minutes", "60"], 0.65, 1, True),
         (["fine"], 1.0, 2, False),
         (["fine", "--minutes", "5"], 1.0, 2, False),
     ],
