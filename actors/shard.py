@@ -23,6 +23,7 @@ from actors.resources import Resources
 from actors.settings import Settings
 from actors.shard_state import ALL, Changes, EntityChange
 from actors.sightings import Judged, Place, Sightings
+from baselines.negative_binomial import incomplete_beta
 from baselines.seasons import Seasons
 from baselines.tally import Tally
 from detections import sign_ins
@@ -40,6 +41,7 @@ class Shard:
     def __init__(self, index: int, settings: Settings) -> None:
         if settings.catalogue != catalogue_hash():
             raise RuntimeError("this shard's catalogue of detections differs from the router's: update both")
+        incomplete_beta()  # loaded now, and not while records wait
         self.index = index
         self.settings = settings
         self.entities = Entities()
