@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,15 @@ NOT_COMMON, LEFT_OUT = -1, -2  # in place of a number: not of a common form; bea
 Column = npt.NDArray[Any]
 _JOIN = b"\0".join
 _ODD = b"-"  # no JSON
+
+
+_known_hash = lru_cache(1 << 10)(part_hash)
+
+
+@lru_cache(1 << 14)
+def _done_at(operation: str, place: str) -> int:
+    """What the content of an act begins with."""
+    return further(further(0, _known_hash(operation)), part_hash(place))
 
 
 class Coded(NamedTuple):
@@ -189,7 +198,8 @@ class EventCodes:
         if read is None:
             return None
         what, where, place = read
-        said = reduce(further, map(part_hash, (what.operation, place, where.item, what.outcome)), 0)
+        said = further(_done_at(what.operation, place), part_hash(where.item))
+        said = further(said, _known_hash(what.outcome))
         challenge = what.details.get("status") == 401
         return _Meaning((self.parts.what(what), self.parts.where(where), challenge), (said,))
 

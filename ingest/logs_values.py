@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from socket import AF_INET, inet_pton
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,9 +25,8 @@ def text(value: object) -> str:
     ('a', '200', '', '')
     """
     if type(value) is str:
-        short = value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
-        return short.strip()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e30:
+        return value.strip() if len(value) <= MAX_TEXT else value[:MAX_TEXT].strip()
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e30:
         return ""
     return str(int(value)) if value == int(value) else str(value)
 
@@ -97,6 +97,14 @@ def _canonical(given: str) -> str:
         bare = bare.partition(":")[0]
     elif bare.count(":") == 8 and "::" not in bare:
         bare = bare.rpartition(":")[0]
+    try:
+        inet_pton(AF_INET, bare)  # most are of version 4, of which this takes the canonical form alone
+    except (OSError, ValueError):
+        return _of_any_version(bare)
+    return "" if bare == "0.0.0.0" else bare
+
+
+def _of_any_version(bare: str) -> str:
     try:
         found = ip_address(bare.partition("%")[0])
     except ValueError:

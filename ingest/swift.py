@@ -201,7 +201,6 @@ def vault_touched(record: Record) -> tuple[What, Where, str] | None:
     _text(record.result_type)
     if status is None or not 100 <= status < 1000 or key_vault.is_elsewhere(resource):
         return None
-    outcome, details = key_vault.outcome_of_status(status), {"status": status} if status >= 400 else {}
     where = key_vault.touched(
         operation,
         resource,
@@ -209,7 +208,13 @@ def vault_touched(record: Record) -> tuple[What, Where, str] | None:
         text(properties.client_info),
         text(_location(record)),
     )
-    return What(KEY_VAULT, operation, outcome, details), where, place(resource).lower
+    return _vault_what(operation, status), where, place(resource).lower
+
+
+@lru_cache(1 << 10)
+def _vault_what(operation: str, status: int) -> What:
+    details = {"status": status} if status >= 400 else {}
+    return What(KEY_VAULT, operation, key_vault.outcome_of_status(status), details)
 
 
 def management_what(record: Record, auth: str) -> What | None:
