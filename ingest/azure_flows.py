@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from ingest.depth import from_any_depth
 from ingest.fields import Fields, Index
 from ingest.flow_rows import FlowRows, Taken
 from ingest.json_records import Lines
@@ -59,7 +60,7 @@ class _Record(msgspec.Struct, gc=False, rename="camel"):
     properties: _Properties | None = None
 
 
-_decode = msgspec.json.Decoder(_Record).decode
+_decode = from_any_depth(msgspec.json.Decoder(_Record).decode)
 
 
 class _Tuples(NamedTuple):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ingest.depth import from_any_depth
 from ingest.json_documents import Stream, document, document_from
 from ingest.json_values import Value, Walk, bad, records_of
 from ingest.logs_values import PROBLEMS
@@ -20,8 +21,8 @@ from ingest.records import Rejected
 
 MAX_LINE = 64 << 20
 _BOM = b"\xef\xbb\xbf"
-_decode = msgspec.json.Decoder().decode
-_check = msgspec.json.Decoder(msgspec.Raw).decode
+_decode = from_any_depth(msgspec.json.Decoder().decode)
+_check = from_any_depth(msgspec.json.Decoder(msgspec.Raw).decode)
 
 
 class Lines(NamedTuple):

@@ -10,18 +10,20 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from ingest.depth import from_any_depth
 from ingest.logs_values import PROBLEMS, excerpt
 from ingest.positions import Place
 from ingest.records import Rejected
 
-_check = msgspec.json.Decoder(msgspec.Raw).decode  # whether it is JSON, and nothing else
-_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+# Whether it is JSON, and nothing else.
+_check = from_any_depth(msgspec.json.Decoder(msgspec.Raw).decode)
+_array = from_any_depth(msgspec.json.Decoder(list[msgspec.Raw]).decode)
+_members = from_any_depth(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
 _LISTS = ("records", "value")  # Event Hub and blob payloads; REST's pages
 _OPENING = re.compile(r'\s*(?:\[|\{[^{}]{0,2000}?"(?:records|value)"\s*:\s*\[)', re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 _SHOWN = 400  # characters from where a value breaks; of what stands before, if nothing follows
-_end = json.JSONDecoder().raw_decode
+_end = from_any_depth(json.JSONDecoder().raw_decode)
 
 Value = Any  # a record's octets (Raw), a decoded value, or a Rejected
 Octets = bytes | msgspec.Raw

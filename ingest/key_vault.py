@@ -196,8 +196,12 @@ def item_of(operation: str, address_of_item: str) -> str:
     """
     if operation.startswith("Vault") or not address_of_item:
         return ""
-    if plain := _PLAIN.match(address_of_item):
-        return plain[1] + (plain[2] or "")
+    plain = _PLAIN.match(address_of_item)
+    return plain[1] + (plain[2] or "") if plain else by_parts(address_of_item)
+
+
+def by_parts(address_of_item: str) -> str:
+    """The same of an address of any form."""
     try:
         parts = [part for part in urlsplit(address_of_item).path.split("/") if part]
     except ValueError:

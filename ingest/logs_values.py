@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ingest.depth import from_any_depth
+
 MAX_TEXT = 2048  # characters kept of a text field
 MAX_EMBEDDED = 1_000_000  # characters of JSON in a string that are looked at
 
-_decode = msgspec.json.Decoder().decode
+_decode = from_any_depth(msgspec.json.Decoder().decode)
+_encode = from_any_depth(msgspec.json.Encoder().encode)
 # What a decoder raises for what it can't read; the last one where it nests too deep.
 PROBLEMS = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -26,7 +29,12 @@ def text(value: object) -> str:
     """
     if type(value) is str:
         return value.strip() if len(value) <= MAX_TEXT else value[:MAX_TEXT].strip()
-    if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e30:
+    if (
+        value is None
+        or isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not abs(value) <= 1e30
+    ):
         return ""
     return str(int(value)) if value == int(value) else str(value)
 
@@ -170,6 +178,6 @@ def excerpt(value: object) -> str:
 
 def _shown(value: object) -> str:
     try:
-        return msgspec.json.encode(value).decode("utf-8", "replace")
+        return _encode(value).decode("utf-8", "replace")
     except (TypeError, ValueError, RecursionError):
         return f"a {type(value).__name__}"

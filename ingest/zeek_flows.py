@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ingest.depth import from_any_depth
 from ingest.fields import addresses_of
 from ingest.flow_rows import LAST_US, FlowRows, Taken
 from ingest.flow_text import Table, TextFlows
@@ -93,7 +94,7 @@ class _Conn(msgspec.Struct, gc=False):
     resp_ip_bytes: int | None = None
 
 
-_decode = msgspec.json.Decoder(_Conn).decode
+_decode = from_any_depth(msgspec.json.Decoder(_Conn).decode)
 _decode_lines = msgspec.json.Decoder(_Conn).decode_lines
 
 

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from ingest import logs
+from ingest import key_vault, logs
 from ingest.records import Event
 from tests.data import shared
 from tests.ingest.test_logs import APP, AUDIT, DIAGNOSTICS, LONG, OID, SPECIFIC, UPN, VAULT, event
@@ -214,3 +216,26 @@ def test_microsofts_own_samples_say_what_they_say() -> None:
     assert (module.vault, module.address) == (hsm["resourceId"], "")
     assert isinstance(module, Event)
     assert module.client.startswith("azsdk-python-core")
+
+
+# Pieces of addresses of items, and what is wrong with some.
+PIECES = st.sampled_from(
+    [
+        *("https://", "HTTPS://", "kv1.vault.azure.net", ":443", "[::1]", "u@", "/", "//", "?", "#"),
+        *("secrets", "keys", "Keys", "certificates", "deletedsecrets", "deleted", "x=/keys/y"),
+        *("db-1", "d%20b", "ü", "_", ".", " ", "\t", "\n", "\x00"),
+    ]
+)
+
+
+@given(
+    st.lists(PIECES, max_size=9).map("".join)
+    | st.lists(PIECES, max_size=6).map(lambda some: "https://kv/" + "".join(some))
+)
+@example("https://kv/secrets/db\n/x")
+@example("https://kv/secrets/")
+@example("https://kv/secrets//db")
+@example("https://kv/deletedsecrets/db/4c39/?x")
+def test_an_item_is_named_by_the_parts_of_its_address_whichever_way_they_are_found(address: str) -> None:
+    """Else an item would change its name with the form of the record, and be new once more."""
+    assert key_vault.item_of.__wrapped__("SecretGet", address) == key_vault.by_parts(address)

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -266,3 +267,19 @@ def test_random_octets_are_said_to_be_no_log(tmp_path: Path, body: bytes, start:
         assert said or not body.strip(b" \t\r\n],") or any(block.read for block in blocks)
     for one in said:
         judge(one)
+
+
+@given(
+    st.ip_addresses(v=4).map(str)
+    | st.text("0123456789.", max_size=16)
+    | st.sampled_from(
+        ["0.0.0.0", "01.2.3.4", "1.2.3", "1.2.3.4.", "１.2.3.4", "1.2.3.4\0", "\ud800", "1.2.3.4/8"]
+    )
+)
+def test_an_address_is_what_the_library_says(came: str) -> None:
+    try:
+        found = ip_address(came)
+        expected = "" if found.is_unspecified else str(found)
+    except ValueError:
+        expected = ""
+    assert address(came) == (expected if len(came) > 1 else "")
