@@ -96,7 +96,7 @@ def _columns(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64] | None:
     fraction = np.zeros(len(letters), np.int64)
     for at in range(6):
         fraction = fraction * 10 + (digits[:, 4 + at] if 4 + at < digits.shape[1] else 0)
-    hours, which = np.unique(np.ascontiguousarray(letters[:, :13]).view("S13").ravel(), return_inverse=True)
+    hours, which = _hours(np.ascontiguousarray(letters[:, :13]))
     if not all(_HOUR.fullmatch(hour) for hour in hours.tolist()):
         return None
     starts = [_hour(hour.decode()) for hour in hours.tolist()]
@@ -104,6 +104,13 @@ def _columns(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64] | None:
         return None
     found = np.array(starts, np.int64)[which] + (minute * 60 + second) * SECOND_US + fraction
     return np.where((found >= 0) & (found < _LAST_US), found, -1)
+
+
+def _hours(letters: npt.NDArray[np.uint8]) -> tuple[Any, Any]:
+    """The different hours, and which of them each is. Of records that stand together most are of one."""
+    if (letters == letters[:1]).all():
+        return letters[:1].view("S13").ravel(), np.zeros(len(letters), np.intp)
+    return np.unique(letters.view("S13").ravel(), return_inverse=True)
 
 
 def path_us(path: str) -> int | None:
