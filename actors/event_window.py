@@ -29,7 +29,9 @@ SLOTS = HOUR_US // SLOT_US
 MAX_ACTS = 20_000  # different acts kept of one entity's hour
 MAX_RECORDS = 8  # of one operation that are looked at; all are counted
 MAX_SEEN = 1 << 24  # deliveries of an hour remembered to recognise a second one
-MERGE_ROWS = 100_000  # rows taken in before they are merged, or as many as there are merged ones
+# Rows taken in before they are merged; or as many as there are merged ones, or an eighth of those ever seen: each
+# time all of these are gone through.
+MERGE_ROWS = 100_000
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 
@@ -77,7 +79,8 @@ class EventWindow:
         taken["counted"] = (rows["owners"] & COUNTED != 0) & (~both | (mine == PRINCIPAL))
         self._new.append(taken)
         self._waiting += len(rows)
-        if self._waiting > max(MERGE_ROWS, len(self._acts["uid"]) + len(self._records["uid"])):
+        merged = len(self._acts["uid"]) + len(self._records["uid"])
+        if self._waiting > max(MERGE_ROWS, merged, len(self._seen) // 8):
             self.merge()
 
     def merge(self) -> None:
@@ -106,9 +109,9 @@ class EventWindow:
         first[1:] = uids[1:] != uids[:-1]
         if not first.all():  # the first one to come is kept: batches and shards must leave no trace
             order = np.argsort(new["uid"], kind="stable")
+        places = np.searchsorted(self._seen, uids)
         if len(self._seen):
-            at = np.minimum(np.searchsorted(self._seen, uids), len(self._seen) - 1)
-            first &= self._seen[at] != uids
+            first &= self._seen[np.minimum(places, len(self._seen) - 1)] != uids
         if first.all():
             self.counted += int(np.count_nonzero(counted))
             again = nothing()
@@ -121,16 +124,16 @@ class EventWindow:
         seen, whose = np.empty(0, np.uint64), np.empty(0, np.int32)
         if len(self._seen) < MAX_SEEN:
             seen, whose = uids[first], self._table.owners(self.kind, new)[order]
-            self._remember(seen, whose)
+            self._remember(places[first], seen, whose)
         whole = new["operation_id"] == 0
         if whole.all():
             return Fresh(self._merged(new), nothing(), again, seen, whose)
         return Fresh(self._merged(chosen(new, whole)), chosen(new, ~whole), again, seen, whose)
 
-    def _remember(self, uids: npt.NDArray[np.uint64], whose: Any) -> None:
-        seen, whose = np.concatenate([self._seen, uids]), np.concatenate([self._whose, whose])
-        order = np.argsort(seen, kind="stable")  # two runs that are in order: it is quick
-        self._seen, self._whose = seen[order], whose[order].astype(np.int32)
+    def _remember(self, places: Any, uids: npt.NDArray[np.uint64], whose: Any) -> None:
+        """Rising uids that are new, and the place of each among those that are known."""
+        self._seen = np.insert(self._seen, places, uids)
+        self._whose = np.insert(self._whose, places, whose)
 
     def _merged(self, rows: Columns) -> Columns:
         """Rows of one act as one row, which has the time and place of the earliest."""
@@ -264,7 +267,8 @@ class EventWindow:
             place_least(self._acts, again)
             place_least(self._records, again)
         if len(seen):
-            self._remember(seen, whose)
+            order = np.argsort(seen)
+            self._remember(np.searchsorted(self._seen, seen[order]), seen[order], whose[order])
 
     def mark(self) -> None:
         """All of it is to be among the next changes."""
