@@ -273,8 +273,10 @@ class EventCodes:
         signers = self._signers.find([r.who for r in records], lambda place: self._signer(records[place].who))
         content = further_many(self._signers.hashes(0, signers), self._signed.hashes(0, signed))
         content = further_many(content, self._signed.hashes(1, signed)) >> np.uint64(1)
+        what = self._signed.column(0, signed)
+        what[devices == 0] = NOT_COMMON  # else it would be a sign-in from no device
         return Coded(
-            self._signed.column(0, signed),
+            what,
             self._signers.column(0, signers),
             np.full(len(records), self._nowhere, np.int32),
             content,

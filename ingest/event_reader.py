@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest import logs, swift
+from ingest.depth import from_any_depth
 from ingest.event_codes import LEFT_OUT, Coded, EventCodes
 from ingest.event_columns import COLUMNS, EventColumns
 from ingest.holding_records import OPERATIONS, PAGES, ROWS, beside, is_part, rows
@@ -17,7 +18,7 @@ from ingest.identity import operations_of, text_hashes, uids_of
 from ingest.json_records import Lines, decoded
 from ingest.json_values import Value
 from ingest.key_vault import CHALLENGE
-from ingest.logs_values import MAX_TEXT, folded, text
+from ingest.logs_values import MAX_TEXT, excerpt, folded, text
 from ingest.parts import Parts
 from ingest.records import Event, Rejected
 from ingest.times import epochs_us
@@ -124,7 +125,7 @@ class EventReader:
 
     def _careful(self, value: Value, number: int, made: Piece, taken: _Taken) -> None:
         value = decoded(value, self._source, number)
-        one = value if isinstance(value, Rejected) else logs.decode(value, self._source, number)
+        one = value if isinstance(value, Rejected) else _event(value, self._source, number)
         if isinstance(one, Event):
             taken.add(one)
             for told in beside(folded(value), one) if one.operation in OPERATIONS else ():
@@ -153,6 +154,19 @@ class EventReader:
             else [msgspec.structs.replace(one, kind="record") for one in wrong[:1]]
         )
         return bool(found)
+
+
+_decode = from_any_depth(logs.decode)
+
+
+def _event(value: Value, source: str, number: int) -> Event | Rejected | str:
+    """`logs.decode`; whatever it does with a record that nests as deep as a decoder goes, the others are read."""
+    try:
+        return _decode(value, source, number)
+    except RecursionError:
+        return Rejected(
+            reason="the record nests too deep", source=source, offset=number, excerpt=excerpt(value)
+        )
 
 
 def _bare(correlations: list[str]) -> list[str]:

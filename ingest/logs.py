@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingest import activity, key_vault, sign_ins
-from ingest.logs_values import excerpt, folded
+from ingest.logs_values import excerpt, folded, text
 from ingest.records import Event, Rejected
 
 
@@ -45,7 +45,7 @@ def _other(fields: dict[str, Any]) -> str:
         return "Entra logs (audit)"
     if category in ("azurepolicyevaluationdetails", "allmetrics") or "metricname" in fields:
         return "metrics and policy evaluation"
-    resource = str(fields.get("resourceid") or "").lower()
+    resource = text(fields.get("resourceid")).lower()
     operation = activity.operation_of(fields).lower()
     if "microsoft.aadiam" in resource and not operation.startswith("microsoft.aadiam/"):
         return "Entra logs (audit)"

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct, json
 
 from ingest import activity, key_vault, swift_sign_ins
 from ingest.claims import Caller, caller_of, short_claims
+from ingest.depth import from_any_depth
 from ingest.holding_records import OPERATIONS
 from ingest.logs_values import PROBLEMS, address, place, text
 from ingest.parts import What, Where, Who
@@ -92,14 +93,14 @@ class _VaultProperties(Struct, forbid_unknown_fields=True, gc=False, rename="cam
     subnet_id: Raw = _BARE
 
 
-_record = json.Decoder(Record).decode
+_record = from_any_depth(json.Decoder(Record).decode)
 _records = json.Decoder(Record).decode_lines
 _loose_records = json.Decoder(_LooseRecord).decode_lines
-_identity = json.Decoder(Identity | None).decode
-_vault_properties = json.Decoder(_VaultProperties).decode
+_identity = from_any_depth(json.Decoder(Identity | None).decode)
+_vault_properties = from_any_depth(json.Decoder(_VaultProperties).decode)
 _text = json.Decoder(str).decode
 _perhaps = json.Decoder(str | None).decode
-_object = json.Decoder(dict[str, Any]).decode
+_object = from_any_depth(json.Decoder(dict[str, Any]).decode)
 _OUTCOMES = {
     "Start": STARTED,
     "Started": STARTED,

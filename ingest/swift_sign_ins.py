@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct, json
 
 from ingest import sign_ins
+from ingest.depth import from_any_depth
 from ingest.logs_values import PROBLEMS
 from ingest.parts import What, Who
 
@@ -60,7 +61,7 @@ _SPELT |= {name.lower(): "" for name in _BESIDE}
 
 _JOIN = b"\0".join  # no JSON holds one as it stands
 _perhaps = json.Decoder(str | None).decode
-_value = json.Decoder().decode
+_value = from_any_depth(json.Decoder().decode)
 
 
 class _Line(Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
@@ -94,7 +95,7 @@ class SignIn(Struct, gc=False):
     device: Raw
 
 
-_line = json.Decoder(_Line).decode
+_line = from_any_depth(json.Decoder(_Line).decode)
 _lines = json.Decoder(_Line).decode_lines
 
 

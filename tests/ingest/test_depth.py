@@ -19,32 +19,37 @@ from tests.ingest.test_sign_ins import BLOB_FORM as SIGNED
 from tests.ingest.test_swift import MANAGED, VAULT
 
 # Python counts levels on a stack of 1,000 calls, or by itself, to some thousands: all of both is tried.
-DEPTHS = (400, *range(820, 1_000, 12), 1_500, 5_000)
+DEPTHS = (400, *range(820, 960, 12), *range(960, 1_000, 3), 1_500, 5_000)
+WITHIN = ("1", "1e999", '"\\ud800"')  # the second one is refused where it is looked at
 
 
 def from_below(levels: int, call: Callable[[], Any]) -> Any:
     return call() if levels == 0 else from_below(levels - 1, call)
 
 
-def nested(depth: int) -> str:
-    return "[" * depth + "]" * depth
+def nested(depth: int, inner: str = "") -> str:
+    return "[" * depth + inner + "]" * depth
 
 
-def within(record: Any, depth: int, name: str = "resultDescription") -> bytes:
-    return json.dumps({**record, name: "@"}).replace('"@"', nested(depth)).encode()
+def deep(record: Any, name: str, depth: int, inner: str = "") -> bytes:
+    """The record with a member, or one of its properties, that nests so deep."""
+    about, _, name = name.rpartition(".")
+    changed = {**record, about: {**record.get(about, {}), name: "@"}} if about else {**record, name: "@"}
+    return json.dumps(changed).replace('"@"', nested(depth, inner)).encode()
 
 
 def told(path: Path) -> Any:
     blocks = list(EventFile(path, 0).blocks())
     return (
-        [(event.offset, event.uid) for block in blocks for event in block.events.events("x")],
+        [(event.offset, event.uid, event.details) for block in blocks for event in block.events.events("x")],
         [(one.offset, one.reason, one.excerpt) for block in blocks for one in block.rejected],
+        [block.filtered for block in blocks if block.filtered],
     )
 
 
 @pytest.mark.parametrize("form", ["lines", "list", "payload", "cut"])
 def test_the_same_records_are_rejected_from_any_depth(tmp_path: Path, form: str) -> None:
-    records = [within(one, depth) for depth in DEPTHS for one in (VAULT, MANAGED, SIGNED)]
+    records = [deep(one, "resultDescription", depth) for depth in DEPTHS for one in (VAULT, MANAGED, SIGNED)]
     body = {
         "lines": b"\n".join(records),
         "list": b"[" + b",".join(records[:10]) + b"]",
@@ -57,10 +62,38 @@ def test_the_same_records_are_rejected_from_any_depth(tmp_path: Path, form: str)
     assert from_below(150, lambda: told(tmp_path / "x")) == here
 
 
+@pytest.mark.parametrize("inner", WITHIN)
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        *(
+            (VAULT, name)
+            for name in ("resourceId", "resultDescription", "properties.id", "properties.isRbacAuthorized")
+        ),
+        *((VAULT, name) for name in ("identity.claim", "callerIpAddress", "operationName", "more")),
+        *((MANAGED, name) for name in ("resourceId", "tenantId", "properties.more", "identity.claims")),
+        *(
+            (SIGNED, name)
+            for name in ("identity", "properties.deviceDetail", "properties.status", "properties.more")
+        ),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_whatever_nests_in_a_record_is_read_from_any_depth_alike(
+    tmp_path: Path, record: Any, name: str, inner: str
+) -> None:
+    lines = [deep({**record, "correlationId": f"c{depth}"}, name, depth, inner) for depth in DEPTHS]
+    (tmp_path / "x").write_bytes(b"\n".join([json.dumps(record).encode(), *lines]) + b"\n")
+    here = told(tmp_path / "x")
+    for levels in (30, 150):
+        assert from_below(levels, lambda: told(tmp_path / "x")) == here
+
+
 def test_flow_logs_are_rejected_from_any_depth_alike(tmp_path: Path) -> None:
     zeek = {"ts": 1767600000.5, "uid": "C1", "id.orig_h": "203.0.113.9", "id.orig_p": 50_000}
     zeek |= {"id.resp_h": "10.0.0.4", "id.resp_p": 22, "proto": "tcp", "orig_pkts": 3, "orig_bytes": 300}
-    (tmp_path / "x").write_bytes(b"\n".join(within(zeek, depth, "more") for depth in DEPTHS) + b"\n")
+    lines = [json.dumps({**zeek, "more": "@"}).replace('"@"', nested(depth)).encode() for depth in DEPTHS]
+    (tmp_path / "x").write_bytes(b"\n".join(lines) + b"\n")
 
     def flows() -> Any:
         blocks = list(FlowLogFile(tmp_path / "x").blocks())
@@ -77,8 +110,32 @@ def test_values_within_a_record_are_read_from_any_depth_alike() -> None:
     assert from_below(150, shown) == shown()
 
 
-def test_what_nests_without_end_is_an_error_as_before() -> None:
+def test_a_record_that_is_too_deep_for_what_is_made_of_it_costs_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_end(*given: Any) -> Any:
+        return without_end(*given)
+
+    monkeypatch.setattr("ingest.event_reader._decode", without_end)
+    odd = json.dumps({**VAULT, "more": 1}).encode()
+    (tmp_path / "x").write_bytes(b"\n".join([json.dumps(VAULT).encode(), odd]) + b"\n")
+    events, rejected, _ = told(tmp_path / "x")
+    assert ([one[0] for one in events], [one[:2] for one in rejected]) == (
+        [0],
+        [(1, "the record nests too deep")],
+    )
+
+
+def test_what_nests_without_end_is_an_error_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = from_any_depth(msgspec.json.Decoder().decode)
     with pytest.raises(RecursionError):
-        from_any_depth(msgspec.json.Decoder().decode)(nested(200_000))
+        decode(nested(200_000))
     with pytest.raises(msgspec.DecodeError):
-        from_any_depth(msgspec.json.Decoder().decode)("[")
+        decode("[")
+
+    def none_left(thread: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", none_left)
+    with pytest.raises(RecursionError):
+        decode(nested(200_000))
