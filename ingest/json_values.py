@@ -120,6 +120,32 @@ def _lists(body: bytes) -> list[Octets] | None:
     return lists or None
 
 
+def objects_in_lines(octets: bytes) -> int:
+    """How many lines there are, where each is an object or more and nothing goes on over a line's end; 0 where any is not.
+
+    No value goes on from a '}' to a '{'. (NumPy compares many octets at a time.)
+
+    >>> objects_in_lines(b'{"a":1}\\r\\n{"a":2}\\n'), objects_in_lines(b'{"a":1,\\n"b":2}')
+    (2, 0)
+    """
+    letters = np.frombuffer(octets, np.uint8)
+    ends = np.flatnonzero(letters == ord("\n"))
+    if len(ends) and ends[-1] == len(letters) - 1:
+        ends = ends[:-1]
+    if not octets.startswith(b"{"):
+        return 0
+    before = letters[ends - 1]
+    before = np.where(before == ord("\r"), letters[ends - 2], before)
+    alone = (before == ord("}")) & (letters[ends + 1] == ord("{"))
+    return len(ends) + 1 if alone.all() else 0
+
+
+def may_hold_lists(octets: bytes) -> bool:
+    """Whether any line may be a payload, whose records are in a list."""
+    lower = octets.lower()
+    return any(b'"%b"' % name.encode() in lower for name in _LISTS)
+
+
 class Walk:
     """Values that stand one after another, of which the last one may be cut or broken: what is whole of them."""
 

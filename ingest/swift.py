@@ -12,20 +12,19 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-import numpy as np
 from msgspec import Raw, Struct, json
 
 from ingest import activity, key_vault, swift_sign_ins
 from ingest.claims import Caller, caller_of, short_claims
 from ingest.depth import from_any_depth
 from ingest.holding_records import OPERATIONS
+from ingest.json_values import objects_in_lines
 from ingest.logs_values import PROBLEMS, address, place, text
 from ingest.parts import What, Where, Who
 from ingest.records import KEY_VAULT, MANAGEMENT, STARTED, SUCCESS
 from ingest.swift_sign_ins import SignIn
 
 MAX_CACHED = 8192  # octets of claims that are remembered; who sends more is left to the careful path
-_NEWLINE = ord("\n")
 _BARE = Raw(b"null")
 _ABSENT = Raw(b"")
 
@@ -94,8 +93,8 @@ class _VaultProperties(Struct, forbid_unknown_fields=True, gc=False, rename="cam
 
 
 _record = from_any_depth(json.Decoder(Record).decode)
-_records = json.Decoder(Record).decode_lines
-_loose_records = json.Decoder(_LooseRecord).decode_lines
+_records = from_any_depth(json.Decoder(Record).decode_lines)
+_loose_records = from_any_depth(json.Decoder(_LooseRecord).decode_lines)
 _identity = from_any_depth(json.Decoder(Identity | None).decode)
 _vault_properties = from_any_depth(json.Decoder(_VaultProperties).decode)
 _text = json.Decoder(str).decode
@@ -118,29 +117,42 @@ _WITH_BODY = ("/runbooks/", "/jobs/", "microsoft.keyvault/vaults", "microsoft.au
 def decoded(line: bytes) -> Record | SignIn | None:
     """A record, if it has the common form."""
     try:
-        return _record(line)
+        record = _record(line)
     except PROBLEMS:
         return swift_sign_ins.decoded(line)
+    return swift_sign_ins.decoded(line) if record.category in swift_sign_ins.LOGS else record
 
 
 def decoded_lines(lines: bytes) -> Sequence[Record | SignIn | None] | None:
     """The records of whole lines, if each line is one of the common form; None in place of those that name
-    the caller in another.
+    the caller in another. Each is what `decoded` gives of it, whatever stands beside it.
     """
-    for decode in (_records, _with_any_caller, swift_sign_ins.decoded_lines):
+    many = objects_in_lines(lines)
+    for decode in (_common, _with_any_caller, swift_sign_ins.decoded_lines) if many else ():
         try:
             records: Sequence[Record | SignIn | None] = decode(lines)
         except PROBLEMS:
             continue
-        # The decoder lets a record go on over a line's end: whether it may must not hang on what stands beside it.
-        # (NumPy compares many octets at a time, `bytes.count` one.)
-        ends = np.count_nonzero(np.frombuffer(lines, np.uint8) == _NEWLINE) + (not lines.endswith(b"\n"))
-        return records if len(records) == ends else None
+        return records if len(records) == many else None
     return None
 
 
+def _common(lines: bytes) -> list[Record]:
+    records: list[Record] = _records(lines)
+    _check_logs(records)
+    return records
+
+
 def _with_any_caller(lines: bytes) -> list[Record | None]:
-    return [_strict(record) for record in _loose_records(lines)]
+    records: list[_LooseRecord] = _loose_records(lines)
+    _check_logs(records)
+    return [_strict(record) for record in records]
+
+
+def _check_logs(records: Sequence[Record]) -> None:
+    """Sign-ins that look like another log's records are not taken for these. Raises ValueError."""
+    if not swift_sign_ins.LOGS.isdisjoint([record.category for record in records]):
+        raise ValueError("a sign-in")
 
 
 def _strict(record: _LooseRecord) -> Record | None:

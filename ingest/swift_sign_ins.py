@@ -96,7 +96,7 @@ class SignIn(Struct, gc=False):
 
 
 _line = from_any_depth(json.Decoder(_Line).decode)
-_lines = json.Decoder(_Line).decode_lines
+_lines = from_any_depth(json.Decoder(_Line).decode_lines)
 
 
 def decoded(line: bytes) -> SignIn | None:
@@ -110,7 +110,10 @@ def decoded(line: bytes) -> SignIn | None:
 def decoded_lines(lines: bytes) -> Sequence[SignIn | None]:
     """The records of whole lines, None in place of those that are not of the common form. Raises one of
     `ingest.logs_values.PROBLEMS` where a line is no sign-in at all."""
-    return [_common(line) for line in _lines(lines)]
+    found: list[_Line] = _lines(lines)
+    if not LOGS.issuperset([line.category for line in found]):
+        raise ValueError("not all are sign-ins")
+    return [_common(line) for line in found]
 
 
 def _common(line: _Line) -> SignIn | None:

@@ -14,7 +14,7 @@ from ingest.fields import addresses_of
 from ingest.flow_rows import LAST_US, FlowRows, Taken
 from ingest.flow_text import Table, TextFlows
 from ingest.json_records import Lines
-from ingest.json_values import Value
+from ingest.json_values import Value, may_hold_lists, objects_in_lines
 from ingest.logs_values import PROBLEMS
 from ingest.records import Rejected
 from ingest.times import epoch_us
@@ -95,7 +95,7 @@ class _Conn(msgspec.Struct, gc=False):
 
 
 _decode = from_any_depth(msgspec.json.Decoder(_Conn).decode)
-_decode_lines = msgspec.json.Decoder(_Conn).decode_lines
+_decode_lines = from_any_depth(msgspec.json.Decoder(_Conn).decode_lines)
 
 
 class ZeekJson:
@@ -116,14 +116,13 @@ class ZeekJson:
 
     def _whole(self, piece: Lines | list[Value]) -> tuple[list[_Conn], Any] | None:
         """All lines at once, where nothing is wrong with any."""
-        if not isinstance(piece, Lines):
+        if not isinstance(piece, Lines) or may_hold_lists(piece.octets):
             return None
         try:
             records = _decode_lines(piece.octets)
         except PROBLEMS:
             return None
-        # The decoder lets a record go on over a line's end.
-        if len(records) != piece.octets.count(b"\n") + (not piece.octets.endswith(b"\n")):
+        if len(records) != objects_in_lines(piece.octets):
             return None
         begun, self.number = self.number, self.number + len(records)
         return records, np.arange(begun, self.number)

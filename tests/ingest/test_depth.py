@@ -4,18 +4,23 @@ reject must not hang on it, or the two raise different alerts."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.depth import from_any_depth
 from ingest.event_file import EventFile
 from ingest.flow_log_file import FlowLogFile
 from ingest.logs_values import excerpt, parsed
 from tests.ingest.test_sign_ins import BLOB_FORM as SIGNED
+from tests.ingest.test_sign_ins import INNER
 from tests.ingest.test_swift import MANAGED, VAULT
 
 # Python counts levels on a stack of 1,000 calls, or by itself, to some thousands: all of both is tried.
@@ -89,14 +94,73 @@ def test_whatever_nests_in_a_record_is_read_from_any_depth_alike(
         assert from_below(levels, lambda: told(tmp_path / "x")) == here
 
 
+UNREAD = json.dumps({**SIGNED, "properties": {**INNER, "more": "@"}}).replace('"@"', "1e999")
+HALVES = json.dumps(VAULT).replace(", ", ",\n", 1)
+# Lines that are read otherwise among others of their kind than by themselves, if one does not look.
+LINES = {
+    "plain": json.dumps(VAULT),
+    "managed": json.dumps(MANAGED),
+    "signed": json.dumps(SIGNED),
+    "deep": deep(VAULT, "resultDescription", 950).decode(),
+    "deep and unread": deep(VAULT, "resultDescription", 950, "1e999").decode(),
+    "with a level": json.dumps({**VAULT, "Level": 4}),
+    "with another name": json.dumps({**VAULT, "zzz": 4}),
+    "by nobody": json.dumps({**MANAGED, "identity": "system"}),
+    "unread": json.dumps({**MANAGED, "properties": {"x": "@"}}).replace('"@"', "1e999"),
+    "unread sign-in": UNREAD,
+    "like another log": json.dumps({**json.loads(UNREAD.replace("1e999", "1")), "Level": None}).replace(
+        '"Level": null, ', ""
+    ),
+    "unread, like another log": json.dumps({k: v for k, v in SIGNED.items() if k != "Level"}).replace(
+        "}}", ', "x": 1e999}}'
+    ),
+    "two": json.dumps(VAULT) + " " + json.dumps(VAULT),
+    "a payload": json.dumps({"records": [VAULT, MANAGED]}),
+}
+
+
+def each(path: Path, bodies: list[bytes]) -> Counter[str]:
+    """What is told of bodies, each behind a plain line: without places and order, which hang on the others."""
+    counted = Counter[str]()
+    for body in bodies:
+        path.write_bytes(json.dumps(VAULT).encode() + b"\n" + body + b"\n")
+        events, rejected, filtered = told(path)
+        counted.update(map(repr, [*(one[1:] for one in events), *(one[1:] for one in rejected)]))
+        for left_out in filtered:
+            counted.update(left_out)
+    path.write_bytes(json.dumps(VAULT).encode() + b"\n")
+    plain = repr(told(path)[0][0][1:])
+    counted[plain] -= len(bodies)
+    return +counted
+
+
+@given(st.lists(st.sampled_from(sorted(LINES)), max_size=5), st.sampled_from([b"\n", b"\r\n"]))
+def test_a_line_is_read_alike_whatever_stands_beside_it(names: list[str], between: bytes) -> None:
+    """Else alerts would hang on how many octets are read at a time."""
+    with TemporaryDirectory() as folder:
+        path, lines = Path(folder) / "x", [LINES[name].encode() for name in names]
+        alone = each(path, lines)
+        for levels in (0, 60):
+            assert from_below(levels, lambda: each(path, [between.join(lines)])) == alone
+
+
+@given(st.lists(st.sampled_from([*LINES.values(), HALVES + " " + LINES["plain"]]), min_size=1, max_size=4))
+def test_what_goes_on_over_a_lines_end_is_no_record_wherever_it_stands(lines: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        path, body = Path(folder) / "x", ["\n".join(lines).encode()]
+        assert from_below(60, lambda: each(path, body)) == each(path, body)
+
+
 def test_flow_logs_are_rejected_from_any_depth_alike(tmp_path: Path) -> None:
     zeek = {"ts": 1767600000.5, "uid": "C1", "id.orig_h": "203.0.113.9", "id.orig_p": 50_000}
     zeek |= {"id.resp_h": "10.0.0.4", "id.resp_p": 22, "proto": "tcp", "orig_pkts": 3, "orig_bytes": 300}
     lines = [json.dumps({**zeek, "more": "@"}).replace('"@"', nested(depth)).encode() for depth in DEPTHS]
+    lines.append(json.dumps({**zeek, "records": [1]}).encode())
     (tmp_path / "x").write_bytes(b"\n".join(lines) + b"\n")
+    (tmp_path / "y").write_bytes(b"\n".join([lines[8], lines[-1]]) + b"\n")
 
     def flows() -> Any:
-        blocks = list(FlowLogFile(tmp_path / "x").blocks())
+        blocks = [block for name in ("x", "y") for block in FlowLogFile(tmp_path / name).blocks()]
         return [(block.read, [one.offset for one in block.rejected]) for block in blocks]
 
     assert from_below(150, flows) == flows()
