@@ -140,12 +140,6 @@ def objects_in_lines(octets: bytes) -> int:
     return len(ends) + 1 if alone.all() else 0
 
 
-def may_hold_lists(octets: bytes) -> bool:
-    """Whether any line may be a payload, whose records are in a list."""
-    lower = octets.lower()
-    return any(b'"%b"' % name.encode() in lower for name in _LISTS)
-
-
 class Walk:
     """Values that stand one after another, of which the last one may be cut or broken: what is whole of them."""
 

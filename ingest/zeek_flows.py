@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from ingest.fields import addresses_of
 from ingest.flow_rows import LAST_US, FlowRows, Taken
 from ingest.flow_text import Table, TextFlows
 from ingest.json_records import Lines
-from ingest.json_values import Value, may_hold_lists, objects_in_lines
+from ingest.json_values import Value, objects_in_lines
 from ingest.logs_values import PROBLEMS
 from ingest.records import Rejected
 from ingest.times import epoch_us
@@ -116,7 +116,7 @@ class ZeekJson:
 
     def _whole(self, piece: Lines | list[Value]) -> tuple[list[_Conn], Any] | None:
         """All lines at once, where nothing is wrong with any."""
-        if not isinstance(piece, Lines) or may_hold_lists(piece.octets):
+        if not isinstance(piece, Lines):
             return None
         try:
             records = _decode_lines(piece.octets)
@@ -130,7 +130,7 @@ class ZeekJson:
     def _one_by_one(self, piece: Lines | list[Value], taken: Taken) -> tuple[list[_Conn], Any]:
         records: list[_Conn] = []
         numbers: list[int] = []
-        for value in piece.values() if isinstance(piece, Lines) else piece:
+        for value in _records_of_lines(piece.octets) if isinstance(piece, Lines) else piece:
             try:
                 if isinstance(value, Rejected):
                     taken.take_in(value, self._source, self.number)
@@ -153,9 +153,19 @@ class ZeekJson:
         taken.add({name: column[kept] for name, column in columns.items()}, len(kept))
 
 
+def _records_of_lines(octets: bytes) -> Iterator[Value]:
+    """Each line's values. A line that is a connection is one, as among others, whatever else it names."""
+    for line in octets.split(b"\n"):
+        try:
+            _decode(line)
+        except PROBLEMS:
+            yield from Lines(line).values()
+        else:
+            yield msgspec.Raw(line)
+
+
 def _columns(records: list[_Conn]) -> tuple[dict[str, Any], Any]:
     """The records' columns, and which of them are good in all."""
-    count = len(records)
     started = np.array([_time_us(one.ts) for one in records], np.int64)
     lasted = np.array([one.duration if 0 <= one.duration < _MOST_S else 0.0 for one in records])
     good = started >= 0
@@ -176,14 +186,22 @@ def _columns(records: list[_Conn]) -> tuple[dict[str, Any], Any]:
         "octets_back": ([_given(one.resp_ip_bytes, one.resp_bytes) for one in records], 10**18),
     }
     for name, (values, most) in numbers.items():
-        # A float holds any of them nearly enough to tell what is out of bounds.
-        told = np.fromiter(map(float, values), np.float64, count)
-        fits = (told >= 0) & (told <= most)
+        fits = _within(values, most)
         good &= fits
         columns[name] = np.array(
             values if fits.all() else [int(x) if 0 <= x <= most else 0 for x in values], np.uint64
         )
     return columns, good
+
+
+def _within(values: list[int], most: int) -> Any:
+    """Which are from 0 to the most."""
+    try:
+        told = np.fromiter(map(float, values), np.float64, len(values))
+    except OverflowError:  # of hundreds of digits
+        return np.array([0 <= value <= most for value in values])
+    # A float holds any of them nearly enough to tell what is out of bounds.
+    return (told >= 0) & (told <= most)
 
 
 def _given(first: int | None, other: int) -> int:

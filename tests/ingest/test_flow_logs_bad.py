@@ -24,6 +24,7 @@ from tests.ingest.flow_log_samples import (
     read,
     vnet_record,
     written,
+    zeek_json,
     zeek_text,
 )
 from tests.ingest.ipfix_messages import as_rows
@@ -81,6 +82,31 @@ def test_a_line_that_is_no_flow_is_said_with_its_number(tmp_path: Path) -> None:
         (6, "2 fields, expected 16 as the log's format has"),
         (5, "srcaddr is no address: 'nobody'"),
     ]
+
+
+@pytest.mark.parametrize("name", ["id.orig_p", "orig_pkts", "resp_ip_bytes"])
+@pytest.mark.parametrize(
+    "count", [10**19, 10**400, -(10**400)], ids=["20 digits", "401 digits", "less than 0"]
+)
+def test_a_number_of_hundreds_of_digits_costs_its_connection_alone(
+    name: str, count: int, tmp_path: Path
+) -> None:
+    first, *others = zeek_json().splitlines()
+    odd = json.dumps({**json.loads(first), name: count}).encode()
+    rows, rejected, _ = read(b"\n".join([first, odd, *others]) + b"\n", tmp_path)
+    assert len(rows) == 1 + len(others)
+    assert [one.offset for one in rejected] == [1]
+
+
+@pytest.mark.parametrize("more", [{}, {"note": "value"}, {"records": [1]}, {"Value": [2]}])
+@pytest.mark.parametrize("beside", [b"", b"nonsense\n", b"[1]\n"])
+def test_a_connection_is_one_whatever_else_it_names_and_whatever_stands_beside_it(
+    more: Any, beside: bytes, tmp_path: Path
+) -> None:
+    first, *others = zeek_json().splitlines()
+    lines = [json.dumps({**json.loads(first), **more}).encode() + b" ", *others]
+    rows, rejected, _ = read(b"\n".join(lines) + b"\n" + beside, tmp_path)
+    assert (len(rows), len(rejected)) == (len(lines), bool(beside))
 
 
 def test_a_cut_payload_gives_its_whole_records_and_says_that_it_is_cut(tmp_path: Path) -> None:
