@@ -187,14 +187,10 @@ class FarReader:
         lists: Any = (events.parts.whats, events.parts.whos, events.parts.wheres)
         for name, parts, known in zip(PARTS, lists, sent.known, strict=True):
             used, places = distinct(columns[name], len(parts))
-            numbers: list[Any] = list(map(known.get, used))
-            new = []
-            if None in numbers:
-                new = [code for code, number in zip(used, numbers, strict=True) if number is None]
-                known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
-                numbers = list(map(known.get, used))
+            new = [code for code in used if code not in known]
+            known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
             told.append([_encode(parts[code]) for code in new])
-            columns[name] = np.array(numbers, np.int32)[places]
+            columns[name] = np.array([known[code] for code in used], np.int32)[places]
         return told, columns
 
     def _chosen(self, whole: Sifted) -> Selected | None:

@@ -128,9 +128,8 @@ class Lab:
     def speeds(self, case: str, *runtimes: str) -> list[Speed]:
         """The same of several runtimes, in turn."""
         self.in_time()
-        starts = [
-            self._start(runtime, None) for runtime in runtimes
-        ]  # first: they must not be what is left out
+        # First: they must not be what is left out.
+        starts = [self._start(runtime, None) for runtime in runtimes]
         given = self.long(case)
         say(f"{given.name}, {given.records:,} records: redshank, {' and '.join(runtimes)} in turn")
         wholes = best_of_each([self.command(given.paths, runtime) for runtime in runtimes], self.times)

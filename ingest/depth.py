@@ -8,8 +8,8 @@ depths, and must not differ in which records they reject.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
-from threading import Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,27 +26,11 @@ def from_any_depth(function: Callable[..., T]) -> Callable[..., T]:
         try:
             return function(*given)
         except RecursionError as error:
-            return _below(function, given, error)
+            with ThreadPoolExecutor(1) as below:
+                try:
+                    found = below.submit(function, *given)
+                except RuntimeError:  # no thread is to be had
+                    raise error from None
+                return found.result()
 
     return called
-
-
-def _below(function: Callable[..., T], given: tuple[Any, ...], error: RecursionError) -> T:
-    made: list[T] = []
-    raised: list[Exception] = []
-
-    def run() -> None:
-        try:
-            made.append(function(*given))
-        except Exception as problem:  # it is the caller's, who asked for it
-            raised.append(problem)
-
-    thread = Thread(target=run)
-    try:
-        thread.start()
-    except RuntimeError:  # no thread is to be had
-        raise error from None
-    thread.join()
-    if raised:
-        raise raised[0]
-    return made[0]

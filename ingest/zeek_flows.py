@@ -130,12 +130,12 @@ class ZeekJson:
     def _one_by_one(self, piece: Lines | list[Value], taken: Taken) -> tuple[list[_Conn], Any]:
         records: list[_Conn] = []
         numbers: list[int] = []
-        for value in _records_of_lines(piece.octets) if isinstance(piece, Lines) else piece:
+        for value in _in_lines(piece.octets) if isinstance(piece, Lines) else piece:
             try:
                 if isinstance(value, Rejected):
                     taken.take_in(value, self._source, self.number)
                 else:
-                    records.append(_decode(value))
+                    records.append(value if isinstance(value, _Conn) else _decode(value))
                     numbers.append(self.number)
             except PROBLEMS as error:
                 reason = f"the record is no connection of Zeek's conn.log ({error})"
@@ -153,15 +153,15 @@ class ZeekJson:
         taken.add({name: column[kept] for name, column in columns.items()}, len(kept))
 
 
-def _records_of_lines(octets: bytes) -> Iterator[Value]:
+def _in_lines(octets: bytes) -> Iterator[Value]:
     """Each line's values. A line that is a connection is one, as among others, whatever else it names."""
     for line in octets.split(b"\n"):
         try:
-            _decode(line)
+            found = _decode(line)
         except PROBLEMS:
             yield from Lines(line).values()
         else:
-            yield msgspec.Raw(line)
+            yield found
 
 
 def _columns(records: list[_Conn]) -> tuple[dict[str, Any], Any]:

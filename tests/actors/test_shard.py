@@ -10,6 +10,7 @@ from actors.messages import COUNTED, PRINCIPAL, Batch, Close, Routed, pack_repor
 from actors.settings import Settings
 from actors.shard import FORGET_HOURS, Shard
 from actors.shard_state import pack, unpack
+from baselines.negative_binomial import incomplete_beta
 from ingest.identity import content_hash
 from ingest.records import HOUR_US, Event
 from tests.actors.making import batch
@@ -106,3 +107,10 @@ def test_saved_half_way_through_an_hour_and_moved_it_says_the_same(shards: int) 
     found = [f for shard in after for f in msgspec.msgpack.decode(close(shard))[2]]
     assert sorted(map(str, found)) == sorted(map(str, expected[2]))
     assert found
+
+
+def test_what_judging_takes_is_loaded_before_records_come() -> None:
+    """Else the first hour's close keeps them waiting while SciPy is imported."""
+    incomplete_beta.cache_clear()
+    Shard(0, Settings())
+    assert incomplete_beta.cache_info().currsize == 1

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.depth import from_any_depth
@@ -94,26 +94,24 @@ def test_whatever_nests_in_a_record_is_read_from_any_depth_alike(
         assert from_below(levels, lambda: told(tmp_path / "x")) == here
 
 
-UNREAD = json.dumps({**SIGNED, "properties": {**INNER, "more": "@"}}).replace('"@"', "1e999")
-HALVES = json.dumps(VAULT).replace(", ", ",\n", 1)
+UNREAD = {"properties": {**INNER, "more": "@"}}
+BARE = {name: value for name, value in SIGNED.items() if name != "Level"}
+GOES_ON = json.dumps(VAULT).replace(", ", ",\n", 1) + " " + json.dumps(VAULT)
 # Lines that are read otherwise among others of their kind than by themselves, if one does not look.
 LINES = {
     "plain": json.dumps(VAULT),
     "managed": json.dumps(MANAGED),
     "signed": json.dumps(SIGNED),
-    "deep": deep(VAULT, "resultDescription", 950).decode(),
+    "deep": deep(VAULT, "resultDescription", 800).decode(),
+    "deeper": deep(VAULT, "resultDescription", 920).decode(),
     "deep and unread": deep(VAULT, "resultDescription", 950, "1e999").decode(),
     "with a level": json.dumps({**VAULT, "Level": 4}),
     "with another name": json.dumps({**VAULT, "zzz": 4}),
     "by nobody": json.dumps({**MANAGED, "identity": "system"}),
     "unread": json.dumps({**MANAGED, "properties": {"x": "@"}}).replace('"@"', "1e999"),
-    "unread sign-in": UNREAD,
-    "like another log": json.dumps({**json.loads(UNREAD.replace("1e999", "1")), "Level": None}).replace(
-        '"Level": null, ', ""
-    ),
-    "unread, like another log": json.dumps({k: v for k, v in SIGNED.items() if k != "Level"}).replace(
-        "}}", ', "x": 1e999}}'
-    ),
+    "unread sign-in": json.dumps({**SIGNED, **UNREAD}).replace('"@"', "1e999"),
+    "like another log": json.dumps(BARE),
+    "unread, like another log": json.dumps({**BARE, **UNREAD}).replace('"@"', "1e999"),
     "two": json.dumps(VAULT) + " " + json.dumps(VAULT),
     "a payload": json.dumps({"records": [VAULT, MANAGED]}),
 }
@@ -135,20 +133,27 @@ def each(path: Path, bodies: list[bytes]) -> Counter[str]:
 
 
 @given(st.lists(st.sampled_from(sorted(LINES)), max_size=5), st.sampled_from([b"\n", b"\r\n"]))
+@example(["deep", "unread, like another log"], b"\n")
+@example(["with a level", "unread"], b"\n")
 def test_a_line_is_read_alike_whatever_stands_beside_it(names: list[str], between: bytes) -> None:
     """Else alerts would hang on how many octets are read at a time."""
     with TemporaryDirectory() as folder:
         path, lines = Path(folder) / "x", [LINES[name].encode() for name in names]
         alone = each(path, lines)
-        for levels in (0, 60):
-            assert from_below(levels, lambda: each(path, [between.join(lines)])) == alone
+        assert each(path, [between.join(lines)]) == alone
 
 
-@given(st.lists(st.sampled_from([*LINES.values(), HALVES + " " + LINES["plain"]]), min_size=1, max_size=4))
-def test_what_goes_on_over_a_lines_end_is_no_record_wherever_it_stands(lines: list[str]) -> None:
-    with TemporaryDirectory() as folder:
-        path, body = Path(folder) / "x", ["\n".join(lines).encode()]
-        assert from_below(60, lambda: each(path, body)) == each(path, body)
+# By itself, since hypothesis makes room on the stack.
+@pytest.mark.parametrize("other", [*LINES, "goes on"])
+@pytest.mark.parametrize("first", ["deep", "deeper"])
+def test_a_line_is_read_alike_beside_one_that_a_deeper_stack_has_no_room_for(
+    first: str, other: str, tmp_path: Path
+) -> None:
+    """The last one goes on over a line's end, and the line after has two, so that lines and records are as many."""
+    body = [f"{LINES[first]}\n{(LINES | {'goes on': GOES_ON})[other]}".encode()]
+    here = each(tmp_path / "x", body)
+    for levels in (60, 150, 220):
+        assert from_below(levels, lambda: each(tmp_path / "x", body)) == here
 
 
 def test_flow_logs_are_rejected_from_any_depth_alike(tmp_path: Path) -> None:
