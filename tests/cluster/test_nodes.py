@@ -104,7 +104,8 @@ for ports in ((), (("127.0.0.1", int(sys.argv[2])),)):
     runtime = RayRuntime(sources, Settings(shards=3, streaming=True), EnrichmentSettings())
     runtime.start()
     runtime.stats()
-    runtime.teach(())  # so all readers and all shards have answered: till then they may be on their way
+    runtime.teach(())
+    runtime.fresh()  # so readers, shards and the aggregator have answered: till then they may be on their way
     here = ray.get_runtime_context().get_node_id()
     alive = [one for one in actors().values() if one["State"] == "ALIVE"]
     nodes = lambda kind: [one["Address"]["NodeID"] for one in alive if kind in one["ActorClassName"]]
