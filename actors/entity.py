@@ -54,7 +54,11 @@ class EntityState:
             (
                 VERSION,
                 [self.kind, self.entity, self.since_us, self.events, self.region, *words],
-                [[name, codec.pack(model)] for name, model in sorted(self.models.items())],
+                [
+                    [name, codec.pack(model)]
+                    for name, model in sorted(self.models.items())
+                    if model.stands_in_for is None
+                ],
             )
         )
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from actors.messages import Fault, Found
 from actors.settings import Settings
+from baselines.base import own, stand_in
 from baselines.seasonal_count import SeasonalCount
 from baselines.tally import Tally
 from baselines.visit_count import VisitCount
@@ -64,14 +65,14 @@ class Judge:
         self._all = tuple(self._asked.values())
         # By the operations of an hour and of the one before: the detections that may find something.
         self._shortened: dict[tuple[Operations, Operations], tuple[Asked, ...]] = {}
+        self._unlearned = {name: stand_in(learned.make) for name, learned in self.baselines.items()}
         self._visits = [name for name, learned in self.baselines.items() if learned.make is VisitCount]
 
     def prepare(self, models: dict[str, Any]) -> None:
         """Give an entity the models that it lacks."""
         if not self.baselines.keys() <= models.keys():
-            for name, learned in self.baselines.items():
-                if name not in models:
-                    models[name] = learned.make()
+            for name, model in self._unlearned.items():
+                models.setdefault(name, model)
         for name in self._visits:
             if type(models[name]) is SeasonalCount:  # saved by a version that knew no sizes
                 models[name] = VisitCount.of(models[name])
@@ -178,6 +179,8 @@ class Judge:
         name = learned.name
         model = view.models[name]
         for observation in learned.observe(view):
+            if model.stands_in_for is not None:
+                model = own(view.models, name)
             observation["hour"] = view.hour
             suspicious = bool(held) and ((name, observation["key"]) in held or (name, "") in held)
             if learned.counts:

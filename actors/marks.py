@@ -14,6 +14,7 @@ import msgspec
 from actors.judging import HELD_WEIGHT
 from actors.keys import entity_key
 from actors.messages import Found
+from baselines.base import own
 
 FOR_EVER = 1 << 40  # an hour that never comes
 MOST_WORDS = 64  # findings of one entity that are remembered; those marked benign go last
@@ -119,7 +120,7 @@ def remembered(words: list[Word], found: Iterable[Found], holding: Holding) -> l
     return words
 
 
-def make_up(models: Mapping[str, Any], words: Iterable[Word], holding: Holding, last: int) -> None:
+def make_up(models: dict[str, Any], words: Iterable[Word], holding: Holding, last: int) -> None:
     """Teach the baselines what they were taught slowly, of what is marked since an entity's last hour."""
     for word in words:
         mark = holding.get((word.type, word.hour))
@@ -127,4 +128,4 @@ def make_up(models: Mapping[str, Any], words: Iterable[Word], holding: Holding, 
             continue
         for name, key in word.held:
             if key and name in models:
-                models[name].make_up(key, word.hour, 1.0 - HELD_WEIGHT)
+                own(models, name).make_up(key, word.hour, 1.0 - HELD_WEIGHT)

@@ -7,6 +7,7 @@ plain values, so that it can be saved and moved without pickle.
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import Any, Self
 
 from river import base
@@ -66,6 +67,7 @@ class Model(base.Base, abc.ABC):
     """
 
     VERSION = 1  # of `state()`; a change of meaning raises it
+    stands_in_for: Callable[[], Model] | None = None  # see `stand_in`
 
     @abc.abstractmethod
     def score_one(self, x: dict[str, Any]) -> float:
@@ -90,3 +92,21 @@ class Model(base.Base, abc.ABC):
     @abc.abstractmethod
     def restore(cls, state: list[Any], version: int) -> Self:
         """The model with that state. Raises ValueError, with a reason, for a state that is not one."""
+
+
+def stand_in(make: Callable[[], Model]) -> Model:
+    """A model that has learned nothing, for all entities that have taught it nothing yet: most of theirs stay so.
+
+    It is asked like any other. It is neither taught nor saved: `own` puts another one in its place.
+    """
+    model = make()
+    model.stands_in_for = make
+    return model
+
+
+def own(models: dict[str, Model], name: str) -> Model:
+    """The entity's own model of that name, to be taught."""
+    model = models[name]
+    if model.stands_in_for is not None:
+        model = models[name] = model.stands_in_for()
+    return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from actors.entity import EntityState
 from actors.keys import group_of, groups_of, shard_of
 from actors.messages import COUNTED, PRINCIPAL, Batch, Close, Routed, pack_report
 from actors.settings import Settings
@@ -75,6 +76,21 @@ def test_an_entity_that_is_long_quiet_is_forgotten() -> None:
     day = (HOUR + FORGET_HOURS + 24) // 24 * 24 + 24
     close(shard, day)
     assert not shard.entities
+
+
+def test_a_model_that_was_taught_nothing_is_neither_made_nor_saved() -> None:
+    """Of a principal that never signs in from anywhere six of nine: they are most of what one takes in memory."""
+    shard = Shard(0, Settings())
+    shard.apply(events(event(1), event(2, "ada", country="NL")))
+    close(shard)
+    eva, ada = (shard.entities.get(f"principal:{name}") for name in ("eva", "ada"))
+    assert eva is not None
+    assert ada is not None
+    empty = {name for name, model in eva.models.items() if model.stands_in_for is not None}
+    assert "principal.countries" in empty
+    assert ada.models["principal.countries"].known("NL")
+    assert not eva.models["principal.countries"].known("NL")
+    assert EntityState.unpack(eva.pack()).models.keys() == eva.models.keys() - empty
 
 
 def test_an_entitys_days_are_counted_once_a_day() -> None:

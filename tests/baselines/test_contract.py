@@ -15,7 +15,7 @@ from river import base
 from river.checks import common
 
 import baselines
-from baselines.base import Model
+from baselines.base import Model, own, stand_in
 from baselines.codec import ALLOWED, pack, unpack
 from tests.baselines.streams import STREAMS, Observation, take
 
@@ -98,6 +98,19 @@ def test_asking_for_a_score_teaches_nothing(name: str) -> None:
     assert [model.score_one(x) for x in told] == first
     assert packed(model) == before
     assert told == asked
+
+
+@every_baseline
+def test_what_stands_in_for_all_who_taught_nothing_says_the_same_and_is_not_taught_by_any(name: str) -> None:
+    """Else what is usual for one principal would be usual for all that are new."""
+    shared, told = stand_in(ALLOWED[name]), take(name, 40)
+    assert [shared.score_one(x) for x in told] == [ALLOWED[name]().score_one(x) for x in told]
+    one, other = {"it": shared}, {"it": shared}
+    for x in told:
+        own(one, "it").learn_one(x)
+    assert packed(one["it"]) == packed(taught(name, 40)) != packed(shared)
+    assert other["it"] is shared
+    assert packed(shared) == packed(ALLOWED[name]())
 
 
 @every_baseline
