@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,19 @@ START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.ex
 PATIENCE_S = 90.0
 
 
+# Below those that the system gives to whoever asks for any: one of those may be somebody else's before it is used.
+# And each process of tests has some of its own, for others look for a free one at the same time.
+SHARE = 256
+_ports = cycle(range(first := 20_000 + os.getpid() % 48 * SHARE, first + SHARE))
+
+
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """One that nobody has, and that nobody is given until it is used."""
+    for port in _ports:
+        with suppress(OSError), socket.socket(socket.AF_INET, kind) as one:
+            one.bind(("", port))
+            return port
+    raise AssertionError
 
 
 def until(what: Callable[[], Any], why: Callable[[], str] = str) -> Any:
