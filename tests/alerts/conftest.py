@@ -30,7 +30,7 @@ def _postgres() -> Iterator[str]:
 
     def run(*command: str) -> None:
         done = subprocess.run(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder, timeout=60, **as_other
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder, timeout=300, **as_other
         )
         assert done.returncode == 0, done.stderr
 

@@ -36,16 +36,16 @@ def test_addresses_of_the_internet_are_not(address: str) -> None:
 def test_an_internal_address_is_not_connected_to() -> None:
     with receiving() as inside:
         with pytest.raises(NotNowError, match="internal address: allow_internal"):
-            Poster(1.0).post(inside.url, b"{}", {})
+            Poster(30.0).post(inside.url, b"{}", {})
         with pytest.raises(NotNowError, match="internal address"):
-            Poster(1.0).reach(inside.url)
+            Poster(30.0).reach(inside.url)
         assert inside.got == []
 
 
 @pytest.mark.parametrize("answers", [["127.0.0.1"], ["8.8.8.8", "127.0.0.1"]])
 def test_a_name_that_stands_for_an_internal_address_is_not_connected_to(answers: list[str]) -> None:
     with receiving() as inside:
-        poster = Poster(1.0, look_up=lambda host, port: answers)
+        poster = Poster(30.0, look_up=lambda host, port: answers)
         with pytest.raises(NotNowError, match=r"alerts\.example\.com \(127\.0\.0\.1\) is an internal"):
             poster.post(f"http://alerts.example.com:{inside.port}/", b"{}", {})
         assert inside.got == []
@@ -68,7 +68,7 @@ def test_a_name_that_says_something_else_a_moment_later_does_not_matter() -> Non
 def test_a_redirect_to_an_internal_address_is_not_followed() -> None:
     with receiving() as inside, receiving((307, {"Location": inside.url})) as outside:
         names = {"outside.example": ["203.0.113.9"]}
-        poster = Poster(1.0, look_up=lambda host, port: names.get(host, [host]))
+        poster = Poster(30.0, look_up=lambda host, port: names.get(host, [host]))
         # It listens on loopback: what is looked at is an address of the Internet, what is connected to is it.
         real = addresses.socket.create_connection
         with pytest.MonkeyPatch.context() as patch:
@@ -87,7 +87,7 @@ def test_a_redirect_to_an_internal_address_is_not_followed() -> None:
 def test_a_redirect_keeps_the_message_and_not_the_token() -> None:
     with receiving() as there, receiving((307, {"Location": there.url})) as here:
         said = {"Authorization": "Bearer t", "X-Other": "stays"}
-        Poster(2.0, allow_internal=True).post(here.url, b'{"a":1}', said, secret=("authorization",))
+        Poster(30.0, allow_internal=True).post(here.url, b'{"a":1}', said, secret=("authorization",))
         assert there.got[0].body == b'{"a":1}'
         assert "authorization" not in there.got[0].headers
         assert there.got[0].headers["x-other"] == "stays"
@@ -97,21 +97,21 @@ def test_redirects_without_end_come_to_one() -> None:
     with receiving() as one:
         one.plan[:] = [(308, {"Location": "/again"})] * 50
         with pytest.raises(RefusedError, match="redirects more than 3 times"):
-            Poster(2.0, allow_internal=True).post(one.url, b"{}", {})
+            Poster(30.0, allow_internal=True).post(one.url, b"{}", {})
         assert len(one.got) == 4
 
 
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "gopher://127.0.0.1/", ""])
 def test_a_redirect_to_something_else_than_the_web_is_refused(place: str) -> None:
     with receiving(*[(307, {"Location": place})] * 6) as one:
-        poster = Poster(2.0, allow_internal=True)
+        poster = Poster(30.0, allow_internal=True)
         with pytest.raises(RefusedError):
             poster.post(one.url, b"{}", {})
 
 
 def test_what_a_receiver_says_of_its_error_is_one_harmless_line() -> None:
     with receiving((500, {"X-A": "b"})) as one, pytest.raises(NotNowError) as found:
-        Poster(2.0, allow_internal=True).post(one.url + "?token=hush", b"{}", {})
+        Poster(30.0, allow_internal=True).post(one.url + "?token=hush", b"{}", {})
     assert "hush" not in str(found.value)
     assert str(NotNowError("a\r\nb\x1b[2J" + "c" * 999)).startswith("a b [2Jccc")
     assert len(str(NotNowError("c" * 999))) == 300

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email
-import socket
 import ssl
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -25,10 +24,12 @@ from cluster.delivering import Courier
 from cluster.sinking import CAPS, DAY_S, Way
 from tests.alerts.hostile import hostile, row, withdrawn
 from tests.cluster.receivers import Clock, an_alert, drained
+from tests.cluster.served import free_port
 
 USER, PASSWORD = "redshank", "between us"
 TO = "soc@example.com"
 FROM = "alerts@example.com"
+BUSY_S = 60.0  # that a busy machine may need to begin to listen, or for an answer
 
 
 class Mailbox:
@@ -69,11 +70,9 @@ def served(authority: tuple[Any, Path]) -> Iterator[tuple[Mailbox, int, Path]]:
         good = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
         return AuthResult(success=good, handled=False)
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     control = Controller(
-        box, hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True,
+        box, hostname="127.0.0.1", port=port, ready_timeout=BUSY_S, tls_context=context, require_starttls=True,
         authenticator=login, auth_required=True, auth_require_tls=True,
     )  # fmt: skip
     control.start()
@@ -147,10 +146,8 @@ def test_a_server_that_nobody_vouches_for_gets_no_password(served: tuple[Mailbox
 
 def test_a_server_without_starttls_gets_no_password() -> None:
     box = Mailbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    control = Controller(box, hostname="127.0.0.1", port=port)
+    port = free_port()
+    control = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=BUSY_S)
     control.start()
     try:
         with pytest.raises(NotNowError, match="STARTTLS extension not supported"):
@@ -250,7 +247,7 @@ def test_what_was_seen_is_drawn_in_the_message_where_that_is_wanted(
     """Inline, so that a mail program shows it and asks nobody for it; whatever strangers' texts are in it."""
     pytest.importorskip("matplotlib", reason="the extra `plots` is not installed")
     box, port, ca = served
-    server = Server("localhost", port, "starttls", USER, PASSWORD, 5.0, str(ca))
+    server = Server("localhost", port, "starttls", USER, PASSWORD, BUSY_S, str(ca))
     for alert in (an_alert(), hostile()):
         Mail(server, FROM, pictures=True).send([row(alert, TO)], 0.0)
         made = box.got[-1][2]

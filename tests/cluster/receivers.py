@@ -58,7 +58,7 @@ class Receiver:
 
     def answer(self, handler: BaseHTTPRequestHandler, what: Any) -> None:
         if isinstance(what, threading.Event):
-            what.wait(30)
+            what.wait(300)  # longer than any test goes on
             what = 200
         if what == "reset":
             # With no time to linger a close is a reset.

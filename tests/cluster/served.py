@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,19 +13,31 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from benchmarks.log_inputs import vault_line
 
 START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
+# With the time for a last checkpoint that a busy machine may need: a server gives that up sooner, and says so.
+SERVE = [START[0], "-c", f"from cluster import server; server.STOP_S = 30.0; {START[2]}"]
 PATIENCE_S = 90.0
 
 
+# Below those that the system gives to whoever asks for any: one of those may be somebody else's before it is used.
+# And each process of tests has some of its own, for others look for a free one at the same time.
+SHARE = 256
+_ports = cycle(range(first := 20_000 + os.getpid() % 48 * SHARE, first + SHARE))
+
+
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """One that nobody has, and that nobody is given until it is used."""
+    for port in _ports:
+        with suppress(OSError), socket.socket(socket.AF_INET, kind) as one:
+            one.bind(("", port))
+            return port
+    raise AssertionError
 
 
 def until(what: Callable[[], Any], why: Callable[[], str] = str) -> Any:
@@ -69,7 +83,7 @@ ipfix = "udp://127.0.0.1:{self.udp}"
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
         """A server process; killed at the end, if it is still there."""
         with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen([*START, "serve", "--config", str(self.config)], stderr=log)
+            process = subprocess.Popen([*SERVE, "serve", "--config", str(self.config)], stderr=log)
         try:
             until(lambda: process.poll() is not None or self.ask("/readyz"), self.log)
             assert process.poll() is not None or "ipfix" not in self.config.read_text() or self.is_bound()
@@ -125,6 +139,12 @@ def detected(inputs: Iterable[Path], config: Path, out: Path) -> list[dict[str, 
     words = ["detect", *map(str, inputs), "--config", str(config), "--runtime", "loop", "--quiet"]
     subprocess.run([*START, *words, "--alerts", str(out)], check=False, stdout=subprocess.DEVNULL)
     return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def lay(telemetry: Path, folder: Path) -> None:
+    """Have all of it come to a server at once: it closes hours by the clock, and what is copied meanwhile may be late."""
+    shutil.copytree(telemetry, folder / "coming")
+    (folder / "coming").rename(folder / "in" / "telemetry")
 
 
 def write(folder: Path, at: str, vault: int, minutes: int = 0) -> None:

@@ -12,7 +12,7 @@ from cluster.deadline import Deadline, OverdueError
 from cluster.local import LoopPorts
 from cluster.ray_runtime import RayRuntime
 from tests.cluster.receivers import receiving
-from tests.cluster.served import START, until, write
+from tests.cluster.served import SERVE, START, until, write
 from tests.cluster.test_serve_sinks import empty, served_with
 
 __all__ = ["empty"]
@@ -98,7 +98,7 @@ def test_what_was_read_since_the_last_checkpoint_is_read_again_and_counts_once(
     with receiving() as one:
         served = served_with(tmp_path, empty, one)
         words = [START[0], "-c", f"from cluster import server; server.STOP_S = 0.0; {START[2]}"]
-        monkeypatch.setattr("tests.cluster.served.START", words)
+        monkeypatch.setattr("tests.cluster.served.SERVE", words)
         with served.running() as process:
             write(served.folder, "00:01", 1)
             until(lambda: len(served.lines()) == 1, served.log)
@@ -106,7 +106,7 @@ def test_what_was_read_since_the_last_checkpoint_is_read_again_and_counts_once(
             assert process.wait(60) == 0, served.log()
         assert "stopped without a last checkpoint" in served.log()
         assert "Traceback" not in served.log()
-        monkeypatch.setattr("tests.cluster.served.START", START)
+        monkeypatch.setattr("tests.cluster.served.SERVE", SERVE)
         with served.running() as process:
             write(served.folder, "00:02", 2)
             until(lambda: len({got.said["id"] for got in one.got}) == 2, served.log)

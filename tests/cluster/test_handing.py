@@ -95,7 +95,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answers, really = threading.Event(), Writer.write
 
     def waits(self: Writer, alerts: Any) -> None:
-        answers.wait(60)
+        answers.wait(300)
         really(self, alerts)
 
     monkeypatch.setattr(Writer, "write", waits)
@@ -108,12 +108,11 @@ def test_a_store_that_hangs_keeps_nobody_waiting_and_stops_the_reading(
 ) -> None:
     run = Running(tmp_path)
     run.read(8)
-    begun = time.monotonic()
     run.until(lambda: len(run.told()) == 8)
     assert not run.handing.held, "it may be quick again before there is too much"
     run.read(8)
     run.until(lambda: "has not answered" in run.handing.held and len(run.told()) == 16)
-    assert time.monotonic() - begun < 20, "the file waited for the store"
+    assert run.stored() == {}, "the file waited for the store"
     assert not run.handing.store_is_well
     hanging.set()
     run.until(lambda: run.handing.numbers.waiting == 0)

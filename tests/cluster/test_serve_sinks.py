@@ -22,7 +22,8 @@ def empty(tmp_path: Path) -> Path:
     return folder
 
 
-def served_with(folder: Path, about: Path, one: Receiver) -> Served:
+def served_with(folder: Path, about: Path, one: Receiver, timeout_s: float = 30.0) -> Served:
+    """`timeout_s`: what the receiver does not answer in comes again: twice, where it was only busy."""
     served = Served(folder / "served", about)
     (served.folder / "tor.txt").write_text("185.220.101.1\n")
     served.config.write_text(
@@ -30,7 +31,7 @@ def served_with(folder: Path, about: Path, one: Receiver) -> Served:
         f'[serve]\nruntime = "loop"\nshards = 1\nlisten = "127.0.0.1:{served.health}"\n'
         f'silence_minutes = 600\n[checkpoints]\nevery_seconds = 0.3\n[[sources]]\nfolder = "in"\n'
         f'[store]\n[[sinks]]\nname = "hook"\nkind = "webhook"\nurl = "{one.url}"\nallow_internal = true\n'
-        f'timeout_seconds = 0.5\n[[sinks]]\nname = "lines"\nkind = "file"\npath = "out.jsonl"\n'
+        f'timeout_seconds = {timeout_s}\n[[sinks]]\nname = "lines"\nkind = "file"\npath = "out.jsonl"\n'
     )
     return served
 

@@ -30,7 +30,7 @@ def ended(process: subprocess.Popen[bytes]) -> int:
 def test_while_a_sink_hangs_and_the_store_is_locked(tmp_path: Path, empty: Path) -> None:
     """Nothing is lost: what the store did not take is in the checkpoint, and comes at the next start."""
     with receiving(*[threading.Event()] * 10) as one:
-        served = served_with(tmp_path, empty, one)
+        served = served_with(tmp_path, empty, one, timeout_s=0.5)
         with served.running() as process:
             write(served.folder, "00:01", 1)
             until(lambda: one.got, served.log)

@@ -128,6 +128,7 @@ def test_light_and_dark_follow_the_system_until_one_is_chosen(page: Any) -> None
     page.get_by_role("button", name="Auto").click()
     page.get_by_role("button", name="Dark").click()
     page.wait_for_selector("[data-theme=light]")
+    page.wait_for_load_state()  # the page is there before its style is
     assert page.evaluate(paper) == light
     assert page.url.endswith("/alerts")
 

@@ -22,17 +22,12 @@ import pytest
 
 from alerts.store.people import People
 from alerts.store.store import AlertStore
+from tests.cluster.served import free_port
 from tests.console.consoles import STAMP, alert
 
 START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
 PATIENCE_S = 60.0
 PASSWORD = "correct horse battery"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def redshank(*said: str, given: str = "") -> subprocess.CompletedProcess[str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.cluster.served import free_port, until
 from tests.console.consoles import Console, alert
 from tests.console.oidc_consoles import HOST, console_with, settings
 from tests.console.test_console_people import SECRET
@@ -24,10 +24,11 @@ from console.oidc import Provider  # noqa: E402
 from console.serving import serving  # noqa: E402
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def answers(address: str) -> bool:
+    with suppress(httpx.HTTPError):
+        httpx.get(address)
+        return True
+    return False
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +40,7 @@ def issuer() -> Iterator[str]:
         [sys.executable, script, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        for _ in range(200):
-            try:
-                httpx.get(address)
-                break
-            except httpx.HTTPError:
-                time.sleep(0.1)
+        until(lambda: answers(address))
         yield address
     finally:
         process.kill()

