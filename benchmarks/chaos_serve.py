@@ -15,7 +15,6 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from alerts.store.store import AlertStore
 from alerts.work import Filter
 from benchmarks.chaos import below
 from benchmarks.chaos_world import START, Reference, World, last_words, lines_of, mark
+from benchmarks.ports import free_port
 
 PATIENCE_S = 600.0  # on a busy machine
 BETWEEN_S = (0.2, 3.0)  # from coming up again to the next kill
@@ -43,17 +43,11 @@ RAYS = (
 BUSY = "timed out during startup"
 
 
-def _port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 class Served:
     """A server that is killed, and started again as a service manager would."""
 
     def __init__(self, world: World, folder: Path, runtime: str, chance: random.Random) -> None:
-        self.folder, self.health, self.chance = folder, _port(), chance
+        self.folder, self.health, self.chance = folder, free_port(), chance
         (folder / "in").mkdir(parents=True)
         self.config = world.configuration(folder / "redshank.toml", self._more(runtime))
         self.last = ""  # kind that was killed
@@ -74,7 +68,7 @@ listen = "127.0.0.1:{self.health}"
 silence_minutes = 600
 rest_minutes = 600
 [console]
-listen = "127.0.0.1:{_port()}"
+listen = "127.0.0.1:{free_port()}"
 [checkpoints]
 every_seconds = 0.5
 [[sources]]

@@ -9,7 +9,6 @@ line is seen in the alerts file, which is looked at every few milliseconds.
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ import numpy as np
 from benchmarks import log_inputs
 from benchmarks.lab import Lab, figure, say
 from benchmarks.log_inputs import OPERATIONS, vault_line
+from benchmarks.ports import free_port
 from benchmarks.record import Row
 from benchmarks.running import CommandError, Family
 
@@ -244,7 +244,7 @@ def _served(folder: Path, runtime: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server that is ready; it is stopped at the end."""
     (folder / "in").mkdir()
     (folder / "tor.txt").write_text(f"{TOR}\n")
-    port = _free_port()
+    port = free_port()
     config = folder / "redshank.toml"
     config.write_text(
         f'[threat_intel]\nfeeds = [{{ path = "tor.txt", category = "tor_exit_node" }}]\n'
@@ -269,12 +269,6 @@ def _answers(port: int) -> bool:
     with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
         return True
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _until(

@@ -25,6 +25,7 @@ import msgspec
 from benchmarks.collect import GOAL, send
 from benchmarks.lab import Lab, figure, say
 from benchmarks.memory import resident
+from benchmarks.ports import free_port
 from benchmarks.record import Row
 from benchmarks.running import module, run
 from ingest.collector import BUFFER, Collector
@@ -149,9 +150,7 @@ def now() -> int:
 
 def captured(rate: int, seconds: float) -> Outcome:
     """What nfcapd makes of it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        port = int(one.getsockname()[1])
+    port = free_port(socket.SOCK_DGRAM)
     with tempfile.TemporaryDirectory() as folder:
         words = ["nfcapd", "-b", "127.0.0.1", "-p", str(port), "-w", folder, "-B", str(BUFFER), "-t", "3600"]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

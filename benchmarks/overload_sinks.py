@@ -29,6 +29,7 @@ import msgspec
 from benchmarks.lab import Lab, figure, say
 from benchmarks.log_inputs import vault_line
 from benchmarks.overload import MEGABYTE, said_by, sender
+from benchmarks.ports import free_port
 from benchmarks.record import Row
 from benchmarks.running import module, run
 from simulation.wire.ipfix import PER_MESSAGE
@@ -153,7 +154,7 @@ class Served:
 
     def __init__(self, folder: Path, case: str, url: str) -> None:
         self.folder, self.case = folder, case
-        self.health, self.udp = _port(socket.SOCK_STREAM), _port(socket.SOCK_DGRAM)
+        self.health, self.udp = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
         (folder / "in").mkdir()
         (folder / "tor.txt").write_text("81.0.0.0/16\n")
         servers, self.send = _topic()
@@ -206,12 +207,6 @@ class Served:
         self.process.kill()
         self.process.wait()
         self.log.close()
-
-
-def _port(kind: int) -> int:
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def measured(case: str, seconds: float) -> Outcome:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.peer_jobs import messages
+from benchmarks.ports import free_port
 from benchmarks.running import CommandError, Run, best, run
 
 TOOLS = ("nfdump", "nfcapd")
@@ -81,9 +82,7 @@ def _number(pattern: str, said: str) -> int:
 @contextmanager
 def _collector(folder: Path) -> Iterator[int]:
     """nfcapd on a free port of the loopback; it closes its file at the end."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port(socket.SOCK_DGRAM)
     command = ["nfcapd", "-w", folder, "-b", "127.0.0.1", "-p", str(port), "-B", str(QUEUE), "-t", "86400"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)

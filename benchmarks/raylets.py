@@ -12,7 +12,10 @@ def main() -> None:
     from ray.cluster_utils import Cluster
 
     from cluster.cli import main as redshank
+    from cluster.ray_start import SETTINGS
 
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     many, *words = sys.argv[1:]
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": os.cpu_count()})
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.ports import free_port
 from benchmarks.soak_load import Order, Sent, put
 from benchmarks.soak_sample import MB, Figures, metrics, octets, processes
 
@@ -46,7 +47,7 @@ class Served:
     """A server in a folder of its own, and what feeds it."""
 
     def __init__(self, folder: Path, speed: float, seconds: float) -> None:
-        self.folder, self.health, self.udp = folder, _free(socket.SOCK_STREAM), _free(socket.SOCK_DGRAM)
+        self.folder, self.health, self.udp = folder, free_port(), free_port(socket.SOCK_DGRAM)
         (folder / "in").mkdir(parents=True)
         (folder / "serve.toml").write_text(CONFIG.format(health=self.health, udp=self.udp))
         now = time.time()
@@ -139,12 +140,6 @@ class Served:
         if watermark := said.get("watermark_timestamp_seconds"):  # there is none at the beginning
             found["behind, watermark (s)"] = (sent.event_s - watermark) / self.order.speed
         return found
-
-
-def _free(kind: int) -> int:
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _until(what: Callable[[], bool]) -> None:

@@ -21,6 +21,8 @@ SETTINGS = {  # of Ray, where the user has not said otherwise
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
+    # Ray gives way to everything else on the machine (15): beside two busy processes on two cores it all but stands still.
+    "RAY_worker_niceness": "0",
     # Of each call the control service keeps what a dashboard would show: 80 MB a minute of a server.
     "RAY_task_events_report_interval_ms": "0",
     # Each process writes what its event loop did to its log every minute: 200 MB a day of them all.

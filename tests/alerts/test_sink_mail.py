@@ -20,11 +20,11 @@ from alerts.routing import Route
 from alerts.sinks.base import NotNowError, RefusedError
 from alerts.sinks.mail import Mail, Security, Server, message
 from alerts.store.store import AlertStore
+from benchmarks.ports import free_port
 from cluster.delivering import Courier
 from cluster.sinking import CAPS, DAY_S, Way
 from tests.alerts.hostile import hostile, row, withdrawn
 from tests.cluster.receivers import Clock, an_alert, drained
-from tests.cluster.served import free_port
 
 USER, PASSWORD = "redshank", "between us"
 TO = "soc@example.com"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -13,31 +12,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from benchmarks.log_inputs import vault_line
+from benchmarks.ports import free_port
 
 START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]
 # With the time for a last checkpoint that a busy machine may need: a server gives that up sooner, and says so.
 SERVE = [START[0], "-c", f"from cluster import server; server.STOP_S = 30.0; {START[2]}"]
 PATIENCE_S = 90.0
-
-
-# Below those that the system gives to whoever asks for any: one of those may be somebody else's before it is used.
-# And each process of tests has some of its own, for others look for a free one at the same time.
-SHARE = 256
-_ports = cycle(range(first := 20_000 + os.getpid() % 48 * SHARE, first + SHARE))
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """One that nobody has, and that nobody is given until it is used."""
-    for port in _ports:
-        with suppress(OSError), socket.socket(socket.AF_INET, kind) as one:
-            one.bind(("", port))
-            return port
-    raise AssertionError
 
 
 def until(what: Callable[[], Any], why: Callable[[], str] = str) -> Any:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.ports import free_port
 from cluster.checking import run
 from cluster.checkpoints import Store
 from cluster.errors import UserError
 from tests.cluster.object_stores import azure_server, s3_server
-from tests.cluster.served import START, free_port
+from tests.cluster.served import START
 from tests.ingest.brokers import cluster
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.ports import free_port
 from cluster.feed_watch import renew
 from cluster.feeds import Feeds
 from tests.cluster.feed_server import feed_server
+from tests.cluster.served import START, until
 from tests.cluster.test_feeds import NEW, OLD, Slow, begun
 from tests.cluster.test_feeds_runs import configure, redshank
-from tests.cluster.test_serve import START, free_port, until
 
 
 def said(feeds: Feeds) -> Any:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from benchmarks.log_inputs import vault_line
+from benchmarks.ports import free_port
 from tests.cluster.feed_server import FeedServer, feed_server
-from tests.cluster.served import START, free_port, until
+from tests.cluster.served import START, until
 
 TOR = "185.220.101.1"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.ports import free_port
 from cluster import listening
 from cluster.config import load
 from cluster.errors import UserError
@@ -18,7 +19,6 @@ from cluster.serving import serve
 from cluster.sources import gathered, pages
 from cluster.stopping import Stopping
 from detections.catalogue import CATALOGUE
-from tests.cluster.served import free_port
 
 HOSTS = ("0.0.0.0", "127.0.0.1", "127.0.0.2", "localhost", "::", "::1", "::ffff:127.0.0.1", "::ffff:0.0.0.0")
 

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.chaos import configured, undisturbed
+from benchmarks.ports import free_port
+from cluster.ray_start import SETTINGS
 from cluster.simulating import run as simulate
 
 SCRIPT = """
@@ -65,14 +67,14 @@ def test_killed_nodes_cost_no_alert(tmp_path: Path) -> None:
     script.write_text(SCRIPT)
     words = [telemetry, str(config), str(tmp_path / "state"), str(tmp_path / "alerts.jsonl")]
     soon = {"RAY_health_check_initial_delay_ms": "0", "RAY_health_check_period_ms": "500"}
-    soon |= {"RAY_health_check_timeout_ms": "1000", "RAY_health_check_failure_threshold": "3"}
+    soon |= {"RAY_health_check_timeout_ms": "1000", "RAY_health_check_failure_threshold": "10"}
     done = subprocess.run(
         [sys.executable, str(script), *words],
         capture_output=True,
         text=True,
         check=False,
         timeout=280,
-        env={**os.environ, **soon, "RAY_AUTH_MODE": "disabled"},
+        env={**SETTINGS, **os.environ, **soon, "RAY_AUTH_MODE": "disabled"},
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     assert (tmp_path / "alerts.jsonl").read_bytes() == alone.alerts
@@ -119,16 +121,14 @@ print(json.dumps(found))
 
 def test_ports_are_listened_on_where_the_driver_is_and_shards_are_spread(tmp_path: Path) -> None:
     """Exporters send to the driver's machine: a port that another node listens on hears nothing, for ever."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        port = str(one.getsockname()[1])
+    port = str(free_port(socket.SOCK_DGRAM))
     done = subprocess.run(
         [sys.executable, "-c", PORTS, str(tmp_path), port],
         capture_output=True,
         text=True,
         check=False,
         timeout=200,
-        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+        env={**SETTINGS, **os.environ, "RAY_AUTH_MODE": "disabled"},
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     found = json.loads(done.stdout.splitlines()[-1])

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from benchmarks.chaos import below
+from benchmarks.ports import free_port
 from cluster.simulating import run as simulate
 from ingest.sources import discover
-from tests.cluster.served import START, Served, alone, detected, free_port, lay, until, write
+from tests.cluster.served import START, Served, alone, detected, lay, until, write
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ import pytest
 
 from alerts.store.people import People
 from alerts.store.store import AlertStore
-from tests.cluster.served import free_port
+from benchmarks.ports import free_port
 from tests.console.consoles import STAMP, alert
 
 START = [sys.executable, "-c", "import sys; from cluster.cli import main; sys.exit(main())"]

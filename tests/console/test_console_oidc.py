@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.cluster.served import free_port, until
+from benchmarks.ports import free_port
+from tests.cluster.served import until
 from tests.console.consoles import Console, alert
 from tests.console.oidc_consoles import HOST, console_with, settings
 from tests.console.test_console_people import SECRET
