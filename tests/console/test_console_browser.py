@@ -140,6 +140,7 @@ def test_an_alert_that_comes_is_told_without_loading_the_page(page: Any, console
     page.wait_for_selector("#live:not([hidden])", timeout=20_000)
     assert "new alert" in page.locator("#live").inner_text()
     page.locator("#live a").click()
+    page.wait_for_selector("#live[hidden]", state="attached")  # of the page that was loaded anew
     assert page.url.endswith("/alerts?severity=high")
 
 
