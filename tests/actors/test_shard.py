@@ -79,7 +79,7 @@ def test_an_entity_that_is_long_quiet_is_forgotten() -> None:
 
 
 def test_a_model_that_was_taught_nothing_is_neither_made_nor_saved() -> None:
-    """Of a principal that never signs in from anywhere six of nine: they are most of what one takes in memory."""
+    """Of a principal that never signs in from anywhere six of nine: a quarter of what it takes in memory."""
     shard = Shard(0, Settings())
     shard.apply(events(event(1), event(2, "ada", country="NL")))
     close(shard)
