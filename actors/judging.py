@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Set
 from math import log10
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from actors.messages import Fault, Found
 from actors.settings import Settings
@@ -180,7 +180,7 @@ class Judge:
         model = view.models[name]
         for observation in learned.observe(view):
             if model.stands_in_for is not None:
-                model = own(view.models, name)
+                model = own(cast("dict[str, Any]", view.models), name)  # which detections only read
             observation["hour"] = view.hour
             suspicious = bool(held) and ((name, observation["key"]) in held or (name, "") in held)
             if learned.counts:

@@ -63,7 +63,8 @@ class Model(base.Base, abc.ABC):
     """An online model of what is normal for one entity.
 
     Observations are dicts with `hour` (hours since 1970, not falling by more than the lateness allows) and
-    what the model needs beside it. `score_one` is pure.
+    what the model needs beside it. `score_one` is pure, and so is whatever else it is asked: what stands in for
+    many (`stand_in`) says the same to all of them.
     """
 
     VERSION = 1  # of `state()`; a change of meaning raises it

@@ -6,13 +6,15 @@ import os
 import socket
 from contextlib import suppress
 from itertools import cycle
+from random import SystemRandom
 
-# Below those that the system gives to whoever asks for any: one of those may be somebody else's before it is used.
+# Below those that a system gives, by default, to whoever asks for any: one of those may be somebody else's before it is used.
 FIRST, SHARES = 20_000, 48
-# Each process has some of its own, for others look for a free one at the same time.
+# Each process has some of its own, for others look for a free one at the same time; in an order of its own, as two may
+# have the same ones.
 SHARE = 256
 _mine = FIRST + os.getpid() % SHARES * SHARE
-_ports = cycle(range(_mine, _mine + SHARE))
+_ports = cycle(SystemRandom().sample(range(_mine, _mine + SHARE), SHARE))
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:

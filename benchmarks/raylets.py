@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import sys
 
+from cluster.ray_start import SETTINGS
+
 
 def main() -> None:
     """Ends with the command's exit status."""
     os.environ["RAY_AUTH_MODE"] = "disabled"  # nobody else is to reach this cluster
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     from ray.cluster_utils import Cluster
 
     from cluster.cli import main as redshank
-    from cluster.ray_start import SETTINGS
 
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
     many, *words = sys.argv[1:]
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": os.cpu_count()})
     try:

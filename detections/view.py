@@ -110,7 +110,7 @@ class View:
     start_us: int  # start of the hour
     since_us: int  # this entity is watched since (its first record, or its layer's first for resources)
     events_before: int  # records learned of this entity before this hour
-    models: dict[str, Any]  # baseline name -> model, as learned before this hour: the engine teaches them
+    models: Mapping[str, Any]  # baseline name -> model, as learned before this hour
     seasons: Seasons = field(default_factory=Flat)
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of this detection, from the configuration
     # A finding will only be counted: but for its count and what it holds back all of it may be left out.

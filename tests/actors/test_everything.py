@@ -15,6 +15,7 @@ from actors.marks import Mark
 from actors.outcome import Outcome
 from actors.settings import Settings
 from alerts.alert import Alert, hour_of, to_json
+from baselines import codec
 from detections.expected import SHIPPED, Actor
 from ingest.enrich import Enrichment
 from ingest.networks import parse_network
@@ -251,6 +252,22 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 @cache
 def expected() -> bytes:
     return told(played(How()))
+
+
+def test_what_stands_in_for_who_taught_nothing_is_as_new_after_all_of_it() -> None:
+    """Whoever taught or changed it would change what is usual for all who are new to a shard."""
+    how = How(shards=2)
+    run = begun(how)
+    telling = Telling(run, how, marked())
+    while not run.advance(how.steps).done:
+        telling.look()
+    for shard in run._shards:
+        for judge in shard.judges.values():
+            new = {name: learned.make() for name, learned in judge.baselines.items()}
+            assert all(codec.pack(judge._unlearned[name]) == codec.pack(model) for name, model in new.items())
+        states = [state for key in list(shard.entities) if (state := shard.entities.get(key))]
+        known = [model.stands_in_for is None for state in states for model in state.models.values()]
+        assert set(known) == {True, False}, "some were taught, some not"
 
 
 def test_everything_bears_on_the_alerts_of_this_world() -> None:

@@ -272,6 +272,20 @@ def test_ray_reads_each_variable() -> None:
     assert {name for name in unknown if not any(name in text for text in sources)} == set()
 
 
+@pytest.mark.parametrize(
+    "name", ["Containerfile", "redshank.service", "ray-cluster.yaml", "ray-cluster-local.yaml"]
+)
+def test_wherever_ray_starts_it_keeps_no_calls_and_gives_way_to_nothing(name: str) -> None:
+    """Else its control service grows by 80 MB a minute, and actors stand still beside other work."""
+    starts = [
+        line
+        for line in (DEPLOY / name).read_text().splitlines()
+        if "RAY_task_events_report_interval_ms=0" in line
+    ]
+    assert starts
+    assert all("RAY_worker_niceness=0" in line for line in starts)
+
+
 def test_redshank_knows_each_of_its_commands() -> None:
     start = re.findall(r"^ExecStart=(.*)$", (DEPLOY / "redshank.service").read_text(), re.MULTILINE)
     calls = lines_with("redshank", start[0]) + lines_with("exec redshank", prose())
