@@ -96,7 +96,7 @@ class Model(base.Base, abc.ABC):
 
 
 def stand_in(make: Callable[[], Model]) -> Model:
-    """A model that has learned nothing, for all entities that have taught it nothing yet: most of theirs stay so.
+    """A model that has learned nothing, for all entities that have taught theirs nothing yet: many of a principal's stay so.
 
     It is asked like any other. It is neither taught nor saved: `own` puts another one in its place.
     """

@@ -21,7 +21,7 @@ SETTINGS = {  # of Ray, where the user has not said otherwise
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
-    # Ray gives way to everything else on the machine (15): beside two busy processes on two cores it all but stands still.
+    # Ray gives way to everything else on the machine (15): beside two busy processes on two cores a run takes five times as long and more.
     "RAY_worker_niceness": "0",
     # Of each call the control service keeps what a dashboard would show: 80 MB a minute of a server.
     "RAY_task_events_report_interval_ms": "0",

@@ -140,9 +140,8 @@ def test_datagrams_come(authority: tuple[Any, Path]) -> None:
 def test_nobody_there_or_one_that_does_not_read_is_tried_again(
     authority: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "alerts.sinks.syslog.LINGER_S", 60.0
-    )  # its reset may be long in coming, on a busy machine
+    # Its reset may be long in coming, on a busy machine.
+    monkeypatch.setattr("alerts.sinks.syslog.LINGER_S", 60.0)
     one = Listener()
     try:
         one.resets = True
